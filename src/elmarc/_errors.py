@@ -1,0 +1,23 @@
+"""The errors a user can meet: each names the file or key, what was found and the way out."""
+
+from __future__ import annotations
+
+
+class ElmarcError(Exception):
+    """Base of every error that elmarc raises on purpose; the command line shows it without a traceback."""
+
+
+class ConfigError(ElmarcError, ValueError):
+    """A setting is unknown, of the wrong kind or out of range."""
+
+
+class AudioError(ElmarcError):
+    """A clip cannot be read, or is too short for what was asked."""
+
+
+class DatasetError(ElmarcError):
+    """A data set is missing files, labels or folds, or is laid out in another way than expected."""
+
+
+class StoreError(ElmarcError):
+    """A stored file is damaged, of another version, or of a kind that is not read for safety."""

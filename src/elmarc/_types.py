@@ -1,0 +1,15 @@
+"""Names for the arrays and options that travel between the parts."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float32
+
+Waveform: TypeAlias = Float32[np.ndarray, " samples"]
+FeatureArray: TypeAlias = Float32[np.ndarray, "clips features"]
+FixLength: TypeAlias = Literal["crop", "zero-pad", "repeat-pad"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+Size: TypeAlias = Literal["large", "small"]
+Recipe: TypeAlias = dict[str, Any]  # JSON-able: everything that changes the numbers
