@@ -1,0 +1,171 @@
+"""What one cell of a study gave, as a record that other tools can read.
+
+A cell is one data set x one kind of features x one classifier x one seed x one protocol. Its record is
+`result.json`; everything in it but `timings`, `environment` and `created` follows from the recipe and the
+seed alone, so two runs can be compared byte by byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from elmarc._atomic import write_atomic
+from elmarc._errors import StoreError
+
+SCHEMA_VERSION = 1
+VOLATILE = ("timings", "environment", "created")
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """The score on one held-out part, and the hyper-parameters used for it."""
+
+    name: str
+    n_test: int
+    accuracy: float
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One point of the hyper-parameter grid with its score on every part used to choose."""
+
+    params: dict[str, Any]
+    mean: float
+    scores: list[float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was said of one clip when it was held out."""
+
+    id: str
+    label: str
+    predicted: str
+    fold: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A clip that gave no features, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One cell of a study; see the module docstring.
+
+    `accuracy`, `macro_f1` and `recalls` lie in [0, 1]; `accuracy` is the number to report: the mean over
+    folds, or the test accuracy where the data set has fixed lists.
+    """
+
+    dataset: str
+    classes: list[str]
+    n_clips: int
+    features: str  # a network's name, or "mfcc"
+    n_features: int
+    classifier: str
+    protocol: str
+    seed: int
+    accuracy: float
+    macro_f1: float
+    recalls: dict[str, float]
+    folds: list[FoldScore]
+    best_params: dict[str, Any]
+    predictions: list[Prediction]
+    recipe: dict[str, Any]
+    recipe_key: str
+    recipe_name: str = "2018"
+    size: str | None = None
+    n_filters: int | None = None
+    protocol_note: str = ""
+    grid: list[Candidate] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    cost: dict[str, float] | None = None  # n_parameters, multiply_adds_per_clip
+    timings: dict[str, float] = field(default_factory=dict)  # seconds
+    environment: dict[str, str] = field(default_factory=dict)
+    created: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Return the record as JSON text; the same result gives the same bytes."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str = "result.json") -> Result:
+        """Rebuild a record. Raises StoreError where the text is damaged or of another version."""
+        try:
+            data = json.loads(text)
+            version = data.get("schema_version")
+        except (ValueError, AttributeError) as problem:
+            raise StoreError(f"{source}: not a result of elmarc ({problem})") from None
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{source}: result version {version}, this elmarc reads {SCHEMA_VERSION}: run the cell again"
+            )
+        nested = {"folds": FoldScore, "grid": Candidate, "predictions": Prediction, "skipped": Skipped}
+        try:
+            for key, record in nested.items():
+                data[key] = [record(**row) for row in data[key]]
+            return cls(**data)
+        except (KeyError, TypeError) as problem:
+            raise StoreError(f"{source}: not a result of elmarc ({problem}): run the cell again") from None
+
+    @property
+    def label(self) -> str:
+        """A short name of the cell's features: the network and, where it is not the large one, its size."""
+        return self.features if self.size in (None, "large") else f"{self.features} ({self.size})"
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `folder/result.json` atomically and return its path."""
+        path = Path(folder) / "result.json"
+        write_atomic(path, self.to_json())
+        return path
+
+
+def load(path: str | Path) -> Result:
+    """Read one `result.json`."""
+    return Result.from_json(Path(path).read_text(encoding="utf-8"), source=str(path))
+
+
+def collect(folder: str | Path) -> list[Result]:
+    """Read every `result.json` below a folder, in the order of their paths.
+
+    Raises
+    ------
+    StoreError
+        The folder does not exist or holds no result.
+    """
+    paths = sorted(Path(folder).rglob("result.json"))
+    if not paths:
+        raise StoreError(f"{folder}: no result.json below it: give the folder that a run printed")
+    return [load(path) for path in paths]
+
+
+SCALARS = [
+    f.name
+    for f in fields(Result)
+    if f.name
+    in {
+        "dataset", "features", "size", "n_filters", "n_features", "n_clips", "recipe_name", "classifier",
+        "protocol", "seed", "accuracy", "macro_f1",
+    }
+]  # fmt: skip
+
+
+def to_frame(results: Iterable[Result]) -> pd.DataFrame:
+    """Return one row a result: what was run, its scores, costs and times (without predictions)."""
+    rows = [
+        {name: getattr(result, name) for name in SCALARS} | (result.cost or {}) | result.timings
+        for result in results
+    ]
+    return pd.DataFrame(rows)
