@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomic(path: str | Path, data: str | bytes) -> None:
+def write_atomic(path: str | Path, data: str | bytes, *, sync: bool = True) -> None:
     """Write text (UTF-8) or bytes to a neighbour of `path`, then move it into place.
 
-    A reader sees the old file or the new one, also when the program is killed half-way.
+    A reader sees the old file or the new one, also when the program is killed half-way; with `sync`, also
+    when the machine loses power.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,8 +19,9 @@ def write_atomic(path: str | Path, data: str | bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         Path(neighbour).chmod(0o666 & ~_umask())
         Path(neighbour).replace(path)
     except BaseException:

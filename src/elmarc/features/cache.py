@@ -1,0 +1,52 @@
+"""Decoded clips and front-end outputs kept for the length of a study, so that each is made once.
+
+Arrays lie in plain .npy files and are memory-mapped: a study of nine networks decodes a clip once, and holds
+no more of it in memory than the batch needs.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elmarc._atomic import write_atomic
+from elmarc._types import Recipe
+from elmarc.audio.decode import load
+from elmarc.features.store import recipe_key
+from elmarc.frontends.base import FrontEnd
+
+Array = NDArray[np.float32]
+
+
+class FrontEndCache:
+    """Front-end outputs by (front-end recipe, content of the clip).
+
+    Parameters
+    ----------
+    root : path
+        Where the arrays go; the caller removes the folder when the study ends.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def output(self, frontend: FrontEnd, path: Path, content: str) -> Array:
+        """Return the front-end's output for a whole clip, computed once for each content hash."""
+        recipe = frontend.recipe()
+        return self._kept(recipe, content, lambda: frontend(self._waveform(frontend.sr, path, content)))
+
+    def _waveform(self, sr: int, path: Path, content: str) -> Array:
+        return self._kept({"kind": "decoded", "sr": sr}, content, lambda: load(path, sr=sr))
+
+    def _kept(self, recipe: Recipe, content: str, compute: Callable[[], Array]) -> Array:
+        file = self.root / recipe_key(recipe) / f"{content}.npy"
+        if not file.exists():
+            buffer = io.BytesIO()
+            np.save(buffer, np.ascontiguousarray(compute()))
+            write_atomic(file, buffer.getvalue(), sync=False)
+        kept: Array = np.load(file, mmap_mode="r", allow_pickle=False)
+        return kept

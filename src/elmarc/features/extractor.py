@@ -1,0 +1,331 @@
+"""Clips in, a FeatureMatrix out: decoding ahead of the network, rows into the store, bad clips set aside."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc._types import FeatureArray, FixLength, Recipe
+from elmarc.audio.decode import content_hash, load
+from elmarc.audio.length import fit_length
+from elmarc.datasets.base import Clip
+from elmarc.features.cache import FrontEndCache
+from elmarc.features.matrix import FeatureMatrix
+from elmarc.features.pooling import column_names, pool
+from elmarc.features.store import FeatureStore
+from elmarc.frontends.base import FrontEnd
+from elmarc.networks.base import RandomCNN
+
+Item = TypeVar("Item")
+Out = TypeVar("Out")
+Array = NDArray[np.float32]
+Progress = Callable[[int, int], None]  # clips done, clips in all
+SHARD_ROWS = 512
+SHARD_S = 20.0  # at most this much work is lost when a run is killed
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The features of the good clips, and the others with the reason why not."""
+
+    matrix: FeatureMatrix
+    skipped: tuple[tuple[str, str], ...]
+    n_computed: int
+    seconds: float
+
+
+@dataclass
+class _Rows:
+    """Rows waiting to be written as one shard, by content of the clip."""
+
+    rows: dict[str, FeatureArray] = field(default_factory=dict)
+    since: float = field(default_factory=time.monotonic)
+
+    def add(self, rows: dict[str, FeatureArray]) -> None:
+        self.rows |= rows
+
+    def due(self) -> bool:
+        return len(self.rows) >= SHARD_ROWS or time.monotonic() - self.since > SHARD_S
+
+
+class FeatureExtractor:
+    """Turn clips into features.
+
+    Parameters
+    ----------
+    frontend : FrontEnd
+        Waveform to network input, or to a vector a clip (MFCC).
+    network : RandomCNN or None
+        None where the front-end gives the vector itself.
+    length : int or None
+        Frames or samples fed to the network; needed with a network.
+    fix_length : {"crop", "zero-pad", "repeat-pad"}
+        What to do with clips of another length.
+    statistics : sequence of str
+        What is kept of each feature map.
+    batch_size, n_workers, device
+        How the work is done; without influence on the features.
+    store : FeatureStore or None
+        Where rows are kept between runs.
+    cache : FrontEndCache or None
+        Where front-end outputs are shared between the networks of a study.
+    strict : bool
+        Whether a bad clip ends the run.
+
+    Raises
+    ------
+    ConfigError
+        Front-end, network and length do not fit together. Before any audio is read.
+    """
+
+    def __init__(
+        self,
+        frontend: FrontEnd,
+        network: RandomCNN | None = None,
+        *,
+        length: int | None = None,
+        fix_length: FixLength = "crop",
+        statistics: Sequence[str] = ("mean",),
+        batch_size: int = 8,
+        n_workers: int = 2,
+        device: str = "auto",
+        store: FeatureStore | None = None,
+        cache: FrontEndCache | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.frontend = frontend
+        self.network = network
+        self.length = length
+        self.fix_length: FixLength = fix_length
+        self.statistics = tuple(statistics)
+        self.batch_size = batch_size
+        self.n_workers = n_workers
+        self.device = resolve_device(device)
+        self.store = store
+        self.cache = cache
+        self.strict = strict
+        if network is not None:
+            _check_fit(network, frontend, length)
+            network.to(self.device)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Everything that the features follow from."""
+        parts: Recipe = {"frontend": self.frontend.recipe()}
+        if self.network is not None:
+            parts["input"] = {"length": self.length, "fix_length": self.fix_length}
+            parts["network"] = self.network.recipe()
+            parts["pooling"] = list(self.statistics)
+        return parts
+
+    def columns(self, n_features: int) -> tuple[str, ...]:
+        """Name the columns: layer, channel and statistic."""
+        if self.network is not None:
+            return tuple(column_names(self.network, self.statistics))
+        return tuple(f"{self.frontend.kind}/{i}" for i in range(n_features))
+
+    def extract(self, clips: Sequence[Clip], *, progress: Progress | None = None) -> Extraction:
+        """Return the features of all clips that can be read, in their order.
+
+        Raises
+        ------
+        AudioError
+            With `strict`: the first clip that cannot be used.
+        DatasetError
+            No clip can be used.
+        """
+        start = time.perf_counter()
+        contents, skipped = self._contents(clips)
+        index = self.store.index(self.recipe) if self.store else {}
+        first = {content: clip for clip, content in zip(clips, contents, strict=True) if content}
+        missing = [(clip, content) for content, clip in first.items() if content not in index]
+        computed, reasons = self._compute(missing, len(clips), progress or _silent)
+        for clip, content in zip(clips, contents, strict=True):
+            if content in reasons:
+                skipped[clip.id] = reasons[content]
+        good = [i for i, clip in enumerate(clips) if clip.id not in skipped]
+        if not good:
+            some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
+            raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
+        X = self._assemble([contents[i] for i in good], computed, index)
+        matrix = self._matrix(X, [clips[i] for i in good])
+        return Extraction(matrix, tuple(skipped.items()), len(computed), time.perf_counter() - start)
+
+    def _matrix(self, X: FeatureArray, clips: Sequence[Clip]) -> FeatureMatrix:
+        return FeatureMatrix(
+            X=X,
+            ids=tuple(clip.id for clip in clips),
+            labels=tuple(clip.label for clip in clips),
+            folds=tuple(clip.fold or "" for clip in clips),
+            groups=tuple(clip.group or "" for clip in clips),
+            columns=self.columns(X.shape[1]),
+            recipe=self.recipe,
+        )
+
+    def prepare(self, clip: Clip, content: str | None = None) -> Array:
+        """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
+        if self.cache is not None and content is not None:
+            whole = self.cache.output(self.frontend, clip.path, content)
+        else:
+            whole = self.frontend(load(clip.path, sr=self.frontend.sr))
+        if self.network is None or self.length is None:
+            return np.asarray(whole)
+        unit = self.frontend.unit
+        return fit_length(whole, self.length, how=self.fix_length, name=clip.id, unit=unit)
+
+    def pool(self, inputs: Array) -> FeatureArray:
+        """Return features [shape=(batch, n_features)] of network inputs [shape=(batch, length, n_bands)]."""
+        if self.network is None:
+            return inputs
+        x = torch.from_numpy(np.ascontiguousarray(inputs))
+        if self.device.type == "cuda":
+            x = x.pin_memory().to(self.device, non_blocking=True)
+        features: FeatureArray = pool(self.network, x, statistics=self.statistics).cpu().numpy()
+        return features
+
+    def _contents(self, clips: Sequence[Clip]) -> tuple[list[str], dict[str, str]]:
+        """Hash each clip's file; "" where it cannot be read, with the reason by clip id."""
+        contents, skipped = [], {}
+        with ThreadPoolExecutor(self.n_workers) as workers:
+            for clip, future in _ahead(workers, _hash, clips, 4 * self.n_workers):
+                try:
+                    contents.append(future.result())
+                except AudioError as problem:
+                    self._raise_if_strict(problem)
+                    contents.append("")
+                    skipped[clip.id] = str(problem)
+        return contents, skipped
+
+    def _raise_if_strict(self, problem: AudioError) -> None:
+        if self.strict:
+            raise problem
+
+    def _compute(
+        self, missing: Sequence[tuple[Clip, str]], n_clips: int, report: Progress
+    ) -> tuple[dict[str, FeatureArray], dict[str, str]]:
+        """Return rows and reasons for having none, by content; rows go to the store on the way."""
+        computed: dict[str, FeatureArray] = {}
+        reasons: dict[str, str] = {}
+        known = n_clips - len(missing)
+        report(known, n_clips)
+        pending = _Rows()
+        try:
+            for contents, rows, bad in self._batches(missing):
+                batch = dict(zip(contents, rows, strict=True))
+                computed |= batch
+                reasons |= bad
+                pending.add(batch)
+                if pending.due():
+                    pending = self._write(pending)
+                report(known + len(computed) + len(reasons), n_clips)
+        finally:
+            self._write(pending)
+        return computed, reasons
+
+    def _write(self, pending: _Rows) -> _Rows:
+        if self.store and pending.rows:
+            self.store.append(self.recipe, list(pending.rows), np.stack(list(pending.rows.values())))
+        return _Rows()
+
+    def _batches(
+        self, missing: Sequence[tuple[Clip, str]]
+    ) -> Iterator[tuple[list[str], FeatureArray, dict[str, str]]]:
+        """Yield (contents, rows, content -> reason) a batch, with the next inputs made in the meantime."""
+        contents: list[str] = []
+        inputs: list[Array] = []
+        reasons: dict[str, str] = {}
+        with ThreadPoolExecutor(self.n_workers) as workers:
+            prepared = _ahead(workers, self._prepare_pair, missing, 2 * self.batch_size)
+            for n_seen, ((_, content), future) in enumerate(prepared, start=1):
+                try:
+                    inputs.append(future.result())
+                    contents.append(content)
+                except AudioError as problem:
+                    self._raise_if_strict(problem)
+                    reasons[content] = str(problem)
+                if len(inputs) == self.batch_size or n_seen == len(missing):
+                    rows = self.pool(np.stack(inputs)) if inputs else np.empty((0, 0), np.float32)
+                    yield *self._finite(contents, rows, reasons), reasons
+                    contents, inputs, reasons = [], [], {}
+
+    def _prepare_pair(self, pair: tuple[Clip, str]) -> Array:
+        return self.prepare(*pair)
+
+    def _finite(
+        self, contents: list[str], rows: FeatureArray, reasons: dict[str, str]
+    ) -> tuple[list[str], FeatureArray]:
+        """Keep the clips whose features are finite; the others join `reasons`."""
+        good = np.isfinite(rows).all(axis=1)
+        bad = [content for content, ok in zip(contents, good, strict=True) if not ok]
+        for content in bad:
+            reasons[content] = "its features overflow: are its samples within [-1, 1]?"
+            self._raise_if_strict(AudioError(f"a clip gives no finite features: {reasons[content]}"))
+        return [content for content in contents if content not in reasons], rows[good]
+
+    def _assemble(
+        self, contents: Sequence[str], computed: dict[str, FeatureArray], index: dict[str, tuple[Path, int]]
+    ) -> FeatureArray:
+        """Put computed and stored rows into one array, in the order of `contents`."""
+        stored = [i for i, content in enumerate(contents) if content not in computed]
+        fresh = [i for i, content in enumerate(contents) if content in computed]
+        kept = self.store.read(index, [contents[i] for i in stored]) if self.store and stored else None
+        width = computed[contents[fresh[0]]].size if kept is None else kept.shape[1]
+        X = np.empty((len(contents), width), np.float32)
+        if kept is not None:
+            X[stored] = kept
+        for i in fresh:
+            X[i] = computed[contents[i]]
+        return X
+
+
+def _silent(done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device of a name; "auto" is the GPU where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(device)
+    except RuntimeError:
+        raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
+
+
+def _check_fit(network: RandomCNN, frontend: FrontEnd, length: int | None) -> None:
+    if frontend.kind != network.input_kind:
+        raise ConfigError(
+            f"{network.name} takes a {network.input_kind}, not a {frontend.kind}: leave the front-end out, "
+            "it follows from the network"
+        )
+    if length is None or length < network.min_input_length:
+        raise ConfigError(
+            f"{network.name} needs at least {network.min_input_length} {frontend.unit}, and would be fed "
+            f"{length}: feed more (repeat-pad makes short clips longer), or choose another network"
+        )
+
+
+def _hash(clip: Clip) -> str:
+    return content_hash(clip.path)
+
+
+def _ahead(
+    workers: ThreadPoolExecutor, work: Callable[[Item], Out], items: Sequence[Item], n_ahead: int
+) -> Iterator[tuple[Item, Future[Out]]]:
+    """Yield each item with its future, in order, keeping at most `n_ahead` results waiting."""
+    waiting: deque[tuple[Item, Future[Out]]] = deque()
+    for item in items:
+        waiting.append((item, workers.submit(work, item)))
+        if len(waiting) > n_ahead:
+            yield waiting.popleft()
+    yield from waiting
