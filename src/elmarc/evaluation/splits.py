@@ -79,7 +79,9 @@ def make_splits(
     return _stratified(y, groups, n_folds=n_folds, shuffle=shuffle, seed=seed)
 
 
-def inner_splits(y: NDArray[np.str_], keep_together: Sequence[str], *, n_folds: int, seed: int) -> list[Split]:
+def inner_splits(
+    y: NDArray[np.str_], keep_together: Sequence[str], *, n_folds: int, seed: int
+) -> list[Split]:
     """Return folds inside a training part; clips that share a name in `keep_together` stay together."""
     names = np.asarray(keep_together)
     n_groups = len(set(keep_together))
@@ -123,7 +125,8 @@ def _stratified(
     if counts.min() < n_folds:
         rare = classes[counts.argmin()]
         raise DatasetError(
-            f"class {rare!r} has {counts.min()} clips, too few for {n_folds} folds: add clips, or use fewer folds"
+            f"class {rare!r} has {counts.min()} clips, too few for {n_folds} folds: add clips, or ask for "
+            "fewer folds"
         )
     random_state = seed if shuffle else None
     if any(groups):

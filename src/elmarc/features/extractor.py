@@ -128,11 +128,12 @@ class FeatureExtractor:
             parts["pooling"] = list(self.statistics)
         return parts
 
-    def columns(self, n_features: int) -> tuple[str, ...]:
+    @property
+    def columns(self) -> tuple[str, ...]:
         """Name the columns: layer, channel and statistic."""
-        if self.network is not None:
-            return tuple(column_names(self.network, self.statistics))
-        return tuple(f"{self.frontend.kind}/{i}" for i in range(n_features))
+        if self.network is None:
+            return tuple(self.frontend.columns)
+        return tuple(column_names(self.network, self.statistics))
 
     def extract(self, clips: Sequence[Clip], *, progress: Progress | None = None) -> Extraction:
         """Return the features of all clips that can be read, in their order.
@@ -168,20 +169,29 @@ class FeatureExtractor:
             labels=tuple(clip.label for clip in clips),
             folds=tuple(clip.fold or "" for clip in clips),
             groups=tuple(clip.group or "" for clip in clips),
-            columns=self.columns(X.shape[1]),
+            columns=self.columns,
             recipe=self.recipe,
         )
+
+    def extract_waveforms(self, waveforms: Array) -> FeatureArray:
+        """Return features of an array of waveforms [shape=(n_clips, n_samples)] at the front-end's rate."""
+        rows = []
+        for start in range(0, len(waveforms), self.batch_size):
+            batch = waveforms[start : start + self.batch_size]
+            inputs = [self._fit(self.frontend(y), f"row {start + i}") for i, y in enumerate(batch)]
+            rows.append(self.pool(np.stack(inputs)))
+        return np.concatenate(rows)
 
     def prepare(self, clip: Clip, content: str | None = None) -> Array:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
         if self.cache is not None and content is not None:
-            whole = self.cache.output(self.frontend, clip.path, content)
-        else:
-            whole = self.frontend(load(clip.path, sr=self.frontend.sr))
+            return self._fit(self.cache.output(self.frontend, clip.path, content), clip.id)
+        return self._fit(self.frontend(load(clip.path, sr=self.frontend.sr)), clip.id)
+
+    def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
             return np.asarray(whole)
-        unit = self.frontend.unit
-        return fit_length(whole, self.length, how=self.fix_length, name=clip.id, unit=unit)
+        return fit_length(whole, self.length, how=self.fix_length, name=name, unit=self.frontend.unit)
 
     def pool(self, inputs: Array) -> FeatureArray:
         """Return features [shape=(batch, n_features)] of network inputs [shape=(batch, length, n_bands)]."""

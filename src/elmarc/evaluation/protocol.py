@@ -1,0 +1,166 @@
+"""How a score comes about: which clips choose the hyper-parameters, which are reported.
+
+paper
+    The 2018 study's. Fixed lists: chosen on the validation list, fitted on the training list, reported on the
+    test list. Folds: the best mean score of the grid over the same folds that chose it, which is optimistic.
+nested
+    Chosen inside the training part alone, by folds made of it (of its official folds or groups, where there
+    are some); reported on the held-out part. Fixed lists: as in the paper, then fitted on training and
+    validation clips together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elmarc._types import FeatureArray
+from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.evaluation.metrics import accuracy
+from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
+from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
+from elmarc.results import Candidate, FoldScore
+
+Protocol = Literal["paper", "nested"]
+PROTOCOLS: tuple[Protocol, ...] = ("paper", "nested")
+NOTES = {
+    ("paper", "folds"): "optimistic: selected on the reported folds",
+    ("paper", "lists"): "selected on the validation list, fitted on the training list",
+    ("nested", "folds"): "selected inside each training part",
+    ("nested", "lists"): "selected on the validation list, fitted on training and validation lists",
+}
+INNER_SEED = 0  # the same inner folds for every network: a comparison is paired
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The score of one classifier on one feature matrix.
+
+    `held_out` gives for each reported clip (row index, predicted label, fold name).
+    """
+
+    accuracy: float
+    folds: list[FoldScore]
+    best_params: dict[str, Any]
+    grid: list[Candidate]
+    held_out: list[tuple[int, str, str]]
+    note: str
+
+
+def evaluate(
+    spec: ClassifierSpec,
+    X: FeatureArray,
+    y: NDArray[np.str_],
+    parts: Folds | Lists,
+    *,
+    protocol: Protocol = "nested",
+    keep_together: Sequence[str] = (),
+    inner_folds: int = 5,
+    workspace: SearchWorkspace | None = None,
+    n_jobs: int = 1,
+) -> Outcome:
+    """Score a classifier.
+
+    Parameters
+    ----------
+    spec : ClassifierSpec
+        The classifier and its grid.
+    X : np.ndarray [shape=(n_clips, n_features)]
+    y : np.ndarray [shape=(n_clips,)] of str
+    parts : Folds or Lists
+        From `splits.make_splits`.
+    protocol : {"nested", "paper"}
+        See the module docstring.
+    keep_together : sequence of n_clips strings
+        Official folds or groups, which inner folds must not tear apart; may be empty.
+    inner_folds : int
+        How many folds choose the hyper-parameters in the nested protocol.
+    workspace : SearchWorkspace
+        Work on X shared between calls (a Gram matrix, say).
+    """
+    run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs)
+    if isinstance(parts, Lists):
+        return _on_lists(run, parts, refit_on_all=protocol == "nested")
+    if protocol == "paper":
+        return _paper_folds(run, parts)
+    return _nested_folds(run, parts, np.asarray(keep_together), inner_folds)
+
+
+@dataclass(frozen=True)
+class _Run:
+    spec: ClassifierSpec
+    X: FeatureArray
+    y: NDArray[np.str_]
+    workspace: SearchWorkspace
+    n_jobs: int
+
+    def search(self, splits: Sequence[Split]) -> GridScores:
+        return candidate_scores(
+            self.spec, self.X, self.y, list(splits), workspace=self.workspace, n_jobs=self.n_jobs
+        )
+
+    def predict(self, params: dict[str, Any], split: Split) -> NDArray[np.str_]:
+        """Fit one candidate on a part and return what it says of the other."""
+        one = replace(self.spec, grid={name: [value] for name, value in params.items()})
+        return replace(self, spec=one).search([split]).predictions(0)[0]
+
+    def score(self, name: str, params: dict[str, Any], split: Split) -> tuple[FoldScore, list[Any]]:
+        predicted = self.predict(params, split)
+        return self.fold(name, params, split[1], predicted)
+
+    def fold(
+        self, name: str, params: dict[str, Any], test: NDArray[np.intp], predicted: NDArray[np.str_]
+    ) -> tuple[FoldScore, list[Any]]:
+        score = FoldScore(name, len(test), accuracy(self.y[test], predicted), params)
+        return score, [(int(i), str(label), name) for i, label in zip(test, predicted, strict=True)]
+
+
+def _best(scores: GridScores) -> int:
+    """Return the first of the best candidates, as scikit-learn's GridSearchCV does."""
+    return int(scores.scores.mean(axis=1).argmax())
+
+
+def _grid(scores: GridScores) -> list[Candidate]:
+    return [
+        Candidate(params, float(row.mean()), [float(score) for score in row])
+        for params, row in zip(scores.candidates, scores.scores, strict=True)
+    ]
+
+
+def _on_lists(run: _Run, parts: Lists, *, refit_on_all: bool) -> Outcome:
+    scores = run.search([(parts.train, parts.validation)])
+    params = scores.candidates[_best(scores)]
+    train = np.concatenate([parts.train, parts.validation]) if refit_on_all else parts.train
+    fold, held_out = run.score("test", params, (train, parts.test))
+    note = NOTES["nested" if refit_on_all else "paper", "lists"]
+    return Outcome(fold.accuracy, [fold], params, _grid(scores), held_out, note)
+
+
+def _paper_folds(run: _Run, parts: Folds) -> Outcome:
+    scores = run.search(parts.splits)
+    best = _best(scores)
+    params = scores.candidates[best]
+    folds, held_out = [], []
+    for name, (_, test), predicted in zip(parts.names, parts.splits, scores.predictions(best), strict=True):
+        fold, said = run.fold(name, params, test, predicted)
+        folds.append(fold)
+        held_out += said
+    mean = float(np.mean([fold.accuracy for fold in folds]))
+    return Outcome(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
+
+
+def _nested_folds(run: _Run, parts: Folds, keep_together: NDArray[np.str_], inner_folds: int) -> Outcome:
+    folds, held_out = [], []
+    for name, (train, test) in zip(parts.names, parts.splits, strict=True):
+        names = keep_together[train].tolist() if len(keep_together) else []
+        inner = inner_splits(run.y[train], names, n_folds=inner_folds, seed=INNER_SEED)
+        scores = run.search([(train[fit], train[held]) for fit, held in inner])
+        fold, said = run.score(name, scores.candidates[_best(scores)], (train, test))
+        folds.append(fold)
+        held_out += said
+    mean = float(np.mean([fold.accuracy for fold in folds]))
+    return Outcome(mean, folds, {}, [], held_out, NOTES["nested", "folds"])

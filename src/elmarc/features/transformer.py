@@ -1,0 +1,208 @@
+"""The scikit-learn face: clips in, features out, in a Pipeline beside any classifier.
+
+X is a list of paths, or an array of waveforms [shape=(n_clips, n_samples)] at the rate `sr`. `fit` draws the
+weights and settles the input length, `transform` applies them; labels are never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from elmarc._types import FeatureArray, FixLength, Precision, Size
+from elmarc.audio.decode import duration_s
+from elmarc.datasets.base import Clip
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.store import FeatureStore
+from elmarc.frontends.base import FrontEnd
+from elmarc.frontends.logmel import LogMel
+from elmarc.frontends.mfcc import MFCC
+from elmarc.frontends.waveform import RawWaveform
+from elmarc.networks import build_network
+
+LONGEST_S = 29.2  # as much of a clip as the study used
+
+
+class _ClipTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both transformers share; a subclass sets `extractor_` in `fit`."""
+
+    extractor_: FeatureExtractor
+
+    def transform(self, X: Any) -> FeatureArray:
+        """Return the features of clips.
+
+        Parameters
+        ----------
+        X : sequence of paths, or array [shape=(n_clips, n_samples)]
+
+        Returns
+        -------
+        np.ndarray [shape=(n_clips, n_features)], float32
+
+        Raises
+        ------
+        AudioError
+            A clip cannot be read, or is too short: rows must match clips, so none is skipped.
+        """
+        check_is_fitted(self)
+        if _is_paths(X):
+            clips = [Clip(id=str(path), path=Path(path), label="") for path in X]
+            return self.extractor_.extract(clips).matrix.X
+        waveforms = validate_data(self, X, dtype=np.float32, reset=False)
+        return self.extractor_.extract_waveforms(waveforms)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Name the columns: layer, channel and statistic."""
+        check_is_fitted(self)
+        return np.asarray(self.extractor_.columns, dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "extractor_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+class RandomCNNFeatures(_ClipTransformer):
+    """Features from a randomly weighted CNN (Pons & Serra 2018, sections 2 and 3).
+
+    Parameters
+    ----------
+    network : str
+        See `elmarc networks list`.
+    size : {"small", "large"}, n_filters : int or None
+        The study's sizes (about 160 and 3,500 features), or a width of your own.
+    layers : sequence of str or None
+        The feature maps to keep; None: the study's.
+    sr : int
+        Hz; the rate that files are brought to, and that arrays are taken to have.
+    input_length : int or None
+        Frames or samples fed to the network. None: the longest clip seen in `fit`, at most 29.2 s, and what
+        the network needs at least.
+    fix_length : {"repeat-pad", "zero-pad", "crop"}
+        What to do with shorter clips.
+    statistics : sequence of str
+        What is kept of each feature map.
+    random_state : int, RandomState or None
+        Seed of the weights.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> classifier = make_pipeline(RandomCNNFeatures("temporal", random_state=0), SVC(kernel="linear"))
+    """
+
+    def __init__(
+        self,
+        network: str = "timbral_temporal",
+        *,
+        size: Size = "small",
+        n_filters: int | None = None,
+        layers: Sequence[str] | None = None,
+        sr: int = 12000,
+        input_length: int | None = None,
+        fix_length: FixLength = "repeat-pad",
+        statistics: Sequence[str] = ("mean",),
+        precision: Precision = "float32",
+        batch_size: int = 8,
+        n_workers: int = 2,
+        device: str = "auto",
+        store: str | Path | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.network = network
+        self.size = size
+        self.n_filters = n_filters
+        self.layers = layers
+        self.sr = sr
+        self.input_length = input_length
+        self.fix_length = fix_length
+        self.statistics = statistics
+        self.precision = precision
+        self.batch_size = batch_size
+        self.n_workers = n_workers
+        self.device = device
+        self.store = store
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Draw the weights and settle the input length; `y` is not looked at."""
+        longest = _longest(self, X, self.sr)
+        net = build_network(
+            self.network,
+            size=self.size,
+            n_filters=self.n_filters,
+            layers=self.layers,
+            precision=self.precision,
+            seed=_seed(self.random_state),
+        )
+        logmel = LogMel(sr=self.sr)
+        frontend: FrontEnd = logmel if net.input_kind == "logmel" else RawWaveform(sr=self.sr)
+        n_samples = int(min(longest, LONGEST_S * self.sr))
+        natural = logmel.n_frames(n_samples) if net.input_kind == "logmel" else n_samples
+        self.extractor_ = FeatureExtractor(
+            frontend,
+            net,
+            length=self.input_length or max(natural, net.min_input_length),
+            fix_length=self.fix_length,
+            statistics=self.statistics,
+            batch_size=self.batch_size,
+            n_workers=self.n_workers,
+            device=self.device,
+            store=FeatureStore(self.store) if self.store else None,
+            strict=True,
+        )
+        return self
+
+
+class MFCCFeatures(_ClipTransformer):
+    """The study's baseline: 20 MFCCs and two differences, mean and deviation over time (section 3.3).
+
+    Parameters
+    ----------
+    sr : int
+        Hz; the rate that files are brought to, and that arrays are taken to have.
+    n_mfcc : int
+        Coefficients; 6 features each.
+    """
+
+    def __init__(self, *, sr: int = 12000, n_mfcc: int = 20) -> None:
+        self.sr = sr
+        self.n_mfcc = n_mfcc
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check X; there is nothing to learn."""
+        _longest(self, X, self.sr)
+        self.extractor_ = FeatureExtractor(MFCC(sr=self.sr, n_mfcc=self.n_mfcc), strict=True)
+        return self
+
+
+def _is_paths(X: Any) -> bool:
+    """Tell a list of paths from an array of waveforms."""
+    if isinstance(X, np.ndarray):
+        return X.ndim == 1 and X.dtype.kind in "UO"
+    return isinstance(X, Sequence) and len(X) > 0 and all(isinstance(path, str | Path) for path in X)
+
+
+def _longest(estimator: BaseEstimator, X: Any, sr: int) -> float:
+    """Return the length in samples of the longest clip of X; check X on the way."""
+    if _is_paths(X):
+        return max(duration_s(Path(path)) for path in X) * sr
+    return float(validate_data(estimator, X, dtype=np.float32).shape[1])
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))
