@@ -1,0 +1,171 @@
+"""Extreme learning machines: a drawn hidden layer, then one linear least-squares fit in float64.
+
+The study's machine is ReLU units with standard normal weights and biases, targets one-vs-rest in {-1, +1},
+output weights by pseudo-inverse, on unscaled features (arXiv 1805.00237, section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from elmarc._errors import ConfigError
+from elmarc.classifiers.activations import Activation, FloatArray
+from elmarc.classifiers.random_layer import RandomLayer, RandomState
+
+
+def output_weights(hidden: FloatArray, targets: FloatArray, *, ridge: float = 0.0) -> FloatArray:
+    """Solve hidden (n_clips, n_hidden) @ weights = targets (n_clips, n_targets) by least squares.
+
+    Without ridge, by pseudo-inverse as in 2018: singular values under max(shape) * eps of the largest are
+    cut, and the answer is the one of least norm. With it, ridge * ||weights||^2 joins the squared error, and
+    the smaller of the two normal equations is solved.
+    """
+    if ridge == 0.0:
+        return scipy.linalg.pinv(hidden, check_finite=False) @ targets
+    n_clips, n_hidden = hidden.shape
+    if n_hidden <= n_clips:
+        normal = hidden.T @ hidden
+        normal.flat[:: n_hidden + 1] += ridge
+        return scipy.linalg.solve(normal, hidden.T @ targets, assume_a="pos")
+    normal = hidden @ hidden.T
+    normal.flat[:: n_clips + 1] += ridge
+    return hidden.T @ scipy.linalg.solve(normal, targets, assume_a="pos")
+
+
+def one_vs_rest(codes: NDArray[np.intp], n_classes: int) -> FloatArray:
+    """Return targets (n_clips, n_classes): +1 in the column of a clip's class, -1 elsewhere.
+
+    >>> one_vs_rest(np.array([1, 0]), 2).tolist()
+    [[-1.0, 1.0], [1.0, -1.0]]
+    """
+    return np.where(codes[:, None] == np.arange(n_classes), 1.0, -1.0)
+
+
+class _ELM(BaseEstimator):
+    """Hidden layer and linear fit; the two faces add the meaning of the targets."""
+
+    hidden_layer_: Any
+
+    def __init__(
+        self,
+        n_hidden: int = 100,
+        *,
+        activation: str | Activation = "reclinear",
+        activation_args: Mapping[str, Any] | None = None,
+        alpha: float = 1.0,
+        rbf_width: float = 1.0,
+        ridge: float = 0.0,
+        hidden_layer: Any = None,
+        regressor: Any = None,
+        random_state: RandomState = None,
+    ) -> None:
+        self.n_hidden = n_hidden
+        self.activation = activation
+        self.activation_args = activation_args
+        self.alpha = alpha
+        self.rbf_width = rbf_width
+        self.ridge = ridge
+        self.hidden_layer = hidden_layer
+        self.regressor = regressor
+        self.random_state = random_state
+
+    def make_hidden_layer(self) -> Any:
+        """Return the hidden layer, unfitted: a copy of `hidden_layer`, or one of the simple parameters."""
+        if self.hidden_layer is not None:
+            return clone(self.hidden_layer)
+        return RandomLayer(
+            self.n_hidden,
+            alpha=self.alpha,
+            activation=self.activation,
+            activation_args=self.activation_args,
+            rbf_width=self.rbf_width,
+            random_state=self.random_state,
+        )
+
+    def _fit_targets(self, X: FloatArray, targets: FloatArray) -> None:
+        if self.ridge < 0.0:
+            raise ConfigError(f"ridge is {self.ridge}: expected 0 (plain least squares) or a positive number")
+        self.hidden_layer_ = self.make_hidden_layer()
+        hidden = np.asarray(self.hidden_layer_.fit_transform(X), dtype=np.float64)
+        if self.regressor is None:
+            self.coef_ = output_weights(hidden, targets, ridge=self.ridge)
+        else:
+            self.regressor_ = clone(self.regressor).fit(hidden, targets)
+
+    def _predict_targets(self, X: ArrayLike) -> FloatArray:
+        check_is_fitted(self)
+        data = validate_data(self, X, dtype=np.float64, reset=False)
+        hidden = np.asarray(self.hidden_layer_.transform(data), dtype=np.float64)
+        if self.regressor is None:
+            return hidden @ self.coef_
+        return np.asarray(self.regressor_.predict(hidden), dtype=np.float64)
+
+
+class ELMClassifier(ClassifierMixin, _ELM):
+    """Extreme learning machine for classes.
+
+    Parameters
+    ----------
+    n_hidden, activation, activation_args, alpha, rbf_width : of the hidden layer, see `RandomLayer`; the
+        defaults are the study's, ReLU of X W + b.
+    ridge : weight of the squared output weights in the fit; 0 is the study's pseudo-inverse.
+    hidden_layer : any transformer, in place of the parameters above.
+    regressor : any regressor for several targets, in place of the least squares.
+    random_state : seed of the hidden layer made from the simple parameters.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> ELMClassifier(30, random_state=0).fit(X, y).score(X, y) > 0.95
+    True
+    """
+
+    classes_: NDArray[Any]
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit X (n_clips, n_features) to the labels y (n_clips,)."""
+        data, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ConfigError(f"y holds 1 class ({self.classes_[0]!r}): a classifier needs two or more")
+        targets = one_vs_rest(codes, len(self.classes_))
+        self._fit_targets(data, targets if len(self.classes_) > 2 else targets[:, 1:])
+        return self
+
+    def decision_function(self, X: ArrayLike) -> FloatArray:
+        """Return outputs (n_clips, n_classes), or (n_clips,) for two classes, where > 0 is the second."""
+        outputs = self._predict_targets(X)
+        return outputs.ravel() if len(self.classes_) == 2 else outputs
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the class of the largest output a clip, (n_clips,)."""
+        outputs = self.decision_function(X)
+        codes = (outputs > 0.0).astype(np.intp) if outputs.ndim == 1 else outputs.argmax(axis=1)
+        return np.asarray(self.classes_[codes])
+
+
+class ELMRegressor(RegressorMixin, _ELM):
+    """Extreme learning machine for numbers, one or several a clip; parameters as `ELMClassifier`."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit X (n_clips, n_features) to y (n_clips,) or (n_clips, n_targets)."""
+        data, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        self._fit_targets(data, np.asarray(targets, dtype=np.float64))
+        return self
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Return the outputs, shaped as y was."""
+        return self._predict_targets(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
