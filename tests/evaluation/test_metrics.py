@@ -11,7 +11,8 @@ CLASSES = ["rock", "jazz", "blues"]  # not in alphabetical order: the data set's
 @pytest.fixture
 def labelled(rng: np.random.Generator) -> tuple[list[str], list[str]]:
     labels = rng.choice(CLASSES, size=60).tolist()
-    predicted = [name if keep else CLASSES[0] for name, keep in zip(labels, rng.random(60) < 0.6, strict=True)]
+    kept = rng.random(60) < 0.6
+    predicted = [name if keep else CLASSES[0] for name, keep in zip(labels, kept, strict=True)]
     return labels, predicted
 
 
