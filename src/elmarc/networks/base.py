@@ -1,0 +1,313 @@
+"""Networks that turn clips into named feature maps, and are never trained.
+
+A network yields its maps tile by tile (`tiles`), one clip at a time on a CPU: a clip's maps depend on nothing
+but the clip, and no layer is ever held for a whole batch. `forward` joins the tiles for those who want maps.
+"""
+
+from __future__ import annotations
+
+import abc
+import difflib
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elmarc._errors import ConfigError
+from elmarc._types import Precision, Recipe
+from elmarc.networks.blocks import RandomConv
+from elmarc.networks.weights import draw_kernel
+
+InputKind = Literal["logmel", "waveform"]
+Compat = Literal["2018"]
+Input = Float[Tensor, "clips length bands"]
+FeatureMap = Float[Tensor, "clips channels *positions"]
+
+
+class Tile(NamedTuple):
+    """A block of one layer's map, and the clip and channel at which it starts."""
+
+    layer: str
+    maps: FeatureMap
+    clip: int = 0
+    channel: int = 0
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """What one layer costs for one clip; `shape` is (channels, *positions)."""
+
+    layer: str
+    kind: str
+    shape: tuple[int, ...]
+    n_parameters: int = 0
+    multiply_adds: int = 0
+
+
+def choose(kind: str, wanted: str, known: Sequence[str]) -> str:
+    """Return `wanted` if it is known, else raise a ConfigError that names the nearest."""
+    if wanted in known:
+        return wanted
+    near = difflib.get_close_matches(str(wanted), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ConfigError(f"unknown {kind} {wanted!r}: {hint}known are {', '.join(known)}")
+
+
+class Network(nn.Module, abc.ABC):
+    """Clips in, named feature maps out.
+
+    Attributes
+    ----------
+    name : as asked for.
+    input_kind : "logmel" for (clips, frames, n_mels), "waveform" for (clips, samples, 1).
+    n_bands : n_mels, or 1.
+    layer_names : all layers, in the order of the 2018 program.
+    layers : those that are read, in the order of their features.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        input_kind: InputKind,
+        n_bands: int,
+        layer_names: Sequence[str],
+        layers: Sequence[str],
+    ) -> None:
+        super().__init__()
+        self.name, self.input_kind, self.n_bands = name, input_kind, n_bands
+        self.layer_names = tuple(layer_names)
+        self.layers = tuple(choose(f"layer of {name}", layer, self.layer_names) for layer in layers)
+        if not self.layers or len(set(self.layers)) < len(self.layers):
+            raise ConfigError(f"{name}: layers {list(layers)} must name each layer once, and at least one")
+
+    @property
+    @abc.abstractmethod
+    def min_input_length(self) -> int:
+        """The frames or samples that the selected layers need."""
+
+    @abc.abstractmethod
+    def n_channels(self, layer: str) -> int:
+        """Return the channels of a layer."""
+
+    @abc.abstractmethod
+    def recipe(self) -> Recipe:
+        """Return everything that changes the maps, JSON-able."""
+
+    @abc.abstractmethod
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        """Yield the selected layers' maps of a few clips, computing nothing else."""
+
+    @property
+    def n_features(self) -> int:
+        """The channels of all selected layers: features per pooling statistic."""
+        return sum(self.n_channels(layer) for layer in self.layers)
+
+    @property
+    def collapsed_layers(self) -> tuple[str, ...]:
+        """Layers whose 2018 average was one number; empty unless `compat="2018"` asks for it."""
+        return ()
+
+    @torch.no_grad()
+    def tiles(self, x: Input) -> Iterator[Tile]:
+        """Yield the selected layers' maps, block by block.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(clips, frames, n_mels) or (clips, samples, 1)]
+
+        Raises
+        ------
+        ConfigError
+            If the shape is not the network's, or the clips are too short.
+        """
+        self.check_input(tuple(x.shape))
+        at_once = 1 if x.device.type == "cpu" else len(x)
+        for start in range(0, len(x), at_once):
+            for tile in self._tiles(self._prepared(x[start : start + at_once])):
+                yield tile._replace(clip=start)
+
+    def forward(self, x: Input) -> dict[str, FeatureMap]:
+        """Return the selected layers' whole maps, (clips, channels, *positions) each."""
+        maps: dict[str, Tensor] = {}
+        for layer, block, clip, channel in self.tiles(x):
+            if layer not in maps:
+                maps[layer] = block.new_empty(len(x), self.n_channels(layer), *block.shape[2:])
+            maps[layer][clip : clip + len(block), channel : channel + block.shape[1]] = block
+        return {layer: maps[layer] for layer in self.layers}
+
+    def check_input(self, shape: tuple[int, ...]) -> None:
+        """Raise a ConfigError unless clips of this shape fit the network."""
+        if len(shape) != 3 or shape[2] != self.n_bands:
+            axes = (
+                f"(clips, frames, {self.n_bands})" if self.input_kind == "logmel" else "(clips, samples, 1)"
+            )
+            raise ConfigError(f"{self.name} takes {self.input_kind} input of shape {axes}, not {shape}")
+        if shape[1] < self.min_input_length:
+            unit = "frames" if self.input_kind == "logmel" else "samples"
+            raise ConfigError(
+                f"{self.name} needs clips of at least {self.min_input_length} {unit} to reach layer "
+                f"{self.last!r}, not {shape[1]}: take longer clips, lengthen them (fix_length "
+                f"'repeat-pad' or 'zero-pad'), select earlier layers, or use another network"
+            )
+
+    @property
+    def last(self) -> str:
+        """The last selected layer, in the order of computation."""
+        return max(self.layers, key=self.layer_names.index)
+
+    def _prepared(self, x: Input) -> Tensor:
+        return x
+
+
+class RandomCNN(Network):
+    """A network of the study: convolutions with random weights that are never trained.
+
+    Parameters
+    ----------
+    name : what messages call it.
+    n_filters : the study's N.
+    seed : of the weights; each layer has its own stream, equal on every platform and device.
+    layers : the layers to read; None for the network's default.
+    n_mels : bands of the log-mel input; ignored by waveform networks.
+    precision : "bfloat16" convolves in half precision and adds up in float32.
+    compat : "2018" keeps the published averaging of the frame-level back-ends.
+
+    References
+    ----------
+    Pons & Serra, "Randomly weighted CNNs for (music) audio classification", arXiv 1805.00237, section 3.
+    """
+
+    family: str  # names the weights' streams
+    input_kind: InputKind = "logmel"
+
+    def __init__(
+        self,
+        name: str,
+        convs: Mapping[str, RandomConv],
+        *,
+        n_filters: int,
+        layer_names: Sequence[str],
+        layers: Sequence[str] | None,
+        seed: int = 0,
+        n_mels: int = 96,
+        precision: Precision = "float32",
+        compat: Compat | None = None,
+    ) -> None:
+        n_bands = n_mels if self.input_kind == "logmel" else 1
+        super().__init__(
+            name,
+            input_kind=self.input_kind,
+            n_bands=n_bands,
+            layer_names=layer_names,
+            layers=layers or layer_names,
+        )
+        choose("precision", precision, ("float32", "bfloat16"))
+        if compat is not None:
+            choose("compat", compat, ("2018",))
+        self.n_filters, self.seed, self.precision, self.compat = n_filters, seed, precision, compat
+        self.convs: dict[str, RandomConv] = dict(convs)
+        self._weights_hash: str | None = None
+        for layer, conv in convs.items():
+            self.add_module(layer, conv)
+            conv.set_kernel(draw_kernel(seed, self.family, layer, conv.kernel_shape))
+        self.eval()
+
+    @abc.abstractmethod
+    def rows(self, input_length: int) -> Iterator[LayerRow]:
+        """Yield what is computed for one clip of that many frames or samples, layer by layer."""
+
+    def options(self) -> Recipe:
+        """Return the settings of this family, JSON-able."""
+        return {}
+
+    def n_channels(self, layer: str) -> int:
+        """Return the channels of a layer."""
+        return self.n_filters
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all layers."""
+        return sum(conv.n_parameters for conv in self.convs.values())
+
+    def describe(self, input_length: int) -> list[LayerRow]:
+        """Return shape, parameters and multiply-adds of every layer computed for one clip."""
+        self.check_input((1, input_length, self.n_bands))
+        return list(self.rows(input_length))
+
+    def multiply_adds(self, input_length: int) -> int:
+        """Return the dense arithmetic of one clip; a multiply-add is two operations."""
+        return sum(row.multiply_adds for row in self.describe(input_length))
+
+    def recipe(self) -> Recipe:
+        """Return everything that changes the maps; the name does not."""
+        bands = {"n_mels": self.n_bands} if self.input_kind == "logmel" else {}
+        compat = {"compat": self.compat} if self.collapsed_layers else {}
+        weights = (
+            {"seed": self.seed} if self._weights_hash is None else {"weights_sha256": self._weights_hash}
+        )
+        return {
+            "network": self.family,
+            "n_filters": self.n_filters,
+            "layers": list(self.layers),
+            "precision": self.precision,
+            **self.options(),
+            **bands,
+            **compat,
+            **weights,
+        }
+
+    def get_weights(self) -> list[NDArray[np.float32]]:
+        """Return kernel and bias of each layer in the order and layout of the 2018 program (HWIO, WIO)."""
+        return [
+            a
+            for conv in self.convs.values()
+            for a in (conv.get_kernel(), conv.bias.detach().cpu().numpy().copy())
+        ]
+
+    def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
+        """Take over kernels and biases in the order and layout of `get_weights`.
+
+        Raises
+        ------
+        ConfigError
+            If their number or a shape is not this network's; nothing is changed then.
+        """
+        expected = [shape for conv in self.convs.values() for shape in (conv.kernel_shape, (conv.n_filters,))]
+        arrays = [np.ascontiguousarray(a, np.float32) for a in weights]
+        found = [a.shape for a in arrays]
+        if found != expected:
+            raise ConfigError(f"{self.name} takes weights of shapes {expected}, not {found}")
+        digest = hashlib.sha256()
+        for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
+            conv.set_kernel(kernel)
+            with torch.no_grad():
+                conv.bias.copy_(torch.from_numpy(bias))
+            digest.update(kernel.tobytes() + bias.tobytes())
+        self._weights_hash = digest.hexdigest()
+
+    def _prepared(self, x: Input) -> Tensor:
+        weight = next(self.parameters())
+        return x.to(weight.device, torch.bfloat16 if self.precision == "bfloat16" else weight.dtype)
+
+    def _conv_row(self, layer: str, kind: str, positions: tuple[int, ...]) -> LayerRow:
+        conv = self.convs[layer]
+        shape = (conv.n_filters, *positions)
+        return LayerRow(layer, kind, shape, conv.n_parameters, math.prod(positions) * conv.weight.numel())
+
+
+def spectrogram(x: Input) -> Tensor:
+    """View (clips, frames, bands) as a map of one channel, (clips, 1, bands, frames)."""
+    return x.transpose(1, 2).unsqueeze(1)
+
+
+def sequence(maps: Tensor) -> FeatureMap:
+    """View a map of one band, (clips, channels, 1, frames), as (clips, channels, frames)."""
+    return maps.squeeze(2)

@@ -1,0 +1,181 @@
+"""What the networks are made of: convolutions, max-pools, TensorFlow's "same", the residual back-end.
+
+Maps inside a network are (clips, channels, bands, frames) in channels-last memory, with one band for
+waveforms: the layout in which oneDNN's and cuDNN's convolutions are fastest. Max-pools come before the
+activation: the same function (both are monotone) of fewer values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Activation = Callable[[Tensor], Tensor]
+BACK_END_TAPS = 7
+TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
+
+
+class RandomConv(nn.Module):
+    """A convolution with stride 1, whose kernel is exchanged in the 2018 layout.
+
+    Parameters
+    ----------
+    kernel_shape : the 2018 kernel's shape, HWIO or WIO.
+    taps : (bands, frames) that the kernel spans as computed here. A kernel with a stride is computed as one
+        of fewer taps over more channels (`to_hops`).
+    pad_bands : zeros added below and above.
+    """
+
+    def __init__(self, kernel_shape: tuple[int, ...], *, taps: tuple[int, int], pad_bands: int = 0) -> None:
+        super().__init__()
+        self.kernel_shape, self.taps, self.pad_bands = kernel_shape, taps, pad_bands
+        self.n_filters = kernel_shape[-1]
+        self.n_channels = math.prod(kernel_shape[:-1]) // math.prod(taps)
+        weight = torch.zeros(self.n_filters, self.n_channels, *taps)
+        self.weight = nn.Parameter(weight.to(memory_format=torch.channels_last), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(self.n_filters), requires_grad=False)
+        self._cast: tuple[object, Tensor, Tensor] | None = None
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases."""
+        return self.weight.numel() + self.bias.numel()
+
+    def get_kernel(self) -> NDArray[np.float32]:
+        """Return the kernel in the 2018 layout."""
+        kernel = self.weight.detach().cpu().permute(3, 2, 1, 0)  # frames, bands, channels, filters
+        return np.ascontiguousarray(kernel.numpy()).reshape(self.kernel_shape)
+
+    def set_kernel(self, kernel: NDArray[np.float32]) -> None:
+        """Take over a kernel in the 2018 layout."""
+        bands, frames = self.taps
+        hwio = np.ascontiguousarray(kernel, np.float32).reshape(
+            frames, bands, self.n_channels, self.n_filters
+        )
+        with torch.no_grad():
+            self.weight.copy_(torch.from_numpy(hwio).permute(3, 2, 1, 0))
+
+    def n_bands_out(self, n_bands: int) -> int:
+        """Return the bands of the output map."""
+        return n_bands + 2 * self.pad_bands - self.taps[0] + 1
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Convolve (clips, channels, bands, frames), "valid" in frames."""
+        weight, bias = self._weights_as(maps)
+        return F.conv2d(maps, weight, bias, padding=(self.pad_bands, 0))
+
+    def _weights_as(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return weight and bias in the maps' precision; a half-precision copy is kept."""
+        if maps.dtype == self.weight.dtype:
+            return self.weight, self.bias
+        key = (maps.dtype, maps.device, self.weight._version, self.bias._version)
+        if self._cast is None or self._cast[0] != key:
+            self._cast = key, self.weight.to(maps.dtype), self.bias.to(maps.dtype)
+        return self._cast[1], self._cast[2]
+
+
+class BandConv(RandomConv):
+    """Filters of (frames, bands) that slide over both axes of a spectrogram, "valid".
+
+    Each place on the frequency axis becomes a clip of its own whose channels are the bands under the filter:
+    one-dimensional convolutions, half as expensive as 2-D ones over a single channel.
+    """
+
+    def __init__(self, n_frames: int, n_bands: int, n_filters: int) -> None:
+        super().__init__((n_frames, n_bands, 1, n_filters), taps=(1, n_frames))
+
+    def n_bands_out(self, n_bands: int) -> int:
+        """Return the number of places on the frequency axis."""
+        return n_bands - self.n_channels + 1
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Convolve (clips, 1, bands, frames) into (clips, filters, places, frames)."""
+        windows = maps[:, 0].unfold(1, self.n_channels, 1)  # clips, places, frames, bands under the filter
+        clips, places = windows.shape[:2]
+        rows = windows.reshape(clips * places, 1, -1, self.n_channels).permute(0, 3, 1, 2)
+        out = super().forward(rows).permute(0, 2, 3, 1)
+        return out.reshape(clips, places, -1, self.n_filters).permute(0, 3, 1, 2)
+
+
+def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
+    """Return TensorFlow's "same" padding (before, after): the smaller half comes first.
+
+    >>> same_padding(6000, 512, stride=32), same_padding(188, 128)
+    ((248, 248), (63, 64))
+    """
+    total = max((math.ceil(n / stride) - 1) * stride + kernel - n, 0)
+    return total // 2, total - total // 2
+
+
+def to_hops(signal: Tensor, hop: int) -> Tensor:
+    """Cut (clips, samples) into hops: (clips, hop, 1, n_hops), a view. A rest is dropped.
+
+    A convolution of k samples with stride `hop` is one of k / hop taps over these channels.
+    """
+    n_hops = signal.shape[-1] // hop
+    return signal[:, : n_hops * hop].reshape(len(signal), 1, n_hops, hop).permute(0, 3, 1, 2)
+
+
+def padded_slice(maps: Tensor, start: int, stop: int) -> Tensor:
+    """Return frames start:stop, with zeros for those outside the map."""
+    n = maps.shape[-1]
+    inside = maps[..., max(start, 0) : min(stop, n)]
+    outside = (max(-start, 0), max(stop - n, 0))
+    return F.pad(inside, outside) if any(outside) else inside
+
+
+def conv_same(maps: Tensor, conv: RandomConv) -> Tensor:
+    """Convolve with zeros around, so that there are as many frames as before."""
+    before, after = same_padding(maps.shape[-1], conv.taps[1])
+    out: Tensor = conv(padded_slice(maps, -before, maps.shape[-1] + after))
+    return out
+
+
+def conv_pool(
+    maps: Tensor,
+    conv: RandomConv,
+    *,
+    pool: tuple[int, int],
+    activation: Activation,
+    padding: tuple[int, int] = (0, 0),
+) -> Tensor:
+    """Convolve, max-pool and activate, a few frames at a time: the convolution's own map is never kept.
+
+    `pool` is (bands, frames); `padding` the zeros before and after in frames.
+    """
+    n_frames = maps.shape[-1] + sum(padding) - conv.taps[1] + 1
+    n_bands = conv.n_bands_out(maps.shape[2])
+    n_out = n_frames // pool[1]
+    step = max(1, TILE_VALUES // (len(maps) * conv.n_filters * n_bands * pool[1]))
+    tiles = []
+    for start in range(0, n_out, step):
+        stop = min(start + step, n_out)
+        window = padded_slice(
+            maps, start * pool[1] - padding[0], stop * pool[1] - padding[0] + conv.taps[1] - 1
+        )
+        tiles.append(activation(F.max_pool2d(conv(window), pool)))
+    return torch.cat(tiles, dim=-1)
+
+
+def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
+    """Return the back-end's three convolutions; 2018 wrote their kernels over (frames, channels, 1)."""
+    return {
+        f"back{i}": RandomConv((BACK_END_TAPS, channels, 1, n_filters), taps=(1, BACK_END_TAPS))
+        for i, channels in enumerate((n_channels, n_filters, n_filters), start=1)
+    }
+
+
+def back_end(maps: Tensor, convs: Mapping[str, RandomConv]) -> Iterator[tuple[str, Tensor]]:
+    """Yield the residual back-end's layers one by one, so that the caller may stop."""
+    first = convs["back1"](maps).relu_()
+    yield "back1", first
+    second = conv_same(first, convs["back2"]).relu_().add_(first)
+    yield "back2", second
+    pooled = F.max_pool2d(second, (1, 2))
+    yield "back3", conv_same(pooled, convs["back3"]).relu_().add_(pooled)

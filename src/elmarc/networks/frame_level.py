@@ -1,0 +1,135 @@
+"""Frame level: long filters on the waveform with a stride, then a residual back-end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, sequence
+from elmarc.networks.blocks import BACK_END_TAPS, RandomConv, back_end, back_end_convs, same_padding, to_hops
+
+STRIDE = 32
+BACK_END = ("back1", "back2", "back3")
+SHORTEST_FRONT_MAP = BACK_END_TAPS + 1  # frames: one is left after the last pool
+
+
+class _FrameLevel(RandomCNN):
+    """What both have in common: strided filters, and the back-end of a front map."""
+
+    input_kind = "waveform"
+
+    @property
+    def collapsed_layers(self) -> tuple[str, ...]:
+        """The back-end's layers: 2018 averaged them over time and channels into one number."""
+        return tuple(layer for layer in BACK_END if self.compat == "2018" and layer in self.layers)
+
+    def _back_tiles(self, front: Tensor) -> Iterator[Tile]:
+        for layer, maps in back_end(front, self.convs):
+            if layer in self.layers:
+                yield Tile(layer, sequence(maps))
+            if layer == self.last:
+                return
+
+    def _back_rows(self, n_frames: int) -> Iterator[LayerRow]:
+        kinds = ("conv 7, ReLU", "conv 7 same, ReLU, + back1", "max-pool 2, conv 7 same, ReLU, + pool")
+        valid = n_frames - BACK_END_TAPS + 1
+        for layer, kind, frames in zip(BACK_END, kinds, (valid, valid, valid // 2), strict=True):
+            yield self._conv_row(layer, kind, (frames,))
+            if layer == self.last:
+                return
+
+
+class FrameLevel(_FrameLevel):
+    """Conv 512 stride 32 "valid", ReLU; back-end.
+
+    Source: Pons & Serra 2018, section 3; 2018 name `frame_level`.
+    """
+
+    family = "frame_level"
+    filter_length = 512  # samples
+
+    def __init__(self, name: str, *, n_filters: int, **settings: Any) -> None:
+        convs = {
+            "conv": _strided_conv(self.filter_length, n_filters),
+            **back_end_convs(n_filters, n_filters),
+        }
+        super().__init__(name, convs, n_filters=n_filters, layer_names=("conv", *BACK_END), **settings)
+
+    @property
+    def min_input_length(self) -> int:
+        """Samples that leave one frame after the last selected layer."""
+        frames = {"conv": 1, "back3": SHORTEST_FRONT_MAP}.get(self.last, BACK_END_TAPS)
+        return self.filter_length + (frames - 1) * STRIDE
+
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        front = self.convs["conv"](to_hops(x[..., 0], STRIDE)).relu_()
+        if "conv" in self.layers:
+            yield Tile("conv", sequence(front))
+        if self.last != "conv":
+            yield from self._back_tiles(front)
+
+    def rows(self, input_length: int) -> Iterator[LayerRow]:
+        """Yield what is computed for one clip of that many samples."""
+        frames = (input_length - self.filter_length) // STRIDE + 1
+        yield self._conv_row("conv", f"conv {self.filter_length} stride {STRIDE}, ReLU", (frames,))
+        if self.last != "conv":
+            yield from self._back_rows(frames)
+
+
+class FrameLevelMany(_FrameLevel):
+    """Convs of five lengths, stride 32 "same", ReLU; joined; back-end.
+
+    Source: Pons & Serra 2018, section 3; 2018 name `frame_level_many`.
+    """
+
+    family = "frame_level_many"
+    filter_lengths = (512, 256, 128, 64, 32)  # samples
+
+    def __init__(self, name: str, *, n_filters: int, **settings: Any) -> None:
+        self.fronts = tuple(f"conv{length}" for length in self.filter_lengths)
+        convs = {
+            **{f"conv{length}": _strided_conv(length, n_filters) for length in self.filter_lengths},
+            **back_end_convs(len(self.fronts) * n_filters, n_filters),
+        }
+        super().__init__(name, convs, n_filters=n_filters, layer_names=(*self.fronts, *BACK_END), **settings)
+
+    @property
+    def min_input_length(self) -> int:
+        """Samples that leave one frame after the last selected layer."""
+        frames = (
+            1 if self.last in self.fronts else SHORTEST_FRONT_MAP if self.last == "back3" else BACK_END_TAPS
+        )
+        return (frames - 1) * STRIDE + 1
+
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        fronts = []
+        for layer, length in self._needed_fronts():
+            signal = F.pad(x[..., 0], same_padding(x.shape[1], length, stride=STRIDE))
+            maps = self.convs[layer](to_hops(signal, STRIDE)).relu_()
+            if layer in self.layers:
+                yield Tile(layer, sequence(maps))
+            if self.last in BACK_END:
+                fronts.append(maps)
+        if self.last in BACK_END:
+            yield from self._back_tiles(torch.cat(fronts, dim=1))
+
+    def _needed_fronts(self) -> Iterator[tuple[str, int]]:
+        for layer, length in zip(self.fronts, self.filter_lengths, strict=True):
+            if layer in self.layers or self.last in BACK_END:
+                yield layer, length
+
+    def rows(self, input_length: int) -> Iterator[LayerRow]:
+        """Yield what is computed for one clip of that many samples."""
+        frames = -(-input_length // STRIDE)
+        for layer, length in self._needed_fronts():
+            yield self._conv_row(layer, f"conv {length} stride {STRIDE} same, ReLU", (frames,))
+        if self.last in BACK_END:
+            yield from self._back_rows(frames)
+
+
+def _strided_conv(length: int, n_filters: int) -> RandomConv:
+    return RandomConv((length, 1, n_filters), taps=(1, length // STRIDE))

@@ -1,0 +1,55 @@
+"""Sample level: seven layers of very short filters on the waveform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch.nn.functional as F
+
+from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, sequence
+from elmarc.networks.blocks import RandomConv, conv_pool, to_hops
+
+N_POOLS = 6
+POOL = 3
+
+
+class SampleLevel(RandomCNN):
+    """Conv 3 stride 3, ReLU, then six times conv 3 "same", ReLU, max-pool 3.
+
+    Source: Pons & Serra 2018, section 3; 2018 name `sample_level`.
+    """
+
+    family = "sample_level"
+    input_kind = "waveform"
+
+    def __init__(self, name: str, *, n_filters: int, **settings: Any) -> None:
+        convs = {"conv0": RandomConv((POOL, 1, n_filters), taps=(1, 1))}
+        for i in range(1, N_POOLS + 1):
+            convs[f"conv{i}"] = RandomConv((3, n_filters, n_filters), taps=(1, 3))
+        names = ["conv0", *(f"pool{i}" for i in range(1, N_POOLS + 1))]
+        super().__init__(name, convs, n_filters=n_filters, layer_names=names, **settings)
+
+    @property
+    def min_input_length(self) -> int:
+        """Samples that leave one after the last selected layer."""
+        return int(POOL ** (self.layer_names.index(self.last) + 1))
+
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        first, *others = zip(self.layer_names, self.convs.values(), strict=True)
+        maps = first[1](to_hops(x[..., 0], POOL)).relu_()
+        if "conv0" in self.layers:
+            yield Tile("conv0", sequence(maps))
+        for layer, conv in others[: self.layer_names.index(self.last)]:
+            maps = conv_pool(maps, conv, pool=(1, POOL), padding=(1, 1), activation=F.relu)
+            if layer in self.layers:
+                yield Tile(layer, sequence(maps))
+
+    def rows(self, input_length: int) -> Iterator[LayerRow]:
+        """Yield what is computed for one clip of that many samples."""
+        length = input_length // POOL
+        yield self._conv_row("conv0", f"conv {POOL} stride {POOL}, ReLU", (length,))
+        for i in range(1, self.layer_names.index(self.last) + 1):
+            yield self._conv_row(f"conv{i}", "conv 3 same, ReLU", (length,))
+            length //= POOL
+            yield LayerRow(f"pool{i}", f"max-pool {POOL}", (self.n_filters, length))

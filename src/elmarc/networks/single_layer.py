@@ -1,0 +1,88 @@
+"""One layer of filters of any shape; 7x96 and 7x86 are the study's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch.nn.functional as F
+
+from elmarc._errors import ConfigError
+from elmarc._types import Recipe
+from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
+from elmarc.networks.blocks import BandConv, conv_pool
+
+
+class SingleLayer(RandomCNN):
+    """Conv "valid", ReLU, max-pool; layers "conv" and "pool".
+
+    Parameters
+    ----------
+    filter_shape, pool_shape : (frames, bands).
+
+    Source: Pons & Serra 2018, section 3; 2018 name `cnn_single`.
+    """
+
+    family = "single_layer"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        n_filters: int,
+        filter_shape: tuple[int, int],
+        pool_shape: tuple[int, int],
+        n_mels: int = 96,
+        **settings: Any,
+    ) -> None:
+        self._check_shapes(name, filter_shape, pool_shape, n_mels)
+        convs = {"conv": BandConv(*filter_shape, n_filters)}
+        super().__init__(
+            name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=("conv", "pool"), **settings
+        )
+        self.filter_shape, self.pool_shape = tuple(filter_shape), tuple(pool_shape)
+
+    @staticmethod
+    def _check_shapes(
+        name: str, filter_shape: tuple[int, int], pool_shape: tuple[int, int], n_mels: int
+    ) -> None:
+        if min(*filter_shape, *pool_shape) < 1:
+            raise ConfigError(
+                f"{name}: filter_shape {filter_shape} and pool_shape {pool_shape} must be positive"
+            )
+        needed = filter_shape[1] + pool_shape[1] - 1
+        if n_mels < needed:
+            raise ConfigError(
+                f"{name}: filters of {filter_shape[1]} bands and pools of {pool_shape[1]} need at least {needed} "
+                f"bands, not n_mels = {n_mels}: change n_mels, or build single_layer with shapes that fit"
+            )
+
+    @property
+    def min_input_length(self) -> int:
+        """Frames that leave one after the last selected layer."""
+        pooled = self.pool_shape[0] if self.last == "pool" else 1
+        return self.filter_shape[0] + pooled - 1
+
+    def options(self) -> Recipe:
+        """Return the shapes."""
+        return {"filter_shape": list(self.filter_shape), "pool_shape": list(self.pool_shape)}
+
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        frames, bands = self.pool_shape
+        if "conv" not in self.layers:
+            maps = conv_pool(spectrogram(x), self.convs["conv"], pool=(bands, frames), activation=F.relu)
+            yield Tile("pool", maps.transpose(2, 3))
+            return
+        maps = self.convs["conv"](spectrogram(x)).relu_()
+        yield Tile("conv", maps.transpose(2, 3))
+        if "pool" in self.layers:
+            yield Tile("pool", F.max_pool2d(maps, (bands, frames)).transpose(2, 3))
+
+    def rows(self, input_length: int) -> Iterator[LayerRow]:
+        """Yield what is computed for one clip of that many frames."""
+        (frames, bands), pool = self.filter_shape, self.pool_shape
+        positions = (input_length - frames + 1, self.n_bands - bands + 1)
+        yield self._conv_row("conv", f"conv {frames}x{bands}, ReLU", positions)
+        if "pool" in self.layers:
+            shape = (self.n_filters, positions[0] // pool[0], positions[1] // pool[1])
+            yield LayerRow("pool", f"max-pool {pool[0]}x{pool[1]}", shape)

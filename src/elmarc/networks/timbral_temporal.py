@@ -1,0 +1,112 @@
+"""Timbral filters (tall and short) and temporal filters (long): musically motivated shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch.nn.functional as F
+
+from elmarc._errors import ConfigError
+from elmarc._types import Recipe
+from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
+from elmarc.networks.blocks import BandConv, RandomConv, conv_pool, same_padding
+
+BRANCHES = ("timbral", "temporal")
+TIMBRAL_SHAPES = [
+    (frames, share, times) for share in (0.9, 0.4) for frames, times in ((7, 1), (3, 2), (1, 4))
+]
+MUSIC_LENGTHS = (165, 128, 64, 32)  # frames
+AUDIO_LENGTHS = (64, 32, 16, 8)  # the study's for sounds
+
+
+class TimbralTemporal(RandomCNN):
+    """Two branches over the same log-mel, each a layer of 14 n_filters channels.
+
+    Timbral: filters of 7, 3, 1 frames x 90 % and 40 % of the bands, ReLU, max over frequency. Temporal: mean
+    over frequency, then filters of four lengths, ReLU.
+
+    Parameters
+    ----------
+    branches : those that exist; "timbral" alone has the weights it has beside "temporal".
+    temporal_lengths : frames of the four temporal filters.
+
+    Source: Pons & Serra 2018, section 3; 2018 names `cnn_music`, `cnn_audio`.
+    """
+
+    family = "timbral_temporal"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        n_filters: int,
+        n_mels: int = 96,
+        branches: Sequence[str] = BRANCHES,
+        temporal_lengths: Sequence[int] = MUSIC_LENGTHS,
+        **settings: Any,
+    ) -> None:
+        if "temporal" in branches and n_filters % 4:
+            raise ConfigError(f"{name}: n_filters must be divisible by 4, not {n_filters}")
+        if int(0.4 * n_mels) < 1:
+            raise ConfigError(f"{name}: n_mels must be at least 3, not {n_mels}")
+        timbral = {
+            f"timbral{i}": BandConv(frames, int(share * n_mels), times * n_filters)
+            for i, (frames, share, times) in enumerate(TIMBRAL_SHAPES, start=1)
+        }
+        temporal = {
+            f"temporal{length}": RandomConv((length, 1, times * n_filters - n_filters // 4), taps=(1, 1))
+            for length, times in zip(temporal_lengths, (1, 2, 4, 8), strict=True)
+        }
+        self.temporal_lengths = tuple(temporal_lengths)
+        convs = {**(timbral if "timbral" in branches else {}), **(temporal if "temporal" in branches else {})}
+        names = [branch for branch in BRANCHES if branch in branches]
+        super().__init__(name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=names, **settings)
+
+    @property
+    def min_input_length(self) -> int:
+        """One frame: both branches pad."""
+        return 1
+
+    def n_channels(self, layer: str) -> int:
+        """Return 14 n_filters."""
+        return 14 * self.n_filters
+
+    def options(self) -> Recipe:
+        """Return the temporal filters' lengths, where they matter."""
+        return {"temporal_lengths": list(self.temporal_lengths)} if "temporal" in self.layers else {}
+
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        for branch in self.layers:
+            yield from self._timbral(x) if branch == "timbral" else self._temporal(x)
+
+    def _timbral(self, x: Input) -> Iterator[Tile]:
+        channel = 0
+        for conv in self._branch("timbral").values():
+            pool = (conv.n_bands_out(self.n_bands), 1)
+            padding = same_padding(x.shape[1], conv.taps[1])
+            maps = conv_pool(spectrogram(x), conv, pool=pool, padding=padding, activation=F.relu)
+            yield Tile("timbral", maps.squeeze(2), channel=channel)
+            channel += conv.n_filters
+
+    def _temporal(self, x: Input) -> Iterator[Tile]:
+        channel = 0
+        envelope = x.mean(dim=2)
+        for conv, length in zip(self._branch("temporal").values(), self.temporal_lengths, strict=True):
+            lags = F.pad(envelope, same_padding(x.shape[1], length)).unfold(1, length, 1)
+            maps = conv(lags.transpose(1, 2).unsqueeze(2)).relu_()
+            yield Tile("temporal", maps.squeeze(2), channel=channel)
+            channel += conv.n_filters
+
+    def _branch(self, branch: str) -> dict[str, RandomConv]:
+        return {layer: conv for layer, conv in self.convs.items() if layer.startswith(branch)}
+
+    def rows(self, input_length: int) -> Iterator[LayerRow]:
+        """Yield what is computed for one clip of that many frames."""
+        for branch in self.layers:
+            for layer, conv in self._branch(branch).items():
+                shape = "x".join(str(n) for n in conv.kernel_shape[: 2 if branch == "timbral" else 1])
+                places = (conv.n_bands_out(self.n_bands),) if branch == "timbral" else ()
+                yield self._conv_row(layer, f"conv {shape}, ReLU", (input_length, *places))
+            kind = "max over frequency, joined" if branch == "timbral" else "joined"
+            yield LayerRow(branch, kind, (self.n_channels(branch), input_length))

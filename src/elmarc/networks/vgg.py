@@ -1,0 +1,63 @@
+"""VGG: five times 3x3 filters, ELU and max-pool; the study's "small rectangular filters"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from elmarc._errors import ConfigError
+from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
+from elmarc.networks.blocks import RandomConv, conv_pool
+
+POOLS = ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4))  # frames x bands
+N_BANDS = math.prod(bands for _, bands in POOLS)
+
+
+class VGG(RandomCNN):
+    """Five layers of conv 3x3 "same", ELU, max-pool; the pooled maps are the layers.
+
+    Source: Pons & Serra 2018, section 3; 2018 name `cnn_small_filters`.
+    """
+
+    family = "vgg"
+
+    def __init__(self, name: str, *, n_filters: int, n_mels: int = 96, **settings: Any) -> None:
+        if n_mels < N_BANDS:
+            raise ConfigError(
+                f"{name} pools {N_BANDS} bands into one: n_mels must be at least {N_BANDS}, not {n_mels}"
+            )
+        convs = {
+            f"conv{i}": RandomConv((3, 3, 1 if i == 1 else n_filters, n_filters), taps=(3, 3), pad_bands=1)
+            for i in range(1, len(POOLS) + 1)
+        }
+        names = [f"pool{i}" for i in range(1, len(POOLS) + 1)]
+        super().__init__(name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=names, **settings)
+
+    @property
+    def min_input_length(self) -> int:
+        """Frames that leave one after the last selected pool."""
+        depth = self.layer_names.index(self.last) + 1
+        return math.prod(frames for frames, _ in POOLS[:depth])
+
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        maps: Tensor = spectrogram(x)
+        for layer, conv, (frames, bands) in zip(self.layer_names, self.convs.values(), POOLS, strict=True):
+            maps = conv_pool(maps, conv, pool=(bands, frames), padding=(1, 1), activation=F.elu)
+            if layer in self.layers:
+                yield Tile(layer, maps.transpose(2, 3))
+            if layer == self.last:
+                return
+
+    def rows(self, input_length: int) -> Iterator[LayerRow]:
+        """Yield what is computed for one clip of that many frames."""
+        frames, bands = input_length, self.n_bands
+        for layer, conv, pool in zip(self.layer_names, self.convs, POOLS, strict=True):
+            yield self._conv_row(conv, "conv 3x3 same, ELU", (frames, bands))
+            frames, bands = frames // pool[0], bands // pool[1]
+            yield LayerRow(layer, f"max-pool {pool[0]}x{pool[1]}", (self.n_filters, frames, bands))
+            if layer == self.last:
+                return
