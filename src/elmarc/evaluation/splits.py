@@ -123,7 +123,7 @@ def _stratified(
 ) -> Folds:
     classes, counts = np.unique(y, return_counts=True)
     if counts.min() < n_folds:
-        rare = classes[counts.argmin()]
+        rare = str(classes[counts.argmin()])
         raise DatasetError(
             f"class {rare!r} has {counts.min()} clips, too few for {n_folds} folds: add clips, or ask for "
             "fewer folds"

@@ -1,0 +1,6 @@
+"""`python -m elmarc`."""
+
+from elmarc.cli import main
+
+if __name__ == "__main__":
+    main()

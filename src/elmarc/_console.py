@@ -1,0 +1,96 @@
+"""What the command line shows while it works, and how it says that something went wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from elmarc._errors import ElmarcError
+from elmarc.experiments.config import ExperimentConfig
+from elmarc.experiments.runner import Observer, feature_name
+from elmarc.results import Result
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True)
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON document to stdout, for other programs."""
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+class Live(Observer):
+    """A progress bar with clips/s and time left, and a line for each finished cell, on stderr.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing but failures.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=err,
+            disable=quiet,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, rate="")
+        self._cached: int | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def on_features(self, name: str, n_clips: int) -> None:
+        self._cached = None
+        self._bar.reset(self._task, total=n_clips, description=f"{name}: features", rate="")
+
+    def on_clips(self, done: int, total: int) -> None:
+        if self._cached is None:
+            self._cached = done
+        elapsed = self._bar.tasks[0].elapsed or 0.0
+        rate = f"{(done - self._cached) / elapsed:.1f} clips/s" if elapsed and done > self._cached else ""
+        self._bar.update(self._task, completed=done, total=total, rate=rate)
+
+    def on_classifier(self, name: str) -> None:
+        description = self._bar.tasks[0].description.split(":")[0]
+        self._bar.update(self._task, description=f"{description}: {name}", rate="")
+
+    def on_result(self, result: Result, *, resumed: bool) -> None:
+        if not self.quiet:
+            said = " (already done)" if resumed else ""
+            skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
+            err.print(
+                f"{escape(result.label):<28} {result.classifier:<10} seed {result.seed}  "
+                f"{100 * result.accuracy:5.1f} %{skipped}{said}",
+                highlight=False,
+            )
+
+    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
+        err.print(f"[yellow]left out[/yellow] {feature_name(config)}: {escape(str(problem))}", highlight=False)
+
+
+def show_skipped(results: list[Result]) -> None:
+    """List the clips that could not be used, each once, with the reason."""
+    skipped = {clip.id: clip.reason for result in results for clip in result.skipped}
+    for name, reason in list(skipped.items())[:20]:
+        err.print(f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}", highlight=False)
+    if len(skipped) > 20:
+        err.print(f"... and {len(skipped) - 20} more; all are listed in result.json")
