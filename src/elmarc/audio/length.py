@@ -1,0 +1,80 @@
+"""Make every clip of a data set as long as the network's input: crop, zero-pad or repeat-pad."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elmarc._errors import AudioError, ConfigError
+from elmarc._types import FixLength
+
+
+@dataclass(frozen=True)
+class InputLength:
+    """How much of a clip the networks of a study are fed: frames of log-mel, or samples of waveform."""
+
+    n_frames: int
+    n_samples: int
+    fix_length: FixLength
+
+
+def fit_length(
+    x: NDArray[Any],
+    length: int,
+    *,
+    how: FixLength,
+    axis: int = 0,
+    name: str = "clip",
+    unit: str = "samples",
+) -> NDArray[Any]:
+    """Return `x` with exactly `length` entries along `axis`, of the same dtype.
+
+    Longer inputs are always cut to their first `length` entries (a view, no copy). Shorter ones follow `how`.
+
+    Parameters
+    ----------
+    x : np.ndarray
+        Waveform or log-mel. Zeros appended to a log-mel are 0 dB, not silence, as in the study's program.
+    how : {"crop", "zero-pad", "repeat-pad"}
+        "crop" refuses short inputs; "zero-pad" appends zeros; "repeat-pad" tiles, then cuts.
+    name, unit : str
+        What the error message calls the clip and its entries.
+
+    Raises
+    ------
+    AudioError
+        With "crop", the clip is too short; or it is empty.
+
+    Examples
+    --------
+    >>> fit_length(np.array([1, 2, 3]), 5, how="repeat-pad")
+    array([1, 2, 3, 1, 2])
+    """
+    _check(length, how)
+    n = x.shape[axis]
+    if n == 0:
+        raise AudioError(f"{name}: has no {unit}: replace it, or leave it out")
+    if n >= length:
+        cut: NDArray[Any] = np.moveaxis(np.moveaxis(x, axis, 0)[:length], 0, axis)
+        return cut
+    if how == "repeat-pad":
+        tiled: NDArray[Any] = np.take(x, np.arange(length) % n, axis=axis)
+        return tiled
+    if how == "zero-pad":
+        rest = list(x.shape)
+        rest[axis] = length - n
+        return np.concatenate([x, np.zeros(rest, x.dtype)], axis=axis)
+    raise AudioError(
+        f"{name}: has {n} {unit}, {length} are needed: set fix_length to 'zero-pad' or 'repeat-pad', "
+        f"or ask for at most {n} {unit}"
+    )
+
+
+def _check(length: int, how: str) -> None:
+    if length < 1:
+        raise ConfigError(f"length: {length} is not a length: give a positive number")
+    if how not in get_args(FixLength):
+        raise ConfigError(f"fix_length: {how!r} is unknown: use {', '.join(map(repr, get_args(FixLength)))}")

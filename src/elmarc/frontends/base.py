@@ -1,0 +1,73 @@
+"""What every front-end is: a pure function of waveforms, and the recipe its numbers follow from."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Float32
+from numpy.typing import NDArray
+
+from elmarc._errors import AudioError, ConfigError
+from elmarc._types import Recipe
+
+Waveforms: TypeAlias = Float[np.ndarray, "*clips samples"]
+Frames: TypeAlias = Float32[np.ndarray, "*clips frames bands"]
+Unit: TypeAlias = Literal["frames", "samples"]
+
+
+class FrontEnd(Protocol):
+    """Waveforms to network input, batched over the leading axes.
+
+    A clip's output depends on the clip and the recipe alone, bit for bit, whatever batch it rode in.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What it gives: "logmel", "waveform" or "mfcc"; a network says which one it takes."""
+
+    @property
+    def sr(self) -> int:
+        """Rate of the waveforms, in Hz."""
+
+    @property
+    def unit(self) -> Unit:
+        """What the length of its output counts."""
+
+    @property
+    def n_bands(self) -> int:
+        """Size of the last axis of its output."""
+
+    def __call__(self, y: Waveforms) -> NDArray[np.float32]:
+        """Return the output [shape=(..., length, n_bands)] of waveforms [shape=(..., n_samples)]."""
+
+    def recipe(self) -> Recipe:
+        """Return everything that changes the numbers, JSON-able, in canonical form."""
+
+
+def as_waveforms(y: Waveforms) -> Float32[np.ndarray, "*clips samples"]:
+    """Return `y` as float32 after checking it.
+
+    Raises
+    ------
+    AudioError
+        `y` is empty, not floating point, or not finite.
+    """
+    y = np.asarray(y)
+    if y.dtype.kind != "f":
+        raise AudioError(
+            f"samples are {y.dtype}, expected floating point in [-1, 1]: divide integers by their full scale "
+            "(32768 for 16 bit)"
+        )
+    if y.ndim == 0 or y.shape[-1] == 0:
+        raise AudioError(f"the waveform has shape {y.shape}, expected (..., n_samples), not empty")
+    if not np.isfinite(y).all():
+        raise AudioError("the waveform holds NaN or infinite samples, expected finite numbers in [-1, 1]")
+    return y.astype(np.float32, copy=False)
+
+
+def check_positive(**settings: float) -> None:
+    """Raise a ConfigError that names the first setting that is not positive."""
+    for name, value in settings.items():
+        if not value > 0:
+            raise ConfigError(f"{name}: found {value}, expected a positive number")
