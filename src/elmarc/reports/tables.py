@@ -121,10 +121,12 @@ def to_markdown(comparison: Comparison) -> str:
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     flat = frame.copy()
-    flat.columns = pd.Index(
-        [name if key == "accuracy" else key for name, key in frame.columns.to_flat_index()]
-    )
+    flat.columns = pd.Index([name if key == "accuracy" else key for name, key in _columns(frame)], dtype=str)
     return flat.reset_index()
+
+
+def _columns(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    return cast("list[tuple[str, str]]", frame.columns.tolist())
 
 
 def to_csv(comparison: Comparison) -> str:
