@@ -1,0 +1,166 @@
+"""From pydantic's list of errors to one ConfigError: a line a problem, with key, finding and way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from elmarc._errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[int | str, ...]
+
+EXPECTED = {
+    "bool_type": "true or false",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "model_attributes_type": "a section of `key: value` lines",
+    "model_type": "a section of `key: value` lines",
+    "path_type": "a path",
+    "string_too_short": "text",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+
+def checked(model: type[Model], document: Mapping[str, Any], source: str) -> Model:
+    """Return `document` as a `model`.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem; each names `source`, the dotted key and the way out.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{source}: {line}" for line in problems(model, error))) from None
+
+
+def problems(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """Return one line for each thing that is wrong."""
+    details = error.errors(include_url=False)
+    places = {item["loc"] for item in details}
+    return [_line(model, item) for item in details if not _explained_below(item["loc"], places)]
+
+
+def nearest(word: object, known: Iterable[str], *, prefix: str = "") -> str:
+    """Return "; did you mean ...?", or nothing where no known word is close.
+
+    >>> nearest("Elmm", ["svm", "elm"])
+    "; did you mean 'elm'?"
+    """
+    spelling = {name.lower(): name for name in known}
+    matches = get_close_matches(str(word).lower(), spelling, n=1, cutoff=0.6)
+    return f"; did you mean '{prefix}{spelling[matches[0]]}'?" if matches else ""
+
+
+def found(value: object) -> str:
+    """Say what a user wrote, and of which kind it is.
+
+    >>> found("5")
+    "'5' (text)"
+    """
+    shown = "null" if value is None else repr(value)
+    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({_kind_of(value)})"
+
+
+def _kind_of(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list() | tuple():
+            return "a list"
+        case Mapping():
+            return "a section"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def sections(model: type[BaseModel]) -> dict[str, list[type[BaseModel]]]:
+    """Return the models that may stand at each key of `model`."""
+    inner = {name: list(_models(field.annotation)) for name, field in model.model_fields.items()}
+    return {name: models for name, models in inner.items() if models}
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _explained_below(place: Place, places: set[Place]) -> bool:
+    """Is there an error deeper at the same place? Then the outer one says nothing new."""
+    return bool(place) and any(len(other) > len(place) and other[: len(place)] == place for other in places)
+
+
+def _line(model: type[BaseModel], item: ErrorDetails) -> str:
+    place = _without_tag(model, item["loc"])
+    key = ".".join(str(part) for part in place)
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key{_nearest_key(model, item['loc'])}"
+        case "missing":
+            return f"{key}: missing"
+        case "union_tag_not_found":
+            return f"{key}.kind: missing; found {found(item['input'])}"
+        case "union_tag_invalid":
+            return f"{key}.kind: {_one_of(item['ctx']['tag'], item['ctx']['expected_tags'])}"
+        case "literal_error":
+            return f"{key}: {_one_of(item['input'], item['ctx']['expected'])}"
+        case "value_error":
+            return ": ".join(filter(None, [key, str(item["ctx"]["error"])]))
+        case _:
+            return f"{key}: found {found(item['input'])}, expected {_expected(model, item)}"
+
+
+def _one_of(word: object, listing: str) -> str:
+    known = [part.strip(" '") for part in listing.replace(" or ", ", ").split(",")]
+    return f"found {found(word)}, expected {listing}{nearest(word, known)}"
+
+
+def _expected(model: type[BaseModel], item: ErrorDetails) -> str:
+    match item["type"]:
+        case "too_short":
+            return f"at least {item['ctx']['min_length']} items"
+        case "too_long":
+            return f"at most {item['ctx']['max_length']} items"
+        case "string_pattern_mismatch":
+            return model.model_fields[str(item["loc"][0])].description or item["msg"]
+        case kind:
+            return EXPECTED.get(kind, item["msg"].removeprefix("Input should be "))
+
+
+def _without_tag(model: type[BaseModel], place: Place) -> Place:
+    """Drop the `kind` that pydantic puts behind the name of a section of several forms."""
+    forms = sections(model).get(str(place[0]), []) if place else []
+    return place[:1] + place[2:] if len(forms) > 1 else place
+
+
+def _nearest_key(model: type[BaseModel], place: Place) -> str:
+    """Look in the same section first, then at the top, then for the same word in any other section."""
+    word, inner = str(place[-1]), sections(model)
+    here = nearest(word, _siblings(model, place), prefix=f"{place[0]}.") if len(place) > 1 else ""
+    owners = [key for key, forms in inner.items() if any(word in form.model_fields for form in forms)]
+    elsewhere = f"; did you mean '{owners[0]}.{word}'?" if owners else ""
+    return here or nearest(word, model.model_fields) or elsewhere
+
+
+def _siblings(model: type[BaseModel], place: Place) -> list[str]:
+    forms = sections(model)[str(place[0])]
+    if len(forms) > 1:
+        forms = [form for form in forms if place[1] in get_args(form.model_fields["kind"].annotation)]
+    return [name for form in forms for name in form.model_fields]

@@ -1,0 +1,305 @@
+"""The 2018 `config_file.py` in today's terms: read as text, checked under its own names, never executed.
+
+Only this module knows the 2018 names and the indices of feature maps. What it interprets goes into `notes`.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from elmarc._errors import ConfigError
+from elmarc.experiments.config_errors import checked
+from elmarc.experiments.config_models import Count, Section, Shape, Text, input_kind
+from elmarc.experiments.literals import AssignmentReader
+
+BACK_END = ("back1", "back2", "back3")
+MAPS = {
+    "cnn_small_filters": ("pool1", "pool2", "pool3", "pool4", "pool5"),
+    "cnn_single": ("conv", "pool"),
+    "cnn_music": ("timbral", "temporal"),
+    "cnn_audio": ("timbral", "temporal"),
+    "sample_level": ("conv0", "pool1", "pool2", "pool3", "pool4", "pool5", "pool6"),
+    "frame_level": ("conv", *BACK_END),
+    "frame_level_many": ("conv512", "conv256", "conv128", "conv64", "conv32", *BACK_END),
+}
+NAMES = {
+    "cnn_small_filters": "vgg",
+    "cnn_single": "single_layer",
+    "cnn_music": "timbral_temporal",
+    "cnn_audio": "timbral_temporal_audio",
+}
+STUDY_SHAPES = {((7, 96), (1, 1)): "7x96", ((7, 86), (1, 11)): "7x86"}
+DEFAULT_LAYERS = {"7x96": ("pool",), "7x86": ("pool",), "timbral": ("timbral",), "temporal": ("temporal",)}
+CLASSIFIERS = {
+    "SVM": "svm", "linearSVM": "linear_svm", "ELM": "elm", "KNN": "knn", "MLP": "mlp", "linear": "linear",
+}  # fmt: skip
+DATASETS = {
+    "GTZAN": "gtzan",
+    "Ballroom": "ballroom",
+    "ExtendedBallroom": "extended_ballroom",
+    "Extended Ballroom": "extended_ballroom",
+    "UrbanSound8K": "urbansound8k",
+}
+SIGNALS = {"logmel": "spectrogram", "waveform": "waveform"}
+FMAX_HZ, STUDY_SR, STUDY_MELS = 6000.0, 12000, 96
+
+NothingIfFalse = BeforeValidator(lambda value: None if value is False or value == "" else value)
+OptionalText = Annotated[str | None, NothingIfFalse]
+
+
+class CNN2018(Section):
+    """The `CNN` part."""
+
+    signal: Literal["spectrogram", "waveform"] | None = None
+    n_samples: Count | None = None
+    n_mels: Count = STUDY_MELS
+    n_frames: Count | None = None
+    architecture: Literal[
+        "cnn_small_filters", "cnn_single", "cnn_music", "cnn_audio",
+        "sample_level", "frame_level", "frame_level_many",
+    ]  # fmt: skip
+    num_filters: Count
+    selected_features_list: Annotated[tuple[Annotated[int, Field(strict=True)], ...], Field(min_length=1)]
+    filter_shape: Shape | None = None
+    pool_shape: Shape | None = None
+    batch_size: Count | None = None
+
+    @property
+    def reads(self) -> str:
+        """The front-end of this architecture."""
+        return input_kind(self.architecture)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The selected maps by name, each once; indices count from the end if negative, as in Python."""
+        return tuple(dict.fromkeys(MAPS[self.architecture][i] for i in self.selected_features_list))
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        maps = MAPS[self.architecture]
+        outside = [i for i in self.selected_features_list if not -len(maps) <= i < len(maps)]
+        if outside:
+            listed = ", ".join(f"{i} {name}" for i, name in enumerate(maps))
+            raise ValueError(f"selected_features_list: found {outside[0]}, {self.architecture} has {listed}")
+        if self.signal not in (None, SIGNALS[self.reads]):
+            raise ValueError(
+                f"signal: found '{self.signal}', but {self.architecture} reads '{SIGNALS[self.reads]}'"
+            )
+        if self.architecture == "cnn_single" and not (self.filter_shape and self.pool_shape):
+            raise ValueError("filter_shape, pool_shape: cnn_single needs both, as in [7, 86] and [1, 11]")
+        return self
+
+
+class MFCC2018(Section):
+    """The `MFCC` part."""
+
+    number: Count = 20
+    fixed_length: Count | None = None
+
+
+class Config2018(Section):
+    """`config_main` of the 2018 program, under its own names."""
+
+    experiment_name: Text = "experiment"
+    features_type: Literal["CNN", "MFCC"]
+    model_type: Literal["SVM", "linearSVM", "ELM", "KNN", "MLP", "linear"] = "SVM"
+    SVM_verbose: Any = None
+    load_extracted_features: OptionalText = None
+    sampling_rate: Count = STUDY_SR
+    dataset: Literal["GTZAN", "Ballroom", "ExtendedBallroom", "Extended Ballroom", "UrbanSound8K"]
+    audio_path: str
+    save_extracted_features_folder: OptionalText = None
+    results_folder: OptionalText = None
+    train_set_list: OptionalText = None
+    val_set_list: OptionalText = None
+    test_set_list: OptionalText = None
+    audios_list: OptionalText = None
+    fix_length_by: Annotated[Literal["zero-pad", "repeat-pad", "crop"] | None, NothingIfFalse] = None
+    CNN: CNN2018 | None = None
+    MFCC: MFCC2018 | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if getattr(self, self.features_type) is None:
+            raise ValueError(f"{self.features_type}: missing, and features_type asks for it")
+        lists = ("train_set_list", "val_set_list", "test_set_list")
+        missing = [key for key in lists if getattr(self, key) is None]
+        if self.audios_list is None and missing:
+            raise ValueError(f"{missing[0]}: missing; give the three lists, or all clips in audios_list")
+        if self.MFCC and self.features_type == "MFCC" and self.fix_length_by and not self.MFCC.fixed_length:
+            raise ValueError(f"MFCC.fixed_length: missing; fix_length_by '{self.fix_length_by}' needs it")
+        return self
+
+    @model_validator(mode="after")
+    def _loads_no_pickle(self) -> Self:
+        path = self.load_extracted_features
+        if path and not path.endswith("/") and PurePath(path).suffix not in ("", ".npz", ".parquet", ".csv"):
+            raise ValueError(
+                f"load_extracted_features: '{path}' is a pickle of the 2018 program, never opened here since "
+                "a pickle can run code; set it to False: the features are extracted again, and kept"
+            )
+        return self
+
+
+def read_document(text: str, source: str) -> dict[str, Any]:
+    """Return a 2018 configuration as the document of an ExperimentConfig; `notes` say what was interpreted.
+
+    Raises
+    ------
+    ConfigError
+        With the line of what would have to be executed, or the 2018 key that is wrong.
+    """
+    reader = AssignmentReader(source)
+    old = checked(Config2018, _config_dict(reader, text), source)
+    document = {
+        "name": old.experiment_name.replace("/", "_").replace("\\", "_"),
+        "data": _data(old),
+        **(_mfcc(old) if old.features_type == "MFCC" else _cnn(old)),
+        "classifier": {"name": CLASSIFIERS[old.model_type]},
+        "protocol": "paper",
+        **_folders(old),
+        "notes": [*reader.notes, *_notes(old)],
+    }
+    return _without_none(document)
+
+
+def _without_none(section: dict[str, Any]) -> dict[str, Any]:
+    inner = {
+        key: _without_none(value) if isinstance(value, dict) else value for key, value in section.items()
+    }
+    return {key: value for key, value in inner.items() if value is not None}
+
+
+def _config_dict(reader: AssignmentReader, text: str) -> dict[str, Any]:
+    """Find `config_main`, or `config`, or the only dict of the file."""
+    reader.read(text)
+    dicts = [name for name, value in reader.values.items() if isinstance(value, dict)]
+    named = [name for name in ("config_main", "config") if name in reader.values]
+    if not named and len(dicts) != 1:
+        raise ConfigError(
+            f"{reader.source}: found no `config_main = {{...}}`, expected the 2018 configuration"
+        )
+    value = reader.value_of((named or dicts)[0])
+    if not isinstance(value, dict):
+        raise ConfigError(f"{reader.source}: {named[0]} is not a dict, expected `config_main = {{...}}`")
+    return value
+
+
+def _data(old: Config2018) -> dict[str, Any]:
+    data = {"kind": "lists", "name": DATASETS[old.dataset], "audio": old.audio_path}
+    if old.audios_list:
+        return {**data, "files": old.audios_list}
+    return {**data, "train": old.train_set_list, "validation": old.val_set_list, "test": old.test_set_list}
+
+
+def _mfcc(old: Config2018) -> dict[str, Any]:
+    """Without `fix_length_by` the whole clip is used."""
+    mfcc = old.MFCC or MFCC2018()
+    frontend = {"kind": "mfcc", "sr": old.sampling_rate, "n_mfcc": mfcc.number, "pad_mode": "reflect"}
+    if old.fix_length_by:
+        frontend |= {"fixed_length": mfcc.fixed_length, "fix_length": old.fix_length_by}
+    return {"network": "mfcc", "frontend": frontend}
+
+
+def _cnn(old: Config2018) -> dict[str, Any]:
+    cnn = old.CNN
+    assert cnn is not None  # Config2018 has seen to it
+    length = {"n_frames": cnn.n_frames} if cnn.reads == "logmel" else {"n_samples": cnn.n_samples}
+    return {
+        "network": _network(cnn),
+        "frontend": _frontend(cnn, old.sampling_rate),
+        "input": {**length, "fix_length": old.fix_length_by or "crop"},
+        "batch_size": cnn.batch_size,
+    }
+
+
+def _frontend(cnn: CNN2018, sr: int) -> dict[str, Any]:
+    if cnn.reads == "waveform":
+        return {"kind": "waveform", "sr": sr}
+    return {"kind": "logmel", "sr": sr, "n_mels": cnn.n_mels, "fmax": FMAX_HZ if sr > STUDY_SR else None}
+
+
+def _network(cnn: CNN2018) -> dict[str, Any]:
+    kind = _study_name(cnn)
+    network: dict[str, Any] = {"kind": kind, "n_filters": cnn.num_filters}
+    if cnn.layers != DEFAULT_LAYERS.get(kind, MAPS[cnn.architecture]):
+        network["layers"] = cnn.layers
+    if kind == "single_layer":
+        network |= {"filter_shape": cnn.filter_shape, "pool_shape": cnn.pool_shape}
+    if kind.startswith("frame_level"):
+        network["compat"] = "2018"
+    return network
+
+
+def _study_name(cnn: CNN2018) -> str:
+    """Name the network; a branch alone, and the two study shapes at 96 bands, have names of their own."""
+    if cnn.architecture == "cnn_music" and len(cnn.layers) == 1:
+        return cnn.layers[0]
+    name = NAMES.get(cnn.architecture, cnn.architecture)
+    if name == "single_layer" and cnn.filter_shape and cnn.pool_shape and cnn.n_mels == STUDY_MELS:
+        return STUDY_SHAPES.get((cnn.filter_shape, cnn.pool_shape), name)
+    return name
+
+
+def _folders(old: Config2018) -> dict[str, Any]:
+    """Stored features are a file written by elmarc, or the folder of a store."""
+    loaded = old.load_extracted_features
+    is_file = bool(loaded) and PurePath(str(loaded)).suffix != ""
+    return {
+        "results": old.results_folder,
+        "store": old.save_extracted_features_folder if is_file or not loaded else loaded,
+        "features_file": loaded if is_file else None,
+    }
+
+
+def _notes(old: Config2018) -> list[str]:
+    """Say what was interpreted, and what of the file has no effect."""
+    notes = ["2018 had no seed: two runs differed; seed 0 draws the weights here (set seed for others)"]
+    if old.fix_length_by is None:
+        rest = (
+            "the whole clip is read"
+            if old.features_type == "MFCC"
+            else "'crop', a clip that is too short stops"
+        )
+        notes.append(f"fix_length_by is not set: {rest}")
+    if old.features_type == "CNN" and old.CNN:
+        notes += _cnn_notes(old.CNN, old.sampling_rate)
+    if old.load_extracted_features:
+        notes.append(
+            "load_extracted_features: this file's settings are used, not those the features were stored with"
+        )
+    ignored = _without_effect(old)
+    return [*notes, f"without effect here: {', '.join(ignored)}"] if ignored else notes
+
+
+def _cnn_notes(cnn: CNN2018, sr: int) -> list[str]:
+    notes = []
+    if cnn.architecture.startswith("frame_level"):
+        notes.append(
+            "network.compat is '2018': each back-end map is one number and zeros, as published; "
+            "network.compat=null gives the mean of each channel"
+        )
+    if len(cnn.layers) < len(cnn.selected_features_list):
+        notes.append("selected_features_list names a map twice; it is read once")
+    if cnn.reads == "logmel" and sr < STUDY_SR:
+        notes.append(
+            f"the bands end at {sr / 2:g} Hz; 2018 spread them to 6000 Hz and left those above silent"
+        )
+    return notes
+
+
+def _without_effect(old: Config2018) -> list[str]:
+    """Return the keys that are set, and that nothing reads."""
+    keys = ["SVM_verbose"]
+    if old.audios_list:
+        keys += ["train_set_list", "val_set_list", "test_set_list"]
+    keys.append("MFCC" if old.features_type == "CNN" else "CNN")
+    ignored = [key for key in keys if getattr(old, key) is not None]
+    if old.features_type == "CNN" and old.CNN:
+        unread = {"n_mels", "n_frames"} if old.CNN.reads == "waveform" else {"n_samples"}
+        unread |= set() if old.CNN.architecture == "cnn_single" else {"filter_shape", "pool_shape"}
+        ignored += sorted(f"CNN.{key}" for key in unread & old.CNN.model_fields_set)
+    return ignored
