@@ -5,4 +5,50 @@ audio -> frontends -> networks -> features -> classifiers -> evaluation -> repor
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
+    from elmarc.classifiers.random_layer import RandomLayer
+    from elmarc.datasets import open_dataset
+    from elmarc.features.extractor import FeatureExtractor
+    from elmarc.features.matrix import FeatureMatrix
+    from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
+    from elmarc.networks import build_network, list_networks
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "ELMClassifier": "classifiers.elm",
+    "ELMRegressor": "classifiers.elm",
+    "RandomLayer": "classifiers.random_layer",
+    "open_dataset": "datasets",
+    "FeatureExtractor": "features.extractor",
+    "FeatureMatrix": "features.matrix",
+    "MFCCFeatures": "features.transformer",
+    "RandomCNNFeatures": "features.transformer",
+    "build_network": "networks",
+    "list_networks": "networks",
+}
+
+__all__ = [
+    "ELMClassifier",
+    "ELMRegressor",
+    "FeatureExtractor",
+    "FeatureMatrix",
+    "MFCCFeatures",
+    "RandomCNNFeatures",
+    "RandomLayer",
+    "__version__",
+    "build_network",
+    "list_networks",
+    "open_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for: importing elmarc alone stays fast."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'elmarc' has no attribute {name!r}")
+    return getattr(import_module(f"elmarc.{_HOMES[name]}"), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,11 +13,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from elmarc._errors import ElmarcError
-from elmarc.experiments.config import ExperimentConfig
+from elmarc.evaluation.compare import comparisons
+from elmarc.experiments.config_models import ExperimentConfig
 from elmarc.experiments.runner import Observer, feature_name
+from elmarc.reports import tables
 from elmarc.results import Result
 
-out = Console(soft_wrap=False)
+SHOWN = 20  # skipped clips listed on the terminal
+out = Console()
 err = Console(stderr=True)
 
 
@@ -84,13 +88,25 @@ class Live(Observer):
             )
 
     def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
-        err.print(f"[yellow]left out[/yellow] {feature_name(config)}: {escape(str(problem))}", highlight=False)
+        err.print(
+            f"[yellow]left out[/yellow] {feature_name(config)}: {escape(str(problem))}", highlight=False
+        )
 
 
-def show_skipped(results: list[Result]) -> None:
-    """List the clips that could not be used, each once, with the reason."""
+def show_results(results: Sequence[Result]) -> None:
+    """Print the ranking of each data set and protocol, then notes and skipped clips."""
+    for comparison in comparisons(results):
+        out.print(tables.rich_table(comparison))
     skipped = {clip.id: clip.reason for result in results for clip in result.skipped}
-    for name, reason in list(skipped.items())[:20]:
+    notes = dict.fromkeys(note for result in results for note in result.notes)
+    show_problems(list(skipped.items()), list(notes), quiet=False)
+
+
+def show_problems(skipped: Sequence[tuple[str, str]], notes: Sequence[str], *, quiet: bool) -> None:
+    """List notes, and the clips that could not be used with the reason."""
+    for note in () if quiet else notes:
+        err.print(f"note: {escape(note)}", highlight=False)
+    for name, reason in skipped[:SHOWN]:
         err.print(f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}", highlight=False)
-    if len(skipped) > 20:
-        err.print(f"... and {len(skipped) - 20} more; all are listed in result.json")
+    if len(skipped) > SHOWN:
+        err.print(f"... and {len(skipped) - SHOWN} more; result.json lists them all")

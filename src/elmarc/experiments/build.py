@@ -8,7 +8,7 @@ from elmarc import datasets
 from elmarc._types import FixLength
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.datasets.base import Dataset
-from elmarc.experiments import config as cfg
+from elmarc.experiments import config_models as cfg
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore

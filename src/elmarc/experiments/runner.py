@@ -24,7 +24,7 @@ from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build, record
-from elmarc.experiments.config import Data, ExperimentConfig
+from elmarc.experiments.config_models import Data, ExperimentConfig
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix
@@ -84,7 +84,9 @@ class Study:
     budget_s: float | None = None
     n_jobs: int = 1
     keep_going: bool = False
-    datasets: dict[str, Dataset] = field(default_factory=dict)
+    _datasets: dict[str, Dataset] = field(default_factory=dict, init=False)
+    _results: dict[int, Result] = field(default_factory=dict, init=False)
+    _deadline: float | None = field(default=None, init=False)
 
     def run(self) -> list[Result]:
         """Run what is not done yet; return the results in the order of the cells.
@@ -95,25 +97,28 @@ class Study:
             A cell cannot be run (unless `keep_going`), or none gave a result.
         """
         self._deadline = None if self.budget_s is None else time.monotonic() + self.budget_s
-        results: dict[int, Result] = {}
         with _study_cache(self.configs, self.store) as cache:
             for members in _by_features(self.configs):
                 try:
-                    results |= self._run_group(members, cache)
+                    self._run_group(members, cache)
                 except OutOfBudgetError:
                     break
                 except ElmarcError as problem:
                     if not self.keep_going:
                         raise
                     self.observer.on_failure(self.configs[members[0]], problem)
-        return [results[i] for i in sorted(results)]
+        return self.finished()
+
+    def finished(self) -> list[Result]:
+        """Return what is done so far, in the order of the cells."""
+        return [self._results[i] for i in sorted(self._results)]
 
     def dataset(self, section: Data) -> Dataset:
         """Open a data set once."""
         key = section.model_dump_json()
-        if key not in self.datasets:
-            self.datasets[key] = build.dataset(section)
-        return self.datasets[key]
+        if key not in self._datasets:
+            self._datasets[key] = build.dataset(section)
+        return self._datasets[key]
 
     def cell_folder(self, config: ExperimentConfig) -> Path:
         """Return where the result of a cell goes."""
@@ -122,21 +127,22 @@ class Study:
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
         return self.folder / "cells" / f"{_cell_name(config)}-{digest}"
 
-    def _run_group(self, members: Sequence[int], cache: FrontEndCache | None) -> dict[int, Result]:
+    def _run_group(self, members: Sequence[int], cache: FrontEndCache | None) -> None:
         """Run the cells that share one kind of features."""
-        results: dict[int, Result] = {}
         for i in members:
-            if (self.cell_folder(self.configs[i]) / "result.json").exists():
-                results[i] = load(self.cell_folder(self.configs[i]) / "result.json")
-                self.observer.on_result(results[i], resumed=True)
-        missing = [i for i in members if i not in results]
+            file = self.cell_folder(self.configs[i]) / "result.json"
+            if file.exists():
+                self._finish(i, load(file), resumed=True)
+        missing = [i for i in members if i not in self._results]
         if missing:
             features = self._features(self.configs[missing[0]], cache)
             for i in missing:
                 self._check_budget()
-                results[i] = self._classify(self.configs[i], features)
-                self.observer.on_result(results[i], resumed=False)
-        return results
+                self._finish(i, self._classify(self.configs[i], features), resumed=False)
+
+    def _finish(self, i: int, result: Result, *, resumed: bool) -> None:
+        self._results[i] = result
+        self.observer.on_result(result, resumed=resumed)
 
     def _features(self, config: ExperimentConfig, cache: FrontEndCache | None) -> _Features:
         self._check_budget()

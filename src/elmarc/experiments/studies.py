@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
-from elmarc._types import Size
+from elmarc.datasets import DATASETS
+from elmarc.evaluation.compare import Comparison, comparisons
 from elmarc.experiments import build
-from elmarc.experiments.config import ExperimentConfig, parse_config
-from elmarc.networks import STUDY_NETWORKS
+from elmarc.experiments.config import apply_overrides, parse_config
+from elmarc.experiments.config_models import ExperimentConfig
+from elmarc.reports import plots, tables
 from elmarc.results import Result
 
 BASELINE = "mfcc"
@@ -19,8 +22,6 @@ BASELINE = "mfcc"
 
 def data_section(data: str, *, audio: Path | None = None, target: str | None = None) -> dict[str, Any]:
     """Read DATA as the command line takes it: a folder, a CSV file, or a data set's name."""
-    from elmarc.datasets import DATASETS
-
     if data == "toy":
         return {"kind": "toy", "target": target or "rhythm"}
     if data in DATASETS and not (audio is None and Path(data).exists()):
@@ -32,54 +33,69 @@ def data_section(data: str, *, audio: Path | None = None, target: str | None = N
     return {"kind": "folder", "path": data}
 
 
-def names(text: str, known: Sequence[str], *, what: str) -> list[str]:
-    """Read a comma-separated list of names; "all" means all known ones."""
-    import difflib
+def choose_names(text: str, known: Sequence[str], *, what: str) -> list[str]:
+    """Read a comma-separated list of names; "all" means all known ones.
 
+    >>> choose_names("svm, elm", ["svm", "elm", "knn"], what="classifier")
+    ['svm', 'elm']
+    """
     chosen = list(known) if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
     for name in chosen:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"{what} {name!r} is unknown{hint} Known: {', '.join(known)}")
-    return chosen
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ConfigError(f"{what} {name!r} is unknown: {hint}known are {', '.join(known)}")
+    return list(dict.fromkeys(chosen))
 
 
-def rank_cells(
-    data: dict[str, Any],
+def grid_cells(
+    document: dict[str, Any],
     *,
-    networks: Sequence[str],
+    networks: Sequence[dict[str, Any] | str],
     classifiers: Sequence[str],
-    size: Size,
     seeds: int,
-    protocol: str,
-    common: dict[str, Any] | None = None,
+    overrides: Sequence[str] = (),
 ) -> list[ExperimentConfig]:
-    """Return the cells of a ranking, cheapest network first."""
+    """Return the cells networks x seeds x classifiers of one data set, cheapest network first.
+
+    Parameters
+    ----------
+    document : dict
+        The keys that all cells share: data, protocol, ...
+    networks : sequence of sections or names
+        "mfcc" stands for the baseline.
+    overrides : sequence of str
+        `key=value`, applied to every cell.
+    """
     cells = []
-    for name in sorted(networks, key=lambda name: _multiply_adds(name, size)):
-        network = None if name == BASELINE else {"kind": name, "size": size}
-        frontend = {"frontend": {"kind": "mfcc"}} if network is None else {}
+    for network in networks:
         for seed in range(seeds):
             for classifier in classifiers:
-                document = {
-                    "name": "rank",
-                    "data": data,
-                    "network": network,
-                    "classifier": {"name": classifier},
-                    "protocol": protocol,
-                    "seed": seed,
-                    **frontend,
-                    **(common or {}),
-                }
-                cells.append(parse_config(document))
-    return cells
+                cell = {**document, "network": network, "classifier": {"name": classifier}, "seed": seed}
+                config = parse_config(apply_overrides(cell, overrides))
+                if not isinstance(config, ExperimentConfig):
+                    raise ConfigError(
+                        f"{list(overrides)}: lists make a sweep; put them into a file for `elmarc run`"
+                    )
+                cells.append(config)
+    return sorted(cells, key=multiply_adds)
 
 
-def _multiply_adds(name: str, size: Size) -> float:
-    """Return the dense arithmetic of a network for a 29.2 s clip, a measure of its cost."""
-    if name == BASELINE:
+def multiply_adds(config: ExperimentConfig) -> float:
+    """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost."""
+    if config.network is None:
         return 0.0
-    section = parse_config({"data": "toy", "network": {"kind": name, "size": size}}).network
-    net = build.network(section, seed=0, n_mels=96)
+    net = build.network(config.network, seed=0, n_mels=getattr(config.frontend, "n_mels", 96))
     return float(net.multiply_adds(1376 if net.input_kind == "logmel" else 350_000))
+
+
+def write_summary(results: Iterable[Result], folder: Path) -> list[Comparison]:
+    """Write ranking.{txt,csv,json} and the study's figure (PNG, SVG) for each data set and protocol."""
+    compared = comparisons(results)
+    for comparison in compared:
+        where = folder if len(compared) == 1 else folder / f"{comparison.dataset}-{comparison.protocol}"
+        write_atomic(where / "ranking.txt", tables.to_text(comparison))
+        write_atomic(where / "ranking.csv", tables.to_csv(comparison))
+        write_atomic(where / "ranking.json", tables.to_json(comparison))
+        plots.save(plots.study_figure(comparison), where / "figure")
+    return compared

@@ -1,0 +1,302 @@
+"""What the commands of `elmarc.cli` do; apart, so that `--help` loads nothing heavy."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from elmarc import _console as console
+from elmarc import datasets
+from elmarc._atomic import write_atomic
+from elmarc._errors import ConfigError
+from elmarc.classifiers.grids import CLASSIFIERS
+from elmarc.datasets.base import Dataset
+from elmarc.experiments import build, studies
+from elmarc.experiments.config import apply_overrides, json_schema, load_config, parse_config, to_yaml
+from elmarc.experiments.config_models import ExperimentConfig
+from elmarc.experiments.runner import Study
+from elmarc.features.store import FeatureStore
+from elmarc.networks import NETWORKS, STUDY_NETWORKS, build_network
+from elmarc.results import Result, to_frame
+
+
+def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
+    """Rank the nine networks on toy, by rhythm and by timbre."""
+    networks: list[Any] = [{"kind": name, "size": "small"} for name in STUDY_NETWORKS]
+    every = []
+    for target in ("rhythm", "timbre"):
+        document = {"name": "demo", "data": {"kind": "toy", "target": target}}
+        cells = studies.grid_cells(
+            document, networks=[studies.BASELINE, *networks], classifiers=("svm", "elm"), seeds=1
+        )
+        every.append((target, cells))
+    results = []
+    with console.Live(quiet=quiet) as live:
+        for target, cells in every:
+            study = Study(cells, output / target, store=store, observer=live, n_jobs=2)
+            found = study.run()
+            studies.write_summary(found, output / target)
+            results += found
+    show(results, output, as_json=as_json)
+
+
+def run(
+    config: Path,
+    overrides: Sequence[str],
+    output: Path | None,
+    *,
+    store: Path | None,
+    budget: str | None,
+    n_jobs: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run a configuration file."""
+    loaded = load_config(config, overrides)
+    cells = [loaded] if isinstance(loaded, ExperimentConfig) else loaded.cells()
+    folder = output or cells[0].results / loaded.name
+    where = store or cells[0].store or datasets.cache_dir() / "features"
+    for note in cells[0].notes if not quiet else ():
+        console.err.print(f"note: {escape(note)}", highlight=False)
+    results = _run(
+        Study(cells, folder, store=FeatureStore(where), budget_s=seconds(budget), n_jobs=n_jobs), quiet=quiet
+    )
+    show(results, folder, as_json=as_json)
+
+
+def rank(
+    data: dict[str, Any],
+    *,
+    networks: str,
+    classifiers: str,
+    size: str,
+    seeds: int,
+    protocol: str,
+    baseline: bool,
+    budget: str | None,
+    common: dict[str, Any],
+    precision: str,
+    overrides: Sequence[str],
+    output: Path,
+    store: FeatureStore,
+    n_jobs: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Rank networks on a data set."""
+    known = [*STUDY_NETWORKS, *(name for name in NETWORKS if name not in (*STUDY_NETWORKS, "single_layer"))]
+    chosen = (
+        list(STUDY_NETWORKS) if networks == "all" else studies.choose_names(networks, known, what="network")
+    )
+    sections: list[Any] = [{"kind": name, "size": size, "precision": precision} for name in chosen]
+    cells = studies.grid_cells(
+        {"name": "rank", "data": data, "protocol": protocol, **common},
+        networks=[studies.BASELINE] * baseline + sections,
+        classifiers=studies.choose_names(classifiers, CLASSIFIERS, what="classifier"),
+        seeds=seeds,
+        overrides=overrides,
+    )
+    study = Study(cells, output, store=store, budget_s=seconds(budget), n_jobs=n_jobs, keep_going=True)
+    study.dataset(cells[0].data)  # the user's mistakes first
+    show(_run(study, quiet=quiet), output, as_json=as_json)
+
+
+def extract(
+    data: dict[str, Any],
+    network: dict[str, Any],
+    output: Path,
+    *,
+    common: dict[str, Any],
+    overrides: Sequence[str],
+    store: FeatureStore,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write features to a file."""
+    from elmarc.features.matrix import FORMATS
+
+    if output.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
+    baseline = network["kind"] == studies.BASELINE
+    document = {"data": data, "network": studies.BASELINE if baseline else network, **common}
+    config = parse_config(apply_overrides(document, overrides))
+    if not isinstance(config, ExperimentConfig):
+        raise ConfigError("extract makes one kind of features: give single values, not lists")
+    found = build.dataset(config.data)
+    extractor, notes = build.extractor(config, found, store=store)
+    with console.Live(quiet=quiet) as live:
+        live.on_features(network["kind"], len(found.clips))
+        extraction = extractor.extract(found.clips, progress=live.on_clips)
+    extraction.matrix.save(output)
+    console.show_problems(extraction.skipped, notes, quiet=quiet)
+    n_clips, n_features = extraction.matrix.X.shape
+    if as_json:
+        skipped = [{"id": name, "reason": reason} for name, reason in extraction.skipped]
+        console.print_json(
+            {"output": str(output), "n_clips": n_clips, "n_features": n_features, "skipped": skipped,
+             "n_computed": extraction.n_computed, "seconds": extraction.seconds}
+        )  # fmt: skip
+    else:
+        console.out.print(
+            f"{output}: {n_clips} clips x {n_features} features, "
+            f"{extraction.n_computed} computed in {extraction.seconds:.1f} s",
+            highlight=False,
+        )
+
+
+def networks_list(*, as_json: bool) -> None:
+    """List the networks."""
+    rows = []
+    for name, preset in NETWORKS.items():
+        shapes = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if name == "single_layer" else {}
+        large = build_network(name, size="large", **shapes)
+        small = build_network(name, size="small", **shapes)
+        rows.append(
+            {"name": name, "input": large.input_kind, "layers": list(large.layers),
+             "large": {"n_filters": preset.large, "n_features": large.n_features},
+             "small": {"n_filters": preset.small, "n_features": small.n_features},
+             "min_input_length": large.min_input_length, "study": name in STUDY_NETWORKS}
+        )  # fmt: skip
+    if as_json:
+        console.print_json(rows)
+        return
+    table = Table("network", "input", "large", "small", "shortest input", "layers", title="elmarc networks")
+    for row in rows:
+        unit = "frames" if row["input"] == "logmel" else "samples"
+        sizes = [
+            f"{row[s]['n_filters']} filters, {row[s]['n_features']} features" for s in ("large", "small")
+        ]
+        shortest = f"{row['min_input_length']} {unit}"
+        table.add_row(row["name"], row["input"], *sizes, shortest, " ".join(row["layers"]))
+    console.out.print(table)
+
+
+def networks_show(
+    name: str,
+    size: str,
+    n_filters: int | None,
+    length: int | None,
+    shapes: dict[str, str | None],
+    *,
+    as_json: bool,
+) -> None:
+    """Show one network layer by layer."""
+    pairs = {key: _pair(key, text) for key, text in shapes.items() if text}
+    if name == "single_layer":
+        pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
+    net = build_network(name, size=size, n_filters=n_filters, **pairs)  # type: ignore[arg-type]
+    unit = "frames" if net.input_kind == "logmel" else "samples"
+    length = length or (1376 if unit == "frames" else 350_000)
+    rows = net.describe(length)
+    if as_json:
+        console.print_json(
+            {"name": name, "input_length": length, "unit": unit, "n_features": net.n_features,
+             "n_parameters": net.n_parameters, "multiply_adds": net.multiply_adds(length),
+             "min_input_length": net.min_input_length, "layers": [dataclasses.asdict(row) for row in rows]}
+        )  # fmt: skip
+        return
+    table = Table("layer", "kind", "channels x positions", "parameters", "multiply-adds")
+    for row in rows:
+        read = "[bold]" if row.layer in net.layers else ""
+        shape = " x ".join(map(str, row.shape))
+        table.add_row(
+            f"{read}{row.layer}", row.kind, shape, f"{row.n_parameters:,}", f"{row.multiply_adds:,}"
+        )
+    console.out.print(table)
+    console.out.print(
+        f"{name}: {net.n_features} features, {net.n_parameters:,} parameters, "
+        f"{net.multiply_adds(length):,} multiply-adds for {length} {unit}; "
+        f"needs at least {net.min_input_length} {unit}. Features are read from the layers in bold.",
+        highlight=False,
+    )
+
+
+def datasets_list(*, as_json: bool) -> None:
+    """List the data sets known by name."""
+    rows = datasets.catalogue()
+    if as_json:
+        console.print_json(rows)
+        return
+    table = Table("name", "clips", "classes", "split", "licence", "where", title="Data sets known by name")
+    for row in rows:
+        table.add_row(*(str(row[key]) for key in ("name", "n_clips", "n_classes", "split", "licence", "url")))
+    console.out.print(table)
+    console.out.print(
+        "Any folder with one sub-folder a class, and any CSV `path,label[,fold]`, works as well."
+    )
+
+
+def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -> int:
+    """Check a data set; return the exit code."""
+    config = parse_config({"data": section, "network": studies.BASELINE})
+    if not isinstance(config, ExperimentConfig):
+        raise ConfigError("validate takes one data set")
+    found: Dataset = build.dataset(config.data)
+    report = found.validate(decode=decode)
+    if as_json:
+        console.print_json(report.to_dict())
+    else:
+        console.out.print(escape(report.to_text()), highlight=False)
+    return 0 if report.ok else 1
+
+
+def config_convert(config: Path, output: Path | None) -> None:
+    """Print a configuration in today's form."""
+    text = to_yaml(load_config(config))
+    if output is None:
+        console.out.out(text, highlight=False)
+    else:
+        write_atomic(output, text)
+
+
+def config_schema() -> None:
+    """Print the JSON schema of a configuration."""
+    console.print_json(json_schema())
+
+
+def show(results: list[Result], folder: Path, *, as_json: bool) -> None:
+    """Write the summary of a run, print its tables and say where everything lies."""
+    if as_json:
+        console.print_json(to_frame(results).to_dict(orient="records"))
+        return
+    console.show_results(results)
+    console.out.print(f"results, tables and figures: {escape(str(folder.resolve()))}", highlight=False)
+
+
+def seconds(text: str | None) -> float | None:
+    """Read a duration: 120, 120s, 10m or 2h.
+
+    >>> seconds("2m")
+    120.0
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None:
+        raise ConfigError(f"--budget {text}: expected a time as 120s, 10m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _run(study: Study, *, quiet: bool) -> list[Result]:
+    with console.Live(quiet=quiet) as live:
+        study.observer = live
+        try:
+            results = study.run()
+        finally:
+            finished = study.finished()
+            if finished:
+                studies.write_summary(finished, study.folder)
+    return results
+
+
+def _pair(key: str, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)[,x](\d+)", text)
+    if match is None:
+        raise ConfigError(f"--{key.replace('_', '-')} {text}: expected FRAMES,BANDS as in 7,96")
+    return int(match[1]), int(match[2])

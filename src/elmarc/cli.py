@@ -1,0 +1,318 @@
+"""The command line: `elmarc --help`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+app = typer.Typer(
+    name="elmarc",
+    help="Audio features from randomly weighted CNNs that are never trained, and which architecture suits "
+    "your data.\n\nStart with `elmarc demo`, then `elmarc rank FOLDER`, where FOLDER has one sub-folder of "
+    "clips a class.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+networks_app = typer.Typer(help="List the networks, or show one layer by layer.", no_args_is_help=True)
+datasets_app = typer.Typer(help="List the data sets, or check one.", no_args_is_help=True)
+config_app = typer.Typer(help="Convert a configuration, or print its schema.", no_args_is_help=True)
+app.add_typer(networks_app, name="networks")
+app.add_typer(datasets_app, name="datasets")
+app.add_typer(config_app, name="config")
+
+
+class SizeName(StrEnum):
+    """The study's two sizes."""
+
+    large = "large"
+    small = "small"
+
+
+class ProtocolName(StrEnum):
+    """How hyper-parameters are chosen."""
+
+    nested = "nested"
+    paper = "paper"
+
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="A folder with one sub-folder a class, a CSV file `path,label[,fold]`, or the name of a data "
+        "set (see `elmarc datasets list`) with --audio.",
+        show_default=False,
+    ),
+]
+Audio = Annotated[Path | None, typer.Option(help="Where the clips of a named data set or CSV file lie.")]
+Target = Annotated[str | None, typer.Option(help="For `toy`: label the clips by rhythm or by timbre.")]
+SizeOption = Annotated[SizeName, typer.Option(help="large: about 3,500 features; small: about 160.")]
+Store = Annotated[Path | None, typer.Option(help="Folder of stored features; default: the user's cache.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Let a clip that cannot be read end the run.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random weights.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Precision = Annotated[str, typer.Option(help="float32 or bfloat16.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' grids.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode ahead of the network.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.")]
+
+
+def _store(folder: Path | None) -> Any:
+    from elmarc.datasets import cache_dir
+    from elmarc.features.store import FeatureStore
+
+    return FeatureStore(folder or cache_dir() / "features")
+
+
+@app.command()
+def demo(
+    output: Output = Path("runs/demo"),
+    store: Store = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Rank nine untrained networks on built-in clips, by rhythm and by timbre, in about a minute.
+
+    It shows the study's point: long temporal filters win where rhythm tells the classes apart, and do not
+    where timbre does.
+    """
+    from elmarc import _commands
+
+    _commands.demo(output, store=_store(store), quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="YAML, TOML or JSON, or a 2018 config_file.py.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a key: --set classifier.name=elm.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
+    store: Store = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    n_jobs: Jobs = 2,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run an experiment or a sweep from a configuration file; run it again to take up where it stopped."""
+    from elmarc import _commands
+
+    _commands.run(
+        config, set_ or [], output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet, as_json=as_json
+    )
+
+
+@app.command()
+def extract(
+    data: Data,
+    network: Annotated[str, typer.Option(help="A network's name, or mfcc.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
+    audio: Audio = None,
+    target: Target = None,
+    size: SizeOption = SizeName.large,
+    n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
+    seed: Seed = 0,
+    precision: Precision = "float32",
+    device: Device = "auto",
+    batch_size: Batch = None,
+    n_workers: Workers = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
+    ] = None,
+    store: Store = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the features of a folder of clips to a file that other tools read."""
+    from elmarc import _commands
+
+    width: dict[str, Any] = {"n_filters": n_filters} if n_filters else {"size": size.value}
+    work = {
+        "batch_size": batch_size,
+        "n_workers": n_workers,
+        "device": device,
+        "strict": strict,
+        "seed": seed,
+    }
+    _commands.extract(
+        _commands.studies.data_section(data, audio=audio, target=target),
+        {"kind": network, **width, "precision": precision},
+        output,
+        common={key: value for key, value in work.items() if value is not None},
+        overrides=set_ or [],
+        store=_store(store),
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def rank(
+    data: Data,
+    audio: Audio = None,
+    target: Target = None,
+    networks: Annotated[str, typer.Option(help="Comma-separated names, or all (the study's nine).")] = "all",
+    classifiers: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "svm,elm",
+    size: SizeOption = SizeName.small,
+    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 1,
+    protocol: Annotated[
+        ProtocolName, typer.Option(help="nested: honest; paper: the 2018 study's, optimistic on folds.")
+    ] = ProtocolName.nested,
+    baseline: Annotated[bool, typer.Option(help="Rank the MFCC baseline beside the networks.")] = True,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    precision: Precision = "float32",
+    device: Device = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
+    ] = None,
+    output: Output = Path("runs/rank"),
+    store: Store = None,
+    n_jobs: Jobs = 2,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say which untrained network suits a data set: cheapest first, with intervals and ties."""
+    from elmarc import _commands
+
+    _commands.rank(
+        _commands.studies.data_section(data, audio=audio, target=target),
+        networks=networks,
+        classifiers=classifiers,
+        size=size.value,
+        seeds=seeds,
+        protocol=protocol.value,
+        baseline=baseline,
+        budget=budget,
+        common={"device": device, "strict": strict},
+        precision=precision,
+        overrides=set_ or [],
+        output=output,
+        store=_store(store),
+        n_jobs=n_jobs,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@networks_app.command("list")
+def networks_list(as_json: Json = False) -> None:
+    """List the networks with their study sizes."""
+    from elmarc import _commands
+
+    _commands.networks_list(as_json=as_json)
+
+
+@networks_app.command("show")
+def networks_show(
+    name: Annotated[str, typer.Argument(help="A network's name.")],
+    size: SizeOption = SizeName.large,
+    n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
+    length: Annotated[int | None, typer.Option(min=1, help="Frames or samples of a clip.")] = None,
+    filter_shape: Annotated[str | None, typer.Option(help="For single_layer: FRAMES,BANDS.")] = None,
+    pool_shape: Annotated[str | None, typer.Option(help="For single_layer: FRAMES,BANDS.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a network's layers: shapes, parameters, multiply-adds, and the shortest input it takes."""
+    from elmarc import _commands
+
+    shapes = {"filter_shape": filter_shape, "pool_shape": pool_shape}
+    _commands.networks_show(name, size.value, n_filters, length, shapes, as_json=as_json)
+
+
+@datasets_app.command("list")
+def datasets_list(as_json: Json = False) -> None:
+    """List the data sets that are known by name."""
+    from elmarc import _commands
+
+    _commands.datasets_list(as_json=as_json)
+
+
+@datasets_app.command("validate")
+def datasets_validate(
+    data: Data,
+    audio: Audio = None,
+    decode: Annotated[bool, typer.Option(help="Read every clip to its end, not its header alone.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say which files are missing, unreadable, duplicated or off the list. Exit code 1 if any is."""
+    from elmarc import _commands
+
+    section = _commands.studies.data_section(data, audio=audio, target=None)
+    raise typer.Exit(_commands.datasets_validate(section, decode=decode, as_json=as_json))
+
+
+@config_app.command("convert")
+def config_convert(
+    config: Annotated[Path, typer.Argument(help="A 2018 config_file.py, or any configuration.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here, not to stdout.")] = None,
+) -> None:
+    """Print a 2018 configuration in today's form; the file is read, never run."""
+    from elmarc import _commands
+
+    _commands.config_convert(config, output)
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON schema of a configuration, for editors."""
+    from elmarc import _commands
+
+    _commands.config_schema()
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="A folder with results.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    embed_mb: Annotated[float, typer.Option(min=0, help="Megabytes of audio to put into the page.")] = 20.0,
+    quiet: Quiet = False,
+) -> None:
+    """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""
+    from elmarc import _commands
+
+    _commands.report(results, output, embed_mb=embed_mb, quiet=quiet)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from elmarc import __version__
+
+        typer.echo(f"elmarc {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 a check failed, 2 a mistake of the user's, 130 interrupted."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    from elmarc._errors import ElmarcError
+
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code
+    except ElmarcError as problem:
+        typer.secho("error: ", fg="red", err=True, nl=False)
+        typer.echo(problem, err=True)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("stopped: what is finished is kept; run the same command again to go on", err=True)
+        return 130
+    return code if isinstance(code, int) else 0

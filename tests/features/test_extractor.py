@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc.datasets.base import Clip
+from elmarc.features.cache import FrontEndCache
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.store import FeatureStore
+from elmarc.frontends.logmel import LogMel
+from elmarc.frontends.mfcc import MFCC
+from elmarc.frontends.waveform import RawWaveform
+from elmarc.networks import build_network
+
+SR = 12000
+
+
+@pytest.fixture
+def clips(tmp_path: Path, rng: np.random.Generator) -> list[Clip]:
+    """Five clips of noise of different lengths."""
+    made = []
+    for i in range(5):
+        path = tmp_path / "audio" / f"{i}.wav"
+        path.parent.mkdir(exist_ok=True)
+        sf.write(path, 0.1 * rng.standard_normal(SR + 1000 * i), SR)
+        made.append(Clip(id=path.name, path=path, label="ab"[i % 2], fold=str(i)))
+    return made
+
+
+def extractor(name: str = "temporal", *, seed: int = 0, **options) -> FeatureExtractor:
+    net = build_network(name, n_filters=4, seed=seed)
+    frontend = LogMel() if net.input_kind == "logmel" else RawWaveform()
+    length = 64 if net.input_kind == "logmel" else 2500
+    return FeatureExtractor(frontend, net, **{"length": length, "fix_length": "repeat-pad", **options})
+
+
+@pytest.mark.parametrize("name", ["temporal", "sample_level"])
+def test_batch_size_and_workers_do_not_change_features(clips: list[Clip], name: str) -> None:
+    first = extractor(name, batch_size=1, n_workers=1).extract(clips).matrix.X
+    for batch_size, n_workers in [(2, 1), (5, 3)]:
+        again = extractor(name, batch_size=batch_size, n_workers=n_workers).extract(clips).matrix.X
+        assert np.array_equal(first, again)
+
+
+def test_rows_follow_the_clips(clips: list[Clip]) -> None:
+    forward = extractor().extract(clips).matrix
+    backward = extractor().extract(clips[::-1]).matrix
+    assert forward.ids == tuple(clip.id for clip in clips)
+    assert np.array_equal(forward.X[::-1], backward.X)
+    assert forward.labels == ("a", "b", "a", "b", "a")
+
+
+def test_the_second_run_computes_nothing_and_gives_the_same(clips: list[Clip], tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store")
+    first = extractor(store=store).extract(clips)
+    second = extractor(store=store, batch_size=2).extract(clips)
+    assert (first.n_computed, second.n_computed) == (5, 0)
+    assert np.array_equal(first.matrix.X, second.matrix.X)
+
+
+def test_the_store_is_found_by_content_not_by_name(clips: list[Clip], tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store")
+    extractor(store=store).extract(clips)
+    moved = clips[0].path.rename(tmp_path / "elsewhere.wav")
+    again = extractor(store=store).extract([Clip(id="new", path=moved, label="z")])
+    assert again.n_computed == 0
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"length": 65}, {"fix_length": "zero-pad"}])
+def test_a_changed_recipe_is_computed_anew(clips: list[Clip], tmp_path: Path, change: dict) -> None:
+    store = FeatureStore(tmp_path / "store")
+    extractor(store=store).extract(clips)
+    assert extractor(store=store, **change).extract(clips).n_computed == 5
+
+
+def test_the_frontend_cache_changes_nothing(clips: list[Clip], tmp_path: Path) -> None:
+    plain = extractor().extract(clips).matrix.X
+    cache = FrontEndCache(tmp_path / "cache")
+    for _ in range(2):
+        assert np.array_equal(extractor(cache=cache).extract(clips).matrix.X, plain)
+
+
+def test_the_frontend_cache_decodes_once(clips: list[Clip], tmp_path: Path) -> None:
+    cache = FrontEndCache(tmp_path / "cache")
+    extractor(cache=cache).extract(clips)
+    n_files = len(list((tmp_path / "cache").rglob("*.npy")))
+    extractor("sample_level", cache=cache).extract(clips)
+    assert n_files == 10  # decoded, log-mel
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 15  # and what the waveform network reads
+
+
+def test_what_was_computed_before_a_stop_is_kept(clips: list[Clip], tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store")
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extractor(store=store, batch_size=1).extract(clips, progress=stop)
+    assert extractor(store=store).extract(clips).n_computed == 3
+
+
+def test_a_bad_clip_is_skipped_and_named(clips: list[Clip], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"no audio at all")
+    gone = Clip(id="gone.wav", path=tmp_path / "gone.wav", label="a")
+    found = extractor().extract([*clips, Clip(id="bad.wav", path=bad, label="a"), gone])
+    assert len(found.matrix) == 5
+    assert [name for name, _ in found.skipped] == ["gone.wav", "bad.wav"]
+    assert all(str(tmp_path) in reason for _, reason in found.skipped)
+
+
+def test_strict_ends_the_run_at_a_bad_clip(clips: list[Clip], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"")
+    with pytest.raises(AudioError, match=r"bad\.wav"):
+        extractor(strict=True).extract([*clips, Clip(id="bad.wav", path=bad, label="a")])
+
+
+def test_samples_that_overflow_are_skipped(clips: list[Clip], tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    sf.write(path, np.full(SR, 3e38, np.float32), SR, subtype="FLOAT")
+    found = extractor("sample_level").extract([*clips, Clip(id="loud.wav", path=path, label="a")])
+    assert [name for name, _ in found.skipped] == ["loud.wav"]
+    assert np.isfinite(found.matrix.X).all()
+
+
+def test_no_good_clip_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="none of the 1 clips"):
+        extractor().extract([Clip(id="x", path=tmp_path / "x.wav", label="a")])
+
+
+def test_short_clips_are_refused_where_nothing_pads_them(clips: list[Clip]) -> None:
+    with pytest.raises(AudioError, match=r"0\.wav.*repeat-pad"):
+        extractor(length=5000, fix_length="crop", strict=True).extract(clips)
+
+
+def test_a_network_that_needs_more_says_so_before_any_audio_is_read() -> None:
+    with pytest.raises(ConfigError, match=r"vgg needs at least 1280 frames.*188"):
+        extractor("vgg", length=188)
+
+
+def test_a_frontend_of_the_wrong_kind_is_refused() -> None:
+    with pytest.raises(ConfigError, match="takes a logmel, not a waveform"):
+        FeatureExtractor(RawWaveform(), build_network("temporal", n_filters=4), length=5000)
+
+
+def test_mfcc_needs_no_network(clips: list[Clip]) -> None:
+    matrix = FeatureExtractor(MFCC()).extract(clips).matrix
+    assert matrix.X.shape == (5, 120)
+    assert len(set(matrix.columns)) == 120
+
+
+def test_columns_name_layer_channel_and_statistic(clips: list[Clip]) -> None:
+    matrix = extractor(statistics=("mean", "std")).extract(clips).matrix
+    assert len(set(matrix.columns)) == matrix.X.shape[1]
+    assert matrix.columns[0] == "temporal/0/mean"
