@@ -1,0 +1,49 @@
+"""Audio files and their names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from elmarc._errors import DatasetError
+
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".aif"})
+
+
+def find_audio(folder: Path) -> Iterator[Path]:
+    """Yield the audio files below a folder in the order of their names, hidden ones left out."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if is_audio(name):
+                yield Path(parent, name)
+
+
+def is_audio(name: str) -> bool:
+    """Tell audio files by their names: `._x.wav` is a shadow that macOS leaves, not a clip."""
+    return not name.startswith(".") and PurePath(name).suffix.lower() in AUDIO_SUFFIXES
+
+
+def suffixes_text() -> str:
+    """Return the suffixes for a message."""
+    return " ".join(sorted(AUDIO_SUFFIXES))
+
+
+def clip_id(path: PurePath, folder: PurePath) -> str:
+    """Return a path below a folder as text; bytes that are not UTF-8 become `\\xNN`."""
+    return as_text(path.relative_to(folder).as_posix())
+
+
+def as_text(name: str) -> str:
+    """Return a file's name as text that can be printed and stored."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def existing_folder(folder: str | Path, *, name: str) -> Path:
+    """Return a folder that exists. Raises DatasetError otherwise."""
+    folder = Path(folder).expanduser()
+    if folder.is_dir():
+        return folder
+    found = "a file" if folder.exists() else "nothing"
+    raise DatasetError(f"{name}: found {found} at {folder}, expected the folder of its clips")

@@ -1,0 +1,150 @@
+"""Short tunes for the toy data set: a rhythm, an instrument, and everything else drawn at random.
+
+Conventions
+-----------
+A rhythm is a bar of (duration in pulses, loudness of the onset); the durations of a bar average one pulse, so
+every rhythm has the same number of onsets a second, and only their order in time tells rhythms apart.
+An instrument maps (pitch in Hz, times in s, draws) to a waveform; attack and decay are drawn from one range for
+all instruments, so only the spectrum tells instruments apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from elmarc._seeds import uniform
+
+Signal: TypeAlias = NDArray[np.float64]
+
+SR = 12000
+DURATION_S = 6.0
+PENTATONIC = (0, 2, 4, 7, 9)  # semitones: any order of them sounds like a tune
+
+RHYTHMS: dict[str, tuple[tuple[float, float], ...]] = {
+    "march": ((1.0, 1.0), (1.0, 0.5)),
+    "waltz": ((1.0, 1.0), (1.0, 0.5), (1.0, 0.5)),
+    "shuffle": ((4 / 3, 1.0), (2 / 3, 0.5)),
+    "tresillo": ((9 / 8, 1.0), (9 / 8, 0.5), (6 / 8, 0.5)),
+}
+
+
+class Draws:
+    """Random numbers of one named stream, taken one after another.
+
+    >>> draws = Draws(0, "toy", "march")
+    >>> 2.0 < draws.between(2.0, 3.0) < 3.0
+    True
+    """
+
+    def __init__(self, seed: int, *names: str) -> None:
+        self._seed, self._names, self._taken = seed, names, 0
+
+    def between(self, low: float, high: float) -> float:
+        """Return one number between `low` and `high`."""
+        return low + (high - low) * float(self._next(1)[0])
+
+    def noise(self, n_samples: int) -> Signal:
+        """Return white noise in (-1, 1), shape (n_samples,)."""
+        return 2.0 * self._next(n_samples) - 1.0
+
+    def _next(self, size: int) -> Signal:
+        self._taken += 1
+        return uniform(self._seed, *self._names, str(self._taken), size=size)
+
+
+def _partials(pitch_hz: float, t: Signal, numbers: tuple[int, ...], rolloff: float) -> Signal:
+    audible = [k for k in numbers if k * pitch_hz < SR / 2]
+    tones: Signal = np.sum([np.sin(2 * np.pi * k * pitch_hz * t) / k**rolloff for k in audible], axis=0)
+    return tones
+
+
+def string(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
+    """Pluck a string: a burst of noise in a loop of one period that dulls it (Karplus & Strong 1983)."""
+    period = max(2, round(SR / pitch_hz - 0.5))
+    burst = np.zeros(len(t))
+    burst[:period] = draws.noise(period)[: len(t)]
+    loop = np.zeros(period + 2)
+    loop[0], loop[period], loop[period + 1] = 1.0, -0.498, -0.498
+    return _filtered([1.0], loop, burst)
+
+
+def reed(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
+    """Blow a reed: odd partials, as of a closed pipe, and some breath."""
+    tone = _partials(pitch_hz, t, tuple(range(1, 20, 2)), draws.between(0.8, 1.3))
+    return tone + 0.08 * draws.noise(len(t))
+
+
+def bell(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
+    """Strike a bell: frequency modulation at an irrational ratio, ever less of it (Chowning 1973)."""
+    index = draws.between(2.0, 4.0) * np.exp(-t / draws.between(0.1, 0.4))
+    ratio = draws.between(1.38, 1.44)
+    return np.sin(2 * np.pi * pitch_hz * t + index * np.sin(2 * np.pi * ratio * pitch_hz * t))
+
+
+def drum(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
+    """Hit a drum: a skin whose pitch falls, and the rattle of its snares."""
+    phase = pitch_hz * (0.5 * t + 0.02 * (1 - np.exp(-t / 0.02)))
+    return np.sin(2 * np.pi * phase) + draws.between(0.3, 0.8) * draws.noise(len(t))
+
+
+INSTRUMENTS: dict[str, Callable[[float, Signal, Draws], Signal]] = {
+    "string": string,
+    "reed": reed,
+    "bell": bell,
+    "drum": drum,
+}
+
+
+def onsets(rhythm: str, pulse_s: float, draws: Draws) -> Iterator[tuple[float, float]]:
+    """Yield (time in s, loudness) from somewhere in a bar up to the clip's end, a little off the beat."""
+    bar = RHYTHMS[rhythm]
+    time_s = -draws.between(0.0, 1.0) * pulse_s * sum(duration for duration, _ in bar)
+    accent = draws.between(0.7, 1.0)
+    while time_s < DURATION_S:
+        for duration, loudness in bar:
+            late_s = draws.between(-0.015, 0.015)
+            if 0 <= time_s + late_s < DURATION_S:
+                yield time_s + late_s, loudness**accent * draws.between(0.8, 1.2)
+            time_s += duration * pulse_s
+
+
+def tune(rhythm: str, instrument: str, draws: Draws) -> Signal:
+    """Play one clip: shape (SR * DURATION_S,), peak below 1.
+
+    Drawn for each clip: tempo, place in the bar, key, melody, attack, decay, level, and the noise behind it.
+    """
+    clip = np.zeros(int(SR * DURATION_S))
+    pulse_s = draws.between(0.24, 0.28)
+    key_hz = draws.between(150.0, 300.0)
+    attack_s, decay_s = draws.between(0.002, 0.01), draws.between(0.06, 0.14)
+    for time_s, loudness in onsets(rhythm, pulse_s, draws):
+        start = int(time_s * SR)
+        t = np.arange(min(int(8 * decay_s * SR), len(clip) - start)) / SR
+        semitone = PENTATONIC[int(draws.between(0, 5))] + 12 * int(draws.between(0, 2))
+        note = INSTRUMENTS[instrument](key_hz * 2 ** (semitone / 12), t, draws)
+        envelope = (1 - np.exp(-t / attack_s)) * np.exp(-t / decay_s)
+        clip[start : start + len(t)] += loudness * note * envelope
+    return _in_a_room(clip, draws)
+
+
+def _in_a_room(clip: Signal, draws: Draws) -> Signal:
+    """Add noise 0 to 20 dB below the music, colour the whole, set its peak 3 to 20 dB below full scale."""
+    noise = _filtered([1.0], [1.0, -draws.between(0.5, 0.95)], draws.noise(len(clip)))
+    music_to_noise_db = draws.between(0, 20)
+    mixed = clip / _rms(clip) + noise / _rms(noise) * 10 ** (-music_to_noise_db / 20)
+    heard = _filtered([1.0, draws.between(-0.7, 0.7)], [1.0], mixed)
+    return heard / np.max(np.abs(heard)) * 10 ** (-draws.between(3, 20) / 20)
+
+
+def _rms(y: Signal) -> float:
+    return float(np.sqrt(np.mean(y**2)))
+
+
+def _filtered(b: Sequence[float], a: Sequence[float] | Signal, y: Signal) -> Signal:
+    heard: Signal = lfilter(b, a, y)
+    return heard

@@ -1,0 +1,157 @@
+"""Is every clip there, readable, and only once? `elmarc datasets validate` asks this."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elmarc._errors import AudioError
+from elmarc.audio.decode import content_hash, duration_s
+from elmarc.audio.decode import decode as decode_clip
+from elmarc.datasets.files import clip_id, find_audio
+
+if TYPE_CHECKING:
+    from elmarc.datasets.base import Clip, Dataset
+
+N_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What `validate` found; a clip is named by its id, a file off the list by its path below the folder.
+
+    `n_clips` counts the clips named; `counts` those per class and fold ("" where there are none).
+    """
+
+    name: str
+    n_clips: int
+    n_expected: int | None
+    missing: tuple[str, ...]
+    unreadable: tuple[tuple[str, str], ...]
+    zero_length: tuple[str, ...]
+    duplicated: tuple[tuple[str, ...], ...]
+    off_list: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every clip can be used; duplicates and files off the list do not stand in the way."""
+        return not (self.missing or self.unreadable or self.zero_length)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "n_clips": self.n_clips,
+            "n_expected": self.n_expected,
+            "missing": list(self.missing),
+            "unreadable": [{"id": clip, "reason": reason} for clip, reason in self.unreadable],
+            "zero_length": list(self.zero_length),
+            "duplicated": [list(clips) for clips in self.duplicated],
+            "off_list": list(self.off_list),
+            "counts": self.counts,
+        }
+
+    def __str__(self) -> str:
+        expected = f" of {self.n_expected}" if self.n_expected else ""
+        verdict = "all usable" if self.ok else "with problems"
+        found = {
+            "missing": self.missing,
+            "unreadable": tuple(reason for _, reason in self.unreadable),
+            "zero length": self.zero_length,
+            "duplicated": tuple(" = ".join(clips) for clips in self.duplicated),
+            "off the list": self.off_list,
+        }
+        lines = [f"{self.name}: {self.n_clips}{expected} clips, {verdict}"]
+        for what, clips in found.items():
+            lines.append(f"{what}: {len(clips) or 'none'}")
+            lines += [f"  {clip}" for clip in clips[:N_SHOWN]]
+            lines += [f"  and {len(clips) - N_SHOWN} more"] if len(clips) > N_SHOWN else []
+        return "\n".join([*lines, *_table(self.counts)])
+
+
+def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
+    """Check every file of a data set.
+
+    Parameters
+    ----------
+    decode : bool
+        Read every sample, not the headers alone: finds damage further in, and NaN samples.
+    """
+    missing = tuple(clip.id for clip in dataset.clips if not clip.path.is_file())
+    there = [clip for clip in dataset.clips if clip.path.is_file()]
+    problems = {clip.id: _problem(clip.path, decode=decode) for clip in there}
+    return ValidationReport(
+        name=dataset.name,
+        n_clips=len(dataset.clips),
+        n_expected=dataset.n_expected,
+        missing=missing,
+        unreadable=tuple((clip, reason) for clip, reason in problems.items() if reason),
+        zero_length=tuple(clip for clip, reason in problems.items() if reason == ""),
+        duplicated=_duplicates(there),
+        off_list=_off_list(dataset),
+        counts=_counts(dataset),
+    )
+
+
+def _problem(path: Path, *, decode: bool) -> str | None:
+    """Return why a file cannot be read, "" if it has no samples, None if all is well."""
+    try:
+        if not path.stat().st_size or not duration_s(path):
+            return ""
+        if decode:
+            decode_clip(path)
+    except (AudioError, OSError) as problem:
+        return str(problem)
+    return None
+
+
+def _duplicates(clips: Iterable[Clip]) -> tuple[tuple[str, ...], ...]:
+    """Return the ids of clips of equal content; only files of equal size are read."""
+    same_size = defaultdict(list)
+    for clip in clips:
+        same_size[clip.path.stat().st_size].append(clip)
+    same_content = defaultdict(list)
+    for size, suspects in same_size.items():
+        if size and len(suspects) > 1:
+            for clip in suspects:
+                same_content[content_hash(clip.path)].append(clip.id)
+    return tuple(tuple(ids) for ids in same_content.values() if len(ids) > 1)
+
+
+def _off_list(dataset: Dataset) -> tuple[str, ...]:
+    if dataset.audio_dir is None:
+        return ()
+    listed = {clip.path.resolve() for clip in dataset.clips}
+    return tuple(
+        clip_id(path, dataset.audio_dir)
+        for path in find_audio(dataset.audio_dir)
+        if path.resolve() not in listed
+    )
+
+
+def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    folds = sorted({clip.fold or "" for clip in dataset.clips}, key=lambda name: (len(name), name))
+    counts = {label: dict.fromkeys(folds, 0) for label in dataset.classes}
+    for clip in dataset.clips:
+        counts[clip.label][clip.fold or ""] += 1
+    return counts
+
+
+def _table(counts: dict[str, dict[str, int]]) -> list[str]:
+    """Return the counts as aligned lines: a row a class, a column a fold, and the sum."""
+    folds = [fold for fold in next(iter(counts.values())) if fold]
+    names = [f"fold {fold}" if fold.isdecimal() else fold for fold in folds]
+    rows = [["class", *names, "clips"]]
+    for label, row in counts.items():
+        rows.append([label, *(str(row[fold]) for fold in folds), str(sum(row.values()))])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(_aligned(row, widths)) for row in rows]
+
+
+def _aligned(row: list[str], widths: list[int]) -> list[str]:
+    return [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
