@@ -1,0 +1,91 @@
+"""Every classifier by name, with the hyper-parameters that the 2018 study searched.
+
+Names: svm, linear_svm, elm, knn, mlp, linear are the study's; ridge is for sets too large for the SVM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from sklearn.linear_model import RidgeClassifierCV, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from elmarc._errors import ConfigError
+from elmarc.classifiers.elm import ELMClassifier
+
+Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]
+
+STUDY_CLASSIFIERS = ("svm", "linear_svm", "elm", "knn", "mlp", "linear")
+CLASSIFIERS = (*STUDY_CLASSIFIERS, "ridge")
+
+SVM_C = [0.1, 2, 8, 32]
+SVM_GAMMA = [2.0**-3, 2.0**-5, 2.0**-7, 2.0**-9, 2.0**-11, 2.0**-13, "auto"]
+GRIDS: dict[str, Grid] = {
+    "svm": [{"kernel": ["rbf"], "gamma": SVM_GAMMA, "C": SVM_C}, {"kernel": ["linear"], "C": SVM_C}],
+    "linear_svm": {"C": [0.1, 1, 2]},
+    "elm": {"n_hidden": [100, 250, 500, 1200, 1800, 2500]},
+    "knn": {"n_neighbors": [1, 3, 5, 10, 20, 30, 50, 100]},
+    "mlp": {},
+    "linear": {},
+    "ridge": {},
+}
+
+
+@dataclass(frozen=True)
+class ClassifierSpec:
+    """A classifier's name, its estimator, and its grid as scikit-learn's `ParameterGrid` takes it."""
+
+    name: str
+    estimator: Any
+    grid: Grid
+
+
+def make_classifier(name: str, *, random_state: int = 0, scale: bool = False) -> ClassifierSpec:
+    """Return a classifier of the study with its grid.
+
+    Parameters
+    ----------
+    name : one of `CLASSIFIERS`.
+    random_state : seed of whatever the classifier draws (hidden units, initial weights, order of clips).
+    scale : standardise each feature first, by the mean and deviation of the training clips. The study did not.
+
+    >>> make_classifier("linear_svm", scale=True).grid
+    {'classifier__C': [0.1, 1, 2]}
+    """
+    if name not in CLASSIFIERS:
+        raise ConfigError(f"unknown classifier {name!r}: expected one of {', '.join(CLASSIFIERS)}")
+    estimator = _estimator(name, random_state)
+    if not scale:
+        return ClassifierSpec(name, estimator, GRIDS[name])
+    pipeline = Pipeline([("scale", StandardScaler()), ("classifier", estimator)])
+    return ClassifierSpec(name, pipeline, _prefixed(GRIDS[name]))
+
+
+def _estimator(name: str, random_state: int) -> Any:
+    match name:
+        case "svm":
+            return SVC(random_state=random_state)
+        case "linear_svm":
+            return LinearSVC(random_state=random_state)
+        case "elm":
+            return ELMClassifier(random_state=random_state)
+        case "knn":
+            return KNeighborsClassifier()
+        case "mlp":
+            return MLPClassifier(hidden_layer_sizes=(20,), max_iter=600, random_state=random_state)
+        case "linear":
+            return SGDClassifier(random_state=random_state)
+        case _:
+            return RidgeClassifierCV(alphas=np.logspace(-3, 9, 25))
+
+
+def _prefixed(grid: Grid) -> Grid:
+    if isinstance(grid, list):
+        return [{f"classifier__{name}": values for name, values in part.items()} for part in grid]
+    return {f"classifier__{name}": values for name, values in grid.items()}
