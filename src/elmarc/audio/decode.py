@@ -73,7 +73,7 @@ def decode(path: str | Path) -> tuple[NDArray[np.float32], int]:
 def resample(y: Waveform, *, orig_sr: int, target_sr: int) -> Waveform:
     """Return mono samples at another rate, by soxr's high quality setting.
 
-    >>> resample(np.zeros(44100, np.float32), orig_sr=44100, target_sr=12000).shape
+    >>> resample(np.zeros(24000, np.float32), orig_sr=24000, target_sr=12000).shape
     (12000,)
     """
     for name, rate in (("orig_sr", orig_sr), ("target_sr", target_sr)):
@@ -113,7 +113,7 @@ def content_hash(source: str | Path | NDArray[np.floating]) -> str:
     try:
         with open(source, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         raise _unreadable(source, problem) from problem
 
 
@@ -135,7 +135,7 @@ def _opened(path: str | Path) -> Iterator[sf.SoundFile]:
                 raise AudioError(f"{path}: the file is empty (0 bytes): replace it, or leave it out")
         with sf.SoundFile(path) as sound:
             yield sound
-    except OSError as problem:
+    except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
         raise _unreadable(path, problem) from problem
     except MemoryError as problem:
         raise AudioError(
@@ -149,9 +149,10 @@ def _opened(path: str | Path) -> Iterator[sf.SoundFile]:
         ) from problem
 
 
-def _unreadable(path: str | Path, problem: OSError) -> AudioError:
+def _unreadable(path: str | Path, problem: OSError | ValueError) -> AudioError:
     if isinstance(problem, IsADirectoryError):
         return AudioError(f"{path}: is a folder, expected an audio file ({FORMATS})")
     if isinstance(problem, FileNotFoundError):
         return AudioError(f"{path}: no such file: check the path and the folder it is relative to")
-    return AudioError(f"{path}: cannot be read ({problem.strerror}): check its permissions")
+    reason = getattr(problem, "strerror", problem)
+    return AudioError(f"{path}: cannot be read ({reason}): check its path and its permissions")

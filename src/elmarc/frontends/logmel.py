@@ -15,7 +15,6 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
-from scipy.signal.windows import hann
 from scipy.sparse import csr_array
 
 from elmarc._errors import ConfigError
@@ -146,8 +145,8 @@ class LogMel:
 
     @cached_property
     def _window(self) -> NDArray[np.float64]:
-        window: NDArray[np.float64] = hann(self.n_fft, sym=False)
-        return window
+        """Periodic Hann window."""
+        return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.n_fft) / self.n_fft)
 
     @cached_property
     def _filters(self) -> csr_array:

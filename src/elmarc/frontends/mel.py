@@ -15,7 +15,7 @@ LOG_STEP = np.log(6.4) / 27.0  # logarithmic above: 27 mels from 1 kHz to 6.4 kH
 def hz_to_mel(hz: ArrayLike) -> NDArray[np.float64]:
     """Return frequencies in mel.
 
-    >>> hz_to_mel([500.0, 1000.0, 6400.0]).tolist()
+    >>> hz_to_mel([500.0, 1000.0, 6400.0]).round(6).tolist()
     [7.5, 15.0, 42.0]
     """
     hz = np.asarray(hz, dtype=np.float64)

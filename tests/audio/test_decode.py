@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile as sf
+
+from elmarc._errors import AudioError, ConfigError
+from elmarc.audio import content_hash, decode, duration_s, load, resample
+
+LOSSLESS = [
+    ("wav", "PCM_U8", 2**-7),
+    ("wav", "PCM_16", 2**-15),
+    ("wav", "PCM_24", 2**-23),
+    ("wav", "PCM_32", 2**-24),
+    ("wav", "FLOAT", 0.0),
+    ("wav", "DOUBLE", 0.0),
+    ("flac", "PCM_16", 2**-15),
+    ("flac", "PCM_24", 2**-23),
+    ("au", "PCM_16", 2**-15),
+    ("aiff", "PCM_24", 2**-23),
+]
+
+
+@pytest.fixture
+def noise(rng: np.random.Generator) -> np.ndarray:
+    return (0.2 * rng.standard_normal((9001, 2))).clip(-0.99, 0.99).astype(np.float32)
+
+
+def write(path: Path, samples: np.ndarray, sr: int = 44100, subtype: str = "FLOAT") -> Path:
+    sf.write(path, samples, sr, subtype=subtype)
+    return path
+
+
+def by_librosa(path: Path) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # audioread's: aifc and others leave Python 3.13
+        return librosa.load(path, sr=12000)[0]
+
+
+@pytest.mark.parametrize(("extension", "subtype", "step"), LOSSLESS)
+def test_lossless_formats_return_what_was_written(
+    tmp_path: Path, noise: np.ndarray, extension: str, subtype: str, step: float
+) -> None:
+    samples, sr = decode(write(tmp_path / f"clip.{extension}", noise, 22050, subtype))
+    assert (samples.dtype, sr) == (np.float32, 22050)
+    np.testing.assert_allclose(samples, noise, atol=step, rtol=0)
+
+
+@pytest.mark.parametrize(("extension", "subtype"), [("ogg", "VORBIS"), ("mp3", "MPEG_LAYER_III")])
+def test_lossy_formats_keep_pitch_and_length(tmp_path: Path, extension: str, subtype: str) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100)
+    y = load(write(tmp_path / f"clip.{extension}", tone, subtype=subtype))
+    assert abs(len(y) - 12000) <= 12000 * 0.1
+    peak_hz = np.abs(np.fft.rfft(y)).argmax() * 12000 / len(y)
+    assert abs(peak_hz - 1000) < 5
+
+
+@pytest.mark.parametrize("sr", [8000, 12000, 22050, 44100, 48000, 96000])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_load_equals_librosa_bit_for_bit(tmp_path: Path, noise: np.ndarray, sr: int, n_channels: int) -> None:
+    path = write(tmp_path / "clip.wav", noise[:, :n_channels], sr)
+    np.testing.assert_array_equal(load(path), by_librosa(path))
+
+
+def test_any_number_of_channels_is_averaged(tmp_path: Path, rng: np.random.Generator) -> None:
+    samples = (0.1 * rng.standard_normal((5000, 8))).astype(np.float32)
+    y = load(write(tmp_path / "clip.wav", samples), sr=None)
+    np.testing.assert_allclose(y, samples.mean(axis=1, dtype=np.float64), atol=1e-7)
+
+
+def test_equal_channels_average_to_themselves(tmp_path: Path, noise: np.ndarray) -> None:
+    one, both = noise[:, :1], np.repeat(noise[:, :1], 2, axis=1)
+    np.testing.assert_array_equal(
+        load(write(tmp_path / "one.wav", one)), load(write(tmp_path / "both.wav", both))
+    )
+
+
+def test_the_own_rate_leaves_the_samples_alone(tmp_path: Path, noise: np.ndarray) -> None:
+    path = write(tmp_path / "clip.wav", noise[:, 0], 12000)
+    np.testing.assert_array_equal(load(path), noise[:, 0])
+    np.testing.assert_array_equal(load(path, sr=None), noise[:, 0])
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 100, 4410, 4411, 220500])
+def test_resampled_length_follows_librosa(n_samples: int) -> None:
+    y = np.ones(n_samples, np.float32)
+    expected = librosa.resample(y, orig_sr=44100, target_sr=12000)
+    np.testing.assert_array_equal(resample(y, orig_sr=44100, target_sr=12000), expected)
+
+
+def test_resampling_keeps_a_tone_below_the_new_limit_and_removes_one_above() -> None:
+    t = np.arange(44100) / 44100
+    low, high = (np.sin(2 * np.pi * hz * t).astype(np.float32) for hz in (1000, 9000))
+    rms = [np.std(resample(y, orig_sr=44100, target_sr=12000)[500:-500]) for y in (low, high)]
+    assert rms[0] == pytest.approx(np.sqrt(0.5), rel=1e-3)
+    assert rms[1] < 1e-4
+
+
+def test_one_sample_is_a_clip(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "clip.wav", np.array([0.5]))).shape == (1,)
+
+
+def test_threads_read_what_one_thread_reads(tmp_path: Path, rng: np.random.Generator) -> None:
+    paths = [
+        write(tmp_path / f"{i}.wav", (0.1 * rng.standard_normal(20000 + i)).astype(np.float32))
+        for i in range(12)
+    ]
+    with ThreadPoolExecutor(4) as workers:
+        threaded = list(workers.map(load, paths))
+    for y, path in zip(threaded, paths, strict=True):
+        np.testing.assert_array_equal(y, load(path))
+
+
+def test_duration_is_that_of_the_header(tmp_path: Path, noise: np.ndarray) -> None:
+    assert duration_s(write(tmp_path / "clip.flac", noise, 9001, "PCM_16")) == 1.0
+
+
+def test_content_hash_follows_the_bytes_not_the_name(tmp_path: Path, noise: np.ndarray) -> None:
+    a, b = write(tmp_path / "a.wav", noise), write(tmp_path / "b.wav", noise)
+    c = write(tmp_path / "c.wav", noise[:-1])
+    assert content_hash(a) == content_hash(b) != content_hash(c)
+    assert len(content_hash(a)) == 64
+
+
+def test_content_hash_of_arrays_sees_samples_and_shape(noise: np.ndarray) -> None:
+    assert content_hash(noise) == content_hash(noise.astype(np.float64))
+    assert content_hash(noise) == content_hash(np.asfortranarray(noise))
+    assert content_hash(noise) != content_hash(noise.reshape(2, -1))
+    assert content_hash(noise) != content_hash(-noise)
+
+
+def missing(folder: Path) -> Path:
+    return folder / "nowhere.wav"
+
+
+def a_folder(folder: Path) -> Path:
+    return folder
+
+
+def a_loop(folder: Path) -> Path:
+    (folder / "loop.wav").symlink_to(folder / "loop.wav")
+    return folder / "loop.wav"
+
+
+def a_null_byte(folder: Path) -> str:
+    return f"{folder}/a\0b.wav"
+
+
+def no_bytes(folder: Path) -> Path:
+    (folder / "void.wav").touch()
+    return folder / "void.wav"
+
+
+def no_samples(folder: Path) -> Path:
+    return write(folder / "silent.wav", np.zeros(0))
+
+
+def a_text(folder: Path) -> Path:
+    (folder / "text.mp3").write_text("not a sound")
+    return folder / "text.mp3"
+
+
+def an_m4a(folder: Path) -> Path:
+    (folder / "song.m4a").write_bytes(b"\x00\x00\x00\x20ftypM4A " + bytes(200))
+    return folder / "song.m4a"
+
+
+def headerless(folder: Path) -> Path:
+    (folder / "clip.raw").write_bytes(bytes(1000))
+    return folder / "clip.raw"
+
+
+def a_cut_flac(folder: Path) -> Path:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(50000)
+    whole = write(folder / "cut.flac", noise, subtype="PCM_16").read_bytes()
+    (folder / "cut.flac").write_bytes(whole[: len(whole) // 3])
+    return folder / "cut.flac"
+
+
+def with_nan(folder: Path) -> Path:
+    return write(folder / "nan.wav", np.array([[0.0, 0.0], [np.nan, 0.1], [np.nan, np.nan]]))
+
+
+def with_inf(folder: Path) -> Path:
+    return write(folder / "inf.wav", np.array([0.0, np.inf, 0.1]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (missing, r"nowhere\.wav: no such file: check the path"),
+        (a_folder, r"is a folder, expected an audio file \(wav, flac"),
+        (a_loop, r"loop\.wav: cannot be read \(.*symbolic links"),
+        (a_null_byte, r"b\.wav: cannot be read \(embedded null byte\)"),
+        (no_bytes, r"void\.wav: the file is empty \(0 bytes\)"),
+        (no_samples, r"silent\.wav: holds no samples"),
+        (a_text, r"text\.mp3: is damaged, or of another format than wav, flac, ogg, mp3, au and aiff"),
+        (an_m4a, r"song\.m4a: is damaged, or of another format .*: convert it"),
+        (headerless, r"clip\.raw: is damaged, or of another format"),
+        (a_cut_flac, r"cut\.flac: is damaged, .*flac decoder lost sync"),
+        (with_nan, r"nan\.wav: 2 of 3 samples are NaN or infinite, expected finite"),
+        (with_inf, r"inf\.wav: 1 of 3 samples are NaN or infinite"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_name(tmp_path: Path, make: object, message: str) -> None:
+    assert callable(make)
+    path = make(tmp_path)
+    with pytest.raises(AudioError, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize("make", [missing, a_folder, no_bytes, a_text])
+def test_duration_tells_them_too(tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    with pytest.raises(AudioError, match=str(make(tmp_path))):
+        duration_s(make(tmp_path))
+
+
+@pytest.mark.parametrize("make", [missing, a_folder])
+def test_content_hash_tells_them_too(tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    with pytest.raises(AudioError, match=str(make(tmp_path))):
+        content_hash(make(tmp_path))
+
+
+def test_a_header_that_claims_too_much_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*args: object, **kwargs: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(sf.SoundFile, "read", exhaust)
+    with pytest.raises(AudioError, match=r"clip\.wav: its header claims more samples than fit"):
+        load(write(tmp_path / "clip.wav", np.zeros(10)))
+
+
+@pytest.mark.parametrize("sr", [0, -1])
+def test_a_rate_must_be_positive(tmp_path: Path, sr: int) -> None:
+    with pytest.raises(ConfigError, match=f"target_sr: {sr} Hz is not a rate"):
+        load(write(tmp_path / "clip.wav", np.zeros(10)), sr=sr)
+
+
+@pytest.mark.data
+def test_real_clips_equal_librosa(data_dir: Path) -> None:
+    paths = sorted((data_dir / "esc10").rglob("*.ogg"))[::80]
+    assert paths
+    for path in paths:
+        np.testing.assert_array_equal(load(path), by_librosa(path), err_msg=str(path))
