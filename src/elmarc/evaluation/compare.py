@@ -6,8 +6,8 @@ compared on one data set under one protocol, on the clips that both of a pair ha
 - the accuracy is the mean over folds and seeds; the deviation is the one over seeds;
 - intervals resample clips (or groups of clips) and seeds, independently of each other (Owen, Ann. Appl. Stat.
   1, 2007: on the wide side);
-- a pair is tested by flipping the signs of the clips' differences, widened by the spread over seeds that all
-  systems together show; for one seed that is McNemar's exact test. Holm's correction covers all pairs.
+- a pair is tested by flipping the signs of the clips' differences, widened by the spread over seeds that the
+  systems of its classifiers show; for one seed that is McNemar's exact test. Holm's correction covers all.
 
 docs/statistics.md says why these and not others.
 """

@@ -27,6 +27,7 @@ class Outcomes:
     units: NDArray[np.intp]  # (clips,): the unit of each clip
     columns: tuple[NDArray[np.intp], ...]  # those of each system
     seeds: tuple[tuple[int, ...], ...]
+    classifiers: tuple[str, ...]
 
     @property
     def judged(self) -> NDArray[np.bool_]:
@@ -56,7 +57,8 @@ def outcomes_of(cells: Sequence[Sequence[Result]], groups: Mapping[str, str]) ->
     ends = np.cumsum([len(results) for results in cells])
     columns = tuple(np.arange(end - len(c), end) for end, c in zip(ends, cells, strict=True))
     seeds = tuple(tuple(result.seed for result in results) for results in cells)
-    return Outcomes(hits, weights, units, columns, seeds)
+    classifiers = tuple(results[0].classifier for results in cells)
+    return Outcomes(hits, weights, units, columns, seeds, classifiers)
 
 
 def _masks(outcomes: Outcomes) -> dict[bytes, tuple[NDArray[np.bool_], list[tuple[int, int]]]]:
@@ -131,10 +133,7 @@ def tests(outcomes: Outcomes, pairs: NDArray[np.intp], n_resamples: int, seed: i
             right = values > 0
             p[a, b] = [paired.mcnemar(*_discordant(right[:, i], right[:, j])) for i, j in tested]
         else:
-            sd, df = noise or (None, 0)
-            p[a, b] = paired.sign_flip_test(
-                values, tested, n_resamples=draws, seed=seed, noise_sd=sd, noise_df=df
-            )
+            p[a, b] = paired.sign_flip_test(values, tested, n_resamples=draws, seed=seed, noise=noise)
     return difference, p[pairs[:, 0], pairs[:, 1]]
 
 
@@ -158,20 +157,22 @@ def _discordant(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[int, int]:
     return int(np.sum(a & ~b)), int(np.sum(b & ~a))
 
 
-def _seed_noise(outcomes: Outcomes) -> tuple[Floats, int] | None:
-    """Return the standard error of each system's mean over seeds, and its degrees of freedom.
+def _seed_noise(outcomes: Outcomes) -> paired.Noise | None:
+    """Return the standard error of each system's mean over seeds, or None where no seed changes anything.
 
-    One variance is estimated from all systems that vary: three seeds say little about a single network's own.
-    A system that several seeds leave unchanged (MFCC + SVM draws nothing) has no such error.
+    Systems of one classifier share an estimate of the variance: three seeds say little about one network.
+    A system that several seeds leave unchanged (MFCC + SVM draws nothing) has no error.
     """
     accuracies = [
         outcomes.hits[:, own].sum(axis=0) / outcomes.weights[:, own].sum(axis=0) for own in outcomes.columns
     ]
-    varying = [a for a in accuracies if len(a) > 1 and np.ptp(a) > paired.TOLERANCE]
-    df = sum(len(a) - 1 for a in varying)
-    if not df:
+    fixed = np.array([len(a) > 1 and np.ptp(a) <= paired.TOLERANCE for a in accuracies])
+    squares = np.array([np.sum((a - a.mean()) ** 2) for a in accuracies])
+    freedom = np.array([0 if still else len(a) - 1 for a, still in zip(accuracies, fixed, strict=True)])
+    pool = np.unique(outcomes.classifiers, return_inverse=True)[1]
+    df = np.bincount(pool, weights=freedom).astype(np.intp)
+    if not df.any():
         return None
-    variance = sum(float(np.sum((a - a.mean()) ** 2)) for a in varying) / df
-    fixed = [len(a) > 1 and np.ptp(a) <= paired.TOLERANCE for a in accuracies]
-    errors = [0.0 if f else np.sqrt(variance / len(a)) for f, a in zip(fixed, accuracies, strict=True)]
-    return np.array(errors), df
+    variance = np.bincount(pool, weights=squares) / np.maximum(df, 1)
+    errors = np.sqrt(variance[pool] / [len(a) for a in accuracies])
+    return paired.Noise(np.where(fixed, 0.0, errors), pool, np.maximum(df, 1))

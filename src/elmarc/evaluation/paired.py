@@ -10,6 +10,7 @@ Random numbers come from raw bits of named streams, so equal seeds give equal nu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,9 +49,26 @@ def mcnemar(only_a: ArrayLike, only_b: ArrayLike) -> Floats:
     return np.asarray(np.minimum(1.0, 2.0 * stats.binom.cdf(np.minimum(a, b), a + b, 0.5)))
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Chance beyond the clips: a standard error for each system, estimated in pools of systems."""
+
+    sd: Floats  # (systems,)
+    pool: NDArray[np.intp]  # (systems,): which estimate `sd` comes from
+    df: NDArray[np.intp]  # (pools,): degrees of freedom of each estimate
+
+    def draw(self, n: int, seed: int, name: str) -> Floats:
+        """Return Student-t numbers, (n, systems): those of one pool share their denominator."""
+        size = n, len(self.sd)
+        normal = special.ndtri(uniform(seed, "weights", name, size=size[0] * size[1])).reshape(size)
+        u = uniform(seed, "spread", name, size=n * len(self.df)).reshape(n, -1)
+        scale = np.sqrt(self.df / special.chdtri(self.df, u))
+        return np.asarray(self.sd * normal * scale[:, self.pool])
+
+
 def sign_flip_test(
     values: Floats, pairs: NDArray[np.intp], *, n_resamples: int = 9999, seed: int = 0,
-    noise_sd: Floats | None = None, noise_df: int = 0,
+    noise: Noise | None = None,
 ) -> Floats:  # fmt: skip
     """Return a two-sided p-value for each pair of columns: is the difference of their sums more than chance?
 
@@ -62,18 +80,17 @@ def sign_flip_test(
     ----------
     values : shares, (units, systems)
     pairs : column indices, (pairs, 2)
-    noise_sd : standard error of each system's sum from a second source, here the draw of weights; (systems,)
-    noise_df : degrees of freedom on which `noise_sd` rests
+    noise : a second source of chance, added to each system's sum
     """
     a, b = pairs.T
     observed = np.abs(values.sum(axis=0)[a] - values.sum(axis=0)[b]) - TOLERANCE
-    exhaustive = noise_sd is None and 2 ** min(len(values), 62) <= n_resamples
+    exhaustive = noise is None and 2 ** min(len(values), 62) <= n_resamples
     patterns = _all_signs(len(values)) if exhaustive else _random_signs(len(values), n_resamples, seed)
     extreme, total = np.zeros(len(pairs)), 0
     for number, signs in enumerate(patterns):
         sums = signs @ values
-        if noise_sd is not None:
-            sums += noise_sd * _student(len(signs), len(noise_sd), noise_df, seed, str(number))
+        if noise is not None:
+            sums += noise.draw(len(signs), seed, str(number))
         extreme += (np.abs(sums[:, a] - sums[:, b]) >= observed).sum(axis=0)
         total += len(signs)
     return extreme / total if exhaustive else (extreme + 1) / (total + 1)
@@ -90,13 +107,6 @@ def _random_signs(n: int, n_resamples: int, seed: int) -> Iterator[Floats]:
     for size in _chunks(n_resamples, n):
         raw = np.asarray(bits.random_raw(size * words), dtype="<u8").view(np.uint8).reshape(size, -1)
         yield 1.0 - 2.0 * np.unpackbits(raw, axis=1, count=n).astype(np.float64)
-
-
-def _student(n: int, n_systems: int, df: int, seed: int, name: str) -> Floats:
-    """Return Student-t numbers, (n, systems): a row shares its denominator, the spread being one estimate."""
-    normal = special.ndtri(uniform(seed, "weights", name, size=n * n_systems)).reshape(n, n_systems)
-    chi2 = special.chdtri(df, uniform(seed, "spread", name, size=n))
-    return np.asarray(normal * np.sqrt(df / chi2)[:, None])
 
 
 def bootstrap_counts(n: int, n_resamples: int, *, seed: int, name: str = "clips") -> Iterator[Floats]:

@@ -1,0 +1,203 @@
+"""Figures of a comparison: paired differences, accuracy against cost, ranks over data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from elmarc.evaluation.compare import Comparison, SystemScore
+from elmarc.evaluation.ranks import Ranking
+from elmarc.reports.plots import BLUE, INK, MUTED, PALE, RED, legend_above, new_figure, plain, style
+
+COSTS = {
+    "multiply_adds_per_clip": "multiply-adds a clip",
+    "s_per_clip": "seconds a clip",
+    "n_parameters": "parameters",
+}
+MARKERS = "osD^vPX*"
+
+
+def difference_figure(comparison: Comparison) -> Figure:
+    """Return the matrix of paired differences as a figure sized to its systems."""
+    side = 2.4 + 0.62 * len(comparison.scores)
+    figure = new_figure(width=side + 0.8, height=side)
+    difference_matrix(figure.subplots(), comparison)
+    return figure
+
+
+def difference_matrix(ax: Axes, comparison: Comparison) -> None:
+    """Draw how many points the row is better than the column, with its interval; shaded where significant."""
+    n = len(comparison.scores)
+    alpha = 1.0 - comparison.confidence
+    strongest = max(float(np.abs(comparison.difference).max()), 1e-9)
+    for i in range(n):
+        for j in range(i + 1, n):
+            value = comparison.difference[i, j]
+            significant = bool(comparison.p_value[i, j] <= alpha)
+            shade = 0.15 + 0.7 * abs(value) / strongest if significant else 0.0
+            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=BLUE, alpha=shade, edgecolor="none"))
+            ink = PALE if shade > 0.6 else INK if significant else MUTED
+            ends = f"{100 * comparison.low[i, j]:.1f} to {100 * comparison.high[i, j]:.1f}"
+            weight = "bold" if significant else "normal"
+            ax.text(j, i - 0.1, f"{100 * value:+.1f}", ha="center", fontsize=8, color=ink, fontweight=weight)
+            ax.text(j, i + 0.25, ends, ha="center", fontsize=5.2, color=ink)
+    labels = [plain(score.label) for score in comparison.scores]
+    ax.set_xticks(range(1, n), labels[1:], rotation=45, ha="left", fontsize=8)
+    ax.set_yticks(range(n - 1), labels[:-1], fontsize=8)
+    ax.set(xlim=(0.5, n - 0.5), ylim=(n - 1.5, -0.5), aspect="equal")
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0, labelcolor=INK)
+    ax.spines[:].set_visible(False)
+    ax.patch.set_alpha(0.0)
+    ax.set_xlabel(
+        f"accuracy of row minus column, in points, {100 * comparison.confidence:.0f} % interval;\n"
+        "shaded: different by a paired test with Holm's correction",
+        fontsize=8, color=MUTED,
+    )  # fmt: skip
+
+
+def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> NDArray[np.bool_]:
+    """Mark the systems that no other beats in accuracy at the same cost or less.
+
+    >>> pareto_front([1, 2, 3], [0.5, 0.4, 0.6]).tolist()
+    [True, False, True]
+    """
+    cost, accuracy = np.asarray(costs, dtype=float), np.asarray(accuracies, dtype=float)
+    as_good = (cost[:, None] <= cost) & (accuracy[:, None] >= accuracy)
+    better = (cost[:, None] < cost) | (accuracy[:, None] > accuracy)
+    return np.asarray(~(as_good & better).any(axis=0))
+
+
+def with_cost(comparison: Comparison, cost: str) -> list[SystemScore]:
+    """Return the systems whose cost is known and above nothing, so that it has a place on a log axis."""
+    return [score for score in comparison.scores if score.cost.get(cost, 0.0) > 0]
+
+
+def cost_figure(comparison: Comparison, cost: str = "multiply_adds_per_clip") -> Figure:
+    """Return accuracy against one cost as a figure."""
+    figure = new_figure(width=7.2, height=4.4)
+    cost_scatter(figure.subplots(), comparison, cost)
+    return figure
+
+
+def cost_scatter(ax: Axes, comparison: Comparison, cost: str = "multiply_adds_per_clip") -> None:
+    """Draw accuracy against a cost, the Pareto front as a line through full marks, MFCC as a red line.
+
+    Parameters
+    ----------
+    cost : "multiply_adds_per_clip", "s_per_clip" or "n_parameters"
+    """
+    scores = with_cost(comparison, cost)
+    x = np.array([score.cost[cost] for score in scores])
+    y = np.array([100 * score.accuracy for score in scores])
+    front = pareto_front(x.tolist(), y.tolist())
+    ax.set_xscale("log")
+    ax.minorticks_off()
+    style(ax, xlabel=COSTS.get(cost, cost), ylabel="accuracy (%)")
+    _front_line(ax, x[front], y[front])
+    classifiers = sorted({score.system.classifier for score in scores}, key=lambda c: (c != "svm", c))
+    for k, classifier in enumerate(classifiers):
+        for on_front in (False, True):
+            chosen = [
+                i for i, s in enumerate(scores) if s.system.classifier == classifier and front[i] == on_front
+            ]
+            face, marker = (BLUE if on_front else PALE), MARKERS[k % len(MARKERS)]
+            ax.scatter(x[chosen], y[chosen], s=42, marker=marker, facecolor=face, edgecolor=BLUE, zorder=3)
+        ax.scatter(
+            [], [], marker=MARKERS[k % len(MARKERS)], facecolor=PALE, edgecolor=BLUE, label=plain(classifier)
+        )
+    _baselines(ax, [s for s in comparison.scores if s.system.features == "mfcc" and s not in scores])
+    _label_best(ax, scores, x, y)
+    legend_above(ax)
+
+
+def _front_line(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    order = np.argsort(x)
+    ax.plot(
+        x[order], y[order], drawstyle="steps-post", color=BLUE, lw=1.2, ls=(0, (4, 2)), label="Pareto front"
+    )
+
+
+def _baselines(ax: Axes, scores: Sequence[SystemScore]) -> None:
+    for score in scores:
+        if score.system.classifier == "svm":
+            ax.axhline(100 * score.accuracy, color=RED, lw=1.2, label="MFCC + SVM")
+            return
+
+
+def _label_best(
+    ax: Axes, scores: Sequence[SystemScore], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> None:
+    """Name each network once, at its best mark, moving names apart where they would overlap."""
+    span = float(np.ptp(y)) if len(y) else 0.0
+    ax.margins(x=0.16, y=0.08)
+    taken: list[tuple[float, float]] = []
+    named: set[str] = set()
+    for score, at, height in zip(scores, x, y, strict=True):  # best first
+        if score.name in named:
+            continue
+        named.add(score.name)
+        place = float(height)
+        while any(
+            abs(np.log10(at / other)) < 0.5 and abs(place - level) < 0.045 * span for other, level in taken
+        ):
+            place -= 0.01 * span
+        taken.append((float(at), place))
+        ax.annotate(score.name, (at, place), xytext=(5, 5), textcoords="offset points", fontsize=8, color=INK)
+
+
+def rank_figure(ranking: Ranking) -> Figure:
+    """Return the critical-difference diagram as a figure sized to its systems."""
+    rows = (len(ranking.systems) + 1) // 2
+    figure = new_figure(width=8.0, height=1.5 + 0.24 * (rows + len(ranking.cliques)))
+    critical_difference_diagram(figure.subplots(), ranking)
+    return figure
+
+
+def critical_difference_diagram(ax: Axes, ranking: Ranking) -> None:
+    """Draw average ranks on a line, best on the left; bars join those that Nemenyi's test cannot separate."""
+    order = np.argsort(ranking.ranks, kind="stable")
+    ranks = np.asarray(ranking.ranks)[order]
+    names = [plain(ranking.systems[k]) for k in order]
+    n, half = len(names), (len(names) + 1) // 2
+    top = 0.45 * len(ranking.cliques) + 0.6
+    for place, (rank, name) in enumerate(zip(ranks, names, strict=True)):
+        left = place < half
+        row = top + (place if left else n - 1 - place)
+        edge = 0.8 if left else n + 0.2
+        ax.plot([rank, rank, edge], [0, row, row], color=MUTED, lw=0.9, clip_on=False)
+        text = f"{name}  {rank:.2f}" if left else f"{rank:.2f}  {name}"
+        ax.text(edge + (-0.05 if left else 0.05), row, text, ha="right" if left else "left", va="center",
+                fontsize=9, color=INK)  # fmt: skip
+    for level, (first, last) in enumerate(ranking.cliques):
+        ax.plot([ranks[first] - 0.04, ranks[last] + 0.04], [0.45 * (level + 1)] * 2, color=BLUE, lw=4,
+                solid_capstyle="round", zorder=3)  # fmt: skip
+    _rank_axis(ax, n, ranking.critical_difference)
+    ax.set(xlim=(0.8, n + 0.2), ylim=(top + half - 0.3, -1.9))
+    ax.set_title(
+        f"average rank over {ranking.n_datasets} data sets; Friedman p = {ranking.p_value:.2g}",
+        fontsize=9, color=MUTED, loc="center",
+    )  # fmt: skip
+
+
+def _rank_axis(ax: Axes, n: int, width: float) -> None:
+    ax.set_axis_off()
+    ax.plot([1, n], [0, 0], color=INK, lw=1.2)
+    for rank in range(1, n + 1):
+        ax.plot([rank, rank], [0, -0.15], color=INK, lw=1)
+        ax.text(rank, -0.3, str(rank), ha="center", va="bottom", fontsize=8, color=INK)
+    ax.plot([1, 1, 1 + width, 1 + width], [-1.05, -1.2, -1.2, -1.05], color=INK, lw=1)
+    ax.text(
+        1 + width / 2,
+        -1.3,
+        f"critical difference {width:.2f}",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+        color=INK,
+    )
