@@ -18,6 +18,11 @@ from elmarc.reports import plots, tables
 from elmarc.results import Result
 
 BASELINE = "mfcc"
+MFCC_SECTION = {
+    "kind": "mfcc",
+    "fixed_length": 2048,
+    "fix_length": "repeat-pad",
+}  # whole clips, tiny ones too
 
 
 def data_section(data: str, *, audio: Path | None = None, target: str | None = None) -> dict[str, Any]:
@@ -72,6 +77,8 @@ def grid_cells(
         for seed in range(seeds):
             for classifier in classifiers:
                 cell = {**document, "network": network, "classifier": {"name": classifier}, "seed": seed}
+                if network == BASELINE:
+                    cell |= {"frontend": MFCC_SECTION}
                 config = parse_config(apply_overrides(cell, overrides))
                 if not isinstance(config, ExperimentConfig):
                     raise ConfigError(

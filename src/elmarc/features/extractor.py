@@ -132,7 +132,7 @@ class FeatureExtractor:
     def columns(self) -> tuple[str, ...]:
         """Name the columns: layer, channel and statistic."""
         if self.network is None:
-            return tuple(self.frontend.columns)
+            return tuple(f"{self.frontend.kind}/{i}" for i in range(self.frontend.n_bands))
         return tuple(column_names(self.network, self.statistics))
 
     def extract(self, clips: Sequence[Clip], *, progress: Progress | None = None) -> Extraction:

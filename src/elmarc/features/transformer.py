@@ -175,16 +175,20 @@ class MFCCFeatures(_ClipTransformer):
         Hz; the rate that files are brought to, and that arrays are taken to have.
     n_mfcc : int
         Coefficients; 6 features each.
+    min_length : int
+        Samples; a shorter clip is repeated to at least as many.
     """
 
-    def __init__(self, *, sr: int = 12000, n_mfcc: int = 20) -> None:
+    def __init__(self, *, sr: int = 12000, n_mfcc: int = 20, min_length: int = 2048) -> None:
         self.sr = sr
         self.n_mfcc = n_mfcc
+        self.min_length = min_length
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check X; there is nothing to learn."""
         _longest(self, X, self.sr)
-        self.extractor_ = FeatureExtractor(MFCC(sr=self.sr, n_mfcc=self.n_mfcc), strict=True)
+        mfcc = MFCC(sr=self.sr, n_mfcc=self.n_mfcc, fixed_length=self.min_length, fix_length="repeat-pad")
+        self.extractor_ = FeatureExtractor(mfcc, strict=True)
         return self
 
 
