@@ -152,9 +152,9 @@ def extract(
 
 def networks_list(*, as_json: bool) -> None:
     """List the networks."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, preset in NETWORKS.items():
-        shapes = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if name == "single_layer" else {}
+        shapes: dict[str, Any] = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if name == "single_layer" else {}
         large = build_network(name, size="large", **shapes)
         small = build_network(name, size="small", **shapes)
         rows.append(
@@ -187,10 +187,10 @@ def networks_show(
     as_json: bool,
 ) -> None:
     """Show one network layer by layer."""
-    pairs = {key: _pair(key, text) for key, text in shapes.items() if text}
+    pairs: dict[str, Any] = {key: _pair(key, text) for key, text in shapes.items() if text}
     if name == "single_layer":
         pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
-    net = build_network(name, size=size, n_filters=n_filters, **pairs)  # type: ignore[arg-type]
+    net = build_network(name, size=size, n_filters=n_filters, **pairs)
     unit = "frames" if net.input_kind == "logmel" else "samples"
     length = length or (1376 if unit == "frames" else 350_000)
     rows = net.describe(length)
@@ -242,7 +242,7 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
     if as_json:
         console.print_json(report.to_dict())
     else:
-        console.out.print(escape(report.to_text()), highlight=False)
+        console.out.print(escape(str(report)), highlight=False)
     return 0 if report.ok else 1
 
 

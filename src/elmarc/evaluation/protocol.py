@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
-from elmarc.evaluation.metrics import accuracy
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
 from elmarc.results import Candidate, FoldScore
@@ -115,7 +114,7 @@ class _Run:
     def fold(
         self, name: str, params: dict[str, Any], test: NDArray[np.intp], predicted: NDArray[np.str_]
     ) -> tuple[FoldScore, list[Any]]:
-        score = FoldScore(name, len(test), accuracy(self.y[test], predicted), params)
+        score = FoldScore(name, len(test), float(np.mean(self.y[test] == predicted)), params)
         return score, [(int(i), str(label), name) for i, label in zip(test, predicted, strict=True)]
 
 

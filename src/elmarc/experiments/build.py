@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from elmarc import datasets
 from elmarc._types import FixLength
@@ -97,7 +98,7 @@ def extractor(
 ) -> tuple[FeatureExtractor, list[str]]:
     """Return the extractor of a configuration, and notes on what it does to the clips."""
     front = frontend(config.frontend)
-    work = {
+    work: dict[str, Any] = {
         "batch_size": config.batch_size or 8,
         "n_workers": config.n_workers or 2,
         "device": config.device,

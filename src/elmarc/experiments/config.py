@@ -127,7 +127,10 @@ def read_document(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
-    document = READERS[path.suffix.lower()](text, str(path))
+    try:
+        document = READERS[path.suffix.lower()](text, str(path))
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply to be a configuration") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: found no `key: value` lines, expected data, network and classifier")
     return document
@@ -138,7 +141,7 @@ def to_yaml(config: ExperimentConfig | SweepConfig, *, every_key: bool = False) 
     if isinstance(config, SweepConfig):
         document = dict(config.document)
     else:
-        document = config.model_dump(mode="json", exclude_unset=not every_key)
+        document = {"name": config.name, **config.model_dump(mode="json", exclude_unset=not every_key)}
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH)
 
 

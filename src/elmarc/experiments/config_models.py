@@ -20,7 +20,7 @@ NetworkName: TypeAlias = Literal[
     "vgg", "7x96", "7x86", "timbral", "temporal", "timbral_temporal", "timbral_temporal_audio",
     "sample_level", "frame_level", "frame_level_many",
 ]  # fmt: skip
-ClassifierName: TypeAlias = Literal["svm", "linear_svm", "elm", "knn", "mlp", "linear"]
+ClassifierName: TypeAlias = Literal["svm", "linear_svm", "elm", "knn", "mlp", "linear", "ridge"]
 Statistic: TypeAlias = Literal["mean", "std", "max", "ppv"]
 PadMode: TypeAlias = Literal["reflect", "constant"]
 

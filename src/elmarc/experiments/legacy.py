@@ -5,7 +5,7 @@ Only this module knows the 2018 names and the indices of feature maps. What it i
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -44,6 +44,7 @@ DATASETS = {
     "UrbanSound8K": "urbansound8k",
 }
 SIGNALS = {"logmel": "spectrogram", "waveform": "waveform"}
+FEATURE_FILE = ".npz"  # as written by elmarc
 FMAX_HZ, STUDY_SR, STUDY_MELS = 6000.0, 12000, 96
 
 NothingIfFalse = BeforeValidator(lambda value: None if value is False or value == "" else value)
@@ -97,7 +98,7 @@ class MFCC2018(Section):
     """The `MFCC` part."""
 
     number: Count = 20
-    fixed_length: Count | None = None
+    fixed_length: Annotated[Count | None, NothingIfFalse] = None
 
 
 class Config2018(Section):
@@ -136,12 +137,21 @@ class Config2018(Section):
     @model_validator(mode="after")
     def _loads_no_pickle(self) -> Self:
         path = self.load_extracted_features
-        if path and not path.endswith("/") and PurePath(path).suffix not in ("", ".npz", ".parquet", ".csv"):
+        if path and _stored_as(path) == "pickle":
             raise ValueError(
                 f"load_extracted_features: '{path}' is a pickle of the 2018 program, never opened here since "
                 "a pickle can run code; set it to False: the features are extracted again, and kept"
             )
         return self
+
+
+def _stored_as(path: str) -> Literal["file", "store", "pickle"]:
+    """Tell a feature file of elmarc from the folder of a store, and from anything else, by name."""
+    suffix = PurePath(path).suffix
+    if suffix == FEATURE_FILE:
+        return "file"
+    folder = path.endswith("/") or Path(path).is_dir() or (not suffix and not Path(path).is_file())
+    return "store" if folder else "pickle"
 
 
 def read_document(text: str, source: str) -> dict[str, Any]:
@@ -155,7 +165,7 @@ def read_document(text: str, source: str) -> dict[str, Any]:
     reader = AssignmentReader(source)
     old = checked(Config2018, _config_dict(reader, text), source)
     document = {
-        "name": old.experiment_name.replace("/", "_").replace("\\", "_"),
+        "name": old.experiment_name.replace("/", "_").replace("\\", "_") or "experiment",
         "data": _data(old),
         **(_mfcc(old) if old.features_type == "MFCC" else _cnn(old)),
         "classifier": {"name": CLASSIFIERS[old.model_type]},
@@ -245,14 +255,11 @@ def _study_name(cnn: CNN2018) -> str:
 
 
 def _folders(old: Config2018) -> dict[str, Any]:
-    """Stored features are a file written by elmarc, or the folder of a store."""
     loaded = old.load_extracted_features
-    is_file = bool(loaded) and PurePath(str(loaded)).suffix != ""
-    return {
-        "results": old.results_folder,
-        "store": old.save_extracted_features_folder if is_file or not loaded else loaded,
-        "features_file": loaded if is_file else None,
-    }
+    folders = {"results": old.results_folder, "store": old.save_extracted_features_folder}
+    if loaded:
+        folders["features_file" if _stored_as(loaded) == "file" else "store"] = loaded
+    return folders
 
 
 def _notes(old: Config2018) -> list[str]:
@@ -279,8 +286,8 @@ def _cnn_notes(cnn: CNN2018, sr: int) -> list[str]:
     notes = []
     if cnn.architecture.startswith("frame_level"):
         notes.append(
-            "network.compat is '2018': each back-end map is one number and zeros, as published; "
-            "network.compat=null gives the mean of each channel"
+            "the 2018 defect is asked for: each back-end map is one number and zeros, as published "
+            "(network.compat: null gives the mean of each channel)"
         )
     if len(cnn.layers) < len(cnn.selected_features_list):
         notes.append("selected_features_list names a map twice; it is read once")

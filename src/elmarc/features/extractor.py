@@ -24,6 +24,7 @@ from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.pooling import column_names, pool
 from elmarc.features.store import FeatureStore
 from elmarc.frontends.base import FrontEnd
+from elmarc.frontends.mfcc import MFCC
 from elmarc.networks.base import RandomCNN
 
 Item = TypeVar("Item")
@@ -114,8 +115,8 @@ class FeatureExtractor:
         self.store = store
         self.cache = cache
         self.strict = strict
+        _check_fit(network, frontend, length)
         if network is not None:
-            _check_fit(network, frontend, length)
             network.to(self.device)
 
     @property
@@ -131,9 +132,9 @@ class FeatureExtractor:
     @property
     def columns(self) -> tuple[str, ...]:
         """Name the columns: layer, channel and statistic."""
-        if self.network is None:
-            return tuple(f"{self.frontend.kind}/{i}" for i in range(self.frontend.n_bands))
-        return tuple(column_names(self.network, self.statistics))
+        if isinstance(self.frontend, MFCC):
+            return self.frontend.columns
+        return () if self.network is None else tuple(column_names(self.network, self.statistics))
 
     def extract(self, clips: Sequence[Clip], *, progress: Progress | None = None) -> Extraction:
         """Return the features of all clips that can be read, in their order.
@@ -184,9 +185,15 @@ class FeatureExtractor:
 
     def prepare(self, clip: Clip, content: str | None = None) -> Array:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
-        if self.cache is not None and content is not None:
-            return self._fit(self.cache.output(self.frontend, clip.path, content), clip.id)
-        return self._fit(self.frontend(load(clip.path, sr=self.frontend.sr)), clip.id)
+        try:
+            if self.cache is not None and content is not None:
+                whole = self.cache.output(self.frontend, clip.path, content)
+            else:
+                whole = self.frontend(load(clip.path, sr=self.frontend.sr))
+        except AudioError as problem:
+            named = str(clip.path) in str(problem)
+            raise problem if named else AudioError(f"{clip.path}: {problem}") from problem
+        return self._fit(whole, clip.id)
 
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
@@ -312,7 +319,11 @@ def resolve_device(device: str) -> torch.device:
         raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
 
 
-def _check_fit(network: RandomCNN, frontend: FrontEnd, length: int | None) -> None:
+def _check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None) -> None:
+    if network is None:
+        if not isinstance(frontend, MFCC):
+            raise ConfigError(f"a {frontend.kind} front-end gives no vector a clip: put a network behind it")
+        return
     if frontend.kind != network.input_kind:
         raise ConfigError(
             f"{network.name} takes a {network.input_kind}, not a {frontend.kind}: leave the front-end out, "

@@ -7,6 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,9 +77,11 @@ class FeatureMatrix:
         buffer = io.BytesIO()
         match path.suffix.lower():
             case ".npz":
-                sides = {name: np.asarray(getattr(self, f"{name}s"), dtype=str) for name in _SIDE_COLUMNS}
+                arrays: dict[str, Any] = {
+                    name: np.asarray(getattr(self, f"{name}s"), dtype=str) for name in _SIDE_COLUMNS
+                }
                 recipe = np.asarray(json.dumps(self.recipe))
-                np.savez(buffer, X=self.X, columns=np.asarray(self.columns), recipe=recipe, **sides)
+                np.savez(buffer, X=self.X, columns=np.asarray(self.columns), recipe=recipe, **arrays)
             case ".parquet":
                 self.to_frame().to_parquet(buffer, index=False)
             case ".csv":

@@ -30,7 +30,7 @@ from elmarc.networks import build_network
 LONGEST_S = 29.2  # as much of a clip as the study used
 
 
-class _ClipTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class _ClipTransformer(TransformerMixin, BaseEstimator):
     """What both transformers share; a subclass sets `extractor_` in `fit`."""
 
     extractor_: FeatureExtractor

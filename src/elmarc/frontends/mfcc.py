@@ -71,6 +71,12 @@ class MFCC:
         """Size of the vector: 120 for 20 coefficients."""
         return N_STATISTICS * self.n_mfcc
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each number of the vector is, as "delta-std/3"."""
+        parts = [f"{name}{statistic}" for name in ("", "delta-", "delta2-") for statistic in ("mean", "std")]
+        return tuple(f"mfcc/{part}/{i}" for part in parts for i in range(self.n_mfcc))
+
     def recipe(self) -> Recipe:
         """Return everything that changes the numbers."""
         fixed = self.fixed_length is not None
