@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
 from elmarc._errors import DatasetError
@@ -28,6 +28,9 @@ class Tags:
     label: str
     fold: str | None = None
     group: str | None = None
+
+
+Tagger: TypeAlias = Callable[[PurePath], Tags | None]  # None: the path does not tell
 
 
 @dataclass(frozen=True)

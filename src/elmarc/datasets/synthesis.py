@@ -4,8 +4,8 @@ Conventions
 -----------
 A rhythm is a bar of (duration in pulses, loudness of the onset); the durations of a bar average one pulse, so
 every rhythm has the same number of onsets a second, and only their order in time tells rhythms apart.
-An instrument maps (pitch in Hz, times in s, draws) to a waveform; attack and decay are drawn from one range for
-all instruments, so only the spectrum tells instruments apart.
+An instrument maps (pitch in Hz, times in s, draws) to a waveform; attack and decay are drawn from one range
+for all instruments, so only the spectrum tells instruments apart.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from elmarc._seeds import uniform
 Signal: TypeAlias = NDArray[np.float64]
 
 SR = 12000
-DURATION_S = 6.0
+DURATION_S = 8.0
 PENTATONIC = (0, 2, 4, 7, 9)  # semitones: any order of them sounds like a tune
 
 RHYTHMS: dict[str, tuple[tuple[float, float], ...]] = {
-    "march": ((1.0, 1.0), (1.0, 0.5)),
-    "waltz": ((1.0, 1.0), (1.0, 0.5), (1.0, 0.5)),
-    "shuffle": ((4 / 3, 1.0), (2 / 3, 0.5)),
-    "tresillo": ((9 / 8, 1.0), (9 / 8, 0.5), (6 / 8, 0.5)),
+    "march": ((1.0, 1.0), (1.0, 0.4)),
+    "waltz": ((1.0, 1.0), (1.0, 0.4), (1.0, 0.4)),
+    "shuffle": ((4 / 3, 1.0), (2 / 3, 0.4)),
+    "tresillo": ((9 / 8, 1.0), (9 / 8, 0.4), (6 / 8, 0.4)),
 }
 
 
@@ -133,12 +133,13 @@ def tune(rhythm: str, instrument: str, draws: Draws) -> Signal:
 
 
 def _in_a_room(clip: Signal, draws: Draws) -> Signal:
-    """Add noise 0 to 20 dB below the music, colour the whole, set its peak 3 to 20 dB below full scale."""
+    """Add noise 5 to 25 dB below the music, colour the whole, set its peak 3 to 20 dB below full scale."""
     noise = _filtered([1.0], [1.0, -draws.between(0.5, 0.95)], draws.noise(len(clip)))
-    music_to_noise_db = draws.between(0, 20)
+    music_to_noise_db = draws.between(5, 25)
     mixed = clip / _rms(clip) + noise / _rms(noise) * 10 ** (-music_to_noise_db / 20)
     heard = _filtered([1.0, draws.between(-0.7, 0.7)], [1.0], mixed)
-    return heard / np.max(np.abs(heard)) * 10 ** (-draws.between(3, 20) / 20)
+    peak = 10 ** (-draws.between(3, 20) / 20)
+    return heard * (peak / float(np.max(np.abs(heard))))
 
 
 def _rms(y: Signal) -> float:

@@ -31,7 +31,7 @@ N_FOLDS = 5
 CITATION = "Synthesised by elmarc"
 LICENCE = "CC0-1.0"
 URL = ""
-INPUT_LENGTH = InputLength(n_frames=282, n_samples=72000, fix_length="repeat-pad")  # the whole clip
+INPUT_LENGTH = InputLength(n_frames=376, n_samples=96000, fix_length="repeat-pad")  # the whole clip
 VERSION = 1  # of the sound: a change of synthesis.py that alters a sample counts this up
 MARKER = "checksums.json"
 

@@ -1,0 +1,67 @@
+"""Extended Ballroom: thirteen dances, told apart by their rhythm and tempo."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+from elmarc._errors import DatasetError
+from elmarc.audio.length import InputLength
+from elmarc.datasets.base import Dataset, Tagger, Tags
+from elmarc.datasets.files import existing_folder
+from elmarc.datasets.folder import class_folder_clips
+
+CLASSES = (
+    "Chacha", "Foxtrot", "Jive", "Pasodoble", "Quickstep", "Rumba", "Salsa", "Samba", "Slowwaltz", "Tango",
+    "Viennesewaltz", "Waltz", "Wcswing",
+)  # fmt: skip
+N_CLIPS = 4180
+CITATION = "U. Marchand, G. Peeters: The extended ballroom dataset. ISMIR late-breaking session, 2016"
+LICENCE = "none stated; excerpts from ballroomdancers.com, for research"
+URL = "http://anasynth.ircam.fr/home/media/ExtendedBallroom"
+INPUT_LENGTH = InputLength(n_frames=1376, n_samples=350000, fix_length="crop")
+
+
+def load(audio_dir: str | Path) -> Dataset:
+    """Open the folder of the dances' folders; a folder is a class.
+
+    The study makes ten stratified folds, not shuffled.
+
+    Raises
+    ------
+    DatasetError
+        The folder has no folder of a dance with clips.
+    """
+    folder = existing_folder(audio_dir, name="extended_ballroom")
+    clips = class_folder_clips(folder, label_of=label_of)
+    if not clips:
+        raise DatasetError(
+            f"extended_ballroom: no clips below {folder}: expected folders {', '.join(CLASSES)}"
+        )
+    return Dataset(
+        name="extended_ballroom",
+        clips=clips,
+        classes=CLASSES,
+        n_folds=10,
+        input_length=INPUT_LENGTH,
+        citation=CITATION,
+        licence=LICENCE,
+        url=URL,
+        n_expected=N_CLIPS,
+        audio_dir=folder,
+    )
+
+
+def tagger(audio_dir: str | Path, *, metadata: str | Path | None = None) -> Tagger:
+    """Return what tells the label of a clip from its path: the folder it lies in."""
+    return tags
+
+
+def tags(path: PurePath) -> Tags | None:
+    """Return the label of a clip, None if its folder is no dance."""
+    label = label_of(path.parent.name)
+    return Tags(label) if label else None
+
+
+def label_of(folder_name: str) -> str | None:
+    """Return the dance of a folder, whatever its case."""
+    return next((dance for dance in CLASSES if dance.lower() == folder_name.lower()), None)

@@ -1,0 +1,101 @@
+"""UrbanSound8K: city sounds of at most 4 s, in ten official folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elmarc._errors import DatasetError
+from elmarc.audio.length import InputLength
+from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
+from elmarc.datasets.files import existing_folder
+from elmarc.datasets.table import read_rows
+
+CLASSES = (
+    "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",
+    "jackhammer", "siren", "street_music",
+)  # fmt: skip
+N_CLIPS = 8732
+CITATION = (
+    "J. Salamon, C. Jacoby, J. P. Bello: A dataset and taxonomy for urban sound research. ACM Multimedia, "
+    "2014"
+)
+LICENCE = "CC BY-NC 3.0"
+URL = "https://urbansounddataset.weebly.com/urbansound8k.html"
+INPUT_LENGTH = InputLength(n_frames=188, n_samples=48000, fix_length="repeat-pad")
+METADATA = "UrbanSound8K.csv"
+COLUMNS = ("slice_file_name", "fsID", "fold", "classID")
+
+
+def load(
+    audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
+) -> Dataset:
+    """Open UrbanSound8K: its folder, or the `audio` folder with `fold1` to `fold10` in it.
+
+    Parameters
+    ----------
+    metadata : str, Path or None
+        UrbanSound8K.csv; default: beside the clips, or in the folder `metadata`.
+
+    Raises
+    ------
+    DatasetError
+        The CSV file or every clip that it names is absent.
+    """
+    folder = existing_folder(audio_dir, name="urbansound8k")
+    audio = folder / "audio" if (folder / "audio").is_dir() else folder
+    table = find_metadata(folder, metadata)
+    clips = [
+        Clip(f"fold{tags.fold}/{name}", audio / f"fold{tags.fold}" / name, tags.label, tags.fold, tags.group)
+        for name, tags in read_metadata(table).items()
+    ]
+    found, notes = present(clips, source=str(table), on_missing=on_missing)
+    return Dataset(
+        name="urbansound8k",
+        clips=found,
+        classes=CLASSES,
+        split_kind="folds",
+        input_length=INPUT_LENGTH,
+        citation=CITATION,
+        licence=LICENCE,
+        url=URL,
+        notes=notes,
+        n_expected=N_CLIPS,
+        audio_dir=audio,
+    )
+
+
+def tagger(audio_dir: str | Path, *, metadata: str | Path | None = None) -> Tagger:
+    """Return what tells the label, fold and group of a clip from its file name: the CSV file."""
+    rows = read_metadata(find_metadata(Path(audio_dir).expanduser(), metadata))
+    return lambda path: rows.get(path.name)
+
+
+def read_metadata(table: str | Path) -> dict[str, Tags]:
+    """Return label, fold and group (the recording a slice was cut from) by file name.
+
+    Raises
+    ------
+    DatasetError
+        The file is not UrbanSound8K.csv.
+    """
+    rows = {}
+    for line, row in read_rows(Path(table).expanduser(), needed=COLUMNS):
+        number = row["classid"]
+        if not number.isdecimal() or int(number) >= len(CLASSES):
+            raise DatasetError(f"{table}, line {line}: classID {number!r} is unknown: expected 0 to 9")
+        rows[row["slice_file_name"]] = Tags(CLASSES[int(number)], row["fold"], row["fsid"])
+    return rows
+
+
+def find_metadata(folder: Path, metadata: str | Path | None) -> Path:
+    """Return where UrbanSound8K.csv lies. Raises DatasetError if it is nowhere near the clips."""
+    if metadata is not None:
+        return Path(metadata).expanduser()
+    near = [place / sub / METADATA for place in (folder, folder.parent) for sub in ("", "metadata")]
+    for path in near:
+        if path.is_file():
+            return path
+    raise DatasetError(
+        f"urbansound8k: no {METADATA} in {folder}, its folder `metadata` or beside it: put it there, or "
+        "name it as metadata"
+    )
