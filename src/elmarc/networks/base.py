@@ -207,7 +207,7 @@ class RandomCNN(Network):
             input_kind=self.input_kind,
             n_bands=n_bands,
             layer_names=layer_names,
-            layers=layers or layer_names,
+            layers=layer_names if layers is None else layers,
         )
         choose("precision", precision, ("float32", "bfloat16"))
         if compat is not None:
@@ -280,11 +280,20 @@ class RandomCNN(Network):
         ConfigError
             If their number or a shape is not this network's; nothing is changed then.
         """
-        expected = [shape for conv in self.convs.values() for shape in (conv.kernel_shape, (conv.n_filters,))]
-        arrays = [np.ascontiguousarray(a, np.float32) for a in weights]
-        found = [a.shape for a in arrays]
-        if found != expected:
-            raise ConfigError(f"{self.name} takes weights of shapes {expected}, not {found}")
+        arrays = [np.ascontiguousarray(array, np.float32) for array in weights]
+        if len(arrays) != 2 * len(self.convs):
+            raise ConfigError(
+                f"{self.name} takes {2 * len(self.convs)} arrays, kernel and bias a layer, not {len(arrays)}"
+            )
+        for (layer, conv), kernel, bias in zip(self.convs.items(), arrays[::2], arrays[1::2], strict=True):
+            for part, array, shape in (
+                ("kernel", kernel, conv.kernel_shape),
+                ("bias", bias, (conv.n_filters,)),
+            ):
+                if array.shape != shape:
+                    raise ConfigError(
+                        f"{self.name}: {layer} {part} has shape {array.shape}, expected {shape}"
+                    )
         digest = hashlib.sha256()
         for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
             conv.set_kernel(kernel)

@@ -53,8 +53,9 @@ class SingleLayer(RandomCNN):
         needed = filter_shape[1] + pool_shape[1] - 1
         if n_mels < needed:
             raise ConfigError(
-                f"{name}: filters of {filter_shape[1]} bands and pools of {pool_shape[1]} need at least {needed} "
-                f"bands, not n_mels = {n_mels}: change n_mels, or build single_layer with shapes that fit"
+                f"{name}: filters of {filter_shape[1]} bands and pools of {pool_shape[1]} need "
+                f"at least {needed} bands, not n_mels = {n_mels}: change n_mels, or build "
+                "single_layer with shapes that fit"
             )
 
     @property

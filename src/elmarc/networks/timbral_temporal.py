@@ -48,6 +48,10 @@ class TimbralTemporal(RandomCNN):
     ) -> None:
         if "temporal" in branches and n_filters % 4:
             raise ConfigError(f"{name}: n_filters must be divisible by 4, not {n_filters}")
+        if len(temporal_lengths) != 4 or min(temporal_lengths) < 1:
+            raise ConfigError(
+                f"{name}: temporal_lengths must be four numbers of frames, not {temporal_lengths}"
+            )
         if int(0.4 * n_mels) < 1:
             raise ConfigError(f"{name}: n_mels must be at least 3, not {n_mels}")
         timbral = {

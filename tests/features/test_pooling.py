@@ -1,0 +1,100 @@
+"""Statistics over positions, one column a channel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from elmarc._errors import ConfigError
+from elmarc.features.pooling import STATISTICS, column_names, pool
+from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network
+
+IN_NUMPY = {
+    "mean": lambda a: a.mean(axis=-1),
+    "std": lambda a: a.std(axis=-1),
+    "max": lambda a: a.max(axis=-1),
+    "ppv": lambda a: (a > 0).mean(axis=-1),
+}
+
+
+def clips(network: RandomCNN, rng: np.random.Generator, n: int = 3) -> torch.Tensor:
+    shape = (n, network.min_input_length + 50, network.n_bands)
+    return torch.from_numpy(rng.normal(size=shape).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", STUDY_NETWORKS)
+def test_features_are_the_statistics_of_the_maps(name: str, rng: np.random.Generator) -> None:
+    network = build_network(name, n_filters=4)
+    x = clips(network, rng)
+    flat = [maps.flatten(2).numpy().astype(np.float64) for maps in network(x).values()]
+    expected = [IN_NUMPY[statistic](maps) for statistic in STATISTICS for maps in flat]
+    found = pool(network, x, statistics=tuple(STATISTICS))
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found.numpy(), np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", STUDY_NETWORKS)
+def test_a_clip_does_not_see_its_batch(name: str, rng: np.random.Generator) -> None:
+    network = build_network(name, n_filters=4)
+    x = clips(network, rng)
+    together = pool(network, x, statistics=("mean", "std"))
+    alone = torch.cat([pool(network, x[i : i + 1], statistics=("mean", "std")) for i in (2, 0, 1)])
+    assert torch.equal(alone, together[[2, 0, 1]])
+
+
+def test_columns_are_named_in_their_order(rng: np.random.Generator) -> None:
+    network = build_network("vgg", n_filters=3, layers=["pool2", "pool1"])
+    x = clips(network, rng)
+    names = column_names(network, ("max", "mean"))
+    features = pool(network, x, statistics=("max", "mean"))
+    assert len(names) == len(set(names)) == features.shape[1] == 12
+    maps = network(x)
+    for name, column in zip(names, features.T, strict=True):
+        layer, channel, statistic = name.split("/")
+        values = maps[layer][:, int(channel)].flatten(1)
+        torch.testing.assert_close(column, values.amax(1) if statistic == "max" else values.mean(1))
+
+
+def test_a_large_offset_does_not_spoil_the_deviation() -> None:
+    maps = torch.full((1, 1, 100_000), 1000.0)
+    maps[..., ::2] += 1
+    assert STATISTICS["std"](maps).item() == pytest.approx(0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["frame_level", "frame_level_many"])
+def test_compat_makes_one_number_of_each_back_end_map(name: str, rng: np.random.Generator) -> None:
+    corrected, published = (build_network(name, n_filters=4, compat=compat) for compat in (None, "2018"))
+    x = clips(corrected, rng)
+    per_layer = pool(corrected, x).reshape(3, -1, 4)
+    expected = per_layer.clone()
+    expected[:, -3:] = 0
+    expected[:, -3:, 0] = per_layer[:, -3:].mean(dim=2)
+    torch.testing.assert_close(pool(published, x), expected.flatten(1))
+
+
+def test_half_precision_is_pooled_in_full(rng: np.random.Generator) -> None:
+    network = build_network("7x96", n_filters=4, precision="bfloat16")
+    x = clips(network, rng, n=1)
+    maps = network(x)["pool"]
+    assert maps.dtype == torch.bfloat16
+    torch.testing.assert_close(pool(network, x), maps.float().mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("statistics", "match"),
+    [
+        (("median",), "unknown pooling statistic 'median'"),
+        ((), "at least one"),
+        (("max", "max"), "each once"),
+    ],
+)
+def test_statistics_that_do_not_exist_are_named(statistics: tuple[str, ...], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        pool(build_network("vgg", n_filters=1), torch.zeros(1, 1280, 96), statistics=statistics)
+
+
+def test_compat_refuses_statistics_that_2018_had_not() -> None:
+    network = build_network("frame_level", n_filters=1, compat="2018")
+    with pytest.raises(ConfigError, match="has the mean alone"):
+        pool(network, torch.zeros(1, 2000, 1), statistics=("mean", "std"))

@@ -1,0 +1,196 @@
+"""What holds for every network, whatever its definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from elmarc._errors import ConfigError
+from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network, list_networks
+
+ALL = [*STUDY_NETWORKS, "timbral_temporal_audio"]
+LENGTH_29S = {"logmel": 1368, "waveform": 349525}  # 350,000 samples without the rest of the last frame
+
+
+def small(name: str, **settings) -> RandomCNN:
+    return build_network(name, n_filters=4, **settings)
+
+
+def clips(
+    network: RandomCNN, rng: np.random.Generator, *, n: int = 1, length: int | None = None
+) -> torch.Tensor:
+    length = network.min_input_length if length is None else length
+    return torch.from_numpy(rng.normal(size=(n, length, network.n_bands)).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_maps_have_the_shapes_that_describe_states(name: str, rng: np.random.Generator) -> None:
+    network = small(name)
+    length = network.min_input_length + 45
+    stated = {row.layer: row.shape for row in network.describe(length)}
+    for layer, maps in network(clips(network, rng, n=2, length=length)).items():
+        assert maps.shape == (2, *stated[layer])
+        assert maps.shape[1] == network.n_channels(layer)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_clip_does_not_see_its_batch(name: str, rng: np.random.Generator) -> None:
+    network = small(name)
+    x = clips(network, rng, n=3, length=network.min_input_length + 70)
+    together = network(x)
+    for i in range(3):
+        assert all(torch.equal(together[layer][i], maps[0]) for layer, maps in network(x[i : i + 1]).items())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_shortest_clip_passes_and_a_shorter_one_is_refused(name: str, rng: np.random.Generator) -> None:
+    for layer in small(name).layer_names:
+        network = small(name, layers=[layer])
+        assert network(clips(network, rng))[layer].numel() > 0
+        if network.min_input_length > 1:
+            with pytest.raises(
+                ConfigError, match=f"{name} needs clips of at least {network.min_input_length}"
+            ):
+                network(clips(network, rng, length=network.min_input_length - 1))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_selected_layer_is_the_same_alone_and_costs_no_other(name: str, rng: np.random.Generator) -> None:
+    whole = small(name, layers=small(name).layer_names)
+    x = clips(whole, rng, length=whole.min_input_length + 10)
+    maps = whole(x)
+    for layer in whole.layer_names:
+        alone = small(name, layers=[layer])
+        run = convs_that_run(alone, x)
+        assert torch.equal(alone(x)[layer], maps[layer])
+        assert run == {row.layer for row in alone.describe(x.shape[1])} & set(alone.convs)
+
+
+def convs_that_run(network: RandomCNN, x: torch.Tensor) -> set[str]:
+    run: set[str] = set()
+    hooks = [
+        conv.register_forward_hook(lambda *_, layer=layer: run.add(layer))
+        for layer, conv in network.convs.items()
+    ]
+    network(x)
+    for hook in hooks:
+        hook.remove()
+    return run
+
+
+def test_layers_not_asked_for_are_not_computed(rng: np.random.Generator) -> None:
+    x = torch.from_numpy(rng.normal(size=(1, 1300, 96)).astype(np.float32))
+    assert convs_that_run(small("vgg", layers=["pool2"]), x) == {"conv1", "conv2"}
+    temporal = convs_that_run(small("timbral_temporal", layers=["temporal"]), x)
+    assert temporal == {"temporal165", "temporal128", "temporal64", "temporal32"}
+    wave = torch.from_numpy(rng.normal(size=(1, 3000, 1)).astype(np.float32))
+    assert convs_that_run(small("frame_level_many", layers=["conv64", "conv512"]), wave) == {
+        "conv512",
+        "conv64",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "parameters"),
+    [
+        ("vgg", 3585, 18_517_242),
+        ("7x96", 3585, 2_412_705),
+        ("7x86", 3585, 2_161_755),
+        ("timbral_temporal", 3584, None),
+        ("sample_level", 3584, 4_723_712),
+        ("frame_level", 3584, 17_321_472),
+        ("frame_level_many", 3584, 10_282_496),
+    ],
+)
+def test_large_sizes_are_those_of_the_study(name: str, features: int, parameters: int | None) -> None:
+    network = build_network(name)
+    assert network.n_features == features
+    assert parameters in (None, network.n_parameters)
+
+
+def test_both_branches_count_what_2018_printed() -> None:
+    assert build_network("timbral_temporal", n_filters=256).n_parameters == 760_768
+    assert build_network("timbral_temporal_audio", n_filters=256).n_parameters == 604_672
+
+
+@pytest.mark.parametrize(
+    ("name", "features"),
+    list(zip(STUDY_NETWORKS, (160, 160, 160, 112, 112, 112, 161, 160, 160), strict=True)),
+)
+def test_small_sizes_are_those_of_the_study(name: str, features: int) -> None:
+    assert build_network(name, size="small").n_features == features
+
+
+def test_arithmetic_grows_with_the_filters_and_the_length() -> None:
+    conv = small("7x86").describe(106)[0]
+    assert conv.multiply_adds == 100 * 11 * 7 * 86 * 4
+    assert small("7x86").multiply_adds(206) == 2 * conv.multiply_adds
+
+
+def test_names() -> None:
+    assert list_networks()[:9] == STUDY_NETWORKS
+    assert STUDY_NETWORKS[0] == "vgg"
+    assert small("frame_level_many").layer_names == (
+        *("conv512", "conv256", "conv128", "conv64", "conv32"),
+        *("back1", "back2", "back3"),
+    )
+
+
+def test_layers_keep_the_order_asked_for() -> None:
+    assert small("vgg", layers=["pool3", "pool1"]).layers == ("pool3", "pool1")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "match"),
+    [
+        ("vggg", {}, "unknown network 'vggg': did you mean 'vgg'"),
+        ("vgg", {"layers": ["pool6"]}, "unknown layer of vgg 'pool6'"),
+        ("vgg", {"layers": ["pool1", "pool1"]}, "each layer once"),
+        ("vgg", {"layers": []}, "at least one"),
+        ("vgg", {"n_filters": 0}, "at least 1, not 0"),
+        ("vgg", {"size": "big"}, "unknown size 'big'"),
+        ("vgg", {"n_mels": 64}, "n_mels must be at least 96, not 64"),
+        ("vgg", {"precision": "float16"}, "did you mean 'bfloat16'"),
+        ("vgg", {"compat": "2017"}, "unknown compat '2017'"),
+        ("vgg", {"filter_shape": (3, 3)}, "vgg takes no option 'filter_shape'"),
+        ("7x96", {"n_mels": 80}, "at least 96 bands, not n_mels = 80"),
+        ("single_layer", {"filter_shape": (3, 3)}, "single_layer needs pool_shape"),
+        ("single_layer", {"filter_shape": (3, 3), "pool_shape": (0, 1)}, "must be positive"),
+        ("single_layer", {"filtershape": (3, 3)}, "did you mean 'filter_shape'"),
+        ("timbral_temporal", {"n_filters": 6}, "divisible by 4, not 6"),
+        ("temporal", {"temporal_lengths": (3, 4)}, "four"),
+    ],
+)
+def test_what_does_not_fit_is_named(name: str, settings: dict, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        build_network(name, **settings)
+
+
+def test_input_of_another_kind_is_named() -> None:
+    with pytest.raises(
+        ConfigError, match=r"vgg takes logmel input of shape \(clips, frames, 96\), not \(1, 5000, 1\)"
+    ):
+        small("vgg")(torch.zeros(1, 5000, 1))
+
+
+def test_the_recipe_is_what_is_computed_not_the_name() -> None:
+    spelled_out = build_network(
+        "single_layer", n_filters=4, filter_shape=(7, 96), pool_shape=(1, 1), layers=["pool"]
+    )
+    assert small("7x96").recipe() == spelled_out.recipe()
+    assert small("timbral").recipe() == small("timbral_temporal", layers=["timbral"]).recipe()
+    assert small("vgg", compat="2018").recipe() == small("vgg").recipe()
+    assert small("frame_level", compat="2018").recipe() != small("frame_level").recipe()
+    for changed in ({"seed": 1}, {"layers": ["pool1"]}, {"precision": "bfloat16"}, {"n_mels": 97}):
+        assert small("vgg", **changed).recipe() != small("vgg").recipe()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_half_precision_stays_near(name: str, rng: np.random.Generator) -> None:
+    full, half = small(name), small(name, precision="bfloat16")
+    x = clips(full, rng, length=full.min_input_length + 200)
+    for layer, expected in full(x).items():
+        error = (half(x)[layer].float() - expected).abs().mean() / expected.abs().mean()
+        assert error < 0.02
+    assert all(np.array_equal(a, b) for a, b in zip(full.get_weights(), half.get_weights(), strict=True))

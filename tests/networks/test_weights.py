@@ -1,0 +1,147 @@
+"""Weights depend on (seed, family, layer) alone, and are distributed as the 2018 program's."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from elmarc._errors import ConfigError
+from elmarc.networks import build_network
+from elmarc.networks.weights import draw_kernel
+
+# First, middle and last value of each kernel of the small network, seed 0
+GOLDEN = {
+    "vgg": [
+        (-0.14744063, 0.63136166, 0.12992945),
+        (-0.066374123, -0.071600378, -0.13601045),
+        (0.024510147, 0.038171116, -0.13161847),
+        (0.085017018, 0.0052913772, 0.01096943),
+        (-0.12842593, -0.080369979, 0.040774573),
+    ],
+    "7x96": [
+        (-0.0023571618, -0.0019052923, 0.0025121686),
+    ],
+    "timbral_temporal": [
+        (0.033730477, -0.032622986, -0.056996994),
+        (0.015685322, 0.16253576, -0.12707224),
+        (-0.16384512, -0.34627917, 0.018287111),
+        (0.065944359, 0.075902864, 0.072772883),
+        (-0.064556107, -0.064919099, 0.10764685),
+        (0.2511709, -0.085792556, 0.17475402),
+        (0.0089839119, -0.020918665, 0.0095318742),
+        (-0.044192173, -0.050862253, -0.12424956),
+        (0.20595665, -0.017590094, -0.10004661),
+        (-0.22525068, -0.16209751, 0.27981061),
+    ],
+    "sample_level": [
+        (0.87403452, 0.10980579, -0.56076139),
+        (3.1744254e-05, 0.22907525, 0.14893244),
+        (0.32162079, 0.27809528, -0.029814934),
+        (0.30725971, 0.066107191, -0.1131706),
+        (0.23046874, -0.20584609, 0.085723557),
+        (-0.27831602, 0.064082764, -0.13081113),
+        (0.11567442, -0.045302335, 0.24712272),
+    ],
+    "frame_level": [
+        (-0.013845053, 0.016269505, -0.046643294),
+        (0.11292208, -0.0050137737, 0.099625178),
+        (0.079921193, -0.030502535, 0.19264449),
+        (0.013459801, -0.14382671, -0.067001432),
+    ],
+    "frame_level_many": [
+        (0.038763653, 0.073334828, 0.012403592),
+        (-0.068512768, -0.04280803, -0.0048824046),
+        (-0.079727501, 0.26947749, 0.17561993),
+        (-0.13111614, -0.14024234, -0.101542),
+        (-0.10821408, 0.26058567, 0.16145505),
+        (0.041883275, -0.058703829, 0.10709374),
+        (-0.033561118, -0.08539097, -0.0078630876),
+        (0.13157918, -0.26183304, -0.18503548),
+    ],
+}
+
+
+def test_the_law_is_a_normal_cut_at_two_sigma() -> None:
+    kernel = draw_kernel(1, "vgg", "conv2", (3, 3, 32, 64)).astype(np.float64)
+    sigma = np.sqrt(1.3 * 2 / (9 * 32))
+    assert np.abs(kernel).max() <= 2 * sigma
+    assert scipy.stats.kstest(kernel.ravel() / sigma, scipy.stats.truncnorm(-2, 2).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_numbers(name: str) -> None:
+    kernels = build_network(name, size="small").get_weights()[::2]
+    found = [kernel.ravel()[[0, kernel.size // 2, -1]] for kernel in kernels]
+    np.testing.assert_allclose(found, GOLDEN[name], rtol=2e-7)
+
+
+def test_same_seed_same_bytes_whatever_the_global_state() -> None:
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002 - the global state is what must not matter
+    before = torch.get_rng_state()
+    first = digest("frame_level_many", seed=7)
+    torch.manual_seed(2)
+    np.random.seed(2)  # noqa: NPY002
+    assert digest("frame_level_many", seed=7) == first
+    torch.manual_seed(1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert digest("frame_level_many", seed=8) != first
+
+
+def test_drawing_leaves_the_global_state_alone() -> None:
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    build_network("sample_level", size="small")
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+def test_every_layer_has_its_own_stream() -> None:
+    kernels = build_network("sample_level", size="small").get_weights()[2::2]
+    assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)
+
+
+@pytest.mark.parametrize("branch", ["timbral", "temporal"])
+def test_a_branch_alone_has_the_weights_it_has_in_company(branch: str, rng: np.random.Generator) -> None:
+    x = torch.from_numpy(rng.normal(size=(1, 50, 96)).astype(np.float32))
+    alone = build_network(branch, n_filters=8)(x)[branch]
+    together = build_network("timbral_temporal", n_filters=8)(x)[branch]
+    assert torch.equal(alone, together)
+
+
+def test_biases_start_at_zero() -> None:
+    assert not any(bias.any() for bias in build_network("vgg", size="small").get_weights()[1::2])
+
+
+def test_weights_of_another_shape_are_refused_and_nothing_changes() -> None:
+    network = build_network("vgg", n_filters=3)
+    before = network.get_weights()
+    wrong = [np.zeros_like(array) for array in before]
+    wrong[2] = wrong[2][..., :2]
+    with pytest.raises(ConfigError, match=r"conv2 kernel has shape \(3, 3, 3, 2\).*\(3, 3, 3, 3\)"):
+        network.set_weights(wrong)
+    with pytest.raises(ConfigError, match="10 arrays"):
+        network.set_weights(before[:-1])
+    assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
+
+
+def test_weights_set_by_hand_show_in_the_recipe() -> None:
+    network = build_network("vgg", n_filters=3, seed=5)
+    drawn = network.recipe()
+    assert drawn["seed"] == 5
+    weights = network.get_weights()
+    weights[-1][0] = 1
+    network.set_weights(weights)
+    by_hand = network.recipe()
+    assert "seed" not in by_hand
+    weights[-1][0] = 2
+    network.set_weights(weights)
+    assert network.recipe()["weights_sha256"] != by_hand["weights_sha256"]
+
+
+def digest(name: str, *, seed: int) -> str:
+    weights = build_network(name, size="small", seed=seed).get_weights()
+    return hashlib.sha256(b"".join(array.tobytes() for array in weights)).hexdigest()
