@@ -40,14 +40,15 @@ def difference_matrix(ax: Axes, comparison: Comparison) -> None:
             value = comparison.difference[i, j]
             significant = bool(comparison.p_value[i, j] <= alpha)
             shade = 0.15 + 0.7 * abs(value) / strongest if significant else 0.0
-            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=BLUE, alpha=shade, edgecolor="none"))
+            x = n - j  # worst first: each row's cells begin beside its name
+            ax.add_patch(Rectangle((x - 0.5, i - 0.5), 1, 1, facecolor=BLUE, alpha=shade, edgecolor="none"))
             ink = PALE if shade > 0.6 else INK if significant else MUTED
             ends = f"{100 * comparison.low[i, j]:.1f} to {100 * comparison.high[i, j]:.1f}"
             weight = "bold" if significant else "normal"
-            ax.text(j, i - 0.1, f"{100 * value:+.1f}", ha="center", fontsize=8, color=ink, fontweight=weight)
-            ax.text(j, i + 0.25, ends, ha="center", fontsize=5.2, color=ink)
+            ax.text(x, i - 0.1, f"{100 * value:+.1f}", ha="center", fontsize=8, color=ink, fontweight=weight)
+            ax.text(x, i + 0.25, ends, ha="center", fontsize=5.2, color=ink)
     labels = [plain(score.label) for score in comparison.scores]
-    ax.set_xticks(range(1, n), labels[1:], rotation=45, ha="left", fontsize=8)
+    ax.set_xticks(range(1, n), labels[:0:-1], rotation=45, ha="left", fontsize=8)
     ax.set_yticks(range(n - 1), labels[:-1], fontsize=8)
     ax.set(xlim=(0.5, n - 0.5), ylim=(n - 1.5, -0.5), aspect="equal")
     ax.xaxis.tick_top()

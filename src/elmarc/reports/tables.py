@@ -70,10 +70,15 @@ def percent(accuracy: float, deviation: float | None = None) -> str:
 
 def heading(comparison: Comparison) -> str:
     """Say in one line what was compared: data set, protocol, clips, seeds."""
+    protocol = comparison.protocol + (f" ({comparison.note})" if comparison.note else "")
+    return f"{comparison.dataset}: {protocol}, {extent(comparison)}"
+
+
+def extent(comparison: Comparison) -> str:
+    """Say how many clips and seeds a comparison rests on."""
     clips = sorted({score.n_clips for score in comparison.scores})
     seeds = sorted({len(score.seeds) for score in comparison.scores})
-    protocol = comparison.protocol + (f" ({comparison.note})" if comparison.note else "")
-    return f"{comparison.dataset}: {protocol}, {_span(clips, 'clip')}, {_span(seeds, 'seed')}"
+    return f"{_span(clips, 'clip')}, {_span(seeds, 'seed')}"
 
 
 def _span(numbers: Sequence[int], noun: str) -> str:

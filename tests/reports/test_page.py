@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import wave
+
+import numpy as np
+import pytest
+from tests.simulated import simulated_result
+
+from elmarc._errors import ConfigError
+from elmarc.reports.page import build_page
+from elmarc.reports.page_data import ClipMedia, island, listening_order
+from elmarc.results import Skipped
+
+HOSTILE = '<img src=x onerror="alert(1)">'
+CLASSES = ["dog", HOSTILE, "</script><script>alert(2)</script>", 'clock\'s "tick" & $title']
+
+
+def tone(seconds: float = 0.5) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes((8000 * np.sin(np.arange(int(8000 * seconds)) / 3)).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+)
+
+
+def hostile_results(**changes):
+    cost = {"n_parameters": 1e6, "multiply_adds_per_clip": 1e9}
+    return [
+        simulated_result(f, "svm", skill=skill, seed=seed, n_clips=80, classes=CLASSES, cost=cost, **changes)
+        for f, skill in (("vgg", 0.8), ("<b>net</b>", 0.5))
+        for seed in range(2)
+    ]
+
+
+def hostile_page() -> str:
+    results = hostile_results(skipped=[Skipped("<i>.wav", "a & b")], recipe={"x": "</pre><script>"})
+    media = {
+        p.id: ClipMedia(audio=tone(), picture=PIXEL, href="javascript:alert(3)", duration_s=0.5)
+        for p in results[0].predictions
+    }
+    return build_page(results, media={"sounds": media}, title="Sounds & <more>")
+
+
+def json_islands(page: str) -> list:
+    return [
+        json.loads(text) for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page)
+    ]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return hostile_page()
+
+
+def test_equal_arguments_give_equal_pages(page):
+    assert hostile_page() == page
+
+
+def test_nothing_is_loaded_from_anywhere(page):
+    markup = re.sub(r'<script type="application/json".*?</script>', "", page, flags=re.S)
+    assert not re.search(r'(?:src|href)\s*=\s*"?(?:https?:|//|file:)', markup)
+    assert not re.search(r"@import|url\((?!#)", markup)
+    assert re.search(r"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-", page)
+
+
+def test_no_name_becomes_markup(page):
+    assert "<img src=x" not in page
+    assert "<b>net" not in page
+    assert "<i>.wav" not in page
+    assert "<script>alert" not in page
+    assert page.count("<script") == page.count("</script>") == 3
+
+
+def test_the_policy_s_hashes_are_those_of_script_and_style(page):
+    for tag in ("script", "style"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.S)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in page
+    assert not re.search(r"<[^>]*\sstyle=", re.sub(r"<script.*?</script>", "", page, flags=re.S))
+
+
+def test_the_data_reproduce_each_prediction(page):
+    data, _ = json_islands(page)
+    (dataset,) = data["datasets"]
+    assert dataset["classes"] == CLASSES
+    for result in hostile_results():
+        label = f"{result.features} + svm"
+        (system,) = [s for s in data["sections"][0]["systems"] if s["label"] == label]
+        (run,) = [r for r in system["runs"] if r["seed"] == result.seed]
+        said = {clip: CLASSES[k] for clip, k in zip(dataset["clips"], run["predicted"], strict=True)}
+        assert said == {p.id: p.predicted for p in result.predictions}
+
+
+def test_a_link_that_would_run_a_script_is_dropped(page):
+    _, media = json_islands(page)
+    assert all("href" not in clip and clip["audio"].startswith("data:audio/wav;") for clip in media[0])
+
+
+def test_audio_is_capped_and_the_most_mistaken_clips_come_first():
+    results = hostile_results()
+    media = {
+        p.id: ClipMedia(audio=tone(), href=f"clips/{i}.wav") for i, p in enumerate(results[0].predictions)
+    }
+    room = 10.5 * len(tone()) / 1e6
+    page = build_page(results, media={"sounds": media}, max_audio_mb=room)
+    data, clips = json_islands(page)
+    heard = {
+        name for name, clip in zip(data["datasets"][0]["clips"], clips[0], strict=True) if "audio" in clip
+    }
+    assert heard == {clip for _, clip in listening_order(results)[:10]}
+    assert all("href" in clip for clip in clips[0])
+    assert "10 of 80 clips can be played here" in page
+
+
+def test_page_without_media_says_so():
+    assert "holds no audio" in build_page([simulated_result()])
+
+
+def test_optimistic_protocol_and_single_seed_are_noted():
+    page = build_page([simulated_result(protocol="paper", protocol_note="optimistic: selected on the folds")])
+    assert "optimistic: selected on the folds" in page
+    assert "one seed" in page
+
+
+def test_several_data_sets_get_a_critical_difference_diagram_and_navigation():
+    results = [r for name in ("music", "sounds", "speech") for r in hostile_results(dataset=name)]
+    page = build_page(results)
+    assert "All data sets" in page
+    assert page.count('<section id="s') == 3
+    assert '<a href="#s2">speech, nested</a>' in page
+
+
+def test_ids_are_unique():
+    page = build_page(hostile_results() + hostile_results(protocol="paper"))
+    ids = re.findall(r'\sid="([^"]+)"', re.sub(r"<script.*?</script>", "", page, flags=re.S))
+    assert len(ids) == len(set(ids))
+
+
+def test_an_island_cannot_be_closed_from_inside():
+    text = island({"</script>": "<!--"})
+    assert "<" not in text
+    assert json.loads(text) == {"</script>": "<!--"}
+
+
+def test_no_result_is_said():
+    with pytest.raises(ConfigError, match="no result"):
+        build_page([])
+
+
+def test_a_media_type_that_is_no_audio_is_refused():
+    with pytest.raises(ConfigError, match="audio/"):
+        ClipMedia(audio=b"x", mime="text/html")
