@@ -1,21 +1,26 @@
-"""Where clips, labels and folds come from."""
+"""Where clips, labels and folds come from: a data set's name, a folder, a CSV file, or list files.
+
+Every data set is a module with the same constants (CLASSES, N_CLIPS, CITATION, LICENCE, URL, INPUT_LENGTH)
+and `load(audio_dir, ...)`, which returns a `Dataset`.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from elmarc.datasets.base import Clip, Dataset, Tags
+from elmarc.datasets.lengths import suggest_input_length
+from elmarc.datasets.mirdata import from_mirdata
+from elmarc.datasets.opening import DATASETS, open_dataset, open_lists
+from elmarc.datasets.validation import ValidationReport, validate
 
-from elmarc._errors import DatasetError
-from elmarc.datasets import toy
-from elmarc.datasets.base import Clip, Dataset
-from elmarc.datasets.validation import ValidationReport
-
-DATASETS = ("toy",)
-
-__all__ = ["DATASETS", "Clip", "Dataset", "ValidationReport", "open_dataset"]
-
-
-def open_dataset(data: str | Path, *, audio: str | Path | None = None, target: str | None = None) -> Dataset:
-    """Open a data set by its name."""
-    if str(data) == "toy":
-        return toy.load(audio, target=target)
-    raise DatasetError(f"{data}: unknown data set")
+__all__ = [
+    "DATASETS",
+    "Clip",
+    "Dataset",
+    "Tags",
+    "ValidationReport",
+    "from_mirdata",
+    "open_dataset",
+    "open_lists",
+    "suggest_input_length",
+    "validate",
+]

@@ -6,11 +6,20 @@ from pathlib import Path, PurePath
 
 from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
-from elmarc.datasets.base import Dataset, Tagger, Tags
+from elmarc.datasets.base import Dataset, OnMissing, Tagger, Tags
 from elmarc.datasets.files import existing_folder
 from elmarc.datasets.folder import class_folder_clips
 
-CLASSES = ("ChaChaCha", "Jive", "Quickstep", "Rumba", "Samba", "Tango", "VienneseWaltz", "Waltz")
+CLASSES: tuple[str, ...] = (
+    "ChaChaCha",
+    "Jive",
+    "Quickstep",
+    "Rumba",
+    "Samba",
+    "Tango",
+    "VienneseWaltz",
+    "Waltz",
+)
 N_CLIPS = 698
 CITATION = (
     "F. Gouyon, A. Klapuri, S. Dixon, M. Alonso, G. Tzanetakis, C. Uhle, P. Cano: An experimental comparison "
@@ -21,10 +30,13 @@ URL = "http://mtg.upf.edu/ismir2004/contest/tempoContest/node5.html"
 INPUT_LENGTH = InputLength(n_frames=1376, n_samples=350000, fix_length="crop")
 
 
-def load(audio_dir: str | Path) -> Dataset:
+def load(
+    audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
+) -> Dataset:
     """Open the folder of the dances' folders; those of one dance (Rumba-American, ...) are one class.
 
-    The study makes ten stratified folds, not shuffled.
+    The study makes ten stratified folds, not shuffled. No file names the clips: there is no metadata, and
+    none can be missing.
 
     Raises
     ------

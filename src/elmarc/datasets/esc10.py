@@ -9,7 +9,7 @@ from elmarc.datasets import esc
 from elmarc.datasets.base import Dataset, OnMissing, Tagger
 from elmarc.datasets.files import existing_folder
 
-CLASSES = esc.ESC10
+CLASSES: tuple[str, ...] = esc.ESC10
 N_CLIPS = 400
 CITATION = esc.CITATION
 LICENCE = "CC BY 3.0"

@@ -9,7 +9,7 @@ from elmarc.datasets import esc
 from elmarc.datasets.base import Dataset, OnMissing, Tagger
 from elmarc.datasets.files import existing_folder
 
-CLASSES = esc.ESC50
+CLASSES: tuple[str, ...] = esc.ESC50
 N_CLIPS = 2000
 CITATION = esc.CITATION
 LICENCE = "CC BY-NC 3.0"

@@ -6,11 +6,11 @@ from pathlib import Path, PurePath
 
 from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
-from elmarc.datasets.base import Dataset, Tagger, Tags
+from elmarc.datasets.base import Dataset, OnMissing, Tagger, Tags
 from elmarc.datasets.files import existing_folder
 from elmarc.datasets.folder import class_folder_clips
 
-CLASSES = (
+CLASSES: tuple[str, ...] = (
     "Chacha", "Foxtrot", "Jive", "Pasodoble", "Quickstep", "Rumba", "Salsa", "Samba", "Slowwaltz", "Tango",
     "Viennesewaltz", "Waltz", "Wcswing",
 )  # fmt: skip
@@ -21,10 +21,13 @@ URL = "http://anasynth.ircam.fr/home/media/ExtendedBallroom"
 INPUT_LENGTH = InputLength(n_frames=1376, n_samples=350000, fix_length="crop")
 
 
-def load(audio_dir: str | Path) -> Dataset:
+def load(
+    audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
+) -> Dataset:
     """Open the folder of the dances' folders; a folder is a class.
 
-    The study makes ten stratified folds, not shuffled.
+    The study makes ten stratified folds, not shuffled. No file names the clips: there is no metadata, and
+    none can be missing.
 
     Raises
     ------

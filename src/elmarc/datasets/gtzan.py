@@ -10,7 +10,18 @@ from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder, find_audio
 
-CLASSES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+CLASSES: tuple[str, ...] = (
+    "blues",
+    "classical",
+    "country",
+    "disco",
+    "hiphop",
+    "jazz",
+    "metal",
+    "pop",
+    "reggae",
+    "rock",
+)
 N_CLIPS = 930  # of 1,000: the lists leave faulty ones out
 CITATION = (
     "G. Tzanetakis, P. Cook: Musical genre classification of audio signals. IEEE Trans. Speech and Audio "
@@ -24,8 +35,12 @@ LISTS = {"train": "gtzan_train_filtered.txt", "validation": "gtzan_valid_filtere
          "test": "gtzan_test_filtered.txt"}  # fmt: skip
 
 
-def load(audio_dir: str | Path, *, on_missing: OnMissing = "skip") -> Dataset:
+def load(
+    audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
+) -> Dataset:
     """Open the folder of GTZAN's clips, named `genre.NNNNN` with any audio suffix, in any sub-folders.
+
+    There is no metadata; absent clips are treated as `on_missing` says.
 
     Raises
     ------

@@ -26,10 +26,10 @@ DURATION_S = 8.0
 PENTATONIC = (0, 2, 4, 7, 9)  # semitones: any order of them sounds like a tune
 
 RHYTHMS: dict[str, tuple[tuple[float, float], ...]] = {
-    "march": ((1.0, 1.0), (1.0, 0.4)),
-    "waltz": ((1.0, 1.0), (1.0, 0.4), (1.0, 0.4)),
-    "shuffle": ((4 / 3, 1.0), (2 / 3, 0.4)),
-    "tresillo": ((9 / 8, 1.0), (9 / 8, 0.4), (6 / 8, 0.4)),
+    "march": ((1.0, 1.0), (1.0, 0.3)),
+    "waltz": ((1.0, 1.0), (1.0, 0.3), (1.0, 0.3)),
+    "shuffle": ((4 / 3, 1.0), (2 / 3, 0.3)),
+    "tresillo": ((9 / 8, 1.0), (9 / 8, 0.3), (6 / 8, 0.3)),
 }
 
 
@@ -57,46 +57,47 @@ class Draws:
         return uniform(self._seed, *self._names, str(self._taken), size=size)
 
 
-def _partials(pitch_hz: float, t: Signal, numbers: tuple[int, ...], rolloff: float) -> Signal:
-    audible = [k for k in numbers if k * pitch_hz < SR / 2]
-    tones: Signal = np.sum([np.sin(2 * np.pi * k * pitch_hz * t) / k**rolloff for k in audible], axis=0)
-    return tones
-
-
-def string(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
+def string(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
     """Pluck a string: a burst of noise in a loop of one period that dulls it (Karplus & Strong 1983)."""
     period = max(2, round(SR / pitch_hz - 0.5))
     burst = np.zeros(len(t))
-    burst[:period] = draws.noise(period)[: len(t)]
+    burst[:period] = _filtered([1.0], [1.0, 0.8 * (brightness - 1)], draws.noise(period))[: len(t)]
     loop = np.zeros(period + 2)
     loop[0], loop[period], loop[period + 1] = 1.0, -0.498, -0.498
     return _filtered([1.0], loop, burst)
 
 
-def reed(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
+def reed(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
     """Blow a reed: odd partials, as of a closed pipe, and some breath."""
-    tone = _partials(pitch_hz, t, tuple(range(1, 20, 2)), draws.between(0.8, 1.3))
-    return tone + 0.08 * draws.noise(len(t))
+    numbers, tones = _partials(pitch_hz, t, step=2)
+    return numbers ** (brightness - 1.8) @ tones + 0.05 * draws.noise(len(t))
 
 
-def bell(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
+def horn(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
+    """Blow a horn: all partials, the higher ones late (Risset 1966)."""
+    numbers, tones = _partials(pitch_hz, t, step=1)
+    soft, loud = numbers ** (brightness - 3.0) @ tones, numbers ** (brightness - 1.8) @ tones
+    return loud + (soft - loud) * np.exp(-t / draws.between(0.02, 0.06))
+
+
+def bell(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
     """Strike a bell: frequency modulation at an irrational ratio, ever less of it (Chowning 1973)."""
-    index = draws.between(2.0, 4.0) * np.exp(-t / draws.between(0.1, 0.4))
-    ratio = draws.between(1.38, 1.44)
-    return np.sin(2 * np.pi * pitch_hz * t + index * np.sin(2 * np.pi * ratio * pitch_hz * t))
+    index = (1.0 + 4.0 * brightness) * np.exp(-t / draws.between(0.1, 0.4))
+    return np.sin(2 * np.pi * pitch_hz * t + index * np.sin(2 * np.pi * 1.41 * pitch_hz * t))
 
 
-def drum(pitch_hz: float, t: Signal, draws: Draws) -> Signal:
-    """Hit a drum: a skin whose pitch falls, and the rattle of its snares."""
-    phase = pitch_hz * (0.5 * t + 0.02 * (1 - np.exp(-t / 0.02)))
-    return np.sin(2 * np.pi * phase) + draws.between(0.3, 0.8) * draws.noise(len(t))
+def _partials(pitch_hz: float, t: Signal, *, step: int) -> tuple[Signal, Signal]:
+    """Return the numbers of the audible partials below the twentieth, and their sines (n_partials, n)."""
+    numbers = np.arange(1.0, 20.0, step)
+    numbers = numbers[numbers * pitch_hz < SR / 2]
+    return numbers, np.sin(2 * np.pi * pitch_hz * np.outer(numbers, t))
 
 
-INSTRUMENTS: dict[str, Callable[[float, Signal, Draws], Signal]] = {
+INSTRUMENTS: dict[str, Callable[[float, Signal, float, Draws], Signal]] = {
     "string": string,
     "reed": reed,
+    "horn": horn,
     "bell": bell,
-    "drum": drum,
 }
 
 
@@ -107,7 +108,7 @@ def onsets(rhythm: str, pulse_s: float, draws: Draws) -> Iterator[tuple[float, f
     accent = draws.between(0.7, 1.0)
     while time_s < DURATION_S:
         for duration, loudness in bar:
-            late_s = draws.between(-0.015, 0.015)
+            late_s = draws.between(-0.01, 0.01)
             if 0 <= time_s + late_s < DURATION_S:
                 yield time_s + late_s, loudness**accent * draws.between(0.8, 1.2)
             time_s += duration * pulse_s
@@ -121,24 +122,25 @@ def tune(rhythm: str, instrument: str, draws: Draws) -> Signal:
     clip = np.zeros(int(SR * DURATION_S))
     pulse_s = draws.between(0.24, 0.28)
     key_hz = draws.between(150.0, 300.0)
+    brightness = draws.between(0.0, 1.0)
     attack_s, decay_s = draws.between(0.002, 0.01), draws.between(0.06, 0.14)
     for time_s, loudness in onsets(rhythm, pulse_s, draws):
         start = int(time_s * SR)
-        t = np.arange(min(int(8 * decay_s * SR), len(clip) - start)) / SR
+        t = np.arange(min(int(6 * decay_s * SR), len(clip) - start)) / SR
         semitone = PENTATONIC[int(draws.between(0, 5))] + 12 * int(draws.between(0, 2))
-        note = INSTRUMENTS[instrument](key_hz * 2 ** (semitone / 12), t, draws)
+        note = INSTRUMENTS[instrument](key_hz * 2 ** (semitone / 12), t, brightness, draws)
         envelope = (1 - np.exp(-t / attack_s)) * np.exp(-t / decay_s)
         clip[start : start + len(t)] += loudness * note * envelope
     return _in_a_room(clip, draws)
 
 
 def _in_a_room(clip: Signal, draws: Draws) -> Signal:
-    """Add noise 5 to 25 dB below the music, colour the whole, set its peak 3 to 20 dB below full scale."""
+    """Add noise 10 to 30 dB below the music, colour the whole, set its peak 1 to 6 dB below full scale."""
     noise = _filtered([1.0], [1.0, -draws.between(0.5, 0.95)], draws.noise(len(clip)))
-    music_to_noise_db = draws.between(5, 25)
+    music_to_noise_db = draws.between(10, 30)
     mixed = clip / _rms(clip) + noise / _rms(noise) * 10 ** (-music_to_noise_db / 20)
     heard = _filtered([1.0, draws.between(-0.7, 0.7)], [1.0], mixed)
-    peak = 10 ** (-draws.between(3, 20) / 20)
+    peak = 10 ** (-draws.between(1, 6) / 20)
     return heard * (peak / float(np.max(np.abs(heard))))
 
 

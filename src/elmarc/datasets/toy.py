@@ -20,6 +20,7 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import DatasetError
 from elmarc.audio.decode import content_hash
 from elmarc.audio.length import InputLength
+from elmarc.datasets import synthesis
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.synthesis import INSTRUMENTS, RHYTHMS, SR, Draws, tune
 
@@ -32,7 +33,6 @@ CITATION = "Synthesised by elmarc"
 LICENCE = "CC0-1.0"
 URL = ""
 INPUT_LENGTH = InputLength(n_frames=376, n_samples=96000, fix_length="repeat-pad")  # the whole clip
-VERSION = 1  # of the sound: a change of synthesis.py that alters a sample counts this up
 MARKER = "checksums.json"
 
 
@@ -66,7 +66,7 @@ def load(
         raise DatasetError(f"toy: target {target!r} is unknown: expected rhythm or timbre")
     if n_variations < N_FOLDS:
         raise DatasetError(f"toy: {n_variations} variations do not fill {N_FOLDS} folds: ask for more")
-    folder = Path(audio_dir) if audio_dir else cache_dir() / "toy" / f"v{VERSION}-seed{seed}"
+    folder = Path(audio_dir) if audio_dir else cache_dir() / "toy" / f"{_recipe()}-seed{seed}"
     names = list(product(RHYTHMS, INSTRUMENTS, range(n_variations)))
     paths = {name: folder / f"{name[0]}_{name[1]}_{name[2]:02d}.wav" for name in names}
     try:
@@ -99,6 +99,11 @@ def cache_dir() -> Path:
     if own := os.environ.get("ELMARC_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "elmarc"
+
+
+def _recipe() -> str:
+    """Return a name for the synthesis as written, so that clips of another version are not taken for these."""
+    return content_hash(synthesis.__file__)[:12]
 
 
 def _complete(folder: Path, paths: dict[tuple[str, str, int], Path], seed: int) -> None:

@@ -10,7 +10,7 @@ from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder
 from elmarc.datasets.table import read_rows
 
-CLASSES = (
+CLASSES: tuple[str, ...] = (
     "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",
     "jackhammer", "siren", "street_music",
 )  # fmt: skip

@@ -1,0 +1,154 @@
+"""Find out what is meant by a name or a path, and open it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from elmarc._errors import DatasetError
+from elmarc.datasets import (
+    ballroom,
+    esc10,
+    esc50,
+    extended_ballroom,
+    folder,
+    gtzan,
+    lists,
+    table,
+    urbansound8k,
+)
+from elmarc.datasets.base import Dataset, OnMissing
+
+
+class NamedDataset(lists.Source, Protocol):
+    """What the module of a data set offers."""
+
+    def load(
+        self, audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
+    ) -> Dataset:
+        """Open the data set."""
+        ...
+
+
+_MODULES: Mapping[str, NamedDataset] = {
+    "gtzan": gtzan,
+    "ballroom": ballroom,
+    "extended_ballroom": extended_ballroom,
+    "urbansound8k": urbansound8k,
+    "esc10": esc10,
+    "esc50": esc50,
+}
+DATASETS = (*_MODULES, "toy")
+
+
+def open_dataset(
+    data: str | Path,
+    *,
+    audio: str | Path | None = None,
+    target: str | None = None,
+    metadata: str | Path | None = None,
+    fold_column: str | None = None,
+    on_missing: OnMissing | None = None,
+) -> Dataset:
+    """Open a data set.
+
+    Parameters
+    ----------
+    data : str or Path
+        One of DATASETS, a folder with one sub-folder a class, or a CSV file `path,label[,fold|split]`.
+    audio : str, Path or None
+        Where the clips of a named data set or of a CSV file lie.
+    target : {"rhythm", "timbre"} or None
+        The label of `toy`.
+    metadata : str, Path or None
+        The CSV file of UrbanSound8K or ESC, where it does not lie with the clips.
+    fold_column : str or None
+        The column of a CSV file that holds the folds, where it is not `fold`.
+    on_missing : {"raise", "skip", "keep"} or None
+        What to do about clips that are named but absent. By default a CSV file has to be right, while a named
+        data set may be incomplete: its absent clips are left out, and a note says so.
+
+    Raises
+    ------
+    DatasetError
+        Nothing is found under this name, or it is laid out in another way than expected.
+    """
+    name = _name(str(data))
+    if name == "toy":
+        from elmarc.datasets import toy  # what makes the clips takes half a second to import
+
+        return toy.load(audio, target=target)
+    if target is not None:
+        raise DatasetError(f"{data}: target {target!r} was asked for, but only toy has targets: leave it out")
+    if name and (audio is not None or not Path(data).exists()):
+        if audio is None:
+            raise DatasetError(f"{name}: where do its clips lie? Name their folder: --audio DIR")
+        return _MODULES[name].load(audio, metadata=metadata, on_missing=on_missing or "skip")
+    return _open_path(Path(data).expanduser(), audio, fold_column, on_missing or "raise")
+
+
+def open_lists(
+    audio: str,
+    *,
+    name: str | None = None,
+    files: str | Path | None = None,
+    train: str | Path | None = None,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    metadata: str | Path | None = None,
+    on_missing: OnMissing = "raise",
+) -> Dataset:
+    """Open the clips of the study's list files: three fixed lists, or one (`files`) to be cut into folds.
+
+    Parameters
+    ----------
+    audio : str
+        Put before each line as it stands.
+    name : str or None
+        The data set whose labels and folds these are; None: a clip's label is the folder it lies in.
+
+    Raises
+    ------
+    DatasetError
+        The lists do not make a split, cannot be read, or name absent clips.
+    """
+    parts = {lists.ALL: files, "train": train, "validation": validation, "test": test}
+    given = {part: path for part, path in parts.items() if path is not None}
+    if set(given) not in ({lists.ALL}, {"train", "validation", "test"}):
+        raise DatasetError(f"found lists {sorted(given)}: expected files, or train, validation and test")
+    source = _MODULES.get(_name(name)) if name else None
+    if name and source is None:
+        raise _unknown(name)
+    return lists.load(
+        audio, given, name=name or "lists", source=source, metadata=metadata, on_missing=on_missing
+    )
+
+
+def _open_path(
+    path: Path, audio: str | Path | None, fold_column: str | None, on_missing: OnMissing
+) -> Dataset:
+    if path.suffix.lower() == ".csv":
+        return table.load(path, audio_dir=audio, fold_column=fold_column, on_missing=on_missing)
+    if path.is_dir():
+        return folder.load(path)
+    if path.exists():
+        raise DatasetError(
+            f"{path}: expected a folder with one sub-folder a class, or a .csv file path,label"
+        )
+    raise _unknown(str(path))
+
+
+def _name(text: str) -> str:
+    """Return the data set meant by a spelling such as ESC-10 or `Extended Ballroom`, "" if none is."""
+    plain = text.lower().translate(str.maketrans("", "", "-_ "))
+    return next((name for name in DATASETS if name.replace("_", "") == plain), "")
+
+
+def _unknown(data: str) -> DatasetError:
+    near = difflib.get_close_matches(data.lower(), DATASETS, n=1)
+    hint = (
+        f"; did you mean {near[0]}?" if near else f": expected {', '.join(DATASETS)}, a folder or a CSV file"
+    )
+    return DatasetError(f"{data}: no such data set, folder or CSV file{hint}")
