@@ -102,7 +102,7 @@ def cache_dir() -> Path:
 
 
 def _recipe() -> str:
-    """Return a name for the synthesis as written, so that clips of another version are not taken for these."""
+    """Return a name for the synthesis as written, so that it never meets the clips of another."""
     return content_hash(synthesis.__file__)[:12]
 
 
