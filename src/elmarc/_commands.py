@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,19 @@ from rich.table import Table
 from elmarc import _console as console
 from elmarc import datasets
 from elmarc._atomic import write_atomic
-from elmarc._errors import ConfigError
+from elmarc._errors import ConfigError, ElmarcError
+from elmarc._types import Size
 from elmarc.classifiers.grids import CLASSIFIERS
-from elmarc.datasets.base import Dataset
+from elmarc.datasets.toy import cache_dir
 from elmarc.experiments import build, studies
-from elmarc.experiments.config import apply_overrides, json_schema, load_config, parse_config, to_yaml
+from elmarc.experiments.config import apply_overrides, json_schema, load_config, parse_experiment, to_yaml
 from elmarc.experiments.config_models import ExperimentConfig
+from elmarc.experiments.media import media_for
 from elmarc.experiments.runner import Study
 from elmarc.features.store import FeatureStore
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, build_network
-from elmarc.results import Result, to_frame
+from elmarc.reports.page import build_page
+from elmarc.results import Result, collect, to_frame
 
 
 def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
@@ -61,7 +65,7 @@ def run(
     loaded = load_config(config, overrides)
     cells = [loaded] if isinstance(loaded, ExperimentConfig) else loaded.cells()
     folder = output or cells[0].results / loaded.name
-    where = store or cells[0].store or datasets.cache_dir() / "features"
+    where = store or cells[0].store or cache_dir() / "features"
     for note in cells[0].notes if not quiet else ():
         console.err.print(f"note: {escape(note)}", highlight=False)
     results = _run(
@@ -125,9 +129,7 @@ def extract(
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
     baseline = network["kind"] == studies.BASELINE
     document = {"data": data, "network": studies.BASELINE if baseline else network, **common}
-    config = parse_config(apply_overrides(document, overrides))
-    if not isinstance(config, ExperimentConfig):
-        raise ConfigError("extract makes one kind of features: give single values, not lists")
+    config = parse_experiment(apply_overrides(document, overrides))
     found = build.dataset(config.data)
     extractor, notes = build.extractor(config, found, store=store)
     with console.Live(quiet=quiet) as live:
@@ -154,7 +156,9 @@ def networks_list(*, as_json: bool) -> None:
     """List the networks."""
     rows: list[dict[str, Any]] = []
     for name, preset in NETWORKS.items():
-        shapes: dict[str, Any] = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if name == "single_layer" else {}
+        shapes: dict[str, Any] = (
+            {"filter_shape": (7, 96), "pool_shape": (1, 1)} if name == "single_layer" else {}
+        )
         large = build_network(name, size="large", **shapes)
         small = build_network(name, size="small", **shapes)
         rows.append(
@@ -179,7 +183,7 @@ def networks_list(*, as_json: bool) -> None:
 
 def networks_show(
     name: str,
-    size: str,
+    size: Size,
     n_filters: int | None,
     length: int | None,
     shapes: dict[str, str | None],
@@ -219,13 +223,24 @@ def networks_show(
 
 def datasets_list(*, as_json: bool) -> None:
     """List the data sets known by name."""
-    rows = datasets.catalogue()
+    modules = {name: import_module(f"elmarc.datasets.{name}") for name in datasets.DATASETS}
+    rows = [
+        {
+            "name": name,
+            "n_clips": module.N_CLIPS,
+            "n_classes": len(module.CLASSES),
+            "licence": module.LICENCE,
+            "url": module.URL,
+            "citation": module.CITATION,
+        }
+        for name, module in modules.items()
+    ]
     if as_json:
         console.print_json(rows)
         return
-    table = Table("name", "clips", "classes", "split", "licence", "where", title="Data sets known by name")
+    table = Table("name", "clips", "classes", "licence", "where", title="Data sets known by name")
     for row in rows:
-        table.add_row(*(str(row[key]) for key in ("name", "n_clips", "n_classes", "split", "licence", "url")))
+        table.add_row(*(escape(str(row[key])) for key in ("name", "n_clips", "n_classes", "licence", "url")))
     console.out.print(table)
     console.out.print(
         "Any folder with one sub-folder a class, and any CSV `path,label[,fold]`, works as well."
@@ -234,10 +249,8 @@ def datasets_list(*, as_json: bool) -> None:
 
 def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -> int:
     """Check a data set; return the exit code."""
-    config = parse_config({"data": section, "network": studies.BASELINE})
-    if not isinstance(config, ExperimentConfig):
-        raise ConfigError("validate takes one data set")
-    found: Dataset = build.dataset(config.data)
+    config = parse_experiment({"data": section, "network": studies.BASELINE})
+    found = build.dataset(config.data)
     report = found.validate(decode=decode)
     if as_json:
         console.print_json(report.to_dict())
@@ -258,6 +271,27 @@ def config_convert(config: Path, output: Path | None) -> None:
 def config_schema() -> None:
     """Print the JSON schema of a configuration."""
     console.print_json(json_schema())
+
+
+def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
+    """Write the page of a folder of results."""
+    results = collect(folder)
+    media, groups = {}, {}
+    for name in dict.fromkeys(result.dataset for result in results):
+        of_set = [result for result in results if result.dataset == name]
+        try:
+            clips = studies.open_source(of_set[0]).clips
+        except ElmarcError as problem:
+            console.err.print(
+                f"note: {escape(str(problem))}: {escape(name)} gets no players", highlight=False
+            )
+            continue
+        media[name] = media_for(of_set, clips)
+        groups[name] = {clip.id: clip.group for clip in clips if clip.group}
+    page = build_page(results, media=media, groups=groups, max_audio_mb=embed_mb)
+    write_atomic(output, page)
+    if not quiet:
+        console.out.print(f"{escape(str(output.resolve()))}", highlight=False, soft_wrap=True)
 
 
 def show(results: list[Result], folder: Path, *, as_json: bool) -> None:

@@ -67,7 +67,7 @@ Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.
 
 
 def _store(folder: Path | None) -> Any:
-    from elmarc.datasets import cache_dir
+    from elmarc.datasets.toy import cache_dir
     from elmarc.features.store import FeatureStore
 
     return FeatureStore(folder or cache_dir() / "features")
@@ -135,6 +135,7 @@ def extract(
 ) -> None:
     """Write the features of a folder of clips to a file that other tools read."""
     from elmarc import _commands
+    from elmarc.experiments import studies
 
     width: dict[str, Any] = {"n_filters": n_filters} if n_filters else {"size": size.value}
     work = {
@@ -145,7 +146,7 @@ def extract(
         "seed": seed,
     }
     _commands.extract(
-        _commands.studies.data_section(data, audio=audio, target=target),
+        studies.data_section(data, audio=audio, target=target),
         {"kind": network, **width, "precision": precision},
         output,
         common={key: value for key, value in work.items() if value is not None},
@@ -184,9 +185,10 @@ def rank(
 ) -> None:
     """Say which untrained network suits a data set: cheapest first, with intervals and ties."""
     from elmarc import _commands
+    from elmarc.experiments import studies
 
     _commands.rank(
-        _commands.studies.data_section(data, audio=audio, target=target),
+        studies.data_section(data, audio=audio, target=target),
         networks=networks,
         classifiers=classifiers,
         size=size.value,
@@ -227,7 +229,9 @@ def networks_show(
     from elmarc import _commands
 
     shapes = {"filter_shape": filter_shape, "pool_shape": pool_shape}
-    _commands.networks_show(name, size.value, n_filters, length, shapes, as_json=as_json)
+    _commands.networks_show(
+        name, "small" if size is SizeName.small else "large", n_filters, length, shapes, as_json=as_json
+    )
 
 
 @datasets_app.command("list")
@@ -247,8 +251,9 @@ def datasets_validate(
 ) -> None:
     """Say which files are missing, unreadable, duplicated or off the list. Exit code 1 if any is."""
     from elmarc import _commands
+    from elmarc.experiments import studies
 
-    section = _commands.studies.data_section(data, audio=audio, target=None)
+    section = studies.data_section(data, audio=audio, target=None)
     raise typer.Exit(_commands.datasets_validate(section, decode=decode, as_json=as_json))
 
 

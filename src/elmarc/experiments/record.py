@@ -65,6 +65,7 @@ def make_result(
         cost=_cost(extractor),
         timings=_timings(extraction, classify_s),
         environment=environment(),
+        source=config.data.model_dump(mode="json", exclude_none=True),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -161,7 +161,12 @@ class Study:
         start = time.perf_counter()
         matrix, data = features.extraction.matrix, features.dataset
         parts = make_splits(
-            matrix.labels, matrix.folds, kind=data.split_kind, groups=matrix.groups, n_folds=data.n_folds
+            matrix.labels,
+            matrix.folds,
+            kind=data.split_kind,
+            groups=matrix.groups,
+            n_folds=data.n_folds,
+            shuffle=config.data.shuffle,
         )
         grouped = matrix.groups if any(matrix.groups) else matrix.folds
         outcome = evaluate(

@@ -9,10 +9,10 @@ from typing import Any
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
-from elmarc.datasets import DATASETS
+from elmarc.datasets import DATASETS, Dataset
 from elmarc.evaluation.compare import Comparison, comparisons
 from elmarc.experiments import build
-from elmarc.experiments.config import apply_overrides, parse_config
+from elmarc.experiments.config import apply_overrides, parse_experiment
 from elmarc.experiments.config_models import ExperimentConfig
 from elmarc.reports import plots, tables
 from elmarc.results import Result
@@ -79,12 +79,7 @@ def grid_cells(
                 cell = {**document, "network": network, "classifier": {"name": classifier}, "seed": seed}
                 if network == BASELINE:
                     cell |= {"frontend": MFCC_SECTION}
-                config = parse_config(apply_overrides(cell, overrides))
-                if not isinstance(config, ExperimentConfig):
-                    raise ConfigError(
-                        f"{list(overrides)}: lists make a sweep; put them into a file for `elmarc run`"
-                    )
-                cells.append(config)
+                cells.append(parse_experiment(apply_overrides(cell, overrides)))
     return sorted(cells, key=multiply_adds)
 
 
@@ -106,3 +101,15 @@ def write_summary(results: Iterable[Result], folder: Path) -> list[Comparison]:
         write_atomic(where / "ranking.json", tables.to_json(comparison))
         plots.save(plots.study_figure(comparison), where / "figure")
     return compared
+
+
+def open_source(result: Result) -> Dataset:
+    """Open again the data set that a result was made of.
+
+    Raises
+    ------
+    ElmarcError
+        It does not lie where it lay.
+    """
+    config = parse_experiment({"data": result.source, "network": BASELINE}, source="result.json")
+    return build.dataset(config.data)
