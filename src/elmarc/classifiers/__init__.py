@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from elmarc.classifiers.activations import ACTIVATIONS
 from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
+from elmarc.classifiers.grids import CLASSIFIERS, STUDY_CLASSIFIERS, ClassifierSpec, make_classifier
 from elmarc.classifiers.random_layer import GRBFRandomLayer, MLPRandomLayer, RandomLayer, RBFRandomLayer
 
 __all__ = [
     "ACTIVATIONS",
+    "CLASSIFIERS",
+    "STUDY_CLASSIFIERS",
+    "ClassifierSpec",
     "ELMClassifier",
     "ELMRegressor",
     "GRBFRandomLayer",
     "MLPRandomLayer",
     "RBFRandomLayer",
     "RandomLayer",
+    "make_classifier",
 ]

@@ -53,7 +53,7 @@ def make_classifier(name: str, *, random_state: int = 0, scale: bool = False) ->
     ----------
     name : one of `CLASSIFIERS`.
     random_state : seed of whatever the classifier draws (hidden units, initial weights, order of clips).
-    scale : standardise each feature first, by the mean and deviation of the training clips. The study did not.
+    scale : standardise each feature first, by mean and deviation of the training clips. The study did not.
 
     >>> make_classifier("linear_svm", scale=True).grid
     {'classifier__C': [0.1, 1, 2]}

@@ -1,8 +1,8 @@
 """How good is each candidate of a grid on each split: what scikit-learn's GridSearchCV computes, only sooner.
 
 Candidates that share work are computed together: the SVMs of a grid on one Gram matrix, the extreme learning
-machines on one orthogonal factorisation. A `SearchWorkspace` keeps that work between calls on the same features.
-Every other classifier is fitted plainly.
+machines on one orthogonal factorisation. A `SearchWorkspace` keeps that work between calls on the same
+features. Every other classifier is fitted plainly.
 """
 
 from __future__ import annotations
@@ -10,22 +10,28 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid
-from threadpoolctl import threadpool_limits
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc._errors import ConfigError
+from elmarc.classifiers import elm_grid, kernel_svm
+from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.grids import ClassifierSpec
 
-Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+Rows: TypeAlias = NDArray[np.intp]
+Split: TypeAlias = tuple[Rows, Rows]
 Params: TypeAlias = dict[str, Any]
+Predicted: TypeAlias = list[list[Rows]]  # class numbers, by candidate and split
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,13 @@ class GridScores:
 
     candidates: list[Params]
     scores: NDArray[np.float64]
-    predicted: list[list[NDArray[Any]]] = field(repr=False)
+    classes: NDArray[Any] = field(repr=False)
+    predicted: Predicted = field(repr=False)
     notes: tuple[str, ...] = ()
 
     def predictions(self, candidate: int) -> list[NDArray[Any]]:
         """Return the predicted labels of the test clips of each split."""
-        return self.predicted[candidate]
+        return [self.classes[codes] for codes in self.predicted[candidate]]
 
     @property
     def best(self) -> int:
@@ -55,10 +62,27 @@ class GridScores:
 
 
 class SearchWorkspace:
-    """Work on one feature matrix X (n_clips, n_features) that several searches share."""
+    """Work on one feature matrix X (n_clips, n_features) that several searches share.
 
-    def __init__(self, X: NDArray[Any]) -> None:
+    `memory_gib` limits what Gram matrices may take; None is half of the machine's memory.
+    """
+
+    def __init__(self, X: NDArray[Any], *, memory_gib: float | None = None) -> None:
         self.X = X
+        self.memory_gib = memory_gib
+        self._hidden: dict[str, NDArray[np.float64]] = {}
+
+    @cached_property
+    def gram(self) -> NDArray[np.float64]:
+        """X X^T in float64."""
+        return kernel_svm.gram_matrix(self.X)
+
+    def hidden(self, model: ELMClassifier) -> NDArray[np.float64]:
+        """Return the activations (n_clips, n_hidden) of a machine's hidden layer, keeping the last ones."""
+        key = repr(model.make_hidden_layer().get_params())
+        if key not in self._hidden:
+            self._hidden = {key: model.make_hidden_layer().fit_transform(self.X)}
+        return self._hidden[key]
 
 
 def candidate_scores(
@@ -69,63 +93,134 @@ def candidate_scores(
     *,
     n_jobs: int = 1,
     workspace: SearchWorkspace | None = None,
+    share: bool = True,
 ) -> GridScores:
     """Score every candidate of a grid on every split.
 
     Parameters
     ----------
-    spec : the classifier and its grid.
+    spec : the classifier and its grid; numbers of neighbours above the clips to learn from are left out.
     X : features (n_clips, n_features).
     y : labels (n_clips,).
     splits : pairs of row indices, to fit on and to score on; rows in neither are left out.
     n_jobs : number of threads.
     workspace : what earlier calls with the same X left behind.
+    share : False fits each candidate by itself, the ELM by plain pseudo-inverse: the 2018 program's way.
+
+    Raises
+    ------
+    ConfigError
+        The workspace is of another X, or the SVM's Gram matrices do not fit its memory limit.
     """
-    if workspace is not None and workspace.X is not X:
+    workspace = workspace or SearchWorkspace(X)
+    if workspace.X is not X:
         raise ConfigError("the workspace belongs to other features: make one SearchWorkspace for each X")
     candidates = _possible(list(ParameterGrid(spec.grid)), splits)
-    predicted, notes = _fit_each(spec, candidates, X, y, splits, n_jobs)
+    classes, codes = np.unique(y, return_inverse=True)
+    task = _Task(spec.estimator, candidates, codes, list(splits), n_jobs)
+    predicted = task.shared(workspace) if share else None
+    notes: tuple[str, ...] = ()
+    if predicted is None:
+        predicted, notes = task.plain(X)
     scores = [
-        [np.mean(found == y[test]) for found, (_, test) in zip(row, splits, strict=True)] for row in predicted
+        [float(np.mean(found == codes[test])) for found, (_, test) in zip(row, splits, strict=True)]
+        for row in predicted
     ]
-    return GridScores(candidates, np.array(scores, dtype=np.float64), predicted, notes)
+    return GridScores(candidates, np.array(scores), classes, predicted, notes)
 
 
 def _possible(candidates: list[Params], splits: Sequence[Split]) -> list[Params]:
-    """Leave out numbers of neighbours that the smallest training part does not have."""
     n_train = min(len(train) for train, _ in splits)
-    neighbours = ("n_neighbors", "classifier__n_neighbors")
-    return [params for params in candidates if all(params.get(name, 1) <= n_train for name in neighbours)]
+    names = ("n_neighbors", "classifier__n_neighbors")
+    return [params for params in candidates if all(params.get(name, 1) <= n_train for name in names)]
 
 
-def _fit_each(
-    spec: ClassifierSpec,
-    candidates: list[Params],
-    X: NDArray[Any],
-    y: NDArray[Any],
-    splits: Sequence[Split],
-    n_jobs: int,
-) -> tuple[list[list[NDArray[Any]]], tuple[str, ...]]:
-    """Clone, fit and predict plainly: the reference for every shortcut."""
+@dataclass(frozen=True)
+class _Task:
+    estimator: Any
+    candidates: list[Params]
+    y: Rows
+    splits: list[Split]
+    n_jobs: int
 
-    def predict(params: Params, split: Split) -> NDArray[Any]:
-        train, test = split
-        model = clone(spec.estimator).set_params(**params).fit(X[train], y[train])
-        return np.asarray(model.predict(X[test]))
+    def plain(self, X: NDArray[Any]) -> tuple[Predicted, tuple[str, ...]]:
+        """Clone, fit and predict: the reference for every shortcut."""
 
-    jobs = [delayed(predict)(params, split) for params in candidates for split in splits]
-    blas_threads = max(1, (os.cpu_count() or 1) // max(1, n_jobs))
-    with warnings.catch_warnings(record=True) as caught, threadpool_limits(blas_threads):
-        warnings.simplefilter("always")
-        found = Parallel(n_jobs=n_jobs, backend="threading")(jobs)
-    rows = [found[i : i + len(splits)] for i in range(0, len(found), len(splits))]
-    return rows, _notes(caught, len(jobs))
+        def predict(job: tuple[Params, Split]) -> Rows:
+            params, (train, test) = job
+            model = clone(self.estimator).set_params(**params).fit(X[train], self.y[train])
+            return np.asarray(model.predict(X[test]))
+
+        jobs = [(params, split) for params in self.candidates for split in self.splits]
+        blas_threads = max(1, (os.cpu_count() or 1) // self.n_jobs)
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            threadpool_limits(blas_threads),
+            ThreadPoolExecutor(self.n_jobs) as pool,
+        ):
+            warnings.simplefilter("always")
+            found = list(pool.map(predict, jobs))
+        width = len(self.splits)
+        return [found[i : i + width] for i in range(0, len(found), width)], _notes(caught, len(jobs))
+
+    def shared(self, workspace: SearchWorkspace) -> Predicted | None:
+        """Compute the candidates together; None where this classifier or grid shares no work."""
+        if isinstance(self.estimator, Pipeline):
+            return self._behind_transformers(workspace)
+        if kernel_svm.can_share(self.estimator, self.candidates):
+            return self._svm(workspace)
+        if elm_grid.can_share(self.estimator, self.candidates) and self._learnable():
+            return self._elm(workspace)
+        return None
+
+    def _behind_transformers(self, workspace: SearchWorkspace) -> Predicted | None:
+        """Fit the transformers on each training part, then share among the candidates of that split."""
+        (name, model), first = self.estimator.steps[-1], self.estimator[:-1]
+        if any(not key.startswith(f"{name}__") for params in self.candidates for key in params):
+            return None
+        candidates = [{k.removeprefix(f"{name}__"): v for k, v in p.items()} for p in self.candidates]
+        columns = []
+        for train, test in self.splits:
+            fitted = clone(first).fit(workspace.X[train], self.y[train])
+            parts = [fitted.transform(workspace.X[rows]) for rows in (train, test)]
+            split = np.arange(len(train)), np.arange(len(train), len(train) + len(test))
+            y = np.concatenate([self.y[train], self.y[test]])
+            task = _Task(model, candidates, y, [split], self.n_jobs)
+            found = task.shared(SearchWorkspace(np.concatenate(parts), memory_gib=workspace.memory_gib))
+            if found is None:
+                return None
+            columns.append([row[0] for row in found])
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def _svm(self, workspace: SearchWorkspace) -> Predicted:
+        kernel_svm.check_memory(len(workspace.X), n_jobs=self.n_jobs, memory_gib=workspace.memory_gib)
+        return kernel_svm.predict_grid(
+            workspace.gram,
+            self.y,
+            self.splits,
+            self.estimator,
+            self.candidates,
+            n_features=workspace.X.shape[1],
+            n_jobs=self.n_jobs,
+        )
+
+    def _elm(self, workspace: SearchWorkspace) -> Predicted:
+        largest = max(params["n_hidden"] for params in self.candidates)
+        hidden = workspace.hidden(clone(self.estimator).set_params(n_hidden=largest))
+        return elm_grid.predict_grid(hidden, self.y, self.splits, self.candidates)
+
+    def _learnable(self) -> bool:
+        """Tell whether each split holds two classes to learn from and out what it learns from."""
+        return all(
+            len(np.unique(self.y[train])) > 1 and not np.intersect1d(train, test).size
+            for train, test in self.splits
+        )
 
 
 def _notes(caught: Sequence[warnings.WarningMessage], n_fits: int) -> tuple[str, ...]:
     """Count the fits that stopped early, and pass other warnings on."""
     early = [one for one in caught if issubclass(one.category, ConvergenceWarning)]
     for other in caught:
-        if other not in early:
+        if not issubclass(other.category, ConvergenceWarning):
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
     return (f"{len(early)} of {n_fits} fits stopped before they converged",) if early else ()

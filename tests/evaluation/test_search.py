@@ -1,0 +1,192 @@
+"""The shared searches give what GridSearchCV and plain fits give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.svm import SVC
+
+from elmarc._errors import ConfigError
+from elmarc.classifiers import CLASSIFIERS, ClassifierSpec, ELMClassifier, make_classifier
+from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
+
+Features = tuple[NDArray[np.float32], NDArray[np.str_]]
+SMALL_ELM = {"n_hidden": [5, 30, 60, 81, 90, 100, 140]}  # below, at and above 81 training clips of 90
+
+
+@pytest.fixture
+def features(rng: np.random.Generator) -> Features:
+    """Features as networks give them: positive, of very different sizes, some channels dead."""
+    y = np.arange(90) % 3
+    signal = rng.normal(size=(3, 40))[y] + rng.normal(size=(90, 40))
+    X = np.maximum(signal, 0.0) * rng.lognormal(0, 1, size=40)
+    X[:, ::7] = 0.0
+    order = rng.permutation(90)
+    return X[order].astype(np.float32), np.array(["blues", "jazz", "rock"])[y[order]]
+
+
+def folds(features: Features, n: int = 10) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    return list(StratifiedKFold(n).split(*features))
+
+
+def plain(spec: ClassifierSpec, features: Features, splits: Any) -> GridScores:
+    return candidate_scores(spec, *features, splits, share=False)
+
+
+def assert_same_predictions(shared: GridScores, reference: GridScores) -> None:
+    assert shared.candidates == reference.candidates
+    np.testing.assert_array_equal(shared.scores, reference.scores)
+    for i in range(len(reference.candidates)):
+        for found, expected in zip(shared.predictions(i), reference.predictions(i), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("scale", [False, True])
+def test_svm_grid_equals_grid_search_on_raw_features(features: Features, scale: bool, n_jobs: int) -> None:
+    spec, splits = make_classifier("svm", scale=scale), folds(features, 5)
+    reference = GridSearchCV(spec.estimator, spec.grid, cv=splits, scoring="accuracy").fit(*features)
+    found = candidate_scores(spec, *features, splits, n_jobs=n_jobs)
+
+    scores = np.array([reference.cv_results_[f"split{k}_test_score"] for k in range(5)]).T
+    assert found.candidates == reference.cv_results_["params"]
+    np.testing.assert_array_equal(found.scores, scores)
+    assert found.best == reference.best_index_
+    assert_same_predictions(found, plain(spec, features, splits))
+
+
+@pytest.mark.parametrize("scale", [False, True])
+def test_elm_grid_equals_plain_pseudo_inverse(features: Features, scale: bool) -> None:
+    spec = make_classifier("elm", scale=scale)
+    key = "classifier__n_hidden" if scale else "n_hidden"
+    spec = replace(spec, grid={key: SMALL_ELM["n_hidden"]})
+    splits = folds(features)
+
+    assert_same_predictions(candidate_scores(spec, *features, splits), plain(spec, features, splits))
+
+
+@pytest.mark.parametrize("name", ["svm", "elm"])
+def test_splits_of_a_part_equal_plain_fits(features: Features, name: str) -> None:
+    spec = replace(make_classifier(name), grid={"n_hidden": [20, 50]} if name == "elm" else {"C": [1, 8]})
+    spec = replace(spec, estimator=SVC(kernel="linear")) if name == "svm" else spec
+    part = np.arange(10, 70)
+    splits = [(part[train], part[test]) for train, test in KFold(4).split(part)]
+    splits.append((np.arange(0, 30), np.arange(50, 90)))
+
+    assert_same_predictions(candidate_scores(spec, *features, splits), plain(spec, features, splits))
+
+
+@pytest.mark.parametrize("name", ["svm", "elm"])
+def test_class_absent_from_a_training_part_is_never_predicted(features: Features, name: str) -> None:
+    X, y = features
+    rock = np.flatnonzero(y == "rock")
+    others = np.flatnonzero(y != "rock")
+    splits = [(others[:40], np.concatenate([others[40:], rock]))]
+    spec = make_classifier(name)
+    spec = replace(spec, grid=SMALL_ELM) if name == "elm" else spec
+    found = candidate_scores(spec, X, y, splits)
+
+    assert "rock" not in np.concatenate([found.predictions(i)[0] for i in range(len(found.candidates))])
+    assert_same_predictions(found, plain(spec, features, splits))
+
+
+@pytest.mark.parametrize("name", ["svm", "elm"])
+def test_two_classes(features: Features, name: str) -> None:
+    X, y = features
+    two = X, np.where(y == "jazz", "jazz", "other")
+    spec = make_classifier(name)
+    spec = replace(spec, grid=SMALL_ELM) if name == "elm" else spec
+    splits = folds(two, 4)
+
+    assert_same_predictions(candidate_scores(spec, *two, splits), plain(spec, two, splits))
+
+
+@pytest.mark.parametrize("name", ["svm", "elm"])
+def test_labels_of_held_out_clips_change_no_prediction(features: Features, name: str) -> None:
+    X, y = features
+    spec = make_classifier(name)
+    spec = replace(spec, grid=SMALL_ELM) if name == "elm" else spec
+    train, test = folds(features, 5)[0]
+    spoilt = y.copy()
+    spoilt[test] = "blues"
+    before, after = (candidate_scores(spec, X, labels, [(train, test)]) for labels in (y, spoilt))
+
+    for i in range(len(before.candidates)):
+        np.testing.assert_array_equal(before.predictions(i)[0], after.predictions(i)[0])
+
+
+def test_workspace_changes_no_score(features: Features) -> None:
+    X, y = features
+    workspace = SearchWorkspace(X)
+    for name in ("svm", "elm", "svm"):
+        spec = make_classifier(name)
+        shared = candidate_scores(spec, X, y, folds(features, 3), workspace=workspace)
+        assert_same_predictions(shared, candidate_scores(spec, X, y, folds(features, 3)))
+
+
+def test_workspace_keeps_hidden_units_of_one_seed_apart_from_another(features: Features) -> None:
+    X, y = features
+    workspace = SearchWorkspace(X)
+    for seed in (0, 1):
+        spec = replace(make_classifier("elm", random_state=seed), grid=SMALL_ELM)
+        shared = candidate_scores(spec, X, y, folds(features, 3), workspace=workspace)
+        assert_same_predictions(shared, plain(spec, features, folds(features, 3)))
+
+
+def test_workspace_of_other_features_is_refused(features: Features) -> None:
+    X, y = features
+    with pytest.raises(ConfigError, match="belongs to other features"):
+        candidate_scores(make_classifier("svm"), X, y, folds(features), workspace=SearchWorkspace(X.copy()))
+
+
+def test_svm_says_when_its_gram_matrix_will_not_fit(features: Features) -> None:
+    X, y = features
+    workspace = SearchWorkspace(X, memory_gib=1e-5)
+    with pytest.raises(ConfigError, match=r"90 clips needs .* use the ridge or linear_svm"):
+        candidate_scores(make_classifier("svm"), X, y, folds(features), workspace=workspace)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "grid"),
+    [
+        (SVC(), {"gamma": ["scale"], "C": [1.0]}),
+        (SVC(), {"kernel": ["poly"], "degree": [2]}),
+        (ELMClassifier(random_state=0), {"n_hidden": [10], "ridge": [0.0, 1.0]}),
+        (ELMClassifier(alpha=0.5, random_state=0), {"n_hidden": [10, 20]}),
+        (ELMClassifier(random_state=np.random.RandomState(0)), {"n_hidden": [10]}),
+    ],
+)
+def test_other_grids_are_fitted_plainly(features: Features, estimator: Any, grid: dict[str, Any]) -> None:
+    spec, splits = ClassifierSpec("own", estimator, grid), folds(features, 3)
+    reference = GridSearchCV(estimator, grid, cv=splits).fit(*features)
+    found = candidate_scores(spec, *features, splits)
+
+    np.testing.assert_allclose(found.scores.mean(axis=1), reference.cv_results_["mean_test_score"])
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_every_classifier_learns(features: Features, name: str, scale: bool) -> None:
+    found = candidate_scores(make_classifier(name, scale=scale), *features, folds(features, 3))
+
+    assert found.scores.shape == (len(found.candidates), 3)
+    assert found.scores.mean(axis=1).max() > 0.6
+
+
+def test_neighbours_beyond_the_training_clips_are_left_out(features: Features) -> None:
+    found = candidate_scores(make_classifier("knn"), *features, folds(features, 3))
+
+    assert [params["n_neighbors"] for params in found.candidates] == [1, 3, 5, 10, 20, 30, 50]
+
+
+def test_fits_that_stopped_early_are_counted(features: Features) -> None:
+    spec = make_classifier("mlp")
+    spec.estimator.set_params(max_iter=2)
+    found = candidate_scores(spec, *features, folds(features, 3))
+
+    assert found.notes == ("3 of 3 fits stopped before they converged",)
