@@ -7,6 +7,7 @@ and `load(audio_dir, ...)`, which returns a `Dataset`.
 from __future__ import annotations
 
 from elmarc.datasets.base import Clip, Dataset, Tags
+from elmarc.datasets.files import cache_dir
 from elmarc.datasets.lengths import suggest_input_length
 from elmarc.datasets.mirdata import from_mirdata
 from elmarc.datasets.opening import DATASETS, open_dataset, open_lists
@@ -18,6 +19,7 @@ __all__ = [
     "Dataset",
     "Tags",
     "ValidationReport",
+    "cache_dir",
     "from_mirdata",
     "open_dataset",
     "open_lists",

@@ -1,4 +1,4 @@
-"""Audio files and their names."""
+"""Audio files, their names, and the folder for those made here."""
 
 from __future__ import annotations
 
@@ -47,3 +47,10 @@ def existing_folder(folder: str | Path, *, name: str) -> Path:
         return folder
     found = "a file" if folder.exists() else "nothing"
     raise DatasetError(f"{name}: found {found} at {folder}, expected the folder of its clips")
+
+
+def cache_dir() -> Path:
+    """Return the folder for what can be made again: $ELMARC_CACHE, or elmarc in the user's cache folder."""
+    if own := os.environ.get("ELMARC_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "elmarc"

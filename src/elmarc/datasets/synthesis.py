@@ -4,7 +4,7 @@ Conventions
 -----------
 A rhythm is a bar of (duration in pulses, loudness of the onset); the durations of a bar average one pulse, so
 every rhythm has the same number of onsets a second, and only their order in time tells rhythms apart.
-An instrument maps (pitch in Hz, times in s, draws) to a waveform; attack and decay are drawn from one range
+An instrument maps (pitch in Hz, times in s, rng) to a waveform; attack and decay are drawn from one range
 for all instruments, so only the spectrum tells instruments apart.
 """
 
@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from elmarc._seeds import uniform
-
 Signal: TypeAlias = NDArray[np.float64]
+Rng: TypeAlias = np.random.Generator  # uniform draws alone, which NumPy has kept stable
 
 SR = 12000
 DURATION_S = 8.0
@@ -33,56 +32,33 @@ RHYTHMS: dict[str, tuple[tuple[float, float], ...]] = {
 }
 
 
-class Draws:
-    """Random numbers of one named stream, taken one after another.
-
-    >>> draws = Draws(0, "toy", "march")
-    >>> 2.0 < draws.between(2.0, 3.0) < 3.0
-    True
-    """
-
-    def __init__(self, seed: int, *names: str) -> None:
-        self._seed, self._names, self._taken = seed, names, 0
-
-    def between(self, low: float, high: float) -> float:
-        """Return one number between `low` and `high`."""
-        return low + (high - low) * float(self._next(1)[0])
-
-    def noise(self, n_samples: int) -> Signal:
-        """Return white noise in (-1, 1), shape (n_samples,)."""
-        return 2.0 * self._next(n_samples) - 1.0
-
-    def _next(self, size: int) -> Signal:
-        self._taken += 1
-        return uniform(self._seed, *self._names, str(self._taken), size=size)
-
-
-def string(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
+def string(pitch_hz: float, t: Signal, brightness: float, rng: Rng) -> Signal:
     """Pluck a string: a burst of noise in a loop of one period that dulls it (Karplus & Strong 1983)."""
     period = max(2, round(SR / pitch_hz - 0.5))
+    pluck = _filtered([1.0], [1.0, 0.8 * (brightness - 1)], rng.uniform(-1, 1, period))[: len(t)]
     burst = np.zeros(len(t))
-    burst[:period] = _filtered([1.0], [1.0, 0.8 * (brightness - 1)], draws.noise(period))[: len(t)]
+    burst[: len(pluck)] = pluck - pluck.mean()  # or the loop would hold an offset
     loop = np.zeros(period + 2)
     loop[0], loop[period], loop[period + 1] = 1.0, -0.498, -0.498
     return _filtered([1.0], loop, burst)
 
 
-def reed(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
+def reed(pitch_hz: float, t: Signal, brightness: float, rng: Rng) -> Signal:
     """Blow a reed: odd partials, as of a closed pipe, and some breath."""
     numbers, tones = _partials(pitch_hz, t, step=2)
-    return numbers ** (brightness - 1.8) @ tones + 0.05 * draws.noise(len(t))
+    return numbers ** (brightness - 1.8) @ tones + 0.05 * rng.uniform(-1, 1, len(t))
 
 
-def horn(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
+def horn(pitch_hz: float, t: Signal, brightness: float, rng: Rng) -> Signal:
     """Blow a horn: all partials, the higher ones late (Risset 1966)."""
     numbers, tones = _partials(pitch_hz, t, step=1)
     soft, loud = numbers ** (brightness - 3.0) @ tones, numbers ** (brightness - 1.8) @ tones
-    return loud + (soft - loud) * np.exp(-t / draws.between(0.02, 0.06))
+    return loud + (soft - loud) * np.exp(-t / rng.uniform(0.02, 0.06))
 
 
-def bell(pitch_hz: float, t: Signal, brightness: float, draws: Draws) -> Signal:
+def bell(pitch_hz: float, t: Signal, brightness: float, rng: Rng) -> Signal:
     """Strike a bell: frequency modulation at an irrational ratio, ever less of it (Chowning 1973)."""
-    index = (1.0 + 4.0 * brightness) * np.exp(-t / draws.between(0.1, 0.4))
+    index = (1.0 + 4.0 * brightness) * np.exp(-t / rng.uniform(0.1, 0.4))
     return np.sin(2 * np.pi * pitch_hz * t + index * np.sin(2 * np.pi * 1.41 * pitch_hz * t))
 
 
@@ -93,7 +69,7 @@ def _partials(pitch_hz: float, t: Signal, *, step: int) -> tuple[Signal, Signal]
     return numbers, np.sin(2 * np.pi * pitch_hz * np.outer(numbers, t))
 
 
-INSTRUMENTS: dict[str, Callable[[float, Signal, float, Draws], Signal]] = {
+INSTRUMENTS: dict[str, Callable[[float, Signal, float, Rng], Signal]] = {
     "string": string,
     "reed": reed,
     "horn": horn,
@@ -101,46 +77,46 @@ INSTRUMENTS: dict[str, Callable[[float, Signal, float, Draws], Signal]] = {
 }
 
 
-def onsets(rhythm: str, pulse_s: float, draws: Draws) -> Iterator[tuple[float, float]]:
+def onsets(rhythm: str, pulse_s: float, rng: Rng) -> Iterator[tuple[float, float]]:
     """Yield (time in s, loudness) from somewhere in a bar up to the clip's end, a little off the beat."""
     bar = RHYTHMS[rhythm]
-    time_s = -draws.between(0.0, 1.0) * pulse_s * sum(duration for duration, _ in bar)
-    accent = draws.between(0.7, 1.0)
+    time_s = -rng.uniform(0.0, 1.0) * pulse_s * sum(duration for duration, _ in bar)
+    accent = rng.uniform(0.7, 1.0)
     while time_s < DURATION_S:
         for duration, loudness in bar:
-            late_s = draws.between(-0.01, 0.01)
+            late_s = rng.uniform(-0.01, 0.01)
             if 0 <= time_s + late_s < DURATION_S:
-                yield time_s + late_s, loudness**accent * draws.between(0.8, 1.2)
+                yield time_s + late_s, loudness**accent * rng.uniform(0.8, 1.2)
             time_s += duration * pulse_s
 
 
-def tune(rhythm: str, instrument: str, draws: Draws) -> Signal:
+def tune(rhythm: str, instrument: str, rng: Rng) -> Signal:
     """Play one clip: shape (SR * DURATION_S,), peak below 1.
 
     Drawn for each clip: tempo, place in the bar, key, melody, attack, decay, level, and the noise behind it.
     """
     clip = np.zeros(int(SR * DURATION_S))
-    pulse_s = draws.between(0.24, 0.28)
-    key_hz = draws.between(150.0, 300.0)
-    brightness = draws.between(0.0, 1.0)
-    attack_s, decay_s = draws.between(0.002, 0.01), draws.between(0.06, 0.14)
-    for time_s, loudness in onsets(rhythm, pulse_s, draws):
+    pulse_s = rng.uniform(0.24, 0.28)
+    key_hz = rng.uniform(150.0, 300.0)
+    brightness = rng.uniform(0.0, 1.0)
+    attack_s, decay_s = rng.uniform(0.002, 0.01), rng.uniform(0.06, 0.14)
+    for time_s, loudness in onsets(rhythm, pulse_s, rng):
         start = int(time_s * SR)
         t = np.arange(min(int(6 * decay_s * SR), len(clip) - start)) / SR
-        semitone = PENTATONIC[int(draws.between(0, 5))] + 12 * int(draws.between(0, 2))
-        note = INSTRUMENTS[instrument](key_hz * 2 ** (semitone / 12), t, brightness, draws)
+        semitone = PENTATONIC[int(rng.uniform(0, 5))] + 12 * int(rng.uniform(0, 2))
+        note = INSTRUMENTS[instrument](key_hz * 2 ** (semitone / 12), t, brightness, rng)
         envelope = (1 - np.exp(-t / attack_s)) * np.exp(-t / decay_s)
         clip[start : start + len(t)] += loudness * note * envelope
-    return _in_a_room(clip, draws)
+    return _in_a_room(clip, rng)
 
 
-def _in_a_room(clip: Signal, draws: Draws) -> Signal:
+def _in_a_room(clip: Signal, rng: Rng) -> Signal:
     """Add noise 10 to 30 dB below the music, colour the whole, set its peak 1 to 6 dB below full scale."""
-    noise = _filtered([1.0], [1.0, -draws.between(0.5, 0.95)], draws.noise(len(clip)))
-    music_to_noise_db = draws.between(10, 30)
+    noise = _filtered([1.0], [1.0, -rng.uniform(0.5, 0.95)], rng.uniform(-1, 1, len(clip)))
+    music_to_noise_db = rng.uniform(10, 30)
     mixed = clip / _rms(clip) + noise / _rms(noise) * 10 ** (-music_to_noise_db / 20)
-    heard = _filtered([1.0, draws.between(-0.7, 0.7)], [1.0], mixed)
-    peak = 10 ** (-draws.between(1, 6) / 20)
+    heard = _filtered([1.0, rng.uniform(-0.7, 0.7)], [1.0], mixed)
+    peak = 10 ** (-rng.uniform(1, 6) / 20)
     return heard * (peak / float(np.max(np.abs(heard))))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +17,13 @@ from scipy.io import wavfile
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import DatasetError
+from elmarc._seeds import generator
 from elmarc.audio.decode import content_hash
 from elmarc.audio.length import InputLength
 from elmarc.datasets import synthesis
 from elmarc.datasets.base import Clip, Dataset
-from elmarc.datasets.synthesis import INSTRUMENTS, RHYTHMS, SR, Draws, tune
+from elmarc.datasets.files import cache_dir as cache_dir
+from elmarc.datasets.synthesis import INSTRUMENTS, RHYTHMS, SR, tune
 
 TARGETS = {"rhythm": tuple(RHYTHMS), "timbre": tuple(INSTRUMENTS)}
 CLASSES = TARGETS["rhythm"]
@@ -94,13 +95,6 @@ def load(
     )
 
 
-def cache_dir() -> Path:
-    """Return the folder for what can be made again: $ELMARC_CACHE, or elmarc in the user's cache folder."""
-    if own := os.environ.get("ELMARC_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "elmarc"
-
-
 def _recipe() -> str:
     """Return a name for the synthesis as written, so that it never meets the clips of another."""
     return content_hash(synthesis.__file__)[:12]
@@ -129,7 +123,7 @@ def _read_marker(path: Path) -> dict[str, Any]:
 
 
 def _wav(rhythm: str, timbre: str, variation: int, seed: int) -> bytes:
-    clip = tune(rhythm, timbre, Draws(seed, "toy", rhythm, timbre, str(variation)))
+    clip = tune(rhythm, timbre, generator(seed, "toy", rhythm, timbre, str(variation)))
     file = io.BytesIO()
     wavfile.write(file, SR, np.round(clip * 32767).astype("<i2"))
     return file.getvalue()

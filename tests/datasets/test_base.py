@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from elmarc._errors import DatasetError
+from elmarc.datasets import DATASETS
+from elmarc.datasets.base import Clip, Dataset, present, sorted_labels
+from elmarc.datasets.opening import _MODULES
+
+
+def clips(*labels: str) -> tuple[Clip, ...]:
+    return tuple(Clip(f"{i}.wav", Path(f"{i}.wav"), label) for i, label in enumerate(labels))
+
+
+def test_classes_without_clips_are_left_out_and_the_order_stays() -> None:
+    assert Dataset("d", clips("c", "a"), ("c", "b", "a")).classes == ("c", "a")
+
+
+def test_no_clips_is_an_error() -> None:
+    with pytest.raises(DatasetError, match=r"d: no clips: expected audio files .*\.wav"):
+        Dataset("d", (), ("a", "b"))
+
+
+def test_one_class_is_an_error() -> None:
+    with pytest.raises(DatasetError, match="d: only one class, 'a'"):
+        Dataset("d", clips("a", "a"), ("a", "b"))
+
+
+def test_a_label_that_is_no_class_is_an_error() -> None:
+    with pytest.raises(DatasetError, match="label 'x' is none of: a, b"):
+        Dataset("d", clips("a", "x"), ("a", "b"))
+
+
+def test_a_clip_named_twice_is_an_error() -> None:
+    with pytest.raises(DatasetError, match=r"0\.wav is named twice"):
+        Dataset("d", (*clips("a", "b"), *clips("a")), ("a", "b"))
+
+
+def test_labels_that_are_numbers_sort_by_value() -> None:
+    assert sorted_labels(["10", "x", "9", "9", "-"]) == ("9", "10", "-", "x")
+
+
+def test_absent_clips_are_refused_left_out_or_kept(folder: Path) -> None:
+    named = [Clip("1.wav", folder / "cat" / "1.wav", "cat"), Clip("9.wav", folder / "9.wav", "dog")]
+    with pytest.raises(DatasetError, match=r"list: 1 of 2 clips are missing, such as .*9\.wav"):
+        present(named, source="list", on_missing="raise")
+    found, notes = present(named, source="list", on_missing="skip")
+    assert found == (named[0],)
+    assert "1 of 2 clips are missing" in notes[0]
+    assert present(named, source="list", on_missing="keep") == (tuple(named), ())
+
+
+def test_nothing_is_left_out_where_nothing_would_remain(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="list: 2 of 2 clips are missing"):
+        present([Clip(name, tmp_path / name, "a") for name in ("1", "2")], source="list", on_missing="skip")
+
+
+@pytest.mark.parametrize("name", sorted(set(DATASETS) - {"toy"}))
+def test_every_data_set_says_what_it_is(name: str) -> None:
+    module = _MODULES[name]
+    assert len(set(module.CLASSES)) == len(module.CLASSES) > 1
+    assert module.INPUT_LENGTH.n_samples > module.INPUT_LENGTH.n_frames > 0
+    for constant in ("CITATION", "LICENCE", "URL"):
+        assert getattr(module, constant)
+    assert module.N_CLIPS > 100  # type: ignore[attr-defined]

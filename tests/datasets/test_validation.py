@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from tests.datasets.conftest import Write
+
+from elmarc.datasets import Dataset, open_dataset
+
+
+@pytest.fixture
+def damaged(folder: Path) -> Dataset:
+    """A data set with every problem a clip can have, and one clip that has none."""
+    (folder / "cat" / "text.wav").write_text("no sound")
+    (folder / "cat" / "empty.wav").write_bytes(b"")
+    sf.write(folder / "cat" / "silent.wav", np.zeros(0), 8000)
+    shutil.copy(folder / "cat" / "1.wav", folder / "dog" / "copy.wav")
+    data = open_dataset(folder)
+    (folder / "dog" / "2.wav").unlink()
+    shutil.copy(folder / "dog" / "1.wav", folder / "late.wav")
+    return data
+
+
+def test_all_is_well(folder: Path) -> None:
+    report = open_dataset(folder).validate(decode=True)
+    assert report.ok
+    assert report.counts == {"cat": {"": 2}, "dog": {"": 2}}
+    assert "4 clips, all usable" in str(report)
+
+
+def test_every_problem_is_told_apart(damaged: Dataset) -> None:
+    report = damaged.validate()
+    assert not report.ok
+    assert report.missing == ("dog/2.wav",)
+    assert [clip for clip, _ in report.unreadable] == ["cat/text.wav"]
+    assert report.zero_length == ("cat/empty.wav", "cat/silent.wav")
+    assert report.duplicated == (("cat/1.wav", "dog/copy.wav"),)
+    assert report.off_list == ("late.wav",)
+
+
+def test_the_report_can_be_read_and_stored(damaged: Dataset) -> None:
+    report = damaged.validate()
+    text = str(report)
+    assert "8 clips, with problems" in text
+    for name in ("dog/2.wav", "text.wav", "cat/empty.wav", "cat/1.wav = dog/copy.wav", "late.wav"):
+        assert name in text
+    assert json.loads(json.dumps(report.to_dict()))["missing"] == ["dog/2.wav"]
+
+
+def test_long_lists_are_cut(folder: Path, write_clip: Write) -> None:
+    for i in range(15):
+        write_clip(f"clips/cat/{i:02d}.wav")
+    data = open_dataset(folder)
+    for clip in data.clips[:15]:
+        clip.path.unlink()
+    assert "  and 5 more" in str(data.validate())
+
+
+def test_decoding_finds_what_headers_hide(folder: Path) -> None:
+    sf.write(folder / "cat" / "nan.wav", np.array([0.0, np.nan]), 8000, subtype="FLOAT")
+    data = open_dataset(folder)
+    assert data.validate().ok
+    ((clip, reason),) = data.validate(decode=True).unreadable
+    assert clip == "cat/nan.wav"
+    assert "NaN" in reason
+
+
+def test_counts_by_fold_are_a_table(folder: Path) -> None:
+    data = open_dataset(folder)
+    folds = ["10", "2", "2", "10"]
+    clips = tuple(replace(clip, fold=fold) for clip, fold in zip(data.clips, folds, strict=True))
+    report = replace(data, clips=clips, split_kind="folds").validate()
+    assert report.counts == {"cat": {"2": 1, "10": 1}, "dog": {"2": 1, "10": 1}}
+    assert str(report).splitlines()[-3:] == [
+        "class  fold 2  fold 10  clips",
+        "cat         1        1      2",
+        "dog         1        1      2",
+    ]
