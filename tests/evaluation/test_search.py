@@ -65,7 +65,7 @@ def test_elm_grid_equals_plain_pseudo_inverse(features: Features, scale: bool) -
     spec = make_classifier("elm", scale=scale)
     key = "classifier__n_hidden" if scale else "n_hidden"
     spec = replace(spec, grid={key: SMALL_ELM["n_hidden"]})
-    splits = folds(features)
+    splits = folds(features, 10 if not scale else 3)
 
     assert_same_predictions(candidate_scores(spec, *features, splits), plain(spec, features, splits))
 

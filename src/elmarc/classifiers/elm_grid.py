@@ -29,9 +29,8 @@ from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest, output_weights
 
 EPS = float(np.finfo(np.float64).eps)
-DEPENDENT = (
-    1e-11  # share of a unit's norm outside the span of earlier units: rounding leaves 1e-16, life 1e-4
-)
+# The share of a unit's norm outside the span of earlier units: rounding leaves 1e-16, real features 1e-4.
+DEPENDENT, INDEPENDENT = 1e-13, 1e-11
 SILENT = 1e-13  # eigenvalue of I - Q_S Q_S^T that is 0 but for rounding
 TRUSTED = 1e-6
 
@@ -110,8 +109,12 @@ def held_out_outputs(
     splits : pairs of rows (train, test); each pair covers every row once.
     sizes : numbers of leading units to use, each at most n_units.
     """
-    factors = _factorise(hidden, sorted(set(sizes)))
-    return [[_outputs(factors[size], hidden[:, :size], targets, split) for split in splits] for size in sizes]
+    largest_test = max(len(test) for _, test in splits)
+    # the shortcut costs len(test)^3, the plain way n_train * size^2
+    factors = _factorise(hidden, [size for size in set(sizes) if largest_test <= 2 * size])
+    return [
+        [_outputs(factors.get(size), hidden[:, :size], targets, split) for split in splits] for size in sizes
+    ]
 
 
 def _outputs(
@@ -153,15 +156,19 @@ def _solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def _factorise(hidden: FloatArray, sizes: Sequence[int]) -> dict[int, _Factors | None]:
-    """Factorise the leading units of each size; None where their rank cannot be told apart from rounding."""
+    """Factorise the leading units of each size; None where their rank is a matter of rounding."""
     alive = np.flatnonzero(hidden.any(axis=0))
     n_clips = len(hidden)
     n_alive = {size: int(np.searchsorted(alive, size)) for size in sizes}
     widest = max((n for n in n_alive.values() if n <= n_clips), default=0)
-    tall = _Tall(hidden[:, alive[:widest]])
-    return {
-        size: tall.leading(n) if n <= n_clips else _wide(hidden[:, alive[:n]]) for size, n in n_alive.items()
-    }
+    tall = _Tall(hidden[:, alive[:widest]]) if widest else None
+    factors: dict[int, _Factors | None] = {}
+    for size, n in n_alive.items():
+        if n > n_clips:
+            factors[size] = _wide(hidden[:, alive[:n]])
+        else:
+            factors[size] = tall.leading(n) if tall and n else None
+    return factors
 
 
 class _Tall:
@@ -169,16 +176,18 @@ class _Tall:
 
     def __init__(self, hidden: FloatArray) -> None:
         q, r = _qr(hidden)
-        new = np.abs(np.diag(r)) > DEPENDENT * np.linalg.norm(hidden, axis=0)
+        share = np.abs(np.diag(r)) / np.linalg.norm(hidden, axis=0)
+        new = share > DEPENDENT
         if not new.all():
             q, r = _qr(hidden[:, new])
         self.new, self.basis, self.r = new, q, r
         self.dependent = q.T @ hidden[:, ~new]
+        self.doubtful = new & (share < INDEPENDENT)
 
     def leading(self, n: int) -> _Factors | None:
-        rank = int(self.new[:n].sum())
-        if rank == 0:
+        if self.doubtful[:n].any():
             return None
+        rank = int(self.new[:n].sum())
         r = np.asfortranarray(self.r[:rank, :rank])
         dependent = self.dependent[:rank, : n - rank]
         left, gain, _ = np.linalg.svd(_triangular(r, dependent), full_matrices=False)
@@ -191,7 +200,7 @@ class _Tall:
         return _Factors(self.basis[:, :rank], half, _condition(r))
 
 
-def _wide(hidden: FloatArray) -> _Factors | None:
+def _wide(hidden: FloatArray) -> _Factors:
     """Factorise more units than clips: every clip is its own direction."""
     r = np.asarray(scipy.linalg.qr(hidden.T, mode="r", check_finite=False)[0], np.float64)[: len(hidden)]
     return _Factors(np.eye(len(hidden)), lambda v: _triangular(r, v, transposed=True), _condition(r))

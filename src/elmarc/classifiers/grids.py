@@ -5,6 +5,7 @@ Names: svm, linear_svm, elm, knn, mlp, linear are the study's; ridge is for sets
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -60,11 +61,11 @@ def make_classifier(name: str, *, random_state: int = 0, scale: bool = False) ->
     """
     if name not in CLASSIFIERS:
         raise ConfigError(f"unknown classifier {name!r}: expected one of {', '.join(CLASSIFIERS)}")
-    estimator = _estimator(name, random_state)
+    estimator, grid = _estimator(name, random_state), deepcopy(GRIDS[name])
     if not scale:
-        return ClassifierSpec(name, estimator, GRIDS[name])
+        return ClassifierSpec(name, estimator, grid)
     pipeline = Pipeline([("scale", StandardScaler()), ("classifier", estimator)])
-    return ClassifierSpec(name, pipeline, _prefixed(GRIDS[name]))
+    return ClassifierSpec(name, pipeline, _prefixed(grid))
 
 
 def _estimator(name: str, random_state: int) -> Any:

@@ -103,7 +103,7 @@ def candidate_scores(
     X : features (n_clips, n_features).
     y : labels (n_clips,).
     splits : pairs of row indices, to fit on and to score on; rows in neither are left out.
-    n_jobs : number of threads.
+    n_jobs : number of threads; -1 for one a core.
     workspace : what earlier calls with the same X left behind.
     share : False fits each candidate by itself, the ELM by plain pseudo-inverse: the 2018 program's way.
 
@@ -117,7 +117,8 @@ def candidate_scores(
         raise ConfigError("the workspace belongs to other features: make one SearchWorkspace for each X")
     candidates = _possible(list(ParameterGrid(spec.grid)), splits)
     classes, codes = np.unique(y, return_inverse=True)
-    task = _Task(spec.estimator, candidates, codes, list(splits), n_jobs)
+    n_threads = n_jobs if n_jobs > 0 else os.cpu_count() or 1
+    task = _Task(spec.estimator, candidates, codes, list(splits), n_threads)
     predicted = task.shared(workspace) if share else None
     notes: tuple[str, ...] = ()
     if predicted is None:
@@ -210,9 +211,10 @@ class _Task:
         return elm_grid.predict_grid(hidden, self.y, self.splits, self.candidates)
 
     def _learnable(self) -> bool:
-        """Tell whether each split holds two classes to learn from and out what it learns from."""
+        """Tell whether each split has two classes to learn from, and uses no clip twice."""
         return all(
-            len(np.unique(self.y[train])) > 1 and not np.intersect1d(train, test).size
+            len(np.unique(self.y[train])) > 1
+            and len(np.unique(np.concatenate([train, test]))) == len(train) + len(test)
             for train, test in self.splits
         )
 

@@ -1,0 +1,119 @@
+"""What extreme learning machines hold to: least squares, ridge, any layer, any regressor, nothing shared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from elmarc._errors import ConfigError
+from elmarc.classifiers import ELMClassifier, ELMRegressor, MLPRandomLayer, RBFRandomLayer
+from elmarc.classifiers.elm import output_weights
+
+Data = tuple[NDArray[np.float64], NDArray[np.str_]]
+
+
+@pytest.fixture
+def data(rng: np.random.Generator) -> Data:
+    y = np.arange(60) % 3
+    X = rng.normal(size=(3, 8))[y] * 2 + rng.normal(size=(60, 8))
+    return X, np.array(["low", "mid", "high"])[y]
+
+
+def test_outputs_solve_least_squares_on_one_vs_rest_targets(data: Data) -> None:
+    X, y = data
+    elm = ELMClassifier(20, random_state=0).fit(X, y)
+    hidden = elm.hidden_layer_.transform(X)
+    targets = np.where(y[:, None] == elm.classes_, 1.0, -1.0)
+    reference = LinearRegression(fit_intercept=False).fit(hidden, targets)
+
+    np.testing.assert_allclose(elm.decision_function(X), reference.predict(hidden), atol=1e-10)
+    np.testing.assert_array_equal(elm.predict(X), elm.classes_[elm.decision_function(X).argmax(axis=1)])
+
+
+def test_more_units_than_clips_gives_the_weights_of_least_norm(data: Data) -> None:
+    X, y = data
+    elm = ELMClassifier(200, random_state=0).fit(X, y)
+    hidden = elm.hidden_layer_.transform(X)
+
+    np.testing.assert_allclose(np.abs(elm.decision_function(X)), 1.0, atol=1e-9)
+    in_row_space = hidden.T @ np.linalg.lstsq(hidden.T, elm.coef_, rcond=None)[0]
+    np.testing.assert_allclose(elm.coef_, in_row_space, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_hidden", [20, 60, 200])
+def test_ridge_equals_that_of_scikit_learn(data: Data, n_hidden: int) -> None:
+    X, y = data
+    own = ELMClassifier(n_hidden, ridge=3.0, random_state=0).fit(X, y)
+    other = clone(own).set_params(regressor=Ridge(3.0, fit_intercept=False)).fit(X, y)
+
+    np.testing.assert_allclose(own.decision_function(X), other.decision_function(X), atol=1e-8)
+
+
+def test_vanishing_ridge_tends_to_the_pseudo_inverse(rng: np.random.Generator) -> None:
+    targets = rng.normal(size=(30, 2))
+    for n_hidden in (10, 50):
+        hidden = rng.normal(size=(30, n_hidden))
+        np.testing.assert_allclose(
+            output_weights(hidden, targets, ridge=1e-10), output_weights(hidden, targets), atol=1e-6
+        )
+
+
+def test_two_classes_are_split_at_zero(data: Data) -> None:
+    X, y = data
+    two = np.where(y == "low", "low", "other")
+    elm = ELMClassifier(20, random_state=0).fit(X, two)
+    outputs = elm.decision_function(X)
+
+    assert outputs.shape == (60,)
+    np.testing.assert_array_equal(elm.predict(X), np.where(outputs > 0, "other", "low"))
+
+
+def test_hidden_layer_may_be_any_transformer(data: Data) -> None:
+    X, y = data
+    layer = RBFRandomLayer(30, rbf_width=0.2, random_state=5)
+    given = ELMClassifier(hidden_layer=make_pipeline(StandardScaler(), layer)).fit(X, y)
+
+    assert given.score(X, y) > 0.9
+    assert not hasattr(layer, "components_")
+
+
+def test_simple_parameters_make_the_layer_they_name(data: Data) -> None:
+    X, y = data
+    simple = ELMClassifier(30, activation="tanh", random_state=5).fit(X, y)
+    given = ELMClassifier(hidden_layer=MLPRandomLayer(30, activation="tanh", random_state=5)).fit(X, y)
+
+    np.testing.assert_array_equal(simple.decision_function(X), given.decision_function(X))
+
+
+def test_classifiers_share_nothing(data: Data) -> None:
+    X, y = data
+    first = ELMClassifier(20, random_state=0).fit(X, y)
+    before = first.predict(X)
+    ELMClassifier(20, random_state=1).fit(X[:20], np.where(y[:20] == "low", "a", "b"))
+
+    np.testing.assert_array_equal(first.predict(X), before)
+
+
+def test_regressor_recovers_what_its_units_span(data: Data, rng: np.random.Generator) -> None:
+    X, _ = data
+    hidden = MLPRandomLayer(10, random_state=0).fit_transform(X)
+    targets = hidden @ rng.normal(size=(10, 2))
+    elm = ELMRegressor(10, activation="tanh", random_state=0)
+
+    np.testing.assert_allclose(elm.fit(X, targets).predict(X), targets, atol=1e-9)
+    np.testing.assert_allclose(elm.fit(X, targets[:, 0]).predict(X), targets[:, 0], atol=1e-9)
+
+
+def test_negative_ridge_is_refused(data: Data) -> None:
+    with pytest.raises(ConfigError, match="ridge is -1"):
+        ELMClassifier(ridge=-1.0).fit(*data)
+
+
+def test_one_class_is_refused(data: Data) -> None:
+    with pytest.raises(ConfigError, match="y holds 1 class"):
+        ELMClassifier().fit(data[0], np.full(60, "low"))

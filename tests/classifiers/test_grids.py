@@ -1,0 +1,60 @@
+"""The grids are those of the 2018 study, and names are checked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import ParameterGrid
+
+from elmarc._errors import ConfigError
+from elmarc.classifiers import CLASSIFIERS, make_classifier
+
+
+def test_svm_grid_is_the_studys() -> None:
+    candidates = list(ParameterGrid(make_classifier("svm").grid))
+    gammas = {params["gamma"] for params in candidates if params["kernel"] == "rbf"}
+
+    assert len(candidates) == 32
+    assert gammas == {2**-3, 2**-5, 2**-7, 2**-9, 2**-11, 2**-13, "auto"}
+    assert {params["C"] for params in candidates if params["kernel"] == "linear"} == {0.1, 2, 8, 32}
+
+
+@pytest.mark.parametrize(
+    ("name", "grid"),
+    [
+        ("linear_svm", {"C": [0.1, 1, 2]}),
+        ("elm", {"n_hidden": [100, 250, 500, 1200, 1800, 2500]}),
+        ("knn", {"n_neighbors": [1, 3, 5, 10, 20, 30, 50, 100]}),
+        ("mlp", {}),
+        ("linear", {}),
+    ],
+)
+def test_other_grids_are_the_studys(name: str, grid: object) -> None:
+    assert make_classifier(name).grid == grid
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_every_candidate_can_be_set(name: str, scale: bool) -> None:
+    spec = make_classifier(name, scale=scale)
+    for params in ParameterGrid(spec.grid):
+        clone(spec.estimator).set_params(**params)
+
+
+def test_classifiers_do_not_share_a_grid() -> None:
+    make_classifier("knn").grid["n_neighbors"].append(7)
+
+    assert 7 not in make_classifier("knn").grid["n_neighbors"]
+
+
+def test_ridge_chooses_its_penalty_among_many(rng: np.random.Generator) -> None:
+    y = np.arange(60) % 3
+    X = rng.normal(size=(3, 100))[y] + rng.normal(size=(60, 100))
+
+    assert make_classifier("ridge").estimator.fit(X[:45], y[:45]).score(X[45:], y[45:]) > 0.9
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ConfigError, match="unknown classifier 'svn': expected one of svm, linear_svm"):
+        make_classifier("svn")

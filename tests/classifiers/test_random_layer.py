@@ -1,0 +1,141 @@
+"""What drawn hidden layers hold to: seeds, nesting, given components, clear refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from elmarc._errors import ConfigError
+from elmarc.classifiers import ACTIVATIONS, GRBFRandomLayer, MLPRandomLayer, RandomLayer, RBFRandomLayer
+
+LAYERS = [RandomLayer, MLPRandomLayer, RBFRandomLayer, GRBFRandomLayer]
+
+
+@pytest.fixture
+def X(rng: np.random.Generator) -> NDArray[np.float64]:
+    return rng.normal(size=(12, 5))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_seed_alone_decides_the_units(layer: Any, X: NDArray[np.float64]) -> None:
+    np.random.seed(1)  # noqa: NPY002  the global state must not matter
+    first = layer(6, random_state=3).fit_transform(X)
+    np.random.seed(2)  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+
+    np.testing.assert_array_equal(layer(6, random_state=3).fit_transform(X), first)
+    assert not np.array_equal(layer(6, random_state=4).fit_transform(X), first)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_smaller_layer_is_the_first_units_of_a_larger_one(X: NDArray[np.float64]) -> None:
+    small, large = (MLPRandomLayer(n, random_state=0).fit(X) for n in (4, 9))
+
+    np.testing.assert_allclose(small.transform(X), large.transform(X)[:, :4], rtol=1e-13)
+    centers = [RBFRandomLayer(n, random_state=0).fit(X).components_["centers"] for n in (4, 9)]
+    np.testing.assert_array_equal(centers[0], centers[1][:4])
+
+
+def test_weights_and_biases_are_standard_normal(X: NDArray[np.float64]) -> None:
+    parts = MLPRandomLayer(20_000, random_state=0).fit(X).components_
+
+    for values in (parts["weights"], parts["biases"]):
+        assert abs(values.mean()) < 0.03
+        assert abs(values.std() - 1.0) < 0.03
+
+
+def test_centres_lie_in_the_bounding_box(X: NDArray[np.float64]) -> None:
+    centers = RBFRandomLayer(500, random_state=0).fit(X).components_["centers"]
+
+    assert (centers >= X.min(axis=0)).all()
+    assert (centers <= X.max(axis=0)).all()
+    np.testing.assert_allclose(centers.max(axis=0), X.max(axis=0), atol=0.2)
+
+
+def test_mixed_input_activation_lies_between_both_kinds(X: NDArray[np.float64]) -> None:
+    sums, mixed, distances = (
+        RandomLayer(6, alpha=alpha, rbf_width=2.0, random_state=0).fit(X).input_activations(X)
+        for alpha in (1.0, 0.25, 0.0)
+    )
+
+    np.testing.assert_allclose(mixed, 0.25 * sums + 0.75 * distances)
+
+
+def test_input_activation_follows_the_formula(X: NDArray[np.float64]) -> None:
+    layer = RandomLayer(3, alpha=0.5, rbf_width=0.3, random_state=0).fit(X)
+    parts = layer.components_
+    unit, clip = 2, 7
+    distance = np.sqrt(((X[clip] - parts["centers"][unit]) ** 2).sum()) / parts["radii"][unit]
+    expected = 0.5 * (X[clip] @ parts["weights"][:, unit] + parts["biases"][unit]) + 0.5 * 0.3 * distance
+
+    np.testing.assert_allclose(layer.input_activations(X)[clip, unit], expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [  # at -2, -0.5, 0, 0.5, 2
+        ("tanh", np.tanh([-2, -0.5, 0, 0.5, 2])),
+        ("sine", np.sin([-2, -0.5, 0, 0.5, 2])),
+        ("tribas", [0, 0.5, 1, 0.5, 0]),
+        ("inv_tribas", [1, 0.5, 0, 0.5, 1]),
+        ("sigmoid", 1 / (1 + np.exp([2, 0.5, 0, -0.5, -2]))),
+        ("hardlim", [0, 0, 0, 1, 1]),
+        ("softlim", [0, 0, 0, 0.5, 1]),
+        ("gaussian", np.exp([-4, -0.25, 0, -0.25, -4])),
+        ("multiquadric", np.sqrt([5, 1.25, 1, 1.25, 5])),
+        ("inv_multiquadric", 1 / np.sqrt([5, 1.25, 1, 1.25, 5])),
+        ("reclinear", [0, 0, 0, 0.5, 2]),
+    ],
+)
+def test_activations(name: str, values: Any) -> None:
+    np.testing.assert_allclose(ACTIVATIONS[name](np.array([-2, -0.5, 0, 0.5, 2])), values, atol=1e-15)
+
+
+def test_activation_may_be_a_callable_with_arguments(X: NDArray[np.float64]) -> None:
+    layer = MLPRandomLayer(4, activation=np.power, activation_args={"x2": 2}, random_state=0)
+    layer.set_params(activation=lambda x, slope: slope * x, activation_args={"slope": 3.0}).fit(X)
+
+    np.testing.assert_allclose(layer.transform(X), 3.0 * layer.input_activations(X))
+
+
+def test_given_components_are_used_and_others_drawn(X: NDArray[np.float64], rng: np.random.Generator) -> None:
+    weights = rng.normal(size=(5, 4))
+    layer = MLPRandomLayer(4, user_components={"weights": weights}, random_state=0).fit(X)
+    drawn = MLPRandomLayer(4, random_state=0).fit(X)
+
+    np.testing.assert_array_equal(layer.components_["weights"], weights)
+    np.testing.assert_array_equal(layer.components_["biases"], drawn.components_["biases"])
+
+
+def test_generalised_rbf_meets_its_share_at_both_ends(X: NDArray[np.float64]) -> None:
+    parts = GRBFRandomLayer(6, grbf_lambda=0.05, random_state=0).fit(X).components_
+    near, far = (np.exp(-((parts[d] / parts["radii"]) ** parts["taus"])) for d in ("dN", "dF"))
+
+    np.testing.assert_allclose(near, 0.95)
+    np.testing.assert_allclose(far, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (RandomLayer(0), "n_hidden is 0"),
+        (RandomLayer(alpha=1.5), "alpha is 1.5: expected 0"),
+        (RandomLayer(activation="relu"), "unknown activation 'relu': .* reclinear"),
+        (GRBFRandomLayer(1), "needs two units"),
+        (GRBFRandomLayer(grbf_lambda=0.5), "grbf_lambda is 0.5"),
+        (MLPRandomLayer(2, user_components={"wieghts": [0]}), "has 'wieghts': expected some of weights"),
+        (MLPRandomLayer(2, user_components={"biases": [0]}), r"\['biases'\]: shape \(1,\), expected \(2,\)"),
+        (RBFRandomLayer(2, user_components={"centers": [[0.0], [1.0]]}), r"expected \(2, 5\)"),
+    ],
+)
+def test_wrong_settings_are_named(layer: RandomLayer, message: str, X: NDArray[np.float64]) -> None:
+    with pytest.raises(ConfigError, match=message):
+        layer.fit(X)
+
+
+def test_coinciding_centres_are_refused(X: NDArray[np.float64]) -> None:
+    with pytest.raises(ConfigError, match="two centres of the GRBF layer coincide"):
+        GRBFRandomLayer(3).fit(np.ones((4, 2)))
