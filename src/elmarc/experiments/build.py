@@ -100,7 +100,7 @@ def extractor(
     front = frontend(config.frontend)
     work: dict[str, Any] = {
         "batch_size": config.batch_size or 8,
-        "n_workers": config.n_workers or 2,
+        "n_workers": config.n_workers,
         "device": config.device,
         "strict": config.strict,
         "store": store,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,12 +23,12 @@ from elmarc.features.cache import FrontEndCache
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.pooling import column_names, pool
 from elmarc.features.store import FeatureStore
+from elmarc.features.workers import Workers, ahead, n_cores
 from elmarc.frontends.base import FrontEnd
 from elmarc.frontends.mfcc import MFCC
 from elmarc.networks.base import RandomCNN
 
 Item = TypeVar("Item")
-Out = TypeVar("Out")
 Array = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # clips done, clips in all
 SHARD_ROWS = 512
@@ -52,9 +52,6 @@ class _Rows:
     rows: dict[str, FeatureArray] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
 
-    def add(self, rows: dict[str, FeatureArray]) -> None:
-        self.rows |= rows
-
     def due(self) -> bool:
         return len(self.rows) >= SHARD_ROWS or time.monotonic() - self.since > SHARD_S
 
@@ -75,7 +72,8 @@ class FeatureExtractor:
     statistics : sequence of str
         What is kept of each feature map.
     batch_size, n_workers, device
-        How the work is done; without influence on the features.
+        How the work is done; without influence on the features. At most `batch_size` clips are in work at
+        once; `n_workers` is one a core where nothing is said.
     store : FeatureStore or None
         Where rows are kept between runs.
     cache : FrontEndCache or None
@@ -98,7 +96,7 @@ class FeatureExtractor:
         fix_length: FixLength = "crop",
         statistics: Sequence[str] = ("mean",),
         batch_size: int = 8,
-        n_workers: int = 2,
+        n_workers: int | None = None,
         device: str = "auto",
         store: FeatureStore | None = None,
         cache: FrontEndCache | None = None,
@@ -110,7 +108,7 @@ class FeatureExtractor:
         self.fix_length: FixLength = fix_length
         self.statistics = tuple(statistics)
         self.batch_size = batch_size
-        self.n_workers = n_workers
+        self.n_workers = n_workers or n_cores()
         self.device = resolve_device(device)
         self.store = store
         self.cache = cache
@@ -175,25 +173,33 @@ class FeatureExtractor:
         )
 
     def extract_waveforms(self, waveforms: Array) -> FeatureArray:
-        """Return features of an array of waveforms [shape=(n_clips, n_samples)] at the front-end's rate."""
+        """Return features of an array of waveforms [shape=(n_clips, n_samples)] at the front-end's rate.
+
+        Raises
+        ------
+        AudioError
+            A waveform cannot be used.
+        """
         rows = []
-        for start in range(0, len(waveforms), self.batch_size):
-            batch = waveforms[start : start + self.batch_size]
-            inputs = [self._fit(self.frontend(y), f"row {start + i}") for i, y in enumerate(batch)]
-            rows.append(self.pool(np.stack(inputs)))
-        return np.concatenate(rows)
+        for _, outcome in self._outcomes(
+            range(len(waveforms)), lambda i: self._input(waveforms[i], f"row {i}")
+        ):
+            if isinstance(outcome, AudioError):
+                raise outcome
+            rows.append(outcome)
+        return np.stack(rows)
 
     def prepare(self, clip: Clip, content: str | None = None) -> Array:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
+        if self.cache is None or content is None:
+            return self._input(load(clip.path, sr=self.frontend.sr), str(clip.path))
+        return self._fit(self.cache.output(self.frontend, clip.path, content), clip.id)
+
+    def _input(self, y: Array, name: str) -> Array:
         try:
-            if self.cache is not None and content is not None:
-                whole = self.cache.output(self.frontend, clip.path, content)
-            else:
-                whole = self.frontend(load(clip.path, sr=self.frontend.sr))
+            return self._fit(self.frontend(y), name)
         except AudioError as problem:
-            named = str(clip.path) in str(problem)
-            raise problem if named else AudioError(f"{clip.path}: {problem}") from problem
-        return self._fit(whole, clip.id)
+            raise problem if name in str(problem) else AudioError(f"{name}: {problem}") from problem
 
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
@@ -204,7 +210,7 @@ class FeatureExtractor:
         """Return features [shape=(batch, n_features)] of network inputs [shape=(batch, length, n_bands)]."""
         if self.network is None:
             return inputs
-        x = torch.from_numpy(np.ascontiguousarray(inputs))
+        x = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
         if self.device.type == "cuda":
             x = x.pin_memory().to(self.device, non_blocking=True)
         features: FeatureArray = pool(self.network, x, statistics=self.statistics).cpu().numpy()
@@ -213,8 +219,8 @@ class FeatureExtractor:
     def _contents(self, clips: Sequence[Clip]) -> tuple[list[str], dict[str, str]]:
         """Hash each clip's file; "" where it cannot be read, with the reason by clip id."""
         contents, skipped = [], {}
-        with ThreadPoolExecutor(self.n_workers) as workers:
-            for clip, future in _ahead(workers, _hash, clips, 4 * self.n_workers):
+        with Workers(self.n_workers) as workers:
+            for clip, future in ahead(workers, _hash, clips, 4 * self.n_workers):
                 try:
                     contents.append(future.result())
                 except AudioError as problem:
@@ -237,11 +243,12 @@ class FeatureExtractor:
         report(known, n_clips)
         pending = _Rows()
         try:
-            for contents, rows, bad in self._batches(missing):
-                batch = dict(zip(contents, rows, strict=True))
-                computed |= batch
-                reasons |= bad
-                pending.add(batch)
+            for (_, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
+                if isinstance(outcome, AudioError):
+                    self._raise_if_strict(outcome)
+                    reasons[content] = str(outcome)
+                else:
+                    computed[content] = pending.rows[content] = outcome
                 if pending.due():
                     pending = self._write(pending)
                 report(known + len(computed) + len(reasons), n_clips)
@@ -254,40 +261,36 @@ class FeatureExtractor:
             self.store.append(self.recipe, list(pending.rows), np.stack(list(pending.rows.values())))
         return _Rows()
 
-    def _batches(
-        self, missing: Sequence[tuple[Clip, str]]
-    ) -> Iterator[tuple[list[str], FeatureArray, dict[str, str]]]:
-        """Yield (contents, rows, content -> reason) a batch, with the next inputs made in the meantime."""
-        contents: list[str] = []
-        inputs: list[Array] = []
-        reasons: dict[str, str] = {}
-        with ThreadPoolExecutor(self.n_workers) as workers:
-            prepared = _ahead(workers, self._prepare_pair, missing, 2 * self.batch_size)
-            for n_seen, ((_, content), future) in enumerate(prepared, start=1):
-                try:
-                    inputs.append(future.result())
-                    contents.append(content)
-                except AudioError as problem:
-                    self._raise_if_strict(problem)
-                    reasons[content] = str(problem)
-                if len(inputs) == self.batch_size or n_seen == len(missing):
-                    rows = self.pool(np.stack(inputs)) if inputs else np.empty((0, 0), np.float32)
-                    yield *self._finite(contents, rows, reasons), reasons
-                    contents, inputs, reasons = [], [], {}
+    def _outcomes(
+        self, items: Sequence[Item], prepare: Callable[[Item], Array]
+    ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
+        """Yield each item with its features, or with what is wrong with it, in order.
 
-    def _prepare_pair(self, pair: tuple[Clip, str]) -> Array:
-        return self.prepare(*pair)
+        On a CPU a worker takes a clip from file to features on threads of its own: on two cores that is up to
+        twenty times faster than convolving each clip on all cores beside the decoders. A GPU gets batches.
+        """
+        if self.network is not None and self.device.type != "cpu":
+            yield from self._in_batches(items, prepare)
+            return
+        n_workers = min(self.n_workers, self.batch_size)
+        with Workers(n_workers, max(1, n_cores() // n_workers)) as workers:
+            waiting = ahead(
+                workers, lambda item: self.pool(prepare(item)[np.newaxis])[0], items, 2 * n_workers
+            )
+            for item, future in waiting:
+                yield item, _finite(future)
 
-    def _finite(
-        self, contents: list[str], rows: FeatureArray, reasons: dict[str, str]
-    ) -> tuple[list[str], FeatureArray]:
-        """Keep the clips whose features are finite; the others join `reasons`."""
-        good = np.isfinite(rows).all(axis=1)
-        bad = [content for content, ok in zip(contents, good, strict=True) if not ok]
-        for content in bad:
-            reasons[content] = "its features overflow: are its samples within [-1, 1]?"
-            self._raise_if_strict(AudioError(f"a clip gives no finite features: {reasons[content]}"))
-        return [content for content in contents if content not in reasons], rows[good]
+    def _in_batches(
+        self, items: Sequence[Item], prepare: Callable[[Item], Array]
+    ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
+        """Like `_outcomes`, with workers that decode ahead of batches on the device."""
+        with Workers(self.n_workers, 1) as workers:
+            waiting = ahead(workers, prepare, items, 2 * self.batch_size)
+            while batch := list(islice(waiting, self.batch_size)):
+                good = [i for i, (_, future) in enumerate(batch) if future.exception() is None]
+                rows = iter(self.pool(np.stack([batch[i][1].result() for i in good])) if good else [])
+                for item, future in batch:
+                    yield item, _finite(future) if future.exception() else _checked(next(rows))
 
     def _assemble(
         self, contents: Sequence[str], computed: dict[str, FeatureArray], index: dict[str, tuple[Path, int]]
@@ -307,6 +310,20 @@ class FeatureExtractor:
 
 def _silent(done: int, total: int) -> None:
     """Report to nobody."""
+
+
+def _finite(future: Future[FeatureArray]) -> FeatureArray | AudioError:
+    """Return a worker's row or the clip's problem; other exceptions are ours, and end the run."""
+    try:
+        return _checked(future.result())
+    except AudioError as problem:
+        return problem
+
+
+def _checked(row: FeatureArray) -> FeatureArray | AudioError:
+    if np.isfinite(row).all():
+        return row
+    return AudioError("its features overflow: are its samples within [-1, 1]?")
 
 
 def resolve_device(device: str) -> torch.device:
@@ -338,15 +355,3 @@ def _check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None
 
 def _hash(clip: Clip) -> str:
     return content_hash(clip.path)
-
-
-def _ahead(
-    workers: ThreadPoolExecutor, work: Callable[[Item], Out], items: Sequence[Item], n_ahead: int
-) -> Iterator[tuple[Item, Future[Out]]]:
-    """Yield each item with its future, in order, keeping at most `n_ahead` results waiting."""
-    waiting: deque[tuple[Item, Future[Out]]] = deque()
-    for item in items:
-        waiting.append((item, workers.submit(work, item)))
-        if len(waiting) > n_ahead:
-            yield waiting.popleft()
-    yield from waiting

@@ -116,7 +116,7 @@ class RandomCNNFeatures(_ClipTransformer):
         statistics: Sequence[str] = ("mean",),
         precision: Precision = "float32",
         batch_size: int = 8,
-        n_workers: int = 2,
+        n_workers: int | None = None,
         device: str = "auto",
         store: str | Path | None = None,
         random_state: Any = 0,

@@ -1,0 +1,47 @@
+"""Threads that work ahead of whoever needs the results."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Out = TypeVar("Out")
+
+
+def n_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Workers(ThreadPoolExecutor):
+    """Workers that compute on `n_threads` threads each; work not begun is dropped when an error ends the run.
+
+    torch's number of threads is one for each thread that computes, but also the default of threads to come: it
+    is set back at the end.
+    """
+
+    def __init__(self, n_workers: int, n_threads: int = 1) -> None:
+        self._default_threads = torch.get_num_threads()
+        super().__init__(n_workers, initializer=torch.set_num_threads, initargs=(n_threads,))
+
+    def __exit__(self, *problem: Any) -> None:
+        self.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(self._default_threads)
+
+
+def ahead(
+    workers: ThreadPoolExecutor, work: Callable[[Item], Out], items: Sequence[Item], n_ahead: int
+) -> Iterator[tuple[Item, Future[Out]]]:
+    """Yield each item with its future, in order, keeping at most `n_ahead` results waiting."""
+    waiting: deque[tuple[Item, Future[Out]]] = deque()
+    for item in items:
+        waiting.append((item, workers.submit(work, item)))
+        if len(waiting) > n_ahead:
+            yield waiting.popleft()
+    yield from waiting
