@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from elmarc.evaluation import paired, ranks
-from elmarc.evaluation.outcomes import DIGITS, Floats, intervals, outcomes_of, tests
+from elmarc.evaluation.outcomes import DIGITS, Floats, intervals, outcomes_of, paired_tests
 from elmarc.evaluation.systems import System, by_system, system_names
 from elmarc.results import Result
 
@@ -93,7 +93,7 @@ def compare(
     outcomes = outcomes_of(list(cells.values()), groups or {})
     pairs = np.array(list(combinations(range(len(systems)), 2)), dtype=np.intp).reshape(-1, 2)
     low, high = intervals(outcomes, confidence, n_resamples, seed)
-    difference, raw = tests(outcomes, pairs, n_resamples, seed)
+    difference, raw = paired_tests(outcomes, pairs, n_resamples, seed)
     p_value = np.ones_like(difference)
     p_value[pairs[:, 0], pairs[:, 1]] = p_value[pairs[:, 1], pairs[:, 0]] = paired.holm(raw)
     ties = paired.letters(p_value <= 1.0 - confidence)

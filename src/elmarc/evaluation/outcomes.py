@@ -104,18 +104,25 @@ def intervals(outcomes: Outcomes, confidence: float, n_resamples: int, seed: int
 
 
 def _over_seeds(columns: Floats, outcomes: Outcomes, seed: int) -> list[Floats]:
-    """Average each system's columns over seeds drawn with replacement; equal seeds are drawn together."""
+    """Average each system's columns over seeds drawn with replacement; equal seeds are drawn together.
+
+    A mean of S draws varies less than a mean of S seeds, by (S - 1) / S; that is made up for.
+    """
     draws: dict[tuple[int, ...], NDArray[np.intp]] = {}
     means = []
     for own, seeds in zip(outcomes.columns, outcomes.seeds, strict=True):
         if seeds not in draws:
             u = uniform(seed, "bootstrap", "seeds", repr(seeds), size=len(columns) * len(seeds))
             draws[seeds] = (u * len(seeds)).astype(np.intp).reshape(len(columns), len(seeds))
-        means.append(np.take_along_axis(columns[:, own], draws[seeds], axis=1).mean(axis=1))
+        drawn = np.take_along_axis(columns[:, own], draws[seeds], axis=1).mean(axis=1)
+        mean = columns[:, own].mean(axis=1)
+        means.append(mean + np.sqrt(len(seeds) / max(len(seeds) - 1, 1)) * (drawn - mean))
     return means
 
 
-def tests(outcomes: Outcomes, pairs: NDArray[np.intp], n_resamples: int, seed: int) -> tuple[Floats, Floats]:
+def paired_tests(
+    outcomes: Outcomes, pairs: NDArray[np.intp], n_resamples: int, seed: int
+) -> tuple[Floats, Floats]:
     """Return the differences of accuracy, (systems, systems), and a p-value for each of `pairs`."""
     n = len(outcomes.columns)
     difference, p = np.zeros((n, n)), np.ones((n, n))
@@ -163,16 +170,28 @@ def _seed_noise(outcomes: Outcomes) -> paired.Noise | None:
     Systems of one classifier share an estimate of the variance: three seeds say little about one network.
     A system that several seeds leave unchanged (MFCC + SVM draws nothing) has no error.
     """
-    accuracies = [
-        outcomes.hits[:, own].sum(axis=0) / outcomes.weights[:, own].sum(axis=0) for own in outcomes.columns
-    ]
+    hits = _per_unit(outcomes.hits, outcomes.weights.sum(axis=1) > 0, outcomes.units)
+    shares = [hits[:, own] / outcomes.weights[:, own].sum(axis=0) for own in outcomes.columns]
+    accuracies = [share.sum(axis=0) for share in shares]
     fixed = np.array([len(a) > 1 and np.ptp(a) <= paired.TOLERANCE for a in accuracies])
-    squares = np.array([np.sum((a - a.mean()) ** 2) for a in accuracies])
+    squares = np.array([_squares_between_seeds(share) for share in shares])
     freedom = np.array([0 if still else len(a) - 1 for a, still in zip(accuracies, fixed, strict=True)])
     pool = np.unique(outcomes.classifiers, return_inverse=True)[1]
     df = np.bincount(pool, weights=freedom).astype(np.intp)
     if not df.any():
         return None
-    variance = np.bincount(pool, weights=squares) / np.maximum(df, 1)
+    variance = np.maximum(np.bincount(pool, weights=squares) / np.maximum(df, 1), 0.0)
     errors = np.sqrt(variance[pool] / [len(a) for a in accuracies])
     return paired.Noise(np.where(fixed, 0.0, errors), pool, np.maximum(df, 1))
+
+
+def _squares_between_seeds(share: Floats) -> float:
+    """Return the sum of squares of the accuracies over seeds, less what single clips' chance alone gives.
+
+    That chance is in the clips' sign flips already (two-way analysis of variance: the interaction).
+    """
+    n = len(share)
+    over_seeds = share.mean(axis=0)
+    rest = share - share.mean(axis=1, keepdims=True) - over_seeds + over_seeds.mean()
+    between = n**2 * np.sum((over_seeds - over_seeds.mean()) ** 2)
+    return float(between - np.sum(rest**2) * n / max(n - 1, 1))

@@ -139,7 +139,7 @@ def _note(heard: int, total: int) -> str:
         return "Every clip can be played here."
     if not heard:
         return "This page holds no audio."
-    return f"{heard} of {total} clips can be played here, those most often mistaken; the others are links."
+    return f"{heard} of {total} clips can be played here: those most often mistaken."
 
 
 def island(value: Any) -> str:

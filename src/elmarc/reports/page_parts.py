@@ -37,7 +37,7 @@ def section(number: int, comparison: Comparison) -> str:
     return f"""
 <section id="s{number}" aria-labelledby="s{number}-title">
 <h2 id="s{number}-title">{escape(comparison.dataset)} <span>{escape(comparison.protocol)}</span></h2>
-<p class="facts">{extent(comparison)}, {len(comparison.scores)} systems</p>
+<p class="facts">{_facts(comparison)}</p>
 {_notes(comparison)}
 <p class="answer">{_answer(comparison)}</p>
 {_ranking(number, comparison)}
@@ -49,8 +49,13 @@ def section(number: int, comparison: Comparison) -> str:
 </section>"""
 
 
+def _facts(comparison: Comparison) -> str:
+    note = "" if comparison.protocol == "paper" or not comparison.note else f"; {comparison.note}"
+    return escape(f"{extent(comparison)}, {len(comparison.scores)} systems{note}")
+
+
 def _notes(comparison: Comparison) -> str:
-    notes = [comparison.note] if comparison.note else []
+    notes = [comparison.note] if comparison.protocol == "paper" and comparison.note else []
     if max(len(s.seeds) for s in comparison.scores) == 1:
         notes.append("one seed: the intervals say nothing of other random weights")
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
@@ -236,7 +241,7 @@ def _across(protocol: str, compared: Sequence[Comparison]) -> str:
         return ""
     ranking = rank_across(compared)
     words = (
-        f"Average rank of the {len(ranking.systems)} systems that all {len(compared)} data sets share; "
+        f"Average rank of the {len(ranking.systems)} systems that the {len(compared)} data sets share; "
         "a bar joins those that Nemenyi’s test cannot separate (Demšar 2006)."
     )
     plot = _plot(plots_compare.rank_figure(ranking), f"cd-{protocol}-", words)

@@ -67,7 +67,7 @@ def study_bars(ax: Axes, comparison: Comparison, *, reference: pd.DataFrame | No
         place += len(bars) + 0.9
     ax.set_xticks([at for at, _ in ticks], [name for _, name in ticks], rotation=40, ha="right", fontsize=9)
     ax.set_xlim(-0.8, max(place - 1.1, 0.8))
-    _mfcc_line(ax, comparison)
+    _mfcc_line(ax, comparison, reference)
     style(ax, ylabel="accuracy (%)")
     ax.set_ylim(0, 100)
     title = plain(f"{comparison.dataset}, {comparison.protocol}")
@@ -110,11 +110,16 @@ def _reference_bars(
     )
 
 
-def _mfcc_line(ax: Axes, comparison: Comparison) -> None:
-    for score in comparison.scores:
-        if score.system.features == "mfcc" and score.system.classifier == "svm":
-            ax.axhline(100 * score.accuracy, color=RED, lw=1.4, zorder=2.5, label="MFCC + SVM")
-            return
+def _mfcc_line(ax: Axes, comparison: Comparison, reference: pd.DataFrame | None) -> None:
+    ours = [
+        s.accuracy for s in comparison.scores if s.system.features == "mfcc" and s.system.classifier == "svm"
+    ]
+    if ours:
+        ax.axhline(100 * ours[0], color=RED, lw=1.4, zorder=2.5, label="MFCC + SVM")
+    if reference is not None:
+        published_mfcc = reference[(reference.network == "mfcc") & (reference.classifier == "svm")].accuracy
+        for accuracy in published_mfcc:
+            ax.axhline(100 * accuracy, color=RED, lw=1.2, ls=":", zorder=2.5, label="MFCC + SVM, published")
 
 
 def plain(text: str) -> str:

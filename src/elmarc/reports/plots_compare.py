@@ -134,22 +134,23 @@ def _baselines(ax: Axes, scores: Sequence[SystemScore]) -> None:
 def _label_best(
     ax: Axes, scores: Sequence[SystemScore], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> None:
-    """Name each network once, at its best mark, moving names apart where they would overlap."""
-    span = float(np.ptp(y)) if len(y) else 0.0
+    """Name each network once, at its best mark, moving a name up or down where another would lie under it."""
     ax.margins(x=0.16, y=0.08)
+    best = {score.name: k for k, score in reversed(list(enumerate(scores)))}  # scores are best first
+    wide = 0.3 * max(float(np.ptp(np.log10(x))), 0.1) if len(x) else 0.0
+    step = 0.045 * max(float(np.ptp(y)), 1.0) if len(y) else 0.0
     taken: list[tuple[float, float]] = []
-    named: set[str] = set()
-    for score, at, height in zip(scores, x, y, strict=True):  # best first
-        if score.name in named:
-            continue
-        named.add(score.name)
-        place = float(height)
-        while any(
-            abs(np.log10(at / other)) < 0.5 and abs(place - level) < 0.045 * span for other, level in taken
-        ):
-            place -= 0.01 * span
-        taken.append((float(at), place))
-        ax.annotate(score.name, (at, place), xytext=(5, 5), textcoords="offset points", fontsize=8, color=INK)
+    for name, k in sorted(best.items(), key=lambda item: item[1]):
+        at = float(np.log10(x[k]))
+        near = [height for other, height in taken if abs(other - at) < wide]
+        moves = (y[k] + step * shift for shift in (0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 2.5, -2.5))
+        place = float(next((m for m in moves if all(abs(m - height) >= step for height in near)), y[k]))
+        taken.append((at, place))
+        if abs(place - y[k]) > step:
+            ax.plot([x[k]] * 2, [y[k], place], color=MUTED, lw=0.6, zorder=1)
+        ax.annotate(
+            plain(name), (x[k], place), xytext=(4, 4), textcoords="offset points", fontsize=8, color=INK
+        )
 
 
 def rank_figure(ranking: Ranking) -> Figure:
