@@ -37,7 +37,11 @@ def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> No
     for target in ("rhythm", "timbre"):
         document = {"name": "demo", "data": {"kind": "toy", "target": target}}
         cells = studies.grid_cells(
-            document, networks=[studies.BASELINE, *networks], classifiers=("svm", "elm"), seeds=1
+            document,
+            networks=[studies.BASELINE, *networks],
+            classifiers=("svm", "elm"),
+            seeds=1,
+            scale=True,
         )
         every.append((target, cells))
     results = []
@@ -83,6 +87,7 @@ def rank(
     seeds: int,
     protocol: str,
     baseline: bool,
+    scale: bool | None,
     budget: str | None,
     common: dict[str, Any],
     precision: str,
@@ -104,6 +109,7 @@ def rank(
         networks=[studies.BASELINE] * baseline + sections,
         classifiers=studies.choose_names(classifiers, CLASSIFIERS, what="classifier"),
         seeds=seeds,
+        scale=protocol == "nested" if scale is None else scale,
         overrides=overrides,
     )
     study = Study(cells, output, store=store, budget_s=seconds(budget), n_jobs=n_jobs, keep_going=True)

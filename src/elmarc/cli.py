@@ -170,6 +170,12 @@ def rank(
         ProtocolName, typer.Option(help="nested: honest; paper: the 2018 study's, optimistic on folds.")
     ] = ProtocolName.nested,
     baseline: Annotated[bool, typer.Option(help="Rank the MFCC baseline beside the networks.")] = True,
+    scale: Annotated[
+        bool | None,
+        typer.Option(
+            help="Standardise the features; default: yes, but not under --protocol paper.", show_default=False
+        ),
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
     precision: Precision = "float32",
     device: Device = "auto",
@@ -195,6 +201,7 @@ def rank(
         seeds=seeds,
         protocol=protocol.value,
         baseline=baseline,
+        scale=scale,
         budget=budget,
         common={"device": device, "strict": strict},
         precision=precision,

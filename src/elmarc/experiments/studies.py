@@ -59,6 +59,7 @@ def grid_cells(
     networks: Sequence[dict[str, Any] | str],
     classifiers: Sequence[str],
     seeds: int,
+    scale: bool = False,
     overrides: Sequence[str] = (),
 ) -> list[ExperimentConfig]:
     """Return the cells networks x seeds x classifiers of one data set, cheapest network first.
@@ -69,6 +70,8 @@ def grid_cells(
         The keys that all cells share: data, protocol, ...
     networks : sequence of sections or names
         "mfcc" stands for the baseline.
+    scale : bool
+        Whether classifiers see standardised features.
     overrides : sequence of str
         `key=value`, applied to every cell.
     """
@@ -76,7 +79,8 @@ def grid_cells(
     for network in networks:
         for seed in range(seeds):
             for classifier in classifiers:
-                cell = {**document, "network": network, "classifier": {"name": classifier}, "seed": seed}
+                section = {"name": classifier, "scale": scale}
+                cell = {**document, "network": network, "classifier": section, "seed": seed}
                 if network == BASELINE:
                     cell |= {"frontend": MFCC_SECTION}
                 cells.append(parse_experiment(apply_overrides(cell, overrides)))

@@ -22,8 +22,8 @@ def n_cores() -> int:
 class Workers(ThreadPoolExecutor):
     """Workers that compute on `n_threads` threads each; work not begun is dropped when an error ends the run.
 
-    torch's number of threads is one for each thread that computes, but also the default of threads to come: it
-    is set back at the end.
+    torch's number of threads belongs to each thread that computes, and is the default of threads to come as
+    well: it is set back at the end.
     """
 
     def __init__(self, n_workers: int, n_threads: int = 1) -> None:
