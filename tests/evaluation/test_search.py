@@ -35,7 +35,7 @@ def folds(features: Features, n: int = 10) -> list[tuple[NDArray[np.intp], NDArr
 
 
 def plain(spec: ClassifierSpec, features: Features, splits: Any) -> GridScores:
-    return candidate_scores(spec, *features, splits, share=False)
+    return candidate_scores(spec, *features, splits, n_jobs=2, share=False)
 
 
 def assert_same_predictions(shared: GridScores, reference: GridScores) -> None:

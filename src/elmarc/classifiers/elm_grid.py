@@ -17,13 +17,16 @@ fewer than six digits, the split is solved by pseudo-inverse after all.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest, output_weights
@@ -61,7 +64,12 @@ def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def predict_grid(
-    hidden: FloatArray, y: Rows, splits: Sequence[tuple[Rows, Rows]], candidates: Sequence[Mapping[str, Any]]
+    hidden: FloatArray,
+    y: Rows,
+    splits: Sequence[tuple[Rows, Rows]],
+    candidates: Sequence[Mapping[str, Any]],
+    *,
+    n_jobs: int = 1,
 ) -> list[list[Rows]]:
     """Return the predicted classes for each candidate and split.
 
@@ -71,6 +79,7 @@ def predict_grid(
     y : class numbers (n_clips,).
     splits : pairs of rows (train, test) without common rows.
     candidates : each with its `n_hidden`.
+    n_jobs : number of threads.
     """
     sizes = [int(params["n_hidden"]) for params in candidates]
     targets = one_vs_rest(y, int(y.max()) + 1)
@@ -79,7 +88,7 @@ def predict_grid(
         used = np.frombuffer(rows, dtype=np.intp)
         local = [(np.searchsorted(used, splits[i][0]), np.searchsorted(used, splits[i][1])) for i in members]
         activations = hidden if len(used) == len(hidden) else hidden[used]
-        outputs = held_out_outputs(activations, targets[used], local, sizes)
+        outputs = held_out_outputs(activations, targets[used], local, sizes, n_jobs=n_jobs)
         for k, i in enumerate(members):
             classes = np.unique(y[splits[i][0]])
             columns[i] = [classes[row[k][:, classes].argmax(axis=1)] for row in outputs]
@@ -99,6 +108,8 @@ def held_out_outputs(
     targets: FloatArray,
     splits: Sequence[tuple[Rows, Rows]],
     sizes: Sequence[int],
+    *,
+    n_jobs: int = 1,
 ) -> list[list[FloatArray]]:
     """Return, for each size and split, the outputs (n_test, n_targets) for the held-out clips.
 
@@ -108,13 +119,23 @@ def held_out_outputs(
     targets : (n_clips, n_targets).
     splits : pairs of rows (train, test); each pair covers every row once.
     sizes : numbers of leading units to use, each at most n_units.
+    n_jobs : number of threads.
     """
     largest_test = max(len(test) for _, test in splits)
     # the shortcut costs len(test)^3, the plain way n_train * size^2
-    factors = _factorise(hidden, [size for size in set(sizes) if largest_test <= 2 * size])
-    return [
-        [_outputs(factors.get(size), hidden[:, :size], targets, split) for split in splits] for size in sizes
-    ]
+    worthwhile = [size for size in set(sizes) if largest_test <= 2 * size]
+    with ThreadPoolExecutor(n_jobs) as pool:
+        with threadpool_limits(max(1, (os.cpu_count() or 1) // n_jobs)):
+            factors = _factorise(hidden, worthwhile, pool)
+        with threadpool_limits(1):  # a split's matrices are too small to share out
+            rows = [
+                [
+                    pool.submit(_outputs, factors.get(size), hidden[:, :size], targets, split)
+                    for split in splits
+                ]
+                for size in sizes
+            ]
+            return [[job.result() for job in row] for row in rows]
 
 
 def _outputs(
@@ -155,20 +176,18 @@ def _solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
     return _triangular(r, q.T @ right)
 
 
-def _factorise(hidden: FloatArray, sizes: Sequence[int]) -> dict[int, _Factors | None]:
+def _factorise(hidden: FloatArray, sizes: Sequence[int], pool: Executor) -> dict[int, _Factors | None]:
     """Factorise the leading units of each size; None where their rank is a matter of rounding."""
     alive = np.flatnonzero(hidden.any(axis=0))
     n_clips = len(hidden)
     n_alive = {size: int(np.searchsorted(alive, size)) for size in sizes}
-    widest = max((n for n in n_alive.values() if n <= n_clips), default=0)
-    tall = _Tall(hidden[:, alive[:widest]]) if widest else None
+    wide = {s: pool.submit(_wide, hidden[:, alive[:n]]) for s, n in n_alive.items() if n > n_clips}
     factors: dict[int, _Factors | None] = {}
-    for size, n in n_alive.items():
-        if n > n_clips:
-            factors[size] = _wide(hidden[:, alive[:n]])
-        else:
-            factors[size] = tall.leading(n) if tall and n else None
-    return factors
+    widest = max((n for n in n_alive.values() if n <= n_clips), default=0)
+    if widest:
+        tall = _Tall(hidden[:, alive[:widest]])
+        factors |= {size: tall.leading(n) for size, n in n_alive.items() if 0 < n <= n_clips}
+    return factors | {size: job.result() for size, job in wide.items()}
 
 
 class _Tall:
