@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 app = typer.Typer(
@@ -26,6 +25,7 @@ config_app = typer.Typer(help="Convert a configuration, or print its schema.", n
 app.add_typer(networks_app, name="networks")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(config_app, name="config")
+UsageProblem: Any = typer.BadParameter.__mro__[2]  # click's base of all; typer may bring a click of its own
 
 
 class SizeName(StrEnum):
@@ -317,14 +317,14 @@ def _exit_code() -> int:
 
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as problem:
+    except UsageProblem as problem:
         problem.show()
-        return problem.exit_code
+        return int(problem.exit_code)
     except ElmarcError as problem:
         typer.secho("error: ", fg="red", err=True, nl=False)
         typer.echo(problem, err=True)
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("stopped: what is finished is kept; run the same command again to go on", err=True)
         return 130
     return code if isinstance(code, int) else 0

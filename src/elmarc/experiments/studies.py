@@ -23,6 +23,7 @@ MFCC_SECTION = {
     "fixed_length": 2048,
     "fix_length": "repeat-pad",
 }  # whole clips, tiny ones too
+OF_NETWORKS = ("network", "frontend", "input", "pooling")  # keys that say nothing to the baseline
 
 
 def data_section(data: str, *, audio: Path | None = None, target: str | None = None) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def grid_cells(
     scale : bool
         Whether classifiers see standardised features.
     overrides : sequence of str
-        `key=value`, applied to every cell.
+        `key=value`, applied to every cell that has such a key.
     """
     cells = []
     for network in networks:
@@ -81,9 +82,11 @@ def grid_cells(
             for classifier in classifiers:
                 section = {"name": classifier, "scale": scale}
                 cell = {**document, "network": network, "classifier": section, "seed": seed}
+                changes = overrides
                 if network == BASELINE:
                     cell |= {"frontend": MFCC_SECTION}
-                cells.append(parse_experiment(apply_overrides(cell, overrides)))
+                    changes = [text for text in overrides if not text.startswith(OF_NETWORKS)]
+                cells.append(parse_experiment(apply_overrides(cell, changes)))
     return sorted(cells, key=multiply_adds)
 
 

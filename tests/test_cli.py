@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+
+from elmarc import cli
+from elmarc.results import collect
+
+SR = 12000
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def elmarc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run a command in this process; return (exit code, stdout, stderr)."""
+    monkeypatch.setenv("ELMARC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["elmarc", *map(str, args)])
+        code = cli._exit_code()
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def tone(hz: float, rng: np.random.Generator, seconds: float = 0.5) -> np.ndarray:
+    t = np.arange(int(seconds * SR)) / SR
+    return (0.3 * np.sin(2 * np.pi * hz * t) + 0.01 * rng.standard_normal(t.size)).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Twelve clips of low and high tones in two class folders."""
+    for i in range(12):
+        label, hz = ("low", 300) if i % 2 else ("high", 3000)
+        path = tmp_path / "clips" / label / f"{i:02d}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, tone(hz + 20 * i, rng), SR)
+    return tmp_path / "clips"
+
+
+def rank(elmarc: Run, data: Path, *options: object) -> tuple[int, str, str]:
+    quick = ("--networks", "temporal", "--set", "network.n_filters=4", "--set", "network.size=null")
+    return elmarc("rank", data, *quick, "--classifiers", "svm,elm", "-o", "out", *options)
+
+
+def test_rank_writes_what_other_tools_read(elmarc: Run, folder: Path) -> None:
+    code, out, err = rank(elmarc, folder)
+    assert code == 0, err
+    assert "temporal" in out
+    assert {"ranking.csv", "ranking.json", "ranking.txt", "figure.png", "figure.svg"} <= set(
+        os.listdir("out")
+    )
+    table = pd.read_csv("out/ranking.csv")
+    assert set(table["network"]) == {"temporal", "mfcc"}
+    assert table["accuracy"].between(0, 1).all()
+    cell = next(Path("out/cells").iterdir())
+    assert {file.name for file in cell.iterdir()} == {"result.json", "report.txt", "confusion.csv"}
+    result = collect("out")[0]
+    assert len(result.predictions) == 12
+    assert result.protocol == "nested"
+
+
+def test_the_second_run_repeats_nothing_and_says_the_same(elmarc: Run, folder: Path) -> None:
+    rank(elmarc, folder)
+    before = {path: path.stat().st_mtime_ns for path in Path("out/cells").rglob("*")}
+    code, _, err = rank(elmarc, folder)
+    assert code == 0
+    assert err.count("already done") == 4
+    assert before == {path: path.stat().st_mtime_ns for path in Path("out/cells").rglob("*")}
+
+
+def test_a_renamed_run_finds_its_features_in_the_store(elmarc: Run, folder: Path) -> None:
+    rank(elmarc, folder)
+    rank(elmarc, folder, "-o", "elsewhere")
+    assert all("s_per_clip" not in result.timings for result in collect("elsewhere"))
+
+
+def test_equal_seeds_give_equal_bytes(elmarc: Run, folder: Path) -> None:
+    texts = []
+    for where in ("one", "two"):
+        rank(elmarc, folder, "-o", where, "--store", f"store-{where}")
+        records = [json.loads(path.read_text()) for path in sorted(Path(where).rglob("result.json"))]
+        for record in records:
+            for key in ("timings", "environment", "created", "source"):
+                record.pop(key)
+        texts.append(json.dumps(records))
+    assert texts[0] == texts[1]
+
+
+def test_json_is_json(elmarc: Run, folder: Path) -> None:
+    code, out, _ = rank(elmarc, folder, "--json", "--quiet")
+    assert code == 0
+    assert {row["features"] for row in json.loads(out)} == {"temporal", "mfcc"}
+
+
+def test_extract_writes_each_format(elmarc: Run, folder: Path) -> None:
+    for ending in ("npz", "csv", "parquet"):
+        code, _, err = elmarc(
+            "extract", folder, "--network", "temporal", "--n-filters", 4, "-o", f"f.{ending}"
+        )
+        assert code == 0, err
+    frame = pd.read_parquet("f.parquet")
+    assert frame.shape == (12, 4 + 56)
+    np.testing.assert_allclose(pd.read_csv("f.csv").iloc[:, 4:], frame.iloc[:, 4:], rtol=1e-5)
+
+
+def test_a_bad_clip_among_good_ones_is_skipped_and_listed(elmarc: Run, folder: Path) -> None:
+    (folder / "low" / "bad.wav").write_bytes(b"not audio")
+    sf.write(folder / "low" / "nan.wav", np.full(SR, np.nan, np.float32), SR, subtype="FLOAT")
+    sf.write(folder / "low" / "empty.wav", np.empty(0, np.float32), SR)
+    code, _, err = rank(elmarc, folder)
+    assert code == 0, err
+    skipped = {clip.id for clip in collect("out")[0].skipped}
+    assert skipped == {"low/bad.wav", "low/nan.wav", "low/empty.wav"}
+    assert all(name in err for name in skipped)
+
+
+def test_strict_stops_at_a_bad_clip(elmarc: Run, folder: Path) -> None:
+    (folder / "low" / "bad.wav").write_bytes(b"not audio")
+    code, _, err = elmarc("extract", folder, "--network", "temporal", "-o", "f.npz", "--strict")
+    assert code == 2
+    assert "bad.wav" in err
+
+
+@pytest.mark.parametrize("channels", [2, 8])
+def test_channels_are_averaged(elmarc: Run, folder: Path, rng: np.random.Generator, channels: int) -> None:
+    sf.write(folder / "low" / "wide.wav", np.tile(tone(300, rng)[:, None], channels), SR)
+    code, _, err = elmarc("extract", folder, "--network", "temporal", "--n-filters", 4, "-o", "f.npz")
+    assert code == 0, err
+
+
+def test_one_sample_is_repeated(elmarc: Run, folder: Path) -> None:
+    sf.write(folder / "low" / "one.wav", np.full(1, 0.5, np.float32), SR)
+    code, _, err = rank(elmarc, folder)
+    assert code == 0, err
+    assert not collect("out")[0].skipped
+
+
+def mistakes() -> dict[str, tuple[list[str], str]]:
+    extract = ["extract", "clips", "--network", "temporal", "-o", "f.npz"]
+    vgg = ["--network", "vgg", "--set", "input.n_frames=188"]
+    return {
+        "empty folder": (["rank", "empty"], "no audio files"),
+        "one class": (["rank", "one_class"], "only one class"),
+        "no such folder": (["rank", "nowhere"], "nowhere: no such data set, folder or CSV"),
+        "unknown network": (["rank", "clips", "--networks", "vggg"], "did you mean 'vgg'"),
+        "unknown classifier": (["rank", "clips", "--classifiers", "swm"], "did you mean 'svm'"),
+        "named data set without a folder": (["rank", "gtzan"], "--audio DIR"),
+        "wrong key": (["run", "wrong.yaml"], "did you mean 'network'"),
+        "no such config": (["run", "none.yaml"], "none.yaml: cannot be read"),
+        "missing file on a list": (["rank", "list.csv"], "gone.wav"),
+        "unknown ending": ([*extract[:-1], "f.mat"], "f.mat: its ending says the format"),
+        "VGG on 4 s clips": (["extract", "clips", *vgg, "-o", "f.npz"], "vgg needs at least 1280 frames"),
+        "bad duration": (["rank", "clips", "--budget", "soon"], "expected a time as 120s"),
+        "unknown layer": ([*extract, "--set", "network.layers=[conv9]"], "conv9"),
+        "no results": (["report", "clips"], "no result.json below it"),
+        "bad option": (["rank", "clips", "--sedes", "3"], "No such option"),
+    }
+
+
+@pytest.mark.parametrize("case", mistakes())
+def test_a_mistake_gets_one_clear_message_and_exit_code_2(
+    elmarc: Run, folder: Path, tmp_path: Path, case: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one_class" / "only").mkdir(parents=True)
+    sf.write(tmp_path / "one_class" / "only" / "a.wav", np.zeros(SR, np.float32), SR)
+    (tmp_path / "wrong.yaml").write_text("data: clips\nnetwrk: vgg\n")
+    (tmp_path / "list.csv").write_text(
+        "path,label\nclips/low/01.wav,low\nclips/high/00.wav,high\ngone.wav,low\n"
+    )
+    args, message = mistakes()[case]
+    code, out, err = elmarc(*args)
+    assert code == 2
+    assert message in " ".join(err.split())
+    assert "Traceback" not in out + err
+
+
+def test_networks_and_datasets_describe_themselves(elmarc: Run) -> None:
+    code, out, _ = elmarc("networks", "list", "--json")
+    assert code == 0
+    assert [row["name"] for row in json.loads(out) if row["study"]][:2] == ["vgg", "7x96"]
+    code, out, _ = elmarc("networks", "show", "vgg", "--json")
+    assert json.loads(out)["n_parameters"] == 18_517_242
+    assert json.loads(out)["min_input_length"] == 1280
+    code, out, _ = elmarc("datasets", "list", "--json")
+    assert {"gtzan", "esc10", "toy"} <= {row["name"] for row in json.loads(out)}
+
+
+def test_validate_names_what_is_wrong(elmarc: Run, folder: Path) -> None:
+    assert elmarc("datasets", "validate", folder)[0] == 0
+    (folder / "low" / "bad.wav").write_bytes(b"not audio")
+    code, out, _ = elmarc("datasets", "validate", folder)
+    assert code == 1
+    assert "bad.wav" in out
+
+
+def test_help_teaches(elmarc: Run) -> None:
+    code, out, _ = elmarc("--help")
+    assert code == 0
+    for command in ("demo", "run", "extract", "rank", "networks", "datasets", "config", "report"):
+        assert command in out
+
+
+def test_importing_elmarc_loads_no_torch() -> None:
+    check = "import sys, elmarc; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_python_m_elmarc_works() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "elmarc", "--version"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("elmarc ")
+
+
+def test_public_names_are_there() -> None:
+    import elmarc as package
+
+    for name in package.__all__:
+        assert getattr(package, name) is not None
