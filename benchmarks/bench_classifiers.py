@@ -93,7 +93,7 @@ def compare(name: str, n_clips: int, *, folds: int, every: int) -> Row:
 def to_markdown(rows: list[Row]) -> str:
     return "\n".join(
         [
-            f"{N_FEATURES} features, {N_FOLDS} folds, {N_JOBS} threads on both sides. Plain: GridSearchCV on raw",
+            f"{N_FEATURES} features, {N_FOLDS} folds, {N_JOBS} threads a side. Plain: GridSearchCV on raw",
             "features for the SVM, one pseudo-inverse a candidate and fold for the ELM.",
             "",
             "| grid | clips | elmarc, s | plain, s | plain measured on | ratio | same scores |",
