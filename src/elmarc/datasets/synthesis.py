@@ -96,7 +96,7 @@ def tune(rhythm: str, instrument: str, rng: Rng) -> Signal:
     Drawn for each clip: tempo, place in the bar, key, melody, attack, decay, level, and the noise behind it.
     """
     clip = np.zeros(int(SR * DURATION_S))
-    pulse_s = rng.uniform(0.24, 0.28)
+    pulse_s = rng.uniform(0.25, 0.27)
     key_hz = rng.uniform(150.0, 300.0)
     brightness = rng.uniform(0.0, 1.0)
     attack_s, decay_s = rng.uniform(0.002, 0.01), rng.uniform(0.06, 0.14)
@@ -111,9 +111,9 @@ def tune(rhythm: str, instrument: str, rng: Rng) -> Signal:
 
 
 def _in_a_room(clip: Signal, rng: Rng) -> Signal:
-    """Add noise 10 to 30 dB below the music, colour the whole, set its peak 1 to 6 dB below full scale."""
+    """Add noise 15 to 30 dB below the music, colour the whole, set its peak 1 to 6 dB below full scale."""
     noise = _filtered([1.0], [1.0, -rng.uniform(0.5, 0.95)], rng.uniform(-1, 1, len(clip)))
-    music_to_noise_db = rng.uniform(10, 30)
+    music_to_noise_db = rng.uniform(15, 30)
     mixed = clip / _rms(clip) + noise / _rms(noise) * 10 ** (-music_to_noise_db / 20)
     heard = _filtered([1.0, rng.uniform(-0.7, 0.7)], [1.0], mixed)
     peak = 10 ** (-rng.uniform(1, 6) / 20)

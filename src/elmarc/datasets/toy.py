@@ -27,7 +27,7 @@ from elmarc.datasets.synthesis import INSTRUMENTS, RHYTHMS, SR, tune
 
 TARGETS = {"rhythm": tuple(RHYTHMS), "timbre": tuple(INSTRUMENTS)}
 CLASSES = TARGETS["rhythm"]
-N_VARIATIONS = 15
+N_VARIATIONS = 10
 N_CLIPS = len(RHYTHMS) * len(INSTRUMENTS) * N_VARIATIONS
 N_FOLDS = 5
 CITATION = "Synthesised by elmarc"
