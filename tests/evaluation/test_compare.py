@@ -91,7 +91,7 @@ def test_spread_over_seeds_widens_intervals_and_blurs_differences():
     assert np.ptp([shaky.scores[0].low, shaky.scores[0].high]) > 1.5 * np.ptp(
         [steady.scores[0].low, steady.scores[0].high]
     )
-    assert steady.p_value[0, 1] < 0.01 < shaky.p_value[0, 1]
+    assert steady.p_value[0, 1] < 0.05 < 0.1 < shaky.p_value[0, 1]
 
 
 def test_false_alarms_stay_near_five_percent_when_networks_vary_with_their_weights(rng):

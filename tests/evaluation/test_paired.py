@@ -63,7 +63,7 @@ def test_noise_from_the_weights_widens_the_null_like_a_t_test():
     values = np.array([[1.0, 0.0], [1.0, 0.0]]) * 1e-6  # no spread over units: all of it comes from the noise
     values[0, 0] = 3.0
     values[1, 0] = -3.0 + 2.0  # observed difference 2, units alone flip to 2 or 4
-    noise = paired.Noise(np.array([5.0, 0.0]), pool=np.array([0, 0]), df=np.array([4]))
+    noise = paired.Noise(np.array([5.0, 0.0]), pool=np.array([0, 0]), df=np.array([4.0]))
     flips = np.array([2.0, 4.0, -2.0, -4.0])
     expected = np.mean(stats.t.sf((2 - flips) / 5, 4) + stats.t.cdf((-2 - flips) / 5, 4))
     p = paired.sign_flip_test(values, PAIR, n_resamples=40_000, noise=noise)[0]

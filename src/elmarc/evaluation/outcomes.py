@@ -168,30 +168,32 @@ def _seed_noise(outcomes: Outcomes) -> paired.Noise | None:
     """Return the standard error of each system's mean over seeds, or None where no seed changes anything.
 
     Systems of one classifier share an estimate of the variance: three seeds say little about one network.
-    A system that several seeds leave unchanged (MFCC + SVM draws nothing) has no error.
+    What single clips' chance adds to it is taken out, as the sign flips hold it already; the degrees of
+    freedom shrink with it (Satterthwaite 1946). Systems that no seed changes (MFCC + SVM) have none.
     """
     hits = _per_unit(outcomes.hits, outcomes.weights.sum(axis=1) > 0, outcomes.units)
     shares = [hits[:, own] / outcomes.weights[:, own].sum(axis=0) for own in outcomes.columns]
-    accuracies = [share.sum(axis=0) for share in shares]
-    fixed = np.array([len(a) > 1 and np.ptp(a) <= paired.TOLERANCE for a in accuracies])
-    squares = np.array([_squares_between_seeds(share) for share in shares])
-    freedom = np.array([0 if still else len(a) - 1 for a, still in zip(accuracies, fixed, strict=True)])
+    fixed = np.array([s.shape[1] > 1 and np.ptp(s.sum(axis=0)) <= paired.TOLERANCE for s in shares])
+    squares = np.array([_squares(share) for share in shares]) * ~fixed[:, None]
+    freedom = np.array([len(own) - 1 for own in outcomes.columns]) * ~fixed
     pool = np.unique(outcomes.classifiers, return_inverse=True)[1]
-    df = np.bincount(pool, weights=freedom).astype(np.intp)
+    between, chance, df = (np.bincount(pool, weights=column) for column in (*squares.T, freedom))
     if not df.any():
         return None
-    variance = np.maximum(np.bincount(pool, weights=squares) / np.maximum(df, 1), 0.0)
-    errors = np.sqrt(variance[pool] / [len(a) for a in accuracies])
-    return paired.Noise(np.where(fixed, 0.0, errors), pool, np.maximum(df, 1))
+    kept = np.maximum(1.0 - chance / np.where(between > 0, between, 1.0), 0.0)
+    variance = kept * between / np.maximum(df, 1.0)
+    n_seeds = np.array([len(own) for own in outcomes.columns])
+    errors = np.where(fixed, 0.0, np.sqrt(variance[pool] / n_seeds))
+    return paired.Noise(errors, pool, np.maximum(df * kept**2, 1.0))
 
 
-def _squares_between_seeds(share: Floats) -> float:
-    """Return the sum of squares of the accuracies over seeds, less what single clips' chance alone gives.
+def _squares(share: Floats) -> tuple[float, float]:
+    """Return the accuracies' sum of squares over seeds, and the part that single clips' chance explains.
 
-    That chance is in the clips' sign flips already (two-way analysis of variance: the interaction).
+    `share` is (units, seeds); the second is the interaction of a two-way analysis of variance.
     """
     n = len(share)
-    over_seeds = share.mean(axis=0)
-    rest = share - share.mean(axis=1, keepdims=True) - over_seeds + over_seeds.mean()
-    between = n**2 * np.sum((over_seeds - over_seeds.mean()) ** 2)
-    return float(between - np.sum(rest**2) * n / max(n - 1, 1))
+    accuracy = share.sum(axis=0)
+    deviation = accuracy - accuracy.mean()
+    rest = share - share.mean(axis=1, keepdims=True) - deviation / n
+    return float(np.sum(deviation**2)), float(np.sum(rest**2) * n / max(n - 1, 1))

@@ -55,7 +55,7 @@ class Noise:
 
     sd: Floats  # (systems,)
     pool: NDArray[np.intp]  # (systems,): which estimate `sd` comes from
-    df: NDArray[np.intp]  # (pools,): degrees of freedom of each estimate
+    df: Floats  # (pools,): degrees of freedom of each estimate
 
     def draw(self, n: int, seed: int, name: str) -> Floats:
         """Return Student-t numbers, (n, systems): those of one pool share their denominator."""
