@@ -16,8 +16,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elmarc.networks import toom_cook
+
 Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
+EVERY = slice(None)
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
 
 
@@ -40,7 +43,7 @@ class RandomConv(nn.Module):
         weight = torch.zeros(self.n_filters, self.n_channels, *taps)
         self.weight = nn.Parameter(weight.to(memory_format=torch.channels_last), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(self.n_filters), requires_grad=False)
-        self._cast: tuple[object, Tensor, Tensor] | None = None
+        self._made: dict[str, tuple[object, Tensor]] = {}
 
     @property
     def n_parameters(self) -> int:
@@ -65,19 +68,32 @@ class RandomConv(nn.Module):
         """Return the bands of the output map."""
         return n_bands + 2 * self.pad_bands - self.taps[0] + 1
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Convolve (clips, channels, bands, frames), "valid" in frames."""
-        weight, bias = self._weights_as(maps)
-        return F.conv2d(maps, weight, bias, padding=(self.pad_bands, 0))
+    def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
+        """Convolve (clips, channels, bands, frames), "valid" in frames, with some of the filters."""
+        if filters == EVERY and self._fewer_products_pay(maps):
+            products = self._kept("products", maps, toom_cook.transform_kernel)
+            return toom_cook.convolve(maps, products, self.bias, self.taps[1])
+        weight = self._kept("weight", maps, lambda weight: weight.to(maps.dtype))[filters]
+        return F.conv2d(maps, weight, self.bias[filters].to(maps.dtype), padding=(self.pad_bands, 0))
 
-    def _weights_as(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return weight and bias in the maps' precision; a half-precision copy is kept."""
-        if maps.dtype == self.weight.dtype:
-            return self.weight, self.bias
-        key = (maps.dtype, maps.device, self.weight._version, self.bias._version)
-        if self._cast is None or self._cast[0] != key:
-            self._cast = key, self.weight.to(maps.dtype), self.bias.to(maps.dtype)
-        return self._cast[1], self._cast[2]
+    def _fewer_products_pay(self, maps: Tensor) -> bool:
+        """Whether the layer is large, on a CPU and in float32; cuDNN chooses such algorithms by itself."""
+        return (
+            maps.device.type == "cpu"
+            and maps.dtype == torch.float32
+            and self.taps[0] == len(maps) == maps.shape[2] == 1
+            and self.taps[1] in toom_cook.POINTS
+            and min(self.n_channels, self.n_filters) >= 256
+            and self.n_channels % 16 == self.n_filters % 16 == 0
+            and maps.shape[3] >= 1000
+        )
+
+    def _kept(self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return `make(weight)`, made anew only when the weight or the precision has changed."""
+        key = (maps.dtype, maps.device, self.weight._version)
+        if kind not in self._made or self._made[kind][0] != key:
+            self._made[kind] = key, make(self.weight)
+        return self._made[kind][1]
 
 
 class BandConv(RandomConv):
@@ -94,13 +110,13 @@ class BandConv(RandomConv):
         """Return the number of places on the frequency axis."""
         return n_bands - self.n_channels + 1
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
         """Convolve (clips, 1, bands, frames) into (clips, filters, places, frames)."""
         windows = maps[:, 0].unfold(1, self.n_channels, 1)  # clips, places, frames, bands under the filter
         clips, places = windows.shape[:2]
         rows = windows.reshape(clips * places, 1, -1, self.n_channels).permute(0, 3, 1, 2)
-        out = super().forward(rows).permute(0, 2, 3, 1)
-        return out.reshape(clips, places, -1, self.n_filters).permute(0, 3, 1, 2)
+        out = super().forward(rows, filters=filters).permute(0, 2, 3, 1)
+        return out.reshape(clips, places, -1, out.shape[-1]).permute(0, 3, 1, 2)
 
 
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
@@ -144,23 +160,23 @@ def conv_pool(
     pool: tuple[int, int],
     activation: Activation,
     padding: tuple[int, int] = (0, 0),
+    filters: slice = EVERY,
 ) -> Tensor:
     """Convolve, max-pool and activate, a few frames at a time: the convolution's own map is never kept.
 
-    `pool` is (bands, frames); `padding` the zeros before and after in frames.
+    `pool` is (bands, frames); `padding` the zeros before and after in frames; `activation` may work in place.
     """
     n_frames = maps.shape[-1] + sum(padding) - conv.taps[1] + 1
     n_bands = conv.n_bands_out(maps.shape[2])
     n_out = n_frames // pool[1]
-    step = max(1, TILE_VALUES // (len(maps) * conv.n_filters * n_bands * pool[1]))
+    n_filters = len(range(conv.n_filters)[filters])
+    step = max(1, TILE_VALUES // (len(maps) * n_filters * n_bands * pool[1]))
     tiles = []
     for start in range(0, n_out, step):
-        stop = min(start + step, n_out)
-        window = padded_slice(
-            maps, start * pool[1] - padding[0], stop * pool[1] - padding[0] + conv.taps[1] - 1
-        )
-        tiles.append(activation(F.max_pool2d(conv(window), pool)))
-    return torch.cat(tiles, dim=-1)
+        first, last = start * pool[1] - padding[0], min(start + step, n_out) * pool[1] - padding[0]
+        fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1), filters=filters)
+        tiles.append(activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh))
+    return torch.cat(tiles, dim=-1) if len(tiles) > 1 else tiles[0]
 
 
 def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import torch.nn.functional as F
+import torch
 
 from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, sequence
 from elmarc.networks.blocks import RandomConv, conv_pool, to_hops
@@ -41,7 +41,7 @@ class SampleLevel(RandomCNN):
         if "conv0" in self.layers:
             yield Tile("conv0", sequence(maps))
         for layer, conv in others[: self.layer_names.index(self.last)]:
-            maps = conv_pool(maps, conv, pool=(1, POOL), padding=(1, 1), activation=F.relu)
+            maps = conv_pool(maps, conv, pool=(1, POOL), padding=(1, 1), activation=torch.relu_)
             if layer in self.layers:
                 yield Tile(layer, sequence(maps))
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
 from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
 from elmarc.networks.blocks import BandConv, conv_pool
+
+FILTERS_AT_ONCE = 256  # so that the map before the pool stays in the cache
 
 
 class SingleLayer(RandomCNN):
@@ -40,7 +43,7 @@ class SingleLayer(RandomCNN):
         super().__init__(
             name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=("conv", "pool"), **settings
         )
-        self.filter_shape, self.pool_shape = tuple(filter_shape), tuple(pool_shape)
+        self.filter_shape, self.pool_shape = filter_shape, pool_shape
 
     @staticmethod
     def _check_shapes(
@@ -69,15 +72,17 @@ class SingleLayer(RandomCNN):
         return {"filter_shape": list(self.filter_shape), "pool_shape": list(self.pool_shape)}
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
-        frames, bands = self.pool_shape
-        if "conv" not in self.layers:
-            maps = conv_pool(spectrogram(x), self.convs["conv"], pool=(bands, frames), activation=F.relu)
-            yield Tile("pool", maps.transpose(2, 3))
-            return
-        maps = self.convs["conv"](spectrogram(x)).relu_()
-        yield Tile("conv", maps.transpose(2, 3))
-        if "pool" in self.layers:
-            yield Tile("pool", F.max_pool2d(maps, (bands, frames)).transpose(2, 3))
+        conv, maps, pool = self.convs["conv"], spectrogram(x), self.pool_shape[::-1]
+        for first in range(0, self.n_filters, FILTERS_AT_ONCE):
+            filters = slice(first, first + FILTERS_AT_ONCE)
+            if "conv" in self.layers:
+                fresh = conv(maps, filters=filters).relu_()
+                yield Tile("conv", fresh.transpose(2, 3), channel=first)
+                pooled = F.max_pool2d(fresh, pool) if "pool" in self.layers else None
+            else:
+                pooled = conv_pool(maps, conv, pool=pool, activation=torch.relu_, filters=filters)
+            if pooled is not None:
+                yield Tile("pool", pooled.transpose(2, 3), channel=first)
 
     def rows(self, input_length: int) -> Iterator[LayerRow]:
         """Yield what is computed for one clip of that many frames."""

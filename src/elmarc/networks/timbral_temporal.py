@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
@@ -89,7 +90,7 @@ class TimbralTemporal(RandomCNN):
         for conv in self._branch("timbral").values():
             pool = (conv.n_bands_out(self.n_bands), 1)
             padding = same_padding(x.shape[1], conv.taps[1])
-            maps = conv_pool(spectrogram(x), conv, pool=pool, padding=padding, activation=F.relu)
+            maps = conv_pool(spectrogram(x), conv, pool=pool, padding=padding, activation=torch.relu_)
             yield Tile("timbral", maps.squeeze(2), channel=channel)
             channel += conv.n_filters
 

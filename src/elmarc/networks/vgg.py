@@ -46,7 +46,7 @@ class VGG(RandomCNN):
     def _tiles(self, x: Input) -> Iterator[Tile]:
         maps: Tensor = spectrogram(x)
         for layer, conv, (frames, bands) in zip(self.layer_names, self.convs.values(), POOLS, strict=True):
-            maps = conv_pool(maps, conv, pool=(bands, frames), padding=(1, 1), activation=F.elu)
+            maps = conv_pool(maps, conv, pool=(bands, frames), padding=(1, 1), activation=F.elu_)
             if layer in self.layers:
                 yield Tile(layer, maps.transpose(2, 3))
             if layer == self.last:
