@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from elmarc._errors import ElmarcError
 from elmarc.evaluation.compare import comparisons
 from elmarc.experiments.config_models import ExperimentConfig
-from elmarc.experiments.runner import Observer, feature_name
+from elmarc.experiments.record import feature_name
+from elmarc.experiments.runner import Observer
 from elmarc.reports import tables
 from elmarc.results import Result
 

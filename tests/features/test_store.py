@@ -33,7 +33,9 @@ def test_the_order_of_keys_does_not_matter() -> None:
     assert recipe_key(RECIPE) == recipe_key(dict(reversed(RECIPE.items())))
 
 
-def test_a_shard_whose_manifest_was_never_written_is_not_read(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_shard_whose_manifest_was_never_written_is_not_read(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
     store = FeatureStore(tmp_path)
     store.append(RECIPE, ["a"], rows(rng, 1))
     next(tmp_path.rglob("shard-*.json")).unlink()

@@ -42,7 +42,7 @@ def make_result(
         dataset=data.name,
         classes=list(data.classes),
         n_clips=len(matrix),
-        features=net.kind if net else "mfcc",
+        features=feature_name(config),
         n_features=matrix.X.shape[1],
         classifier=config.classifier.name,
         protocol=config.protocol,
@@ -68,6 +68,14 @@ def make_result(
         source=config.data.model_dump(mode="json", exclude_none=True),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def feature_name(config: ExperimentConfig) -> str:
+    """Name a cell's features: the network, or mfcc; with `_2018` where it keeps that program's average."""
+    if config.network is None:
+        return "mfcc"
+    averaged_as_2018 = config.network.compat and config.network.kind.startswith("frame_level")
+    return config.network.kind + ("_2018" if averaged_as_2018 else "")
 
 
 def with_notes(result: Result, notes: Sequence[str]) -> Result:

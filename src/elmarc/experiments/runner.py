@@ -147,7 +147,7 @@ class Study:
     def _features(self, config: ExperimentConfig, cache: FrontEndCache | None) -> _Features:
         self._check_budget()
         data = self.dataset(config.data)
-        self.observer.on_features(feature_name(config), len(data.clips))
+        self.observer.on_features(record.feature_name(config), len(data.clips))
         if config.features_file is not None:
             matrix = FeatureMatrix.load(config.features_file)
             notes = [f"features read from {config.features_file.name}, not extracted"]
@@ -203,15 +203,10 @@ class _Features:
     workspace: SearchWorkspace
 
 
-def feature_name(config: ExperimentConfig) -> str:
-    """Name a cell's features: the network, or mfcc."""
-    return config.network.kind if config.network else "mfcc"
-
-
 def _cell_name(config: ExperimentConfig) -> str:
     net = config.network
     width = "" if net is None else f"-{net.n_filters or net.size or 'large'}"
-    return f"{feature_name(config)}{width}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
+    return f"{record.feature_name(config)}{width}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
 
 
 def _by_features(configs: Sequence[ExperimentConfig]) -> list[list[int]]:

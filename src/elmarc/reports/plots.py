@@ -79,7 +79,12 @@ def in_study_order(scores: Sequence[SystemScore]) -> list[SystemScore]:
     """Return the networks as the study lists them, others after; MFCC, drawn as a line, is left out."""
     order = {name: place for place, name in enumerate(STUDY_ORDER)}
     networks = [s for s in scores if s.system.features != "mfcc"]
-    return sorted(networks, key=lambda s: (order.get(s.system.features, len(order)), s.name))
+    return sorted(networks, key=lambda s: (order.get(_published_as(s), len(order)), s.name))
+
+
+def _published_as(score: SystemScore) -> str:
+    """Return the study's name of a network; with the published average of its feature maps, or without."""
+    return score.system.features.removesuffix("_2018")
 
 
 def _bars(ax: Axes, x: np.ndarray, bars: Sequence[SystemScore], *, width: float) -> None:
@@ -97,7 +102,7 @@ def _reference_bars(
     if reference is None:
         return
     table = reference.set_index(["network", "classifier"])
-    keys = [(bar.system.features, bar.system.classifier) for bar in bars]
+    keys = [(_published_as(bar), bar.system.classifier) for bar in bars]
     found = [(at, key) for at, key in zip(x, keys, strict=True) if key in table.index]
     if not found:
         return

@@ -96,16 +96,21 @@ def legend(comparison: Comparison) -> str:
 
 
 def rich_table(comparison: Comparison) -> Table:
-    """Return the summary for a terminal."""
-    frame = summary(comparison)
+    """Return the summary for a terminal of 80 columns: without macro-F1, which text, CSV and JSON hold."""
+    frame = summary(comparison).drop(columns="macro-F1", level=1)
     caption = legend(comparison).replace("\n", " ")
     table = Table(
-        title=Text(heading(comparison)), caption=caption, box=box.SIMPLE_HEAD, caption_justify="left"
+        title=Text(heading(comparison)),
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        caption_justify="left",
+        padding=(0, 1, 0, 0),
     )
     table.add_column("network", no_wrap=True)
     for classifier, key in _columns(frame):
         first = key == "accuracy"
-        table.add_column(Text(classifier if first else key), justify="right", style="bold" if first else "")
+        header = Text(classifier if first else key)
+        table.add_column(header, justify="right", style="bold" if first else "", no_wrap=True)
     for name, row in frame.iterrows():
         table.add_row(Text(str(name)), *map(Text, row))  # Text: a bracket in a name is no markup
     return table
