@@ -34,18 +34,31 @@ def test_convolutions_agree_to_float32_rounding(n_taps: int, n_frames: int, rng:
     bias = torch.from_numpy(rng.normal(size=16))
     expected = F.conv2d(maps, weight, bias)
     products = toom_cook.transform_kernel(weight.float())
-    found = toom_cook.convolve(maps.float(), products, bias.float(), n_taps)
+    found = toom_cook.convolve(maps.float(), products, bias.float(), n_taps=n_taps)
     assert found.shape == expected.shape
     error = (found - expected).abs().max() / expected.abs().max()
     assert error < 5e-6
 
 
-@pytest.mark.parametrize(("name", "length"), [("sample_level", 20_000), ("frame_level", 50_000)])
+@pytest.mark.parametrize("pad_bands", [0, 1])
+def test_kernels_of_several_bands_agree_too(pad_bands: int, rng: np.random.Generator) -> None:
+    maps = torch.from_numpy(rng.normal(size=(1, 32, 6, 400)))
+    weight = torch.from_numpy(rng.normal(size=(16, 32, 3, 3))) / 17
+    products = toom_cook.transform_kernel(weight.float())
+    found = toom_cook.convolve(maps.float(), products, torch.zeros(16), n_taps=3, pad_bands=pad_bands)
+    expected = F.conv2d(maps, weight, padding=(pad_bands, 0))
+    assert found.shape == expected.shape
+    assert (found - expected).abs().max() / expected.abs().max() < 5e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "length"), [("sample_level", 20_000), ("frame_level", 50_000), ("vgg", 1300)]
+)
 def test_features_stay_within_rounding_of_the_direct_form(
     name: str, length: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = build_network(name, n_filters=256)
-    x = torch.from_numpy(rng.normal(0, 0.1, size=(1, length, 1)).astype(np.float32))
+    x = torch.from_numpy(rng.normal(0, 0.1, size=(1, length, network.n_bands)).astype(np.float32))
     fast = pool(network, x)
     monkeypatch.setattr(blocks.RandomConv, "_fewer_products_pay", lambda _self, _maps: False)
     direct = pool(network, x)

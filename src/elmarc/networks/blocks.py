@@ -72,7 +72,9 @@ class RandomConv(nn.Module):
         """Convolve (clips, channels, bands, frames), "valid" in frames, with some of the filters."""
         if filters == EVERY and self._fewer_products_pay(maps):
             products = self._kept("products", maps, toom_cook.transform_kernel)
-            return toom_cook.convolve(maps, products, self.bias, self.taps[1])
+            return toom_cook.convolve(
+                maps, products, self.bias, n_taps=self.taps[1], pad_bands=self.pad_bands
+            )
         weight = self._kept("weight", maps, lambda weight: weight.to(maps.dtype))[filters]
         return F.conv2d(maps, weight, self.bias[filters].to(maps.dtype), padding=(self.pad_bands, 0))
 
@@ -81,11 +83,10 @@ class RandomConv(nn.Module):
         return (
             maps.device.type == "cpu"
             and maps.dtype == torch.float32
-            and self.taps[0] == len(maps) == maps.shape[2] == 1
             and self.taps[1] in toom_cook.POINTS
             and min(self.n_channels, self.n_filters) >= 256
-            and self.n_channels % 16 == self.n_filters % 16 == 0
-            and maps.shape[3] >= 1000
+            and len(maps) == 1
+            and maps.shape[2] * maps.shape[3] >= 1000
         )
 
     def _kept(self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
