@@ -222,3 +222,26 @@ def test_whatever_changes_the_numbers_changes_the_recipe(
     assert ours.recipe() != other.recipe()
     if change != {"sr": 16000}:  # the rate moves bands and their corners alike
         assert not np.array_equal(ours(y), other(y))
+
+
+def test_scaling_shifts_and_divides_each_cell_and_nothing_else(rng: np.random.Generator) -> None:
+    y = 0.1 * rng.standard_normal(9000).astype(np.float32)
+    scaled = LogMel(shift_db=25, scale_db=20)(y)
+    np.testing.assert_allclose(scaled, (LogMel()(y) + 25) / 20, atol=1e-5)
+
+
+def test_scaling_comes_after_the_cut_at_top_db(rng: np.random.Generator) -> None:
+    y = rng.standard_normal(9000).astype(np.float32) * np.exp(-np.arange(9000) / 300).astype(np.float32)
+    scaled = LogMel(top_db=40, scale_db=20)(y)
+    assert np.ptp(scaled) == pytest.approx(2.0, abs=1e-5)
+
+
+def test_a_recipe_names_scaling_only_where_there_is_some() -> None:
+    plain, scaled = LogMel().recipe(), LogMel(shift_db=25, scale_db=20).recipe()
+    assert "shift_db" not in plain
+    assert scaled == {**plain, "shift_db": 25.0, "scale_db": 20.0}
+
+
+def test_a_scale_is_positive() -> None:
+    with pytest.raises(ConfigError, match="scale_db"):
+        LogMel(scale_db=0)

@@ -46,6 +46,8 @@ class LogMel:
     pad_mode : {"reflect", "constant"}
         How the first and last half window are filled: by reflection as in the paper (to and fro, where a clip
         is shorter than half a window), or with zeros as in today's librosa.
+    shift_db, scale_db : float
+        Cells become `(dB + shift_db) / scale_db`, after the cut at `top_db`; 0 and 1 leave decibels.
 
     Examples
     --------
@@ -65,10 +67,12 @@ class LogMel:
     power: float = 2.0
     top_db: float | None = 80.0
     pad_mode: PadMode = "reflect"
+    shift_db: float = 0.0
+    scale_db: float = 1.0
 
     def __post_init__(self) -> None:
         check_positive(sr=self.sr, n_fft=self.n_fft, hop_length=self.hop_length)
-        check_positive(n_mels=self.n_mels, power=self.power)
+        check_positive(n_mels=self.n_mels, power=self.power, scale_db=self.scale_db)
         if self.top_db is not None:
             check_positive(top_db=self.top_db)
         if not 0 <= self.fmin < self._fmax <= self.sr / 2:
@@ -90,7 +94,8 @@ class LogMel:
         return 1 + (n_samples - self.n_fft % 2) // self.hop_length
 
     def recipe(self) -> Recipe:
-        """Return everything that changes the numbers."""
+        """Return everything that changes the numbers; plain decibels name no scaling."""
+        scaling = {"shift_db": float(self.shift_db), "scale_db": float(self.scale_db)}
         return {
             "kind": self.kind,
             "sr": int(self.sr),
@@ -102,6 +107,7 @@ class LogMel:
             "power": float(self.power),
             "top_db": None if self.top_db is None else float(self.top_db),
             "pad_mode": self.pad_mode,
+            **(scaling if self._is_scaled else {}),
         }
 
     def __call__(self, y: Waveforms) -> Frames:
@@ -119,7 +125,7 @@ class LogMel:
         return out
 
     def _clip_db(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return dB [shape=(n_frames, n_mels)] of one clip."""
+        """Return dB [shape=(n_frames, n_mels)] of one clip, scaled."""
         frames = self._frames(y)
         step = max(1, BLOCK_SAMPLES // self.n_fft)
         mel = np.empty((len(frames), self.n_mels))
@@ -128,7 +134,7 @@ class LogMel:
         db: NDArray[np.float64] = 10.0 * np.log10(np.maximum(mel, 10.0 ** (FLOOR_DB / 10.0)))
         if self.top_db is not None:
             np.maximum(db, db.max() - self.top_db, out=db)
-        return db
+        return (db + self.shift_db) / self.scale_db if self._is_scaled else db
 
     def _frames(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return overlapping views [shape=(n_frames, n_fft)] of one padded clip."""
@@ -156,6 +162,10 @@ class LogMel:
     @property
     def _fmax(self) -> float:
         return self.sr / 2 if self.fmax is None else self.fmax
+
+    @property
+    def _is_scaled(self) -> bool:
+        return (self.shift_db, self.scale_db) != (0.0, 1.0)
 
     def _warn_of_empty_bands(self) -> None:
         n_empty = int((np.diff(self._filters.indptr) == 0).sum())
