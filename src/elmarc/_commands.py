@@ -18,10 +18,11 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc._types import Size
 from elmarc.classifiers.grids import CLASSIFIERS
-from elmarc.datasets.toy import cache_dir
+from elmarc.datasets import cache_dir
 from elmarc.experiments import build, studies
 from elmarc.experiments.config import apply_overrides, json_schema, load_config, parse_experiment, to_yaml
 from elmarc.experiments.config_models import ExperimentConfig
+from elmarc.experiments.estimate import extraction_times
 from elmarc.experiments.media import media_for
 from elmarc.experiments.runner import Study
 from elmarc.features.store import FeatureStore
@@ -113,8 +114,38 @@ def rank(
         overrides=overrides,
     )
     study = Study(cells, output, store=store, budget_s=seconds(budget), n_jobs=n_jobs, keep_going=True)
-    study.dataset(cells[0].data)  # the user's mistakes first
+    _estimate(study, quiet=quiet)
     show(_run(study, quiet=quiet), output, as_json=as_json)
+    if not (quiet or as_json):
+        console.out.print(f"to hear the mistakes: elmarc report {escape(str(output))}", highlight=False)
+
+
+def reproduce(
+    name: str,
+    audio: Path,
+    *,
+    size: str,
+    seeds: int,
+    protocols: Sequence[str],
+    overrides: Sequence[str],
+    output: Path,
+    store: FeatureStore,
+    n_jobs: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Make the study's figure for a data set anew."""
+    studies.choose_names(name, [known for known in datasets.DATASETS if known != "toy"], what="data set")
+    cells = studies.reproduction_cells(
+        name, audio=audio, size=size, seeds=seeds, protocols=protocols, overrides=overrides
+    )
+    study = Study(cells, output, store=store, n_jobs=n_jobs, keep_going=True)
+    _estimate(study, quiet=quiet)
+    results = _run(study, quiet=quiet)
+    report(output, output / "report.html", embed_mb=20.0, quiet=True)
+    show(results, output, as_json=as_json)
+    if not as_json:
+        console.show_beside(results)
 
 
 def extract(
@@ -256,7 +287,7 @@ def datasets_list(*, as_json: bool) -> None:
 def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -> int:
     """Check a data set; return the exit code."""
     config = parse_experiment({"data": section, "network": studies.BASELINE})
-    found = build.dataset(config.data)
+    found = build.dataset(config.data, keep_missing=True)
     report = found.validate(decode=decode)
     if as_json:
         console.print_json(report.to_dict())
@@ -321,6 +352,14 @@ def seconds(text: str | None) -> float | None:
     if match is None:
         raise ConfigError(f"--budget {text}: expected a time as 120s, 10m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _estimate(study: Study, *, quiet: bool) -> None:
+    """Open the data, where the user's mistakes show first, and say how long its features take."""
+    if quiet:
+        study.dataset(study.configs[0].data)
+    else:
+        console.show_estimate(extraction_times(study.configs, study.dataset))
 
 
 def _run(study: Study, *, quiet: bool) -> list[Result]:

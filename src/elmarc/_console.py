@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live as Display
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -31,7 +32,9 @@ def print_json(document: Any) -> None:
 
 
 class Live(Observer):
-    """A progress bar with clips/s and time left, and a line for each finished cell, on stderr.
+    """On stderr: a bar with clips/s and time left, and the results so far, the best first.
+
+    Where stderr is no terminal, a line for each result.
 
     Parameters
     ----------
@@ -43,25 +46,26 @@ class Live(Observer):
         self.quiet = quiet
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=err,
-            disable=quiet,
-            transient=True,
         )
         self._task = self._bar.add_task("starting", total=None, rate="")
         self._cached: int | None = None
+        self._lines: list[tuple[float, str]] = []
+        self._display = Display(self._bar, console=err, transient=True)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if err.is_terminal and not self.quiet:
+            self._display.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._display.stop()
 
     def on_features(self, name: str, n_clips: int) -> None:
         self._cached = None
@@ -79,19 +83,48 @@ class Live(Observer):
         self._bar.update(self._task, description=f"{description}: {name}", rate="")
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
-        if not self.quiet:
-            said = " (already done)" if resumed else ""
-            skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
-            err.print(
-                f"{escape(result.label):<28} {result.classifier:<10} seed {result.seed}  "
-                f"{100 * result.accuracy:5.1f} %{skipped}{said}",
-                highlight=False,
-            )
+        if self.quiet:
+            return
+        said = " (already done)" if resumed else ""
+        skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
+        line = (
+            f"{escape(result.label):<28} {result.classifier:<10} seed {result.seed}  {result.protocol:<6}  "
+            f"{100 * result.accuracy:5.1f} %{skipped}{said}"
+        )
+        if not self._display.is_started:
+            err.print(line, highlight=False)
+            return
+        self._lines.append((result.accuracy, line))
+        best_first = [text for _, text in sorted(self._lines, key=lambda row: -row[0])]
+        self._display.update(Group(*best_first[: err.height - 4], self._bar))
+
+    def on_budget(self, n_done: int, n_cells: int) -> None:
+        err.print(f"time is up: {n_done} of {n_cells} results; run the same command again to go on")
 
     def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
         err.print(
             f"[yellow]left out[/yellow] {feature_name(config)}: {escape(str(problem))}", highlight=False
         )
+
+
+def show_estimate(times: Mapping[str, tuple[float, int]]) -> None:
+    """Say how long the features of each network will take at most."""
+    total = sum(seconds for seconds, _ in times.values())
+    each = ", ".join(f"{name} {_rounded(seconds)}" for name, (seconds, _) in times.items())
+    err.print(
+        f"features take about {_rounded(total)} at most ({each}), then the classifiers", highlight=False
+    )
+
+
+def _rounded(seconds: float) -> str:
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def show_beside(results: Sequence[Result]) -> None:
+    """Print the protocols beside each other, and the study's numbers where it has some."""
+    out.print(tables.rich_beside(comparisons(results)))
 
 
 def show_results(results: Sequence[Result]) -> None:

@@ -22,7 +22,7 @@ from elmarc.audio.decode import content_hash
 from elmarc.audio.length import InputLength
 from elmarc.datasets import synthesis
 from elmarc.datasets.base import Clip, Dataset
-from elmarc.datasets.files import cache_dir as cache_dir
+from elmarc.datasets.files import cache_dir
 from elmarc.datasets.synthesis import INSTRUMENTS, RHYTHMS, SR, tune
 
 TARGETS = {"rhythm": tuple(RHYTHMS), "timbre": tuple(INSTRUMENTS)}

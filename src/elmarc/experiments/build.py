@@ -8,7 +8,7 @@ from typing import Any
 from elmarc import datasets
 from elmarc._types import FixLength
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
-from elmarc.datasets.base import Dataset
+from elmarc.datasets.base import Dataset, OnMissing
 from elmarc.experiments import config_models as cfg
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
@@ -23,15 +23,24 @@ from elmarc.networks.base import RandomCNN
 PAPER_FRAMES = 1376  # what the study repeated short clips to where a network needs more than they have
 
 
-def dataset(section: cfg.Data) -> Dataset:
-    """Open a data set. Raises DatasetError where it is not as described."""
+def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
+    """Open a data set; `keep_missing` keeps clips that are named but absent, for `validate` to list.
+
+    Raises
+    ------
+    DatasetError
+        It is not as described.
+    """
+    on_missing: OnMissing | None = "keep" if keep_missing else None
     match section:
         case cfg.NamedData():
-            found = datasets.open_dataset(section.name, audio=section.audio, metadata=section.metadata)
+            found = datasets.open_dataset(
+                section.name, audio=section.audio, metadata=section.metadata, on_missing=on_missing
+            )
         case cfg.FolderData():
             found = datasets.open_dataset(section.path)
         case cfg.TableData():
-            found = datasets.open_dataset(section.path, audio=section.audio)
+            found = datasets.open_dataset(section.path, audio=section.audio, on_missing=on_missing)
         case cfg.ToyData():
             found = datasets.open_dataset("toy", target=section.target)
         case cfg.ListsData():
@@ -43,6 +52,7 @@ def dataset(section: cfg.Data) -> Dataset:
                 validation=section.validation,
                 test=section.test,
                 metadata=section.metadata,
+                on_missing=on_missing or "raise",
             )
     if section.n_folds is not None:
         found = replace(found, n_folds=section.n_folds)

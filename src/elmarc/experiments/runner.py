@@ -53,6 +53,9 @@ class Observer:
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """A cell is finished, or was found finished."""
 
+    def on_budget(self, n_done: int, n_cells: int) -> None:
+        """The time given is used up."""
+
     def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
         """A cell cannot be run; the others go on."""
 
@@ -85,6 +88,7 @@ class Study:
     n_jobs: int = 1
     keep_going: bool = False
     _datasets: dict[str, Dataset] = field(default_factory=dict, init=False)
+    _fingerprints: dict[str, str] = field(default_factory=dict, init=False)
     _results: dict[int, Result] = field(default_factory=dict, init=False)
     _deadline: float | None = field(default=None, init=False)
 
@@ -96,17 +100,25 @@ class Study:
         ElmarcError
             A cell cannot be run (unless `keep_going`), or none gave a result.
         """
+        problem: ElmarcError | None = None
         self._deadline = None if self.budget_s is None else time.monotonic() + self.budget_s
         with _study_cache(self.configs, self.store) as cache:
             for members in _by_features(self.configs):
                 try:
                     self._run_group(members, cache)
                 except OutOfBudgetError:
+                    self.observer.on_budget(len(self._results), len(self.configs))
                     break
-                except ElmarcError as problem:
+                except ElmarcError as error:
+                    problem = error
                     if not self.keep_going:
                         raise
                     self.observer.on_failure(self.configs[members[0]], problem)
+        if not self._results:
+            raise problem or OutOfBudgetError(
+                f"the budget of {self.budget_s:g} s ended before the first result: features made so far are "
+                "stored; give more time, or run again to go on"
+            )
         return self.finished()
 
     def finished(self) -> list[Result]:
@@ -120,10 +132,16 @@ class Study:
             self._datasets[key] = build.dataset(section)
         return self._datasets[key]
 
+    def _fingerprint(self, section: Data) -> str:
+        key = section.model_dump_json()
+        if key not in self._fingerprints:
+            self._fingerprints[key] = _fingerprint(self.dataset(section))
+        return self._fingerprints[key]
+
     def cell_folder(self, config: ExperimentConfig) -> Path:
         """Return where the result of a cell goes."""
         identity = config.model_dump(mode="json", exclude=set(EXECUTION_KEYS))
-        identity |= {"clips": _fingerprint(self.dataset(config.data)), "schema": SCHEMA_VERSION}
+        identity |= {"clips": self._fingerprint(config.data), "schema": SCHEMA_VERSION}
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
         return self.folder / "cells" / f"{_cell_name(config)}-{digest}"
 
@@ -206,7 +224,8 @@ class _Features:
 def _cell_name(config: ExperimentConfig) -> str:
     net = config.network
     width = "" if net is None else f"-{net.n_filters or net.size or 'large'}"
-    return f"{record.feature_name(config)}{width}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
+    features = f"{record.feature_name(config)}{width}"
+    return f"{features}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
 
 
 def _by_features(configs: Sequence[ExperimentConfig]) -> list[list[int]]:

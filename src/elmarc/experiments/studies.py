@@ -10,11 +10,12 @@ from typing import Any
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc.datasets import DATASETS, Dataset
-from elmarc.evaluation.compare import Comparison, comparisons
+from elmarc.evaluation.compare import Comparison, comparisons, rank_across
 from elmarc.experiments import build
 from elmarc.experiments.config import apply_overrides, parse_experiment
 from elmarc.experiments.config_models import ExperimentConfig
-from elmarc.reports import plots, tables
+from elmarc.networks import STUDY_NETWORKS
+from elmarc.reports import plots, plots_compare, tables
 from elmarc.results import Result
 
 BASELINE = "mfcc"
@@ -87,10 +88,37 @@ def grid_cells(
                     cell |= {"frontend": MFCC_SECTION}
                     changes = [text for text in overrides if not text.startswith(OF_NETWORKS)]
                 cells.append(parse_experiment(apply_overrides(cell, changes)))
-    return sorted(cells, key=multiply_adds)
+    costs = {config.network: _multiply_adds(config) for config in cells}
+    return sorted(cells, key=lambda config: costs[config.network])
 
 
-def multiply_adds(config: ExperimentConfig) -> float:
+def reproduction_cells(
+    name: str, *, audio: Path, size: str, seeds: int, protocols: Sequence[str], overrides: Sequence[str] = ()
+) -> list[ExperimentConfig]:
+    """Return the cells of the study's figure for a data set: nine networks and the MFCC, SVM and ELM.
+
+    The frame-level networks come twice: averaged as they should be, and as the published numbers were.
+    """
+    networks: list[Any] = [BASELINE, *({"kind": kind, "size": size} for kind in STUDY_NETWORKS)]
+    networks += [
+        {"kind": kind, "size": size, "compat": "2018"} for kind in ("frame_level", "frame_level_many")
+    ]
+    if name == "urbansound8k":
+        networks.append({"kind": "timbral_temporal_audio", "size": size})
+    cells = [
+        grid_cells(
+            {"name": f"reproduce-{name}", "data": data_section(name, audio=audio), "protocol": protocol},
+            networks=networks,
+            classifiers=("svm", "elm"),
+            seeds=seeds,
+            overrides=overrides,
+        )
+        for protocol in protocols
+    ]
+    return [config for pair in zip(*cells, strict=True) for config in pair]
+
+
+def _multiply_adds(config: ExperimentConfig) -> float:
     """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost."""
     if config.network is None:
         return 0.0
@@ -107,6 +135,13 @@ def write_summary(results: Iterable[Result], folder: Path) -> list[Comparison]:
         write_atomic(where / "ranking.csv", tables.to_csv(comparison))
         write_atomic(where / "ranking.json", tables.to_json(comparison))
         plots.save(plots.study_figure(comparison), where / "figure")
+        if len(comparison.scores) > 1:
+            plots.save(plots_compare.difference_figure(comparison), where / "differences")
+    for protocol in dict.fromkeys(comparison.protocol for comparison in compared):
+        of_sets = [comparison for comparison in compared if comparison.protocol == protocol]
+        if len(of_sets) > 1:
+            ranking = rank_across(of_sets)
+            plots.save(plots_compare.rank_figure(ranking), folder / f"ranks-{protocol}")
     return compared
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from elmarc.evaluation import metrics
 from elmarc.evaluation.compare import Comparison, SystemScore
+from elmarc.reports.published import published
 from elmarc.results import Result
 
 
@@ -113,6 +114,44 @@ def rich_table(comparison: Comparison) -> Table:
         table.add_column(header, justify="right", style="bold" if first else "", no_wrap=True)
     for name, row in frame.iterrows():
         table.add_row(Text(str(name)), *map(Text, row))  # Text: a bracket in a name is no markup
+    return table
+
+
+def beside(compared: Sequence[Comparison]) -> pd.DataFrame:
+    """Return one row a network: accuracies in % of each classifier and protocol, and the study's own.
+
+    `compared` holds the protocols of one data set. Networks are in the order of the first protocol.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for comparison in compared:
+        for score in comparison.scores:
+            cells = rows.setdefault(score.name, {})
+            cells[f"{score.system.classifier} {comparison.protocol}"] = percent(
+                score.accuracy, score.deviation
+            )
+    reference = published(compared[0].dataset)
+    for row in [] if reference is None else reference.to_dict(orient="records"):
+        for name in (row["network"], f"{row['network']}_2018"):
+            if name in rows:
+                rows[name][f"{row['classifier']} 2018"] = f"{100 * row['accuracy']:.1f}"
+    columns = sorted({key for cells in rows.values() for key in cells}, key=_column_order)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).fillna("").rename_axis("network")
+
+
+def _column_order(key: str) -> tuple[bool, str, int]:
+    classifier, protocol = key.rsplit(" ", 1)
+    return classifier != "svm", classifier, ("nested", "paper", "2018").index(protocol)
+
+
+def rich_beside(compared: Sequence[Comparison]) -> Table:
+    """Return `beside` for a terminal."""
+    frame = beside(compared)
+    table = Table(title="accuracy in %, by protocol", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("network", no_wrap=True)
+    for column in frame.columns:
+        table.add_column(Text(str(column)), justify="right")
+    for name, row in frame.iterrows():
+        table.add_row(Text(str(name)), *map(Text, row))
     return table
 
 
