@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from elmarc._errors import AudioError, ElmarcError
+from elmarc.experiments import studies
+from elmarc.experiments.config import parse_config
+from elmarc.experiments.config_models import ExperimentConfig
+from elmarc.experiments.runner import Observer, OutOfBudgetError, Study
+from elmarc.features.store import FeatureStore
+from elmarc.results import Result, collect
+
+SR = 12000
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, rng: np.random.Generator) -> list[ExperimentConfig]:
+    """Two networks, two classifiers, two seeds on eight tones."""
+    for i in range(8):
+        path = tmp_path / "clips" / ("low" if i % 2 else "high") / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hz = 300 + 20 * i if i % 2 else 3000 + 20 * i
+        y = 0.3 * np.sin(2 * np.pi * hz * np.arange(SR // 2) / SR) + 0.01 * rng.standard_normal(SR // 2)
+        sf.write(path, y, SR)
+    document = {
+        "data": str(tmp_path / "clips"),
+        "network": {"kind": ["temporal", "timbral"], "n_filters": 4},
+        "classifier": ["knn", "ridge"],
+        "seed": [0, 1],
+    }
+    return parse_config(document).cells()
+
+
+class Recorder(Observer):
+    """Note what happens; stop after so many new results."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.fresh: list[Result] = []
+        self.resumed: list[Result] = []
+        self.extracted: list[str] = []
+        self.failures: list[ElmarcError] = []
+        self.stop_after = stop_after
+
+    def on_features(self, name: str, n_clips: int) -> None:
+        self.extracted.append(name)
+
+    def on_result(self, result: Result, *, resumed: bool) -> None:
+        (self.resumed if resumed else self.fresh).append(result)
+        if len(self.fresh) == self.stop_after:
+            raise KeyboardInterrupt
+
+    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
+        self.failures.append(problem)
+
+
+def test_a_killed_sweep_repeats_no_finished_cell(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+    killed = Recorder(stop_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        Study(sweep, tmp_path / "run", observer=killed).run()
+    assert len(collect(tmp_path / "run")) == 3
+    again = Recorder()
+    results = Study(sweep, tmp_path / "run", observer=again).run()
+    assert (len(again.resumed), len(again.fresh)) == (3, 5)
+    assert len(results) == 8
+    whole = Study(sweep, tmp_path / "other").run()
+    assert [r.predictions for r in results] == [r.predictions for r in whole]
+
+
+def test_cells_of_the_same_features_share_one_extraction(
+    sweep: list[ExperimentConfig], tmp_path: Path
+) -> None:
+    seen = Recorder()
+    Study(sweep, tmp_path / "run", observer=seen).run()
+    assert sorted(seen.extracted) == ["temporal"] * 2 + ["timbral"] * 2
+
+
+def test_a_changed_data_set_is_run_anew(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+    Study(sweep, tmp_path / "run").run()
+    sf.write(tmp_path / "clips" / "low" / "new.wav", np.full(SR // 2, 0.1, np.float32), SR)
+    seen = Recorder()
+    Study(sweep, tmp_path / "run", observer=seen).run()
+    assert not seen.resumed
+
+
+def test_decoded_clips_are_removed_at_the_end(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+    Study(sweep, tmp_path / "run", store=FeatureStore(tmp_path / "store")).run()
+    assert not list((tmp_path / "store").glob("frontend-*"))
+    assert list((tmp_path / "store").rglob("*.safetensors"))
+
+
+def test_a_budget_too_small_says_so_and_loses_nothing(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+    with pytest.raises(OutOfBudgetError, match="ended before the first result"):
+        Study(sweep, tmp_path / "run", budget_s=0.0).run()
+    Study(sweep, tmp_path / "run").run()
+    assert len(Study(sweep, tmp_path / "run", budget_s=0.0).run()) == 8  # what is done is still reported
+
+
+def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+    document = {
+        "data": str(tmp_path / "clips"),
+        "network": {"kind": "vgg", "n_filters": 2},
+        "classifier": "knn",
+    }
+    vgg = parse_config({**document, "input": {"n_frames": 188}})
+    seen = Recorder()
+    results = Study([vgg, *sweep], tmp_path / "run", observer=seen, keep_going=True).run()
+    assert len(results) == 8
+    assert "vgg needs at least 1280 frames" in str(seen.failures[0])
+
+
+def test_strict_ends_the_run_at_a_bad_clip(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+    (tmp_path / "clips" / "low" / "bad.wav").write_bytes(b"rubbish")
+    strict = [config.model_copy(update={"strict": True}) for config in sweep]
+    with pytest.raises(AudioError, match=r"bad\.wav"):
+        Study(strict, tmp_path / "run").run()
+
+
+def test_a_reproduction_holds_both_averages_and_both_protocols(tmp_path: Path) -> None:
+    cells = studies.reproduction_cells(
+        "esc10", audio=tmp_path, size="small", seeds=2, protocols=("nested", "paper")
+    )
+    kinds = {(c.network.kind, c.network.compat) for c in cells if c.network}
+    assert len(kinds) == 11
+    assert {("frame_level", None), ("frame_level", "2018")} <= kinds
+    assert len(cells) == 12 * 2 * 2 * 2
+    assert not any(config.classifier.scale for config in cells)
+    assert cells[0].network is None  # the cheapest first
+
+
+@pytest.mark.data
+def test_the_study_is_remade_on_real_clips(data_dir: Path, tmp_path: Path) -> None:
+    cells = studies.grid_cells(
+        {"data": studies.data_section("esc10", audio=data_dir / "esc10"), "protocol": "paper"},
+        networks=["mfcc"],
+        classifiers=("svm",),
+        seeds=1,
+    )
+    (result,) = Study(cells, tmp_path, n_jobs=2).run()
+    assert [fold.n_test for fold in result.folds] == [80] * 5
+    assert abs(100 * result.accuracy - 81.3) < 2  # the 2018 program's, by its grid on the same folds
