@@ -2,10 +2,10 @@
 
     python -m benchmarks.bench_networks [--networks vgg,temporal] [--precision bfloat16] [--json FILE]
 
-Each network runs in a process of its own, from wav files to features. `rate` is dense arithmetic per second of
-network time; `share` compares it with a large convolution timed in the same process, before and after (over
-100 % where a layer needs fewer multiplications). `memory` is the peak over what importing torch takes. `plain`
-keeps every map of the batch and averages in NumPy, as the 2018 program did; `ratio` is plain / ours.
+Each network runs in a process of its own, from wav files to features. `rate` is dense arithmetic per second
+of network time; `share` compares it with a large convolution timed in the same process, before and after
+(over 100 % where a layer needs fewer multiplications). `memory` is the peak over what importing torch takes.
+`plain` keeps every map of the batch and averages in NumPy, as the 2018 program did; `ratio` is plain / ours.
 """
 
 from __future__ import annotations
