@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile as sf
-from matplotlib.image import imsave
+from matplotlib import colormaps
+from PIL import Image
 
 from elmarc._errors import AudioError
 from elmarc._types import Waveform
@@ -23,6 +24,7 @@ from elmarc.results import Result
 SR = 16000  # Hz: enough to tell what a clip is
 MAX_CLIPS = 400  # pictures and players; the other clips are linked
 MAX_WIDTH = 320  # pixels of a picture
+N_COLOURS = 24
 
 
 def clip_media(path: Path) -> ClipMedia:
@@ -55,9 +57,15 @@ def _mp3(y: Waveform) -> bytes:
 
 
 def _picture(y: Waveform) -> bytes:
-    """Return a PNG of the log-mel: time to the right, low bands below."""
+    """Return a PNG of the log-mel, time to the right, low bands below; few colours keep it small."""
     logmel = LogMel(sr=SR)(y)
-    step = -(-len(logmel) // MAX_WIDTH)
+    logmel = logmel[:: -(-len(logmel) // MAX_WIDTH)].T[::-1]
+    low, high = logmel.min(), logmel.max()
+    shades = np.rint((logmel - low) / max(high - low, 1e-9) * (N_COLOURS - 1)).astype(np.uint8)
+    image = Image.fromarray(shades, mode="P")
+    image.putpalette(
+        (255 * colormaps["magma"](np.linspace(0, 1, N_COLOURS))[:, :3]).astype(np.uint8).tobytes()
+    )
     buffer = io.BytesIO()
-    imsave(buffer, logmel[::step].T[::-1], cmap="magma", format="png")
+    image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
