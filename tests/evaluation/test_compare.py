@@ -87,7 +87,7 @@ def test_spread_over_seeds_widens_intervals_and_blurs_differences():
             for s in range(3)
         ]
 
-    steady, shaky = compare(systems(0.0)), compare(systems(0.15))
+    steady, shaky = compare(systems(0.0)), compare(systems(0.2))
     assert np.ptp([shaky.scores[0].low, shaky.scores[0].high]) > 1.5 * np.ptp(
         [steady.scores[0].low, steady.scores[0].high]
     )
@@ -195,3 +195,13 @@ def test_a_sweep_is_compared_data_set_by_data_set_and_ranked_over_them(results):
     ranking = rank_across(compared[:3])
     assert ranking.systems[int(np.argmax(ranking.ranks))] == "frame_level + svm"
     assert ranking.n_datasets == 3
+
+
+def test_two_seeds_are_enough_where_the_difference_is_plain() -> None:
+    """Two systems of two seeds leave two degrees of freedom; 60 points are no chance all the same."""
+    cells = [
+        simulated_result(name, skill=skill, seed=seed, shift=shift, n_clips=160)
+        for name, skill in (("temporal", 0.87), ("7x96", 0.27))
+        for seed, shift in ((0, 0.02), (1, -0.02))
+    ]
+    assert compare(cells).p_value[0, 1] < 0.01

@@ -16,6 +16,8 @@ from elmarc.results import Result
 
 Floats = NDArray[np.float64]
 DIGITS = 9  # of what is reported: sums in another order differ past it
+PRIOR_SD = 0.02  # accuracies of one network spread by 0.2 to 3.5 points between draws of its weights
+PRIOR_DF = 2.0  # how much that counts: as much as three seeds of one system
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,9 @@ def _seed_noise(outcomes: Outcomes) -> paired.Noise | None:
 
     Systems of one classifier share an estimate of the variance: three seeds say little about one network.
     What single clips' chance adds to it is taken out, as the sign flips hold it already; the degrees of
-    freedom shrink with it (Satterthwaite 1946). Systems that no seed changes (MFCC + SVM) have none.
+    freedom shrink with it (Satterthwaite 1946). The rest is moderated by what draws of weights usually do
+    (Smyth 2004): from two systems of two seeds alone, a difference of 60 points could pass for chance.
+    Systems that no seed changes (MFCC + SVM) have none.
     """
     hits = _per_unit(outcomes.hits, outcomes.weights.sum(axis=1) > 0, outcomes.units)
     shares = [hits[:, own] / outcomes.weights[:, own].sum(axis=0) for own in outcomes.columns]
@@ -181,10 +185,12 @@ def _seed_noise(outcomes: Outcomes) -> paired.Noise | None:
     if not df.any():
         return None
     kept = np.maximum(1.0 - chance / np.where(between > 0, between, 1.0), 0.0)
+    freedom_left = df * kept**2
     variance = kept * between / np.maximum(df, 1.0)
+    variance = (PRIOR_DF * PRIOR_SD**2 + freedom_left * variance) / (PRIOR_DF + freedom_left)
     n_seeds = np.array([len(own) for own in outcomes.columns])
     errors = np.where(fixed, 0.0, np.sqrt(variance[pool] / n_seeds))
-    return paired.Noise(errors, pool, np.maximum(df * kept**2, 1.0))
+    return paired.Noise(errors, pool, PRIOR_DF + freedom_left)
 
 
 def _squares(share: Floats) -> tuple[float, float]:
