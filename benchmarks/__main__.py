@@ -1,0 +1,41 @@
+"""Every benchmark, one after the other, on an idle machine: `make bench`, about 40 minutes on two cores.
+
+JSON goes to benchmarks/results/, the tables to docs/measured.md, which docs/performance.md explains.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+RUNS = {
+    "Networks, float32": ["bench_networks", "--json", f"{RESULTS}/networks-float32.json"],
+    "Networks, bfloat16": [
+        "bench_networks", "--precision", "bfloat16", "--no-plain",
+        "--json", f"{RESULTS}/networks-bfloat16.json",
+    ],
+    "From file to ranking": ["bench_pipeline", "--json", f"{RESULTS}/pipeline.json"],
+    "Classifier grids": ["bench_classifiers", "--output", f"{RESULTS}/classifiers.json"],
+}  # fmt: skip
+
+
+def main() -> None:
+    RESULTS.mkdir(exist_ok=True)
+    parts = [
+        "# Measured",
+        f"`make bench` on {platform.processor() or platform.machine()}, Linux, see performance.md.",
+    ]
+    for title, (module, *options) in RUNS.items():
+        print(f"{title} ...", file=sys.stderr)
+        command = [sys.executable, "-m", f"benchmarks.{module}", *options]
+        said = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
+        parts.append(f"## {title}\n\n{said.strip()}")
+        (HERE.parent / "docs" / "measured.md").write_text("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()
