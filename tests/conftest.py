@@ -1,4 +1,4 @@
-"""What every test may ask for: a seeded generator, and the folders of data and fixtures that may be absent."""
+"""What every test may ask for: a seeded generator, and folders of data and fixtures that may be absent."""
 
 from __future__ import annotations
 
