@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,21 @@ from elmarc._errors import ConfigError
 from elmarc.features.pooling import STATISTICS, column_names, pool
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network
 
+
+def lagged(a: np.ndarray, lag: int) -> np.ndarray:
+    """Sum of products of deviations `lag` apart in time, over the sum of their squares; 0 where all are 0."""
+    deviations = a - a.mean(axis=(2, 3), keepdims=True)
+    products = (deviations[:, :, lag:] * deviations[:, :, : max(a.shape[2] - lag, 0)]).sum(axis=(2, 3))
+    energy = (deviations**2).sum(axis=(2, 3))
+    return np.divide(products, energy, out=np.zeros_like(energy), where=energy > 1e-9)
+
+
 IN_NUMPY = {
-    "mean": lambda a: a.mean(axis=-1),
-    "std": lambda a: a.std(axis=-1),
-    "max": lambda a: a.max(axis=-1),
-    "ppv": lambda a: (a > 0).mean(axis=-1),
+    "mean": lambda a: a.mean(axis=(2, 3)),
+    "std": lambda a: a.std(axis=(2, 3)),
+    "max": lambda a: a.max(axis=(2, 3)),
+    "ppv": lambda a: (a > 0).mean(axis=(2, 3)),
+    **{f"lag{lag}": partial(lagged, lag=lag) for lag in (1, 2, 4, 8, 16)},
 }
 
 
@@ -27,8 +39,8 @@ def clips(network: RandomCNN, rng: np.random.Generator, n: int = 3) -> torch.Ten
 def test_features_are_the_statistics_of_the_maps(name: str, rng: np.random.Generator) -> None:
     network = build_network(name, n_filters=4)
     x = clips(network, rng)
-    flat = [maps.flatten(2).numpy().astype(np.float64) for maps in network(x).values()]
-    expected = [IN_NUMPY[statistic](maps) for statistic in STATISTICS for maps in flat]
+    maps = [a.reshape(*a.shape[:3], -1).numpy().astype(np.float64) for a in network(x).values()]
+    expected = [IN_NUMPY[statistic](a) for statistic in STATISTICS for a in maps]
     found = pool(network, x, statistics=tuple(STATISTICS))
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found.numpy(), np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-6)
@@ -60,6 +72,20 @@ def test_a_large_offset_does_not_spoil_the_deviation() -> None:
     maps = torch.full((1, 1, 100_000), 1000.0)
     maps[..., ::2] += 1
     assert STATISTICS["std"](maps).item() == pytest.approx(0.5, rel=1e-3)
+
+
+def test_autocorrelation_knows_the_period_and_not_the_level(rng: np.random.Generator) -> None:
+    beat = torch.from_numpy(np.tile(rng.random(8).astype(np.float32), 200))[None, None]
+    at_period, off = STATISTICS["lag8"](beat).item(), STATISTICS["lag4"](beat).item()
+    assert at_period == pytest.approx(1 - 8 / 1600, abs=1e-3)
+    assert off < 0.9
+    assert STATISTICS["lag8"](1e-3 * beat + 0.1).item() == pytest.approx(at_period, abs=1e-3)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 1000.0])
+def test_autocorrelation_of_a_constant_map_is_zero(level: float) -> None:
+    maps = torch.full((2, 3, 1001), level)
+    assert torch.equal(STATISTICS["lag1"](maps), torch.zeros(2, 3))
 
 
 @pytest.mark.parametrize("name", ["frame_level", "frame_level_many"])

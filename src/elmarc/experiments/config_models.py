@@ -21,7 +21,7 @@ NetworkName: TypeAlias = Literal[
     "sample_level", "frame_level", "frame_level_many",
 ]  # fmt: skip
 ClassifierName: TypeAlias = Literal["svm", "linear_svm", "elm", "knn", "mlp", "linear", "ridge"]
-Statistic: TypeAlias = Literal["mean", "std", "max", "ppv"]
+Statistic: TypeAlias = Literal["mean", "std", "max", "ppv", "lag1", "lag2", "lag4", "lag8", "lag16"]
 PadMode: TypeAlias = Literal["reflect", "constant"]
 
 WAVEFORM_NETWORKS = ("sample_level", "frame_level", "frame_level_many")

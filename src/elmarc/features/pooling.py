@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float32
@@ -12,7 +13,8 @@ from elmarc._errors import ConfigError
 from elmarc.networks.base import FeatureMap, Input, Network, choose
 
 Features = Float32[Tensor, "clips features"]
-POSITIONS = -1  # the axis over which statistics go, once positions are flattened
+LAGS = (1, 2, 4, 8, 16)  # positions of a map
+CONSTANT = 1e-5  # deviations below this share of the level are rounding
 
 
 def mean(maps: FeatureMap) -> Tensor:
@@ -35,7 +37,27 @@ def ppv(maps: FeatureMap) -> Tensor:
     return (maps > 0).mean(dim=_positions(maps), dtype=torch.float32)
 
 
-STATISTICS: dict[str, Callable[[FeatureMap], Tensor]] = {"mean": mean, "std": std, "max": maximum, "ppv": ppv}
+def autocorrelation(maps: FeatureMap, *, lag: int) -> Tensor:
+    """Return the autocorrelation over time, the first position axis: from -1 to 1, whatever the map's level.
+
+    0 where a map is constant but for rounding, or no longer than the lag.
+    """
+    values = maps.float().flatten(3) if maps.ndim > 3 else maps.float().unsqueeze(3)
+    level = values.mean(dim=(2, 3), keepdim=True)
+    deviations = values - level
+    energy = deviations.square().sum(dim=(2, 3))
+    products = (deviations[:, :, lag:] * deviations[:, :, : max(values.shape[2] - lag, 0)]).sum(dim=(2, 3))
+    rounding = level.square().flatten(1) * (CONSTANT**2 * values[0, 0].numel())
+    return torch.where(energy > rounding, products / energy, 0.0)
+
+
+STATISTICS: dict[str, Callable[[FeatureMap], Tensor]] = {
+    "mean": mean,
+    "std": std,
+    "max": maximum,
+    "ppv": ppv,
+    **{f"lag{lag}": partial(autocorrelation, lag=lag) for lag in LAGS},
+}
 
 
 def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -> Features:
@@ -45,7 +67,7 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     ----------
     network : from `build_network`, or an `ExternalNetwork`.
     x : Tensor [shape=(clips, frames, n_mels) or (clips, samples, 1)]
-    statistics : of "mean", "std", "max", "ppv"; columns are named by `column_names`.
+    statistics : of "mean", "std", "max", "ppv", "lag1" (also 2, 4, 8, 16); `column_names` names columns.
 
     Raises
     ------
