@@ -1,1 +1,1 @@
-"""evaluation."""
+"""Features and labels -> scores: splits, protocols, grid searches, and which system is better."""

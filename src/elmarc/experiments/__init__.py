@@ -1,1 +1,1 @@
-"""experiments."""
+"""A configuration -> a run: objects built, cells run and resumed, results recorded."""

@@ -1,1 +1,1 @@
-"""features."""
+"""Clips -> one vector each: pooled feature maps, kept in a store."""

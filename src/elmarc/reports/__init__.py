@@ -1,1 +1,1 @@
-"""reports."""
+"""Results -> tables, figures and one HTML page."""
