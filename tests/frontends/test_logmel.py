@@ -239,9 +239,25 @@ def test_scaling_comes_after_the_cut_at_top_db(rng: np.random.Generator) -> None
 def test_a_recipe_names_scaling_only_where_there_is_some() -> None:
     plain, scaled = LogMel().recipe(), LogMel(shift_db=25, scale_db=20).recipe()
     assert "shift_db" not in plain
-    assert scaled == {**plain, "shift_db": 25.0, "scale_db": 20.0}
+    assert scaled == {**plain, "shift_db": 25.0, "scale_db": 20.0, "levelling": 0.0}
 
 
 def test_a_scale_is_positive() -> None:
     with pytest.raises(ConfigError, match="scale_db"):
         LogMel(scale_db=0)
+
+
+def test_levelling_takes_out_a_share_of_a_clips_own_loudness(rng: np.random.Generator) -> None:
+    y = 0.1 * rng.standard_normal(9000).astype(np.float32)
+
+    def step(levelling: float) -> float:
+        logmel = LogMel(shift_db=25, levelling=levelling)
+        return float(np.mean(logmel(y) - logmel(0.1 * y)))
+
+    assert [step(share) for share in (0.0, 0.5, 1.0)] == pytest.approx([20, 10, 0], abs=1e-3)
+    assert LogMel(levelling=1)(y).mean() == pytest.approx(0, abs=1e-4)
+
+
+def test_levelling_is_a_share() -> None:
+    with pytest.raises(ConfigError, match=r"levelling: found 1\.5"):
+        LogMel(levelling=1.5)

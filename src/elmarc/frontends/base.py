@@ -71,3 +71,10 @@ def check_positive(**settings: float) -> None:
     for name, value in settings.items():
         if not value > 0:
             raise ConfigError(f"{name}: found {value}, expected a positive number")
+
+
+def check_share(**settings: float) -> None:
+    """Raise a ConfigError that names the first setting that is not between 0 and 1."""
+    for name, value in settings.items():
+        if not 0 <= value <= 1:
+            raise ConfigError(f"{name}: found {value}, expected a number from 0 to 1")

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.frontends.base import Frames, Unit, Waveforms, as_waveforms, check_positive
+from elmarc.frontends.base import Frames, Unit, Waveforms, as_waveforms, check_positive, check_share
 from elmarc.frontends.mel import mel_filterbank
 
 PadMode: TypeAlias = Literal["reflect", "constant"]
@@ -48,6 +48,8 @@ class LogMel:
         is shorter than half a window), or with zeros as in today's librosa.
     shift_db, scale_db : float
         Cells become `(dB + shift_db) / scale_db`, after the cut at `top_db`; 0 and 1 leave decibels.
+    levelling : float
+        Share, 0 to 1, by which the clip's mean is first moved to `-shift_db`: 1 makes all clips equally loud.
 
     Examples
     --------
@@ -69,12 +71,14 @@ class LogMel:
     pad_mode: PadMode = "reflect"
     shift_db: float = 0.0
     scale_db: float = 1.0
+    levelling: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive(sr=self.sr, n_fft=self.n_fft, hop_length=self.hop_length)
         check_positive(n_mels=self.n_mels, power=self.power, scale_db=self.scale_db)
         if self.top_db is not None:
             check_positive(top_db=self.top_db)
+        check_share(levelling=self.levelling)
         if not 0 <= self.fmin < self._fmax <= self.sr / 2:
             raise ConfigError(
                 f"fmin, fmax: found {self.fmin:g} and {self._fmax:g} Hz, expected 0 <= fmin < fmax <= "
@@ -95,7 +99,7 @@ class LogMel:
 
     def recipe(self) -> Recipe:
         """Return everything that changes the numbers; plain decibels name no scaling."""
-        scaling = {"shift_db": float(self.shift_db), "scale_db": float(self.scale_db)}
+        scaling = {name: float(getattr(self, name)) for name in ("shift_db", "scale_db", "levelling")}
         return {
             "kind": self.kind,
             "sr": int(self.sr),
@@ -134,7 +138,12 @@ class LogMel:
         db: NDArray[np.float64] = 10.0 * np.log10(np.maximum(mel, 10.0 ** (FLOOR_DB / 10.0)))
         if self.top_db is not None:
             np.maximum(db, db.max() - self.top_db, out=db)
-        return (db + self.shift_db) / self.scale_db if self._is_scaled else db
+        return self._scaled(db) if self._is_scaled else db
+
+    def _scaled(self, db: NDArray[np.float64]) -> NDArray[np.float64]:
+        shift = self.shift_db - self.levelling * (db.mean() + self.shift_db)
+        scaled: NDArray[np.float64] = (db + shift) / self.scale_db
+        return scaled
 
     def _frames(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return overlapping views [shape=(n_frames, n_fft)] of one padded clip."""
@@ -165,7 +174,7 @@ class LogMel:
 
     @property
     def _is_scaled(self) -> bool:
-        return (self.shift_db, self.scale_db) != (0.0, 1.0)
+        return (self.shift_db, self.scale_db, self.levelling) != (0.0, 1.0, 0.0)
 
     def _warn_of_empty_bands(self) -> None:
         n_empty = int((np.diff(self._filters.indptr) == 0).sum())

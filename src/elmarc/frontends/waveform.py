@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elmarc._types import Recipe
-from elmarc.frontends.base import Frames, Unit, Waveforms, as_waveforms, check_positive
+from elmarc.frontends.base import Frames, Unit, Waveforms, as_waveforms, check_positive, check_share
+
+SILENCE = 1e-4  # -80 dB of full scale: quieter clips are not made louder than this would be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +22,9 @@ class RawWaveform:
     ----------
     sr : int
         Rate of the waveforms, in Hz.
+    levelling : float
+        Samples are divided by the clip's root mean square to this power: 0 leaves them, 1 makes all clips
+        equally loud.
 
     Examples
     --------
@@ -31,13 +37,16 @@ class RawWaveform:
     n_bands: ClassVar[int] = 1
 
     sr: int = 12000
+    levelling: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive(sr=self.sr)
+        check_share(levelling=self.levelling)
 
     def recipe(self) -> Recipe:
-        """Return everything that changes the numbers."""
-        return {"kind": self.kind, "sr": int(self.sr)}
+        """Return everything that changes the numbers; samples as they are name no levelling."""
+        levelling = {"levelling": float(self.levelling)} if self.levelling else {}
+        return {"kind": self.kind, "sr": int(self.sr), **levelling}
 
     def __call__(self, y: Waveforms) -> Frames:
         """Return samples [shape=(..., n_samples, 1)] of waveforms [shape=(..., n_samples)].
@@ -47,4 +56,15 @@ class RawWaveform:
         AudioError
             The waveforms are empty, not floating point, or not finite.
         """
-        return as_waveforms(y)[..., np.newaxis]
+        y = as_waveforms(y)
+        if self.levelling:
+            y = y / self._level(y).astype(np.float32)
+        return y[..., np.newaxis]
+
+    def _level(self, y: Waveforms) -> NDArray[np.float64]:
+        """Return what each clip [shape=(..., n_samples)] is divided by [shape=(..., 1)]."""
+        level = np.empty((*y.shape[:-1], 1))
+        for i in np.ndindex(y.shape[:-1]):  # clip by clip: the same sum in any batch, to the last bit
+            level[i] = np.square(y[i], dtype=np.float64).mean()
+        loudness: NDArray[np.float64] = np.maximum(level, SILENCE**2) ** (self.levelling / 2)
+        return loudness
