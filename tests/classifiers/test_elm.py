@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from elmarc._errors import ConfigError
-from elmarc.classifiers import ELMClassifier, ELMRegressor, MLPRandomLayer, RBFRandomLayer
+from elmarc.classifiers import ELMClassifier, ELMRegressor, LeaveOneOutRidge, MLPRandomLayer, RBFRandomLayer
 from elmarc.classifiers.elm import output_weights
 
 Data = tuple[NDArray[np.float64], NDArray[np.str_]]
@@ -117,3 +117,19 @@ def test_negative_ridge_is_refused(data: Data) -> None:
 def test_one_class_is_refused(data: Data) -> None:
     with pytest.raises(ConfigError, match="y holds 1 class"):
         ELMClassifier().fit(data[0], np.full(60, "low"))
+
+
+def test_with_ridge_and_scaled_weights_units_beyond_the_clips_do_no_harm(rng: np.random.Generator) -> None:
+    y = np.arange(120) % 3
+    X = 0.5 * rng.normal(size=(3, 40))[y] + rng.normal(size=(120, 40))
+    half = np.arange(120) < 60
+
+    def accuracy(n_hidden: int, **options: object) -> float:
+        machines = [ELMClassifier(n_hidden, random_state=seed, **options) for seed in range(5)]
+        return float(
+            np.mean([machine.fit(X[half], y[half]).score(X[~half], y[~half]) for machine in machines])
+        )
+
+    v2 = {"scaled_weights": True, "regressor": LeaveOneOutRidge()}
+    assert accuracy(60) < accuracy(1000) - 0.1  # as many units as clips: the study's machine collapses
+    assert accuracy(20, **v2) <= accuracy(60, **v2) + 0.02 <= accuracy(1000, **v2) + 0.04

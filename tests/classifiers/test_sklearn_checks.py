@@ -11,6 +11,7 @@ from elmarc.classifiers import (
     ELMClassifier,
     ELMRegressor,
     GRBFRandomLayer,
+    LeaveOneOutRidge,
     MLPRandomLayer,
     RandomLayer,
     RBFRandomLayer,
@@ -26,7 +27,9 @@ from elmarc.classifiers import (
         ELMClassifier(),
         ELMClassifier(hidden_layer=RBFRandomLayer(30, activation="tanh", random_state=0), regressor=Ridge()),
         ELMClassifier(ridge=1.0, activation="tanh"),
+        ELMClassifier(scaled_weights=True, regressor=LeaveOneOutRidge()),
         ELMRegressor(),
+        LeaveOneOutRidge(),
         ELMRegressor(alpha=0.5, regressor=Ridge()),
     ]
 )

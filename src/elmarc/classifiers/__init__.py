@@ -6,6 +6,7 @@ from elmarc.classifiers.activations import ACTIVATIONS
 from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
 from elmarc.classifiers.grids import CLASSIFIERS, STUDY_CLASSIFIERS, ClassifierSpec, make_classifier
 from elmarc.classifiers.random_layer import GRBFRandomLayer, MLPRandomLayer, RandomLayer, RBFRandomLayer
+from elmarc.classifiers.ridge import LeaveOneOutRidge
 
 __all__ = [
     "ACTIVATIONS",
@@ -15,6 +16,7 @@ __all__ = [
     "ELMClassifier",
     "ELMRegressor",
     "GRBFRandomLayer",
+    "LeaveOneOutRidge",
     "MLPRandomLayer",
     "RBFRandomLayer",
     "RandomLayer",

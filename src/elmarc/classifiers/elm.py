@@ -62,6 +62,7 @@ class _ELM(BaseEstimator):
         activation_args: Mapping[str, Any] | None = None,
         alpha: float = 1.0,
         rbf_width: float = 1.0,
+        scaled_weights: bool = False,
         ridge: float = 0.0,
         hidden_layer: Any = None,
         regressor: Any = None,
@@ -72,6 +73,7 @@ class _ELM(BaseEstimator):
         self.activation_args = activation_args
         self.alpha = alpha
         self.rbf_width = rbf_width
+        self.scaled_weights = scaled_weights
         self.ridge = ridge
         self.hidden_layer = hidden_layer
         self.regressor = regressor
@@ -87,6 +89,7 @@ class _ELM(BaseEstimator):
             activation=self.activation,
             activation_args=self.activation_args,
             rbf_width=self.rbf_width,
+            scaled_weights=self.scaled_weights,
             random_state=self.random_state,
         )
 
@@ -114,11 +117,12 @@ class ELMClassifier(ClassifierMixin, _ELM):
 
     Parameters
     ----------
-    n_hidden, activation, activation_args, alpha, rbf_width : of the hidden layer, see `RandomLayer`; the
-        defaults are the study's, ReLU of X W + b.
+    n_hidden, activation, activation_args, alpha, rbf_width, scaled_weights : of the hidden layer, see
+        `RandomLayer`; the defaults are the study's, ReLU of X W + b.
     ridge : weight of the squared output weights in the fit; 0 is the study's pseudo-inverse.
     hidden_layer : any transformer, in place of the parameters above.
-    regressor : any regressor for several targets, in place of the least squares.
+    regressor : any regressor for several targets, in place of the least squares; `LeaveOneOutRidge` keeps
+        large layers from fitting noise.
     random_state : seed of the hidden layer made from the simple parameters.
 
     >>> from sklearn.datasets import load_iris

@@ -19,6 +19,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from elmarc._errors import ConfigError
 from elmarc.classifiers.elm import ELMClassifier
+from elmarc.classifiers.ridge import LeaveOneOutRidge
 
 Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]
 
@@ -47,7 +48,9 @@ class ClassifierSpec:
     grid: Grid
 
 
-def make_classifier(name: str, *, random_state: int = 0, scale: bool = False) -> ClassifierSpec:
+def make_classifier(
+    name: str, *, random_state: int = 0, scale: bool = False, ridge: bool = False
+) -> ClassifierSpec:
     """Return a classifier of the study with its grid.
 
     Parameters
@@ -55,13 +58,18 @@ def make_classifier(name: str, *, random_state: int = 0, scale: bool = False) ->
     name : one of `CLASSIFIERS`.
     random_state : seed of whatever the classifier draws (hidden units, initial weights, order of clips).
     scale : standardise each feature first, by mean and deviation of the training clips. The study did not.
+    ridge : fit the extreme learning machine with a leave-one-out ridge and scaled weights; no other has it.
 
     >>> make_classifier("linear_svm", scale=True).grid
     {'classifier__C': [0.1, 1, 2]}
     """
     if name not in CLASSIFIERS:
         raise ConfigError(f"unknown classifier {name!r}: expected one of {', '.join(CLASSIFIERS)}")
+    if ridge and name != "elm":
+        raise ConfigError(f"ridge is an option of the elm alone, not of {name}: leave it out")
     estimator, grid = _estimator(name, random_state), deepcopy(GRIDS[name])
+    if ridge:
+        estimator.set_params(scaled_weights=True, regressor=LeaveOneOutRidge())
     if not scale:
         return ClassifierSpec(name, estimator, grid)
     pipeline = Pipeline([("scale", StandardScaler()), ("classifier", estimator)])

@@ -36,6 +36,8 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     activation : a name of `elmarc.classifiers.ACTIVATIONS`, or a callable on an array.
     activation_args : keyword arguments for the activation.
     rbf_width : factor on the distances.
+    scaled_weights : draw weights with deviation 1 / sqrt(n_features) in place of 1: on standardised features,
+        input activations then stay near 1 however many features there are.
     user_components : any of `weights` (n_features, n_hidden), `biases` (n_hidden,), `centers`
         (n_hidden, n_features) and `radii` (n_hidden,); the others are drawn: weights and biases standard
         normal, centres uniform in the bounding box of X; radii are the largest distance between centres
@@ -58,6 +60,7 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         activation: str | Activation = "tanh",
         activation_args: Mapping[str, Any] | None = None,
         rbf_width: float = 1.0,
+        scaled_weights: bool = False,
         user_components: Components | None = None,
         random_state: RandomState = None,
     ) -> None:
@@ -66,6 +69,7 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.activation = activation
         self.activation_args = activation_args
         self.rbf_width = rbf_width
+        self.scaled_weights = scaled_weights
         self.user_components = user_components
         self.random_state = random_state
 
@@ -107,6 +111,8 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if self.alpha > 0.0:
             if "weights" not in parts:
                 parts["weights"] = weights.standard_normal((n, d)).T
+                if self.scaled_weights:
+                    parts["weights"] /= np.sqrt(d)
             if "biases" not in parts:
                 parts["biases"] = biases.standard_normal(n)
         if self.alpha < 1.0:
