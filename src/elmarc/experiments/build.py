@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from elmarc import datasets
-from elmarc._types import FixLength
+from elmarc._types import FixLength, Size
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.datasets.base import Dataset, OnMissing
 from elmarc.experiments import config_models as cfg
@@ -17,8 +17,9 @@ from elmarc.frontends.base import FrontEnd
 from elmarc.frontends.logmel import LogMel
 from elmarc.frontends.mfcc import MFCC
 from elmarc.frontends.waveform import RawWaveform
-from elmarc.networks import build_network
+from elmarc.networks import NETWORKS, Preset, build_network
 from elmarc.networks.base import RandomCNN
+from elmarc.networks.timbral_temporal import TimbralTemporal
 
 PAPER_FRAMES = 1376  # what the study repeated short clips to where a network needs more than they have
 
@@ -69,13 +70,23 @@ def frontend(section: cfg.FrontEnd) -> FrontEnd:
 
 def network(section: cfg.Network, *, seed: int, n_mels: int) -> RandomCNN:
     """Return the network of a configuration, its weights drawn from the seed."""
-    options = section.model_dump(exclude={"kind", "size"}, exclude_none=True)
-    return build_network(section.kind, size=section.size or "large", seed=seed, n_mels=n_mels, **options)
+    options = section.model_dump(exclude={"kind", "size", "narrower"}, exclude_none=True)
+    size = section.size or "large"
+    if section.narrower > 1:
+        options["n_filters"] = narrowed(NETWORKS[section.kind], size, section.narrower)
+    return build_network(section.kind, size=size, seed=seed, n_mels=n_mels, **options)
+
+
+def narrowed(preset: Preset, size: Size, divisor: int) -> int:
+    """Return the filters of a size over `divisor`, rounded down to what the network can have."""
+    step = 4 if preset.make is TimbralTemporal else 1  # its branches hold quarters of N
+    n_filters: int = getattr(preset, size) // divisor
+    return max(step, n_filters - n_filters % step)
 
 
 def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
     """Return the classifier of a configuration with its grid."""
-    return make_classifier(section.name, random_state=seed, scale=section.scale)
+    return make_classifier(section.name, random_state=seed, scale=section.scale, ridge=section.ridge)
 
 
 def input_length(

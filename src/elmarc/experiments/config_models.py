@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from elmarc._types import FixLength, Precision, Size
+from elmarc.experiments import recipes
 
 DatasetName: TypeAlias = Literal["gtzan", "ballroom", "extended_ballroom", "urbansound8k", "esc10", "esc50"]
 NetworkName: TypeAlias = Literal[
@@ -30,9 +31,13 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 Folds = Annotated[int, Field(strict=True, ge=2)]
 Flag = Annotated[bool, Field(strict=True)]
 Hertz = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Shape = tuple[Count, Count]  # (time, frequency)
 Location = Annotated[Path, AfterValidator(Path.expanduser)]
 Compat = Annotated[Literal["2018"], BeforeValidator(lambda value: str(value) if value == 2018 else value)]
+RecipeName = Annotated[
+    Literal["2018", "v2"], BeforeValidator(lambda value: str(value) if value == 2018 else value)
+]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 Name = Annotated[Text, Field(pattern=r"^[^/\\]+$", description="a name without slashes")]
 Device = Annotated[
@@ -113,7 +118,10 @@ class ToyData(DataOptions):
 
 
 class LogMelFrontEnd(Section):
-    """Log-mel spectrogram in dB; `fmax: null` is half the sampling rate, `top_db: null` cuts nothing."""
+    """Log-mel spectrogram in dB; `fmax: null` is half the sampling rate, `top_db: null` cuts nothing.
+
+    Cells become (dB + `shift_db`) / `scale_db`, once a share `levelling` of the clip's own loudness is out.
+    """
 
     kind: Literal["logmel"]
     sr: Count = 12000
@@ -125,13 +133,17 @@ class LogMelFrontEnd(Section):
     power: Annotated[float, Field(gt=0)] = 2.0
     top_db: Annotated[float, Field(gt=0)] | None = 80.0
     pad_mode: PadMode = "reflect"
+    shift_db: float = 0.0
+    scale_db: Annotated[float, Field(gt=0)] = 1.0
+    levelling: Share = 0.0
 
 
 class WaveformFrontEnd(Section):
-    """The samples themselves."""
+    """The samples themselves; `levelling` takes out a share of each clip's own loudness."""
 
     kind: Literal["waveform"]
     sr: Count = 12000
+    levelling: Share = 0.0
 
 
 class MFCCFrontEnd(Section):
@@ -156,12 +168,14 @@ class InputSection(Section):
 class NetworkOptions(Section):
     """What every network takes. `size` (large where nothing is said) or `n_filters`, not both.
 
-    `layers` picks feature maps by name; `compat: "2018"` repeats that program's frame-level defect.
+    `narrower` divides the filters of `size`, so that more pooling statistics make no more features. `layers`
+    picks feature maps by name; `compat: "2018"` repeats that program's frame-level defect.
     """
 
     kind: str
     size: Size | None = None
     n_filters: Count | None = None
+    narrower: Count = 1
     layers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     precision: Precision = "float32"
     compat: Compat | None = None
@@ -170,6 +184,8 @@ class NetworkOptions(Section):
     def _one_size(self) -> Self:
         if self.size is not None and self.n_filters is not None:
             raise ValueError("found size and n_filters, expected one of them (set the other to null)")
+        if self.narrower > 1 and self.n_filters is not None:
+            raise ValueError("found n_filters and narrower, which divides the filters of a size: drop one")
         return self
 
 
@@ -188,10 +204,20 @@ class SingleLayerNetwork(NetworkOptions):
 
 
 class ClassifierSection(Section):
-    """A classifier with its 2018 grid; `scale` standardises the features first (the paper did not)."""
+    """A classifier with its 2018 grid; `scale` standardises the features first (the paper did not).
+
+    `ridge` fits the elm by leave-one-out ridge, on scaled weights; no other classifier has it.
+    """
 
     name: ClassifierName
     scale: Flag = False
+    ridge: Flag = False
+
+    @model_validator(mode="after")
+    def _ridge_is_the_elms(self) -> Self:
+        if self.ridge and self.name != "elm":
+            raise ValueError(f"ridge: found true for {self.name}, but the elm alone has it; leave it out")
+        return self
 
 
 def data_from_text(text: str) -> dict[str, Any]:
@@ -238,7 +264,7 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
         full["network"] = None
     if full.get("frontend") is None:
         full["frontend"] = {"kind": "mfcc" if kind in (None, "mfcc") else input_kind(kind)}
-    return full
+    return recipes.in_full(full)
 
 
 Data = Annotated[NamedData | FolderData | TableData | ListsData | ToyData, Field(discriminator="kind")]
@@ -250,10 +276,12 @@ class ExperimentConfig(Section):
     """One experiment: data -> front-end -> network -> pooled features -> classifier -> score.
 
     `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names features written by
-    elmarc, read instead of being extracted. Relative paths are relative to the working directory.
+    elmarc, read instead of being extracted. `recipe: v2` sets what is left open as docs/recipe.md explains.
+    Relative paths are relative to the working directory.
     """
 
     name: Name = "experiment"
+    recipe: RecipeName = "2018"
     data: Data
     network: Network | None
     frontend: FrontEnd

@@ -16,6 +16,7 @@ from elmarc.datasets.base import Dataset
 from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Outcome
 from elmarc.experiments.config import ExperimentConfig
+from elmarc.experiments.recipes import recipe_name
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import recipe_key
 from elmarc.reports.tables import report_text
@@ -59,6 +60,7 @@ def make_result(
         ],
         recipe={"features": matrix.recipe, "classifier": config.classifier.model_dump(mode="json")},
         recipe_key=recipe_key(matrix.recipe),
+        recipe_name=recipe_name(config.recipe, config.model_dump()),
         size=size,
         n_filters=net.n_filters if net else None,
         skipped=[Skipped(clip, reason) for clip, reason in extraction.skipped],

@@ -1,0 +1,195 @@
+"""The tables of docs/recipe.md: what each option of a recipe gives, and 2018 against v2.
+
+    python -m benchmarks.recipe_search options --data ../shared/data --store STORE
+    python -m benchmarks.recipe_search final --data ../shared/data --store STORE --size small --seeds 3
+    python -m benchmarks.recipe_search cost
+
+`options` changes one thing at a time on small networks; `final` runs both recipes with the same classifiers;
+`cost` times the extraction. Accuracies are nested, in percent; every cell is an ordinary configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elmarc.experiments import build
+from elmarc.experiments.config import apply_overrides, parse_experiment
+from elmarc.experiments.config_models import ExperimentConfig, input_kind
+from elmarc.experiments.runner import Study
+from elmarc.features.store import FeatureStore
+from elmarc.networks import STUDY_NETWORKS
+from elmarc.results import Result
+
+TASKS = ("toy-rhythm", "toy-timbre", "esc10", "fsdd")
+OPTIONS: dict[str, list[str]] = {
+    "2018": [],
+    "2018, standardised": ["classifier.scale=true"],
+    "+ fixed scaling": ["classifier.scale=true", "frontend.shift_db=25", "frontend.scale_db=20"],
+    "+ half levelling": ["classifier.scale=true", "frontend.levelling=0.5"],
+    "+ std": ["classifier.scale=true", "pooling=[mean, std]", "network.narrower=2"],
+    "+ std, lag1, lag8": [
+        "classifier.scale=true",
+        "pooling=[mean, std, lag1, lag8]",
+        "network.narrower=4",
+    ],
+    "v2": ["recipe=v2"],
+    "v2 without scaling": ["recipe=v2", "frontend.shift_db=0", "frontend.scale_db=1"],
+    "v2 without levelling": ["recipe=v2", "frontend.levelling=0"],
+    "v2 without std": ["recipe=v2", "pooling=[mean, lag1, lag8]"],
+    "v2 without lags": ["recipe=v2", "pooling=[mean, std]", "network.narrower=2"],
+    "v2 with max": ["recipe=v2", "pooling=[mean, std, max, lag1, lag8]"],
+    "v2 with ppv": ["recipe=v2", "pooling=[mean, std, ppv, lag1, lag8]"],
+}
+
+
+def data_section(task: str, data: Path, work: Path) -> dict[str, Any]:
+    """Return the `data` section of a task; of the spoken digits every fifth take is used."""
+    if task.startswith("toy"):
+        return {"kind": "toy", "target": task.removeprefix("toy-")}
+    if task == "esc10":
+        return {"kind": "named", "name": "esc10", "audio": str(data / "esc10")}
+    table = work / "fsdd-600.csv"
+    with (data / "fsdd" / "fsdd.csv").open() as file:
+        rows = [r for r in csv.DictReader(file) if int(Path(r["path"]).stem.split("_")[2]) % 5 == 0]
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ("path", "label", "fold"))
+        writer.writeheader()
+        writer.writerows(rows)
+    return {"kind": "table", "path": str(table), "audio": str(data / "fsdd")}
+
+
+def cell(
+    task: str, network: str, changes: Sequence[str], *, args: argparse.Namespace, **keys: Any
+) -> ExperimentConfig:
+    """Return one configuration; digits are repeated to 1.4 s, or to what the network needs."""
+    waveform = input_kind(network) == "waveform"
+    length = {"n_samples": 16384} if waveform else {"n_frames": 1280 if network == "vgg" else 64}
+    document = {
+        "data": data_section(task, args.data, args.store),
+        "network": {"kind": network, "size": args.size},
+        "frontend": {"kind": "waveform" if waveform else "logmel"},
+        **({"input": {**length, "fix_length": "repeat-pad"}} if task == "fsdd" else {}),
+        "classifier": {"name": "ridge"},
+        **keys,
+    }
+    fitting = [text for text in changes if not (waveform and "_db" in text)]
+    return parse_experiment(apply_overrides(document, fitting))
+
+
+def run(cells: Sequence[ExperimentConfig], args: argparse.Namespace) -> list[Result]:
+    return Study(cells, args.store / "runs", FeatureStore(args.store), n_jobs=1).run()
+
+
+def options(args: argparse.Namespace) -> None:
+    """Print, for each option and network, the accuracy on each task."""
+    print("| option | network | " + " | ".join(args.tasks) + " | mean |")
+    print("|---" * (len(args.tasks) + 3) + "|")
+    for name, changes in OPTIONS.items():
+        means = []
+        for network in args.networks:
+            if input_kind(network) == "waveform" and "scaling" in name:
+                continue
+            cells = [
+                cell(task, network, changes, args=args, seed=seed)
+                for seed in range(args.seeds)
+                for task in args.tasks
+            ]
+            scores = (
+                np.array([100 * r.accuracy for r in run(cells, args)]).reshape(args.seeds, -1).mean(axis=0)
+            )
+            means.append(scores)
+            row(name, network, scores)
+        row(name, "all", np.mean(means, axis=0))
+
+
+def row(name: str, network: str, scores: Any) -> None:
+    print(
+        f"| {name} | {network} | " + " | ".join(f"{s:.1f}" for s in scores) + f" | {np.mean(scores):.1f} |",
+        flush=True,
+    )
+
+
+def final(args: argparse.Namespace) -> None:
+    """Print both recipes side by side, mean over seeds and half the width of its 95 % interval over clips."""
+    print("| task | network | classifier | features 2018, v2 | 2018 | v2 | v2 - 2018 |")
+    print("|---" * 7 + "|", flush=True)
+    for task in args.tasks:
+        for network in args.networks:
+            for classifier in args.classifiers:
+                both = []
+                for changes in (["classifier.scale=true"], ["recipe=v2"]):
+                    cells = [
+                        cell(task, network, changes, args=args, seed=seed, classifier={"name": classifier})
+                        for seed in range(args.seeds)
+                    ]
+                    both.append(run(cells, args))
+                print(compared(task, network, classifier, *both), flush=True)
+
+
+def compared(task: str, network: str, classifier: str, old: list[Result], new: list[Result]) -> str:
+    """Return a row; the interval of the difference is a bootstrap over clips, paired."""
+    right = [
+        np.array([[p.label == p.predicted for p in r.predictions] for r in side]).mean(axis=0)
+        for side in (old, new)
+    ]
+    drawn = np.random.default_rng(0).integers(0, len(right[0]), (2000, len(right[0])))
+    low, high = np.percentile(100 * (right[1] - right[0])[drawn].mean(axis=1), (2.5, 97.5))
+    means = [100 * float(np.mean([r.accuracy for r in side])) for side in (old, new)]
+    spread = [100 * float(np.std([r.accuracy for r in side])) for side in (old, new)]
+    texts = [f"{mean:.1f} ± {s:.1f}" for mean, s in zip(means, spread, strict=True)]
+    sizes = f"{old[0].n_features}, {new[0].n_features}"
+    difference = f"{means[1] - means[0]:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return f"| {task} | {network} | {classifier} | {sizes} | {texts[0]} | {texts[1]} | {difference} |"
+
+
+def cost(args: argparse.Namespace) -> None:
+    """Print seconds to pool one clip of 29 s by either recipe, the better of three tries."""
+    print("| network | 2018 | v2 | ratio |")
+    print("|---|---|---|---|")
+    for network in args.networks:
+        seconds = []
+        for recipe in ("2018", "v2"):
+            config = parse_experiment(
+                {"data": "toy", "network": {"kind": network, "size": args.size}, "recipe": recipe}
+            )
+            extractor, _ = build.extractor(config, build.dataset(config.data))
+            shape = (1, 1376, 96) if extractor.frontend.kind == "logmel" else (1, 350000, 1)
+            x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+            seconds.append(min(timed(extractor, x) for _ in range(3)))
+        print(
+            f"| {network} | {seconds[0]:.3f} | {seconds[1]:.3f} | {seconds[1] / seconds[0]:.2f} |", flush=True
+        )
+
+
+def timed(extractor: Any, x: Any) -> float:
+    start = time.perf_counter()
+    extractor.pool(x)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("options", "final", "cost"))
+    parser.add_argument("--data", type=Path, help="folder with esc10/ and fsdd/")
+    parser.add_argument("--store", type=Path, default=Path("recipe-store"))
+    parser.add_argument("--size", choices=("small", "large"), default="small")
+    parser.add_argument("--networks", nargs="+", default=list(STUDY_NETWORKS))
+    parser.add_argument("--classifiers", nargs="+", default=["svm", "elm", "ridge"])
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS))
+    parser.add_argument("--seeds", type=int, default=1)
+    args = parser.parse_args()
+    args.store.mkdir(parents=True, exist_ok=True)
+    {"options": options, "final": final, "cost": cost}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()
