@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from elmarc import _console as console
 from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
-from elmarc._types import Size
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.datasets import cache_dir
+from elmarc.evaluation.systems import system_of
 from elmarc.experiments import build, studies
-from elmarc.experiments.config import apply_overrides, json_schema, load_config, parse_experiment, to_yaml
+from elmarc.experiments.config import apply_overrides, load_config, parse_experiment
 from elmarc.experiments.config_models import ExperimentConfig
 from elmarc.experiments.estimate import extraction_times
 from elmarc.experiments.media import media_for
 from elmarc.experiments.runner import Study
 from elmarc.features.store import FeatureStore
-from elmarc.networks import NETWORKS, STUDY_NETWORKS, build_network
+from elmarc.networks import NETWORKS, STUDY_NETWORKS
 from elmarc.reports.page import build_page
 from elmarc.results import Result, collect, to_frame
 
@@ -113,7 +110,9 @@ def rank(
         scale=protocol == "nested" if scale is None else scale,
         overrides=overrides,
     )
-    study = Study(cells, output, store=store, budget_s=seconds(budget), n_jobs=n_jobs, keep_going=True)
+    study = Study(
+        cells, output, store=store, budget_s=seconds(budget), n_jobs=n_jobs, keep_going=not common["strict"]
+    )
     _estimate(study, quiet=quiet)
     show(_run(study, quiet=quiet), output, as_json=as_json)
     if not (quiet or as_json):
@@ -189,130 +188,9 @@ def extract(
         )
 
 
-def networks_list(*, as_json: bool) -> None:
-    """List the networks."""
-    rows: list[dict[str, Any]] = []
-    for name, preset in NETWORKS.items():
-        shapes: dict[str, Any] = (
-            {"filter_shape": (7, 96), "pool_shape": (1, 1)} if name == "single_layer" else {}
-        )
-        large = build_network(name, size="large", **shapes)
-        small = build_network(name, size="small", **shapes)
-        rows.append(
-            {"name": name, "input": large.input_kind, "layers": list(large.layers),
-             "large": {"n_filters": preset.large, "n_features": large.n_features},
-             "small": {"n_filters": preset.small, "n_features": small.n_features},
-             "min_input_length": large.min_input_length, "study": name in STUDY_NETWORKS}
-        )  # fmt: skip
-    if as_json:
-        console.print_json(rows)
-        return
-    table = Table("network", "input", "large", "small", "shortest input", "layers", title="elmarc networks")
-    for row in rows:
-        unit = "frames" if row["input"] == "logmel" else "samples"
-        sizes = [
-            f"{row[s]['n_filters']} filters, {row[s]['n_features']} features" for s in ("large", "small")
-        ]
-        shortest = f"{row['min_input_length']} {unit}"
-        table.add_row(row["name"], row["input"], *sizes, shortest, " ".join(row["layers"]))
-    console.out.print(table)
-
-
-def networks_show(
-    name: str,
-    size: Size,
-    n_filters: int | None,
-    length: int | None,
-    shapes: dict[str, str | None],
-    *,
-    as_json: bool,
-) -> None:
-    """Show one network layer by layer."""
-    pairs: dict[str, Any] = {key: _pair(key, text) for key, text in shapes.items() if text}
-    if name == "single_layer":
-        pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
-    net = build_network(name, size=size, n_filters=n_filters, **pairs)
-    unit = "frames" if net.input_kind == "logmel" else "samples"
-    length = length or (1376 if unit == "frames" else 350_000)
-    rows = net.describe(length)
-    if as_json:
-        console.print_json(
-            {"name": name, "input_length": length, "unit": unit, "n_features": net.n_features,
-             "n_parameters": net.n_parameters, "multiply_adds": net.multiply_adds(length),
-             "min_input_length": net.min_input_length, "layers": [dataclasses.asdict(row) for row in rows]}
-        )  # fmt: skip
-        return
-    table = Table("layer", "kind", "channels x positions", "parameters", "multiply-adds")
-    for row in rows:
-        read = "[bold]" if row.layer in net.layers else ""
-        shape = " x ".join(map(str, row.shape))
-        table.add_row(
-            f"{read}{row.layer}", row.kind, shape, f"{row.n_parameters:,}", f"{row.multiply_adds:,}"
-        )
-    console.out.print(table)
-    console.out.print(
-        f"{name}: {net.n_features} features, {net.n_parameters:,} parameters, "
-        f"{net.multiply_adds(length):,} multiply-adds for {length} {unit}; "
-        f"needs at least {net.min_input_length} {unit}. Features are read from the layers in bold.",
-        highlight=False,
-    )
-
-
-def datasets_list(*, as_json: bool) -> None:
-    """List the data sets known by name."""
-    modules = {name: import_module(f"elmarc.datasets.{name}") for name in datasets.DATASETS}
-    rows = [
-        {
-            "name": name,
-            "n_clips": module.N_CLIPS,
-            "n_classes": len(module.CLASSES),
-            "licence": module.LICENCE,
-            "url": module.URL,
-            "citation": module.CITATION,
-        }
-        for name, module in modules.items()
-    ]
-    if as_json:
-        console.print_json(rows)
-        return
-    table = Table("name", "clips", "classes", "licence", "where", title="Data sets known by name")
-    for row in rows:
-        table.add_row(*(escape(str(row[key])) for key in ("name", "n_clips", "n_classes", "licence", "url")))
-    console.out.print(table)
-    console.out.print(
-        "Any folder with one sub-folder a class, and any CSV `path,label[,fold]`, works as well."
-    )
-
-
-def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -> int:
-    """Check a data set; return the exit code."""
-    config = parse_experiment({"data": section, "network": studies.BASELINE})
-    found = build.dataset(config.data, keep_missing=True)
-    report = found.validate(decode=decode)
-    if as_json:
-        console.print_json(report.to_dict())
-    else:
-        console.out.print(escape(str(report)), highlight=False)
-    return 0 if report.ok else 1
-
-
-def config_convert(config: Path, output: Path | None) -> None:
-    """Print a configuration in today's form."""
-    text = to_yaml(load_config(config))
-    if output is None:
-        console.out.out(text, highlight=False)
-    else:
-        write_atomic(output, text)
-
-
-def config_schema() -> None:
-    """Print the JSON schema of a configuration."""
-    console.print_json(json_schema())
-
-
 def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
     """Write the page of a folder of results."""
-    results = collect(folder)
+    results = newest(collect(folder))
     media, groups = {}, {}
     for name in dict.fromkeys(result.dataset for result in results):
         of_set = [result for result in results if result.dataset == name]
@@ -329,6 +207,17 @@ def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
     write_atomic(output, page)
     if not quiet:
         console.out.print(f"{escape(str(output.resolve()))}", highlight=False, soft_wrap=True)
+
+
+def newest(results: Sequence[Result]) -> list[Result]:
+    """Keep the newest of the results that answer the same question: clips may have changed between runs."""
+    kept: dict[object, Result] = {}
+    for result in sorted(results, key=lambda result: result.created):
+        kept[result.dataset, result.protocol, system_of(result), result.seed] = result
+    if len(kept) < len(results):
+        n_older = len(results) - len(kept)
+        console.err.print(f"note: {n_older} older results, of other clips or settings, are left out")
+    return list(kept.values())
 
 
 def show(results: list[Result], folder: Path, *, as_json: bool) -> None:
@@ -372,10 +261,3 @@ def _run(study: Study, *, quiet: bool) -> list[Result]:
             if finished:
                 studies.write_summary(finished, study.folder)
     return results
-
-
-def _pair(key: str, text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)[,x](\d+)", text)
-    if match is None:
-        raise ConfigError(f"--{key.replace('_', '-')} {text}: expected FRAMES,BANDS as in 7,96")
-    return int(match[1]), int(match[2])

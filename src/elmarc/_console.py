@@ -131,6 +131,7 @@ def show_results(results: Sequence[Result]) -> None:
     """Print the ranking of each data set and protocol, then notes and skipped clips."""
     for comparison in comparisons(results):
         out.print(tables.rich_table(comparison))
+        out.print(tables.legend(comparison), style="dim", highlight=False)
     skipped = {clip.id: clip.reason for result in results for clip in result.skipped}
     notes = dict.fromkeys(note for result in results for note in result.notes)
     show_problems(list(skipped.items()), list(notes), quiet=False)

@@ -27,6 +27,9 @@ app.add_typer(datasets_app, name="datasets")
 app.add_typer(config_app, name="config")
 UsageProblem: Any = typer.BadParameter.__mro__[2]  # click's base of all; typer may bring a click of its own
 
+INTERRUPTED = 130
+STOPPED = "stopped: what is finished is kept; run the same command again to go on"
+
 
 class SizeName(StrEnum):
     """The study's two sizes."""
@@ -260,9 +263,9 @@ def reproduce(
 @networks_app.command("list")
 def networks_list(as_json: Json = False) -> None:
     """List the networks with their study sizes."""
-    from elmarc import _commands
+    from elmarc import _describe
 
-    _commands.networks_list(as_json=as_json)
+    _describe.networks_list(as_json=as_json)
 
 
 @networks_app.command("show")
@@ -276,10 +279,10 @@ def networks_show(
     as_json: Json = False,
 ) -> None:
     """Show a network's layers: shapes, parameters, multiply-adds, and the shortest input it takes."""
-    from elmarc import _commands
+    from elmarc import _describe
 
     shapes = {"filter_shape": filter_shape, "pool_shape": pool_shape}
-    _commands.networks_show(
+    _describe.networks_show(
         name, "small" if size is SizeName.small else "large", n_filters, length, shapes, as_json=as_json
     )
 
@@ -287,9 +290,9 @@ def networks_show(
 @datasets_app.command("list")
 def datasets_list(as_json: Json = False) -> None:
     """List the data sets that are known by name."""
-    from elmarc import _commands
+    from elmarc import _describe
 
-    _commands.datasets_list(as_json=as_json)
+    _describe.datasets_list(as_json=as_json)
 
 
 @datasets_app.command("validate")
@@ -300,11 +303,11 @@ def datasets_validate(
     as_json: Json = False,
 ) -> None:
     """Say which files are missing, unreadable, duplicated or off the list. Exit code 1 if any is."""
-    from elmarc import _commands
+    from elmarc import _describe
     from elmarc.experiments import studies
 
     section = studies.data_section(data, audio=audio, target=None)
-    raise typer.Exit(_commands.datasets_validate(section, decode=decode, as_json=as_json))
+    raise typer.Exit(_describe.datasets_validate(section, decode=decode, as_json=as_json))
 
 
 @config_app.command("convert")
@@ -313,17 +316,17 @@ def config_convert(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here, not to stdout.")] = None,
 ) -> None:
     """Print a 2018 configuration in today's form; the file is read, never run."""
-    from elmarc import _commands
+    from elmarc import _describe
 
-    _commands.config_convert(config, output)
+    _describe.config_convert(config, output)
 
 
 @config_app.command("schema")
 def config_schema() -> None:
     """Print the JSON schema of a configuration, for editors."""
-    from elmarc import _commands
+    from elmarc import _describe
 
-    _commands.config_schema()
+    _describe.config_schema()
 
 
 @app.command()
@@ -368,6 +371,8 @@ def _exit_code() -> int:
         typer.echo(problem, err=True)
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("stopped: what is finished is kept; run the same command again to go on", err=True)
-        return 130
+        typer.echo(STOPPED, err=True)
+        return INTERRUPTED
+    if code == INTERRUPTED:
+        typer.echo(STOPPED, err=True)
     return code if isinstance(code, int) else 0

@@ -75,7 +75,7 @@ def open_dataset(
     DatasetError
         Nothing is found under this name, or it is laid out in another way than expected.
     """
-    name = _name(str(data))
+    name = known_name(str(data))
     if name == "toy":
         from elmarc.datasets import toy  # what makes the clips takes half a second to import
 
@@ -118,7 +118,7 @@ def open_lists(
     given = {part: path for part, path in parts.items() if path is not None}
     if set(given) not in ({lists.ALL}, {"train", "validation", "test"}):
         raise DatasetError(f"found lists {sorted(given)}: expected files, or train, validation and test")
-    source = _MODULES.get(_name(name)) if name else None
+    source = _MODULES.get(known_name(name)) if name else None
     if name and source is None:
         raise _unknown(name)
     return lists.load(
@@ -140,7 +140,7 @@ def _open_path(
     raise _unknown(str(path))
 
 
-def _name(text: str) -> str:
+def known_name(text: str) -> str:
     """Return the data set meant by a spelling such as ESC-10 or `Extended Ballroom`, "" if none is."""
     plain = text.lower().translate(str.maketrans("", "", "-_ "))
     return next((name for name in DATASETS if name.replace("_", "") == plain), "")

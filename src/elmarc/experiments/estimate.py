@@ -20,7 +20,7 @@ def extraction_times(
 ) -> dict[str, tuple[float, int]]:
     """Return for each kind of features (seconds for all its clips and seeds, at most; clips).
 
-    Clips whose features are stored already take no time; decoding and classifiers are not counted.
+    "At most": clips whose features are stored already count as well. Decoding and classifiers do not.
     """
     draws: dict[str, dict[int, ExperimentConfig]] = {}
     for config in configs:

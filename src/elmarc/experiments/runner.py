@@ -92,6 +92,9 @@ class Study:
     _results: dict[int, Result] = field(default_factory=dict, init=False)
     _deadline: float | None = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder)
+
     def run(self) -> list[Result]:
         """Run what is not done yet; return the results in the order of the cells.
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
-from elmarc.datasets import DATASETS, Dataset
+from elmarc.datasets import Dataset
+from elmarc.datasets.opening import known_name
 from elmarc.evaluation.compare import Comparison, comparisons, rank_across
 from elmarc.experiments import build
 from elmarc.experiments.config import apply_overrides, parse_experiment
@@ -29,12 +30,15 @@ OF_NETWORKS = ("network", "frontend", "input", "pooling")  # keys that say nothi
 
 def data_section(data: str, *, audio: Path | None = None, target: str | None = None) -> dict[str, Any]:
     """Read DATA as the command line takes it: a folder, a CSV file, or a data set's name."""
-    if data == "toy":
+    name = known_name(data)
+    if name == "toy":
         return {"kind": "toy", "target": target or "rhythm"}
-    if data in DATASETS and not (audio is None and Path(data).exists()):
+    if target is not None:
+        raise ConfigError(f"--target {target}: only toy has targets, {data} has none: leave it out")
+    if name and not (audio is None and Path(data).exists()):
         if audio is None:
-            raise ConfigError(f"{data}: where do its clips lie? Say so with --audio DIR")
-        return {"kind": "named", "name": data, "audio": str(audio)}
+            raise ConfigError(f"{name}: where do its clips lie? Say so with --audio DIR")
+        return {"kind": "named", "name": name, "audio": str(audio)}
     if data.lower().endswith(".csv"):
         return {"kind": "table", "path": data} | ({"audio": str(audio)} if audio else {})
     return {"kind": "folder", "path": data}
@@ -46,7 +50,8 @@ def choose_names(text: str, known: Sequence[str], *, what: str) -> list[str]:
     >>> choose_names("svm, elm", ["svm", "elm", "knn"], what="classifier")
     ['svm', 'elm']
     """
-    chosen = list(known) if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
+    given = [name.strip().lower() for name in text.split(",") if name.strip()]
+    chosen = list(known) if given == ["all"] else given
     for name in chosen:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -331,9 +331,12 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(device)
+        found = torch.device(device)
     except RuntimeError:
         raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {device!r} was asked for, but torch finds no GPU here: use auto or cpu")
+    return found
 
 
 def _check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None) -> None:

@@ -99,12 +99,10 @@ def legend(comparison: Comparison) -> str:
 def rich_table(comparison: Comparison) -> Table:
     """Return the summary for a terminal of 80 columns: without macro-F1, which text, CSV and JSON hold."""
     frame = summary(comparison).drop(columns="macro-F1", level=1)
-    caption = legend(comparison).replace("\n", " ")
     table = Table(
         title=Text(heading(comparison)),
-        caption=caption,
+        title_justify="left",
         box=box.SIMPLE_HEAD,
-        caption_justify="left",
         padding=(0, 1, 0, 0),
     )
     table.add_column("network", no_wrap=True)
