@@ -116,6 +116,20 @@ def _kernel_matrix(gram: FloatArray, kernel: Kernel) -> FloatArray:
 def _fit_and_predict(
     machines: Sequence[SVC], kernel: FloatArray, y: Rows, split: tuple[Rows, Rows]
 ) -> list[Rows]:
+    """Fit and predict with every machine of one kernel.
+
+    Where no multiplier reaches C, the machine's margin is hard, and every larger C gives the same machine.
+    """
     train, test = split
     inner, outer = kernel[np.ix_(train, train)], kernel[np.ix_(test, train)]
-    return [np.asarray(clone(machine).fit(inner, y[train]).predict(outer)) for machine in machines]
+    predicted: dict[int, Rows] = {}
+    hard: Rows | None = None
+    for i in sorted(range(len(machines)), key=lambda i: float(machines[i].C)):
+        if hard is None:
+            machine = clone(machines[i]).fit(inner, y[train])
+            predicted[i] = np.asarray(machine.predict(outer))
+            if np.abs(machine.dual_coef_).max() < machine.C:
+                hard = predicted[i]
+        else:
+            predicted[i] = hard
+    return [predicted[i] for i in range(len(machines))]
