@@ -28,6 +28,8 @@ from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import Result
 
 TASKS = ("toy-rhythm", "toy-timbre", "esc10", "fsdd")
+FRAMES = {"esc10": 235, "fsdd": 64}
+SAMPLES = {"esc10": 60000, "fsdd": 16384}
 OPTIONS: dict[str, list[str]] = {
     "2018": [],
     "2018, standardised": ["classifier.scale=true"],
@@ -68,14 +70,16 @@ def data_section(task: str, data: Path, work: Path) -> dict[str, Any]:
 def cell(
     task: str, network: str, changes: Sequence[str], *, args: argparse.Namespace, **keys: Any
 ) -> ExperimentConfig:
-    """Return one configuration; digits are repeated to 1.4 s, or to what the network needs."""
+    """Return one configuration; clips are fed once, digits repeated to 1.4 s, both to 27 s for vgg."""
     waveform = input_kind(network) == "waveform"
-    length = {"n_samples": 16384} if waveform else {"n_frames": 1280 if network == "vgg" else 64}
+    length = {"n_samples": SAMPLES.get(task)} if waveform else {"n_frames": FRAMES.get(task)}
+    if network == "vgg":
+        length = {"n_frames": 1280}
     document = {
         "data": data_section(task, args.data, args.store),
         "network": {"kind": network, "size": args.size},
         "frontend": {"kind": "waveform" if waveform else "logmel"},
-        **({"input": {**length, "fix_length": "repeat-pad"}} if task == "fsdd" else {}),
+        **({} if task.startswith("toy") else {"input": {**length, "fix_length": "repeat-pad"}}),
         "classifier": {"name": "ridge"},
         **keys,
     }
