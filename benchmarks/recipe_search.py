@@ -2,10 +2,12 @@
 
     python -m benchmarks.recipe_search options --data ../shared/data --store STORE
     python -m benchmarks.recipe_search final --data ../shared/data --store STORE --size small --seeds 3
-    python -m benchmarks.recipe_search cost
+    python -m benchmarks.recipe_search joined --data ../shared/data --store STORE --size large --seeds 5
+    python -m benchmarks.recipe_search cost --size large
 
 `options` changes one thing at a time on small networks; `final` runs both recipes with the same classifiers;
-`cost` times the extraction. Accuracies are nested, in percent; every cell is an ordinary configuration.
+`joined` puts v2's features of several networks and the MFCC side by side; `cost` times the extraction.
+Accuracies are nested, in percent; every cell is an ordinary configuration.
 """
 
 from __future__ import annotations
@@ -14,15 +16,20 @@ import argparse
 import csv
 import time
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from elmarc.classifiers import make_classifier
+from elmarc.evaluation.protocol import evaluate
+from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
 from elmarc.experiments.config import apply_overrides, parse_experiment
 from elmarc.experiments.config_models import ExperimentConfig, input_kind
 from elmarc.experiments.runner import Study
+from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import Result
@@ -88,7 +95,7 @@ def cell(
 
 
 def run(cells: Sequence[ExperimentConfig], args: argparse.Namespace) -> list[Result]:
-    return Study(cells, args.store / "runs", FeatureStore(args.store), n_jobs=1).run()
+    return Study(cells, args.store / "runs", FeatureStore(args.store), n_jobs=2).run()
 
 
 def options(args: argparse.Namespace) -> None:
@@ -153,6 +160,42 @@ def compared(task: str, network: str, classifier: str, old: list[Result], new: l
     return f"| {task} | {network} | {classifier} | {sizes} | {texts[0]} | {texts[1]} | {difference} |"
 
 
+def joined(args: argparse.Namespace) -> None:
+    """Print the accuracy of v2 on the features of all networks together, with and without the MFCC."""
+    print("| task | features | classifier | n_features | accuracy a seed | mean |")
+    print("|---" * 6 + "|", flush=True)
+    for task in args.tasks:
+        for classifier in args.classifiers:
+            for names in (tuple(args.networks), (*args.networks, "mfcc")):
+                scores = []
+                for seed in range(args.seeds):
+                    matrix = joined_matrix(task, names, seed, args)
+                    parts = make_splits(matrix.labels, matrix.folds, kind="folds")
+                    spec = make_classifier(
+                        classifier, random_state=seed, scale=True, ridge=classifier == "elm"
+                    )
+                    found = evaluate(spec, matrix.X, matrix.y, parts, keep_together=matrix.folds, n_jobs=2)
+                    scores.append(100 * found.accuracy)
+                each = " ".join(f"{score:.1f}" for score in scores)
+                features = f"{' + '.join(names)} | {classifier} | {matrix.X.shape[1]}"
+                print(f"| {task} | {features} | {each} | {np.mean(scores):.1f} |", flush=True)
+
+
+def joined_matrix(task: str, names: Sequence[str], seed: int, args: argparse.Namespace) -> FeatureMatrix:
+    matrices = []
+    for name in names:
+        if name == "mfcc":
+            document = {"data": data_section(task, args.data, args.store), "network": "mfcc"}
+            front = {"kind": "mfcc", "fixed_length": 2048, "fix_length": "repeat-pad"}
+            config = parse_experiment({**document, "frontend": front})
+        else:
+            config = cell(task, name, ["recipe=v2"], args=args, seed=seed)
+        data = build.dataset(config.data)
+        extractor, _ = build.extractor(config, data, store=FeatureStore(args.store))
+        matrices.append(extractor.extract(data.clips).matrix)
+    return reduce(FeatureMatrix.join, matrices)
+
+
 def cost(args: argparse.Namespace) -> None:
     """Print seconds to pool one clip of 29 s by either recipe, the better of three tries."""
     print("| network | 2018 | v2 | ratio |")
@@ -182,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("options", "final", "cost"))
+    parser.add_argument("what", choices=("options", "final", "joined", "cost"))
     parser.add_argument("--data", type=Path, help="folder with esc10/ and fsdd/")
     parser.add_argument("--store", type=Path, default=Path("recipe-store"))
     parser.add_argument("--size", choices=("small", "large"), default="small")
@@ -192,7 +235,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
     args.store.mkdir(parents=True, exist_ok=True)
-    {"options": options, "final": final, "cost": cost}[args.what](args)
+    {"options": options, "final": final, "joined": joined, "cost": cost}[args.what](args)
 
 
 if __name__ == "__main__":
