@@ -24,7 +24,8 @@ def mean(maps: FeatureMap) -> Tensor:
 
 def std(maps: FeatureMap) -> Tensor:
     """Return the population standard deviation over positions."""
-    return maps.float().std(dim=_positions(maps), correction=0)
+    deviations, _ = _deviations(maps)
+    return (_products(deviations, deviations) / deviations.shape[2]).sqrt()
 
 
 def maximum(maps: FeatureMap) -> Tensor:
@@ -42,13 +43,12 @@ def autocorrelation(maps: FeatureMap, *, lag: int) -> Tensor:
 
     0 where a map is constant but for rounding, or no longer than the lag.
     """
-    values = maps.float().flatten(3) if maps.ndim > 3 else maps.float().unsqueeze(3)
-    level = values.mean(dim=(2, 3), keepdim=True)
-    deviations = values - level
-    energy = deviations.square().sum(dim=(2, 3))
-    products = (deviations[:, :, lag:] * deviations[:, :, : max(values.shape[2] - lag, 0)]).sum(dim=(2, 3))
-    rounding = level.square().flatten(1) * (CONSTANT**2 * values[0, 0].numel())
-    return torch.where(energy > rounding, products / energy, 0.0)
+    deviations, level = _deviations(maps)
+    step = lag * (deviations.shape[2] // maps.shape[2])  # positions are laid out frame by frame
+    energy = _products(deviations, deviations)
+    later, earlier = deviations[..., step:], deviations[..., : max(deviations.shape[2] - step, 0)]
+    rounding = level.square() * (CONSTANT**2 * deviations.shape[2])
+    return torch.where(energy > rounding, _products(later, earlier) / energy, 0.0)
 
 
 STATISTICS: dict[str, Callable[[FeatureMap], Tensor]] = {
@@ -103,6 +103,18 @@ def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> lis
         for layer in network.layers
         for channel in range(network.n_channels(layer))
     ]
+
+
+def _deviations(maps: FeatureMap) -> tuple[Tensor, Tensor]:
+    """Return the values of each map less their mean (clips, channels, positions), and that mean."""
+    values = maps.float().flatten(2)
+    level = values.mean(dim=2)
+    return values - level[..., None], level
+
+
+def _products(a: Tensor, b: Tensor) -> Tensor:
+    """Return the sums of products over positions: matrix products are faster than products, then sums."""
+    return torch.einsum("cfp,cfp->cf", a, b)
 
 
 def _positions(maps: FeatureMap) -> tuple[int, ...]:
