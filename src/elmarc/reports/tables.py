@@ -109,7 +109,9 @@ def rich_table(comparison: Comparison) -> Table:
     for classifier, key in _columns(frame):
         first = key == "accuracy"
         header = Text(classifier if first else key)
-        table.add_column(header, justify="right", style="bold" if first else "", no_wrap=True)
+        fold = key == "ties"  # the column that gives way where the terminal is narrow
+        style = "bold" if first else ""
+        table.add_column(header, justify="right", style=style, no_wrap=not fold, overflow="fold")
     for name, row in frame.iterrows():
         table.add_row(Text(str(name)), *map(Text, row))  # Text: a bracket in a name is no markup
     return table
