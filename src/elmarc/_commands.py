@@ -107,7 +107,7 @@ def rank(
         networks=[studies.BASELINE] * baseline + sections,
         classifiers=studies.choose_names(classifiers, CLASSIFIERS, what="classifier"),
         seeds=seeds,
-        scale=protocol == "nested" if scale is None else scale,
+        scale=protocol == "nested" if scale is None and common["recipe"] == "2018" else scale,
         overrides=overrides,
     )
     study = Study(

@@ -45,6 +45,13 @@ class ProtocolName(StrEnum):
     paper = "paper"
 
 
+class RecipeName(StrEnum):
+    """What is made of the networks' maps."""
+
+    study = "2018"
+    v2 = "v2"
+
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -62,6 +69,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Let a clip that cannot be read end the run.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random weights.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Recipe = Annotated[
+    RecipeName,
+    typer.Option(help="2018: the study's; v2: more accuracy from the same networks (docs/recipe.md)."),
+]
 Precision = Annotated[str, typer.Option(help="float32 or bfloat16.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' grids.")]
@@ -124,6 +135,7 @@ def extract(
     size: SizeOption = SizeName.large,
     n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
     seed: Seed = 0,
+    recipe: Recipe = RecipeName.study,
     precision: Precision = "float32",
     device: Device = "auto",
     batch_size: Batch = None,
@@ -152,7 +164,7 @@ def extract(
         studies.data_section(data, audio=audio, target=target),
         {"kind": network, **width, "precision": precision},
         output,
-        common={key: value for key, value in work.items() if value is not None},
+        common={"recipe": recipe.value} | {key: value for key, value in work.items() if value is not None},
         overrides=set_ or [],
         store=_store(store),
         quiet=quiet,
@@ -179,6 +191,7 @@ def rank(
             help="Standardise the features; default: yes, but not under --protocol paper.", show_default=False
         ),
     ] = None,
+    recipe: Recipe = RecipeName.study,
     budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
     precision: Precision = "float32",
     device: Device = "auto",
@@ -206,7 +219,7 @@ def rank(
         baseline=baseline,
         scale=scale,
         budget=budget,
-        common={"device": device, "strict": strict},
+        common={"device": device, "strict": strict, "recipe": recipe.value},
         precision=precision,
         overrides=set_ or [],
         output=output,

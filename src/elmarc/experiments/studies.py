@@ -66,7 +66,7 @@ def grid_cells(
     networks: Sequence[dict[str, Any] | str],
     classifiers: Sequence[str],
     seeds: int,
-    scale: bool = False,
+    scale: bool | None = None,
     overrides: Sequence[str] = (),
 ) -> list[ExperimentConfig]:
     """Return the cells networks x seeds x classifiers of one data set, cheapest network first.
@@ -77,8 +77,8 @@ def grid_cells(
         The keys that all cells share: data, protocol, ...
     networks : sequence of sections or names
         "mfcc" stands for the baseline.
-    scale : bool
-        Whether classifiers see standardised features.
+    scale : bool or None
+        Whether classifiers see standardised features; None: as the recipe has it.
     overrides : sequence of str
         `key=value`, applied to every cell that has such a key.
     """
@@ -86,7 +86,7 @@ def grid_cells(
     for network in networks:
         for seed in range(seeds):
             for classifier in classifiers:
-                section = {"name": classifier, "scale": scale}
+                section = {"name": classifier} if scale is None else {"name": classifier, "scale": scale}
                 cell = {**document, "network": network, "classifier": section, "seed": seed}
                 changes = overrides
                 if network == BASELINE:
