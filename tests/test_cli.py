@@ -106,6 +106,13 @@ def test_json_is_json(elmarc: Run, folder: Path) -> None:
     assert {row["features"] for row in json.loads(out)} == {"temporal", "mfcc"}
 
 
+def test_the_recipe_is_named_in_every_result(elmarc: Run, folder: Path) -> None:
+    for recipe in ("2018", "v2"):
+        code, _, err = rank(elmarc, folder, "--recipe", recipe, "--protocol", "paper", "-o", recipe)
+        assert code == 0, err
+        assert {result.recipe_name for result in collect(recipe)} == {recipe}
+
+
 def test_extract_writes_each_format(elmarc: Run, folder: Path) -> None:
     for ending in ("npz", "csv", "parquet"):
         code, _, err = elmarc(
