@@ -89,6 +89,13 @@ def test_lists_choose_on_validation_and_report_test(
     assert [label for _, label, _ in outcome.held_out] == said.tolist()
 
 
+def test_fits_that_do_not_converge_are_told(toy_features: FeatureMatrix) -> None:
+    spec = make_classifier("linear_svm")
+    spec.estimator.set_params(max_iter=1)
+    outcome = evaluate(spec, toy_features.X, toy_features.y, folds(toy_features), protocol="paper")
+    assert any("stopped before they converged" in note for note in outcome.notes)
+
+
 def test_every_clip_is_held_out_once(toy_features: FeatureMatrix) -> None:
     outcome = evaluate(
         make_classifier("ridge"), toy_features.X, toy_features.y, folds(toy_features), protocol="nested"

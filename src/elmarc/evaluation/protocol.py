@@ -48,6 +48,7 @@ class Outcome:
     grid: list[Candidate]
     held_out: list[tuple[int, str, str]]
     note: str
+    notes: tuple[str, ...] = ()  # such as fits that did not converge
 
 
 def evaluate(
@@ -81,12 +82,15 @@ def evaluate(
     workspace : SearchWorkspace
         Work on X shared between calls (a Gram matrix, say).
     """
-    run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs)
+    notes: list[str] = []
+    run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs, notes)
     if isinstance(parts, Lists):
-        return _on_lists(run, parts, refit_on_all=protocol == "nested")
-    if protocol == "paper":
-        return _paper_folds(run, parts)
-    return _nested_folds(run, parts, np.asarray(keep_together), inner_folds)
+        outcome = _on_lists(run, parts, refit_on_all=protocol == "nested")
+    elif protocol == "paper":
+        outcome = _paper_folds(run, parts)
+    else:
+        outcome = _nested_folds(run, parts, np.asarray(keep_together), inner_folds)
+    return replace(outcome, notes=tuple(dict.fromkeys(notes)))
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,14 @@ class _Run:
     y: NDArray[np.str_]
     workspace: SearchWorkspace
     n_jobs: int
+    notes: list[str]
 
     def search(self, splits: Sequence[Split]) -> GridScores:
-        return candidate_scores(
+        found = candidate_scores(
             self.spec, self.X, self.y, list(splits), workspace=self.workspace, n_jobs=self.n_jobs
         )
+        self.notes.extend(found.notes)
+        return found
 
     def predict(self, params: dict[str, Any], split: Split) -> NDArray[np.str_]:
         """Fit one candidate on a part and return what it says of the other."""
@@ -118,11 +125,6 @@ class _Run:
         return score, [(int(i), str(label), name) for i, label in zip(test, predicted, strict=True)]
 
 
-def _best(scores: GridScores) -> int:
-    """Return the first of the best candidates, as scikit-learn's GridSearchCV does."""
-    return int(scores.scores.mean(axis=1).argmax())
-
-
 def _grid(scores: GridScores) -> list[Candidate]:
     return [
         Candidate(params, float(row.mean()), [float(score) for score in row])
@@ -132,7 +134,7 @@ def _grid(scores: GridScores) -> list[Candidate]:
 
 def _on_lists(run: _Run, parts: Lists, *, refit_on_all: bool) -> Outcome:
     scores = run.search([(parts.train, parts.validation)])
-    params = scores.candidates[_best(scores)]
+    params = scores.candidates[scores.best]
     train = np.concatenate([parts.train, parts.validation]) if refit_on_all else parts.train
     fold, held_out = run.score("test", params, (train, parts.test))
     note = NOTES["nested" if refit_on_all else "paper", "lists"]
@@ -141,7 +143,7 @@ def _on_lists(run: _Run, parts: Lists, *, refit_on_all: bool) -> Outcome:
 
 def _paper_folds(run: _Run, parts: Folds) -> Outcome:
     scores = run.search(parts.splits)
-    best = _best(scores)
+    best = scores.best
     params = scores.candidates[best]
     folds, held_out = [], []
     for name, (_, test), predicted in zip(parts.names, parts.splits, scores.predictions(best), strict=True):
@@ -158,7 +160,7 @@ def _nested_folds(run: _Run, parts: Folds, keep_together: NDArray[np.str_], inne
         names = keep_together[train].tolist() if len(keep_together) else []
         inner = inner_splits(run.y[train], names, n_folds=inner_folds, seed=INNER_SEED)
         scores = run.search([(train[fit], train[held]) for fit, held in inner])
-        fold, said = run.score(name, scores.candidates[_best(scores)], (train, test))
+        fold, said = run.score(name, scores.candidates[scores.best], (train, test))
         folds.append(fold)
         held_out += said
     mean = float(np.mean([fold.accuracy for fold in folds]))

@@ -202,7 +202,8 @@ class Study:
         )
         seconds = time.perf_counter() - start
         result = record.make_result(config, data, features.extraction, features.extractor, outcome, seconds)
-        result = record.with_notes(result, [*features.notes, *config.notes, *data.notes])
+        said = [f"{config.classifier.name}: {note}" for note in outcome.notes]
+        result = record.with_notes(result, [*features.notes, *config.notes, *data.notes, *said])
         record.write(result, self.cell_folder(config))
         return result
 
