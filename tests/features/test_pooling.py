@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from elmarc._errors import ConfigError
-from elmarc.features.pooling import STATISTICS, column_names, pool
+from elmarc.features.pooling import STATISTICS, Map, column_names, pool
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network
 
 
@@ -71,21 +71,21 @@ def test_columns_are_named_in_their_order(rng: np.random.Generator) -> None:
 def test_a_large_offset_does_not_spoil_the_deviation() -> None:
     maps = torch.full((1, 1, 100_000), 1000.0)
     maps[..., ::2] += 1
-    assert STATISTICS["std"](maps).item() == pytest.approx(0.5, rel=1e-3)
+    assert STATISTICS["std"](Map(maps)).item() == pytest.approx(0.5, rel=1e-3)
 
 
 def test_autocorrelation_knows_the_period_and_not_the_level(rng: np.random.Generator) -> None:
     beat = torch.from_numpy(np.tile(rng.random(8).astype(np.float32), 200))[None, None]
-    at_period, off = STATISTICS["lag8"](beat).item(), STATISTICS["lag4"](beat).item()
+    at_period, off = STATISTICS["lag8"](Map(beat)).item(), STATISTICS["lag4"](Map(beat)).item()
     assert at_period == pytest.approx(1 - 8 / 1600, abs=1e-3)
     assert off < 0.9
-    assert STATISTICS["lag8"](1e-3 * beat + 0.1).item() == pytest.approx(at_period, abs=1e-3)
+    assert STATISTICS["lag8"](Map(1e-3 * beat + 0.1)).item() == pytest.approx(at_period, abs=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 1000.0])
 def test_autocorrelation_of_a_constant_map_is_zero(level: float) -> None:
     maps = torch.full((2, 3, 1001), level)
-    assert torch.equal(STATISTICS["lag1"](maps), torch.zeros(2, 3))
+    assert torch.equal(STATISTICS["lag1"](Map(maps)), torch.zeros(2, 3))
 
 
 @pytest.mark.parametrize("name", ["frame_level", "frame_level_many"])

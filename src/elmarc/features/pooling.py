@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float32
@@ -14,44 +14,71 @@ from elmarc.networks.base import FeatureMap, Input, Network, choose
 
 Features = Float32[Tensor, "clips features"]
 LAGS = (1, 2, 4, 8, 16)  # positions of a map
+BLOCK_VALUES = 2**16
 CONSTANT = 1e-5  # deviations below this share of the level are rounding
 
 
-def mean(maps: FeatureMap) -> Tensor:
+class Map:
+    """A feature map, and what several statistics need of it, computed once.
+
+    Attributes
+    ----------
+    maps : Tensor [shape=(clips, channels, *positions)]
+    """
+
+    def __init__(self, maps: FeatureMap) -> None:
+        self.maps = maps
+
+    @cached_property
+    def level(self) -> Tensor:
+        """The mean over positions (clips, channels)."""
+        return self.maps.mean(dim=tuple(range(2, self.maps.ndim)), dtype=torch.float32)
+
+    @cached_property
+    def deviations(self) -> Tensor:
+        """The values less their mean (clips, channels, positions), frame by frame."""
+        values = self.maps.flatten(2).to(torch.float32, memory_format=torch.contiguous_format)
+        return values - values.mean(dim=2, keepdim=True)
+
+    @cached_property
+    def energy(self) -> Tensor:
+        """The sum of squared deviations (clips, channels)."""
+        return self.deviations.square().sum(dim=2)
+
+
+def mean(of: Map) -> Tensor:
     """Return the mean over positions: the study's feature."""
-    return maps.mean(dim=_positions(maps), dtype=torch.float32)
+    return of.level
 
 
-def std(maps: FeatureMap) -> Tensor:
+def std(of: Map) -> Tensor:
     """Return the population standard deviation over positions."""
-    deviations, _ = _deviations(maps)
-    return (_products(deviations, deviations) / deviations.shape[2]).sqrt()
+    return (of.energy / of.deviations.shape[2]).sqrt()
 
 
-def maximum(maps: FeatureMap) -> Tensor:
+def maximum(of: Map) -> Tensor:
     """Return the maximum over positions."""
-    return maps.amax(dim=_positions(maps)).float()
+    return of.maps.amax(dim=tuple(range(2, of.maps.ndim))).float()
 
 
-def ppv(maps: FeatureMap) -> Tensor:
+def ppv(of: Map) -> Tensor:
     """Return the proportion of positive values over positions (Dempster et al. 2020, ROCKET)."""
-    return (maps > 0).mean(dim=_positions(maps), dtype=torch.float32)
+    return Map(of.maps > 0).level
 
 
-def autocorrelation(maps: FeatureMap, *, lag: int) -> Tensor:
+def autocorrelation(of: Map, *, lag: int) -> Tensor:
     """Return the autocorrelation over time, the first position axis: from -1 to 1, whatever the map's level.
 
     0 where a map is constant but for rounding, or no longer than the lag.
     """
-    deviations, level = _deviations(maps)
-    step = lag * (deviations.shape[2] // maps.shape[2])  # positions are laid out frame by frame
-    energy = _products(deviations, deviations)
-    later, earlier = deviations[..., step:], deviations[..., : max(deviations.shape[2] - step, 0)]
-    rounding = level.square() * (CONSTANT**2 * deviations.shape[2])
-    return torch.where(energy > rounding, _products(later, earlier) / energy, 0.0)
+    n = of.deviations.shape[2]
+    step = lag * (n // of.maps.shape[2])
+    later, earlier = of.deviations[..., step:], of.deviations[..., : max(n - step, 0)]
+    rounding = of.level.square() * (CONSTANT**2 * n)
+    return torch.where(of.energy > rounding, (later * earlier).sum(dim=2) / of.energy, 0.0)
 
 
-STATISTICS: dict[str, Callable[[FeatureMap], Tensor]] = {
+STATISTICS: dict[str, Callable[[Map], Tensor]] = {
     "mean": mean,
     "std": std,
     "max": maximum,
@@ -79,9 +106,10 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     out = torch.empty(len(x), len(statistics), network.n_features, device=_device(network, x))
     for layer, maps, clip, channel in network.tiles(x):
         first = starts[layer] + channel
-        block = out[clip : clip + len(maps), :, first : first + maps.shape[1]]
-        for i, name in enumerate(statistics):
-            block[:, i] = STATISTICS[name](maps)
+        for some in _blocks(maps, statistics):
+            part, columns = Map(maps[:, some]), slice(first + some.start, first + some.stop)
+            for i, name in enumerate(statistics):
+                out[clip : clip + len(maps), i, columns] = STATISTICS[name](part)
     for layer in network.collapsed_layers:
         block = out[..., starts[layer] : starts[layer] + network.n_channels(layer)]
         overall = block.mean(dim=-1)
@@ -105,20 +133,14 @@ def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> lis
     ]
 
 
-def _deviations(maps: FeatureMap) -> tuple[Tensor, Tensor]:
-    """Return the values of each map less their mean (clips, channels, positions), and that mean."""
-    values = maps.float().flatten(2)
-    level = values.mean(dim=2)
-    return values - level[..., None], level
-
-
-def _products(a: Tensor, b: Tensor) -> Tensor:
-    """Return the sums of products over positions: matrix products are faster than products, then sums."""
-    return torch.einsum("cfp,cfp->cf", a, b)
-
-
-def _positions(maps: FeatureMap) -> tuple[int, ...]:
-    return tuple(range(2, maps.ndim))
+def _blocks(maps: FeatureMap, statistics: Sequence[str]) -> Iterator[slice]:
+    """Cut the channels into blocks whose deviations stay in a CPU's cache."""
+    n_channels = maps.shape[1]
+    step = n_channels
+    if maps.device.type == "cpu" and set(statistics) - {"mean", "max"}:
+        step = max(1, BLOCK_VALUES * n_channels // maps.numel())
+    for start in range(0, n_channels, step):
+        yield slice(start, min(start + step, n_channels))
 
 
 def _check(network: Network, statistics: Sequence[str]) -> None:
