@@ -14,7 +14,8 @@ from elmarc.networks.base import FeatureMap, Input, Network, choose
 
 Features = Float32[Tensor, "clips features"]
 LAGS = (1, 2, 4, 8, 16)  # positions of a map
-BLOCK_VALUES = 2**16
+BLOCK_VALUES = 2**17  # of float32 in a core's cache
+CACHE_LINE = 16  # channels that lie beside each other in memory: reading fewer reads them all
 CONSTANT = 1e-5  # deviations below this share of the level are rounding
 
 
@@ -31,8 +32,14 @@ class Map:
 
     @cached_property
     def level(self) -> Tensor:
-        """The mean over positions (clips, channels)."""
-        return self.maps.mean(dim=tuple(range(2, self.maps.ndim)), dtype=torch.float32)
+        """The mean over positions (clips, channels), added up in float32."""
+        axes = tuple(range(2, self.maps.ndim))
+        if self.maps.dtype == torch.float32:
+            return self.maps.mean(dim=axes)
+        frames = max(1, BLOCK_VALUES * self.maps.shape[2] // self.maps.numel())  # of a copy in float32
+        parts = torch.split(self.maps, frames, dim=2)
+        total = torch.stack([part.sum(dim=axes, dtype=torch.float32) for part in parts]).sum(dim=0)
+        return total * (self.maps.shape[0] * self.maps.shape[1] / self.maps.numel())
 
     @cached_property
     def deviations(self) -> Tensor:
@@ -138,7 +145,7 @@ def _blocks(maps: FeatureMap, statistics: Sequence[str]) -> Iterator[slice]:
     n_channels = maps.shape[1]
     step = n_channels
     if maps.device.type == "cpu" and set(statistics) - {"mean", "max"}:
-        step = max(1, BLOCK_VALUES * n_channels // maps.numel())
+        step = max(CACHE_LINE, BLOCK_VALUES * n_channels // maps.numel())
     for start in range(0, n_channels, step):
         yield slice(start, min(start + step, n_channels))
 
