@@ -54,6 +54,7 @@ OPTIONS: dict[str, list[str]] = {
     "v2 without levelling": ["recipe=v2", "frontend.levelling=0"],
     "v2 without std": ["recipe=v2", "pooling=[mean, lag1, lag8]"],
     "v2 without lags": ["recipe=v2", "pooling=[mean, std]", "network.narrower=2"],
+    "v2 without squashing": ["recipe=v2", "classifier.scale=true"],
     "v2 with max": ["recipe=v2", "pooling=[mean, std, max, lag1, lag8]"],
     "v2 with ppv": ["recipe=v2", "pooling=[mean, std, ppv, lag1, lag8]"],
 }
@@ -173,7 +174,7 @@ def joined(args: argparse.Namespace) -> None:
                     matrix = joined_matrix(task, names, seed, args)
                     parts = make_splits(matrix.labels, matrix.folds, kind="folds")
                     spec = make_classifier(
-                        classifier, random_state=seed, scale=True, ridge=classifier == "elm"
+                        classifier, random_state=seed, scale="squashed", ridge=classifier == "elm"
                     )
                     found = evaluate(spec, matrix.X, matrix.y, parts, keep_together=matrix.folds, n_jobs=2)
                     scores.append(100 * found.accuracy)

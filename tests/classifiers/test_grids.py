@@ -9,6 +9,7 @@ from sklearn.model_selection import ParameterGrid
 
 from elmarc._errors import ConfigError
 from elmarc.classifiers import CLASSIFIERS, make_classifier
+from elmarc.classifiers.grids import Scaling
 
 
 def test_svm_grid_is_the_studys() -> None:
@@ -34,12 +35,23 @@ def test_other_grids_are_the_studys(name: str, grid: object) -> None:
     assert make_classifier(name).grid == grid
 
 
-@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("scale", [False, True, "squashed"])
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_every_candidate_can_be_set(name: str, scale: bool) -> None:
+def test_every_candidate_can_be_set(name: str, scale: Scaling) -> None:
     spec = make_classifier(name, scale=scale)
     for params in ParameterGrid(spec.grid):
         clone(spec.estimator).set_params(**params)
+
+
+def test_squashed_features_are_bounded_and_keep_their_order(rng: np.random.Generator) -> None:
+    X = rng.normal(100, 5, size=(50, 3)).astype(np.float32)
+    X[7] = 1e6
+    first = make_classifier("svm", scale="squashed").estimator[:-1].fit(X)
+    squashed = first.transform(X)
+    assert squashed.dtype == np.float32
+    assert np.abs(squashed).max() <= 1
+    np.testing.assert_array_equal(squashed.argsort(axis=0, kind="stable"), X.argsort(axis=0, kind="stable"))
+    np.testing.assert_allclose(squashed, np.tanh((X - X.mean(axis=0)) / X.std(axis=0) / 2), rtol=1e-4)
 
 
 def test_classifiers_do_not_share_a_grid() -> None:

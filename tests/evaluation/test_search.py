@@ -13,6 +13,7 @@ from sklearn.svm import SVC
 
 from elmarc._errors import ConfigError
 from elmarc.classifiers import CLASSIFIERS, ClassifierSpec, ELMClassifier, make_classifier
+from elmarc.classifiers.grids import Scaling
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
 
 Features = tuple[NDArray[np.float32], NDArray[np.str_]]
@@ -47,8 +48,8 @@ def assert_same_predictions(shared: GridScores, reference: GridScores) -> None:
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("scale", [False, True])
-def test_svm_grid_equals_grid_search_on_raw_features(features: Features, scale: bool, n_jobs: int) -> None:
+@pytest.mark.parametrize("scale", [False, True, "squashed"])
+def test_svm_grid_equals_grid_search_on_raw_features(features: Features, scale: Scaling, n_jobs: int) -> None:
     spec, splits = make_classifier("svm", scale=scale), folds(features, 5)
     reference = GridSearchCV(spec.estimator, spec.grid, cv=splits, scoring="accuracy").fit(*features)
     found = candidate_scores(spec, *features, splits, n_jobs=n_jobs)

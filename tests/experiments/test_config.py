@@ -213,7 +213,7 @@ MISTAKES = [
     ({"classifier": "SVM"}, r"classifier\.name: found 'SVM' .*did you mean 'svm'\?"),
     (
         {"classifier": {"name": "svm", "scale": "yes"}},
-        r"classifier\.scale: found 'yes' \(text\), expected true or",
+        r"classifier\.scale: found 'yes' \(text\), expected false, true or 'squashed'",
     ),
     ({"seed": "3"}, r"seed: found '3' \(text\), expected a whole number"),
     ({"seed": True}, r"seed: found True \(true or false\), expected a whole number"),

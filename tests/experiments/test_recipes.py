@@ -46,7 +46,8 @@ def test_one_word_sets_front_end_pooling_width_and_classifier() -> None:
     front = config.frontend.model_dump()
     assert (front["shift_db"], front["scale_db"], front["levelling"]) == (25, 20, 0.5)
     assert config.pooling == STATISTICS
-    assert config.classifier.scale
+    assert config.classifier.scale == "squashed"
+    assert parse(recipe="v2", network="vgg").pooling == ("mean", "std")
     assert parse(recipe="v2", network="sample_level").frontend.model_dump()["levelling"] == 0.5
     assert named(config) == "v2"
 
@@ -57,6 +58,7 @@ def test_one_word_sets_front_end_pooling_width_and_classifier() -> None:
         {"pooling": ["mean"]},
         {"frontend": {"kind": "logmel", "levelling": 0.0}},
         {"classifier": {"name": "svm", "scale": False}},
+        {"classifier": {"name": "svm", "scale": True}},
         {"classifier": {"name": "elm", "ridge": False}},
         {"network": {"kind": "7x96", "narrower": 1}},
     ],
@@ -123,11 +125,12 @@ def test_mistakes_are_named(change: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("name", STUDY_NETWORKS)
 def test_more_statistics_of_fewer_filters_make_about_as_many_features(name: str, size: Any) -> None:
     old = build.network(parse(network={"kind": name, "size": size}).network, seed=0, n_mels=96)
-    new = build.network(parse(recipe="v2", network={"kind": name, "size": size}).network, seed=0, n_mels=96)
-    assert new.n_filters == build.narrowed(NETWORKS[name], size, len(STATISTICS))
+    config = parse(recipe="v2", network={"kind": name, "size": size})
+    new = build.network(config.network, seed=0, n_mels=96)
+    assert new.n_filters == build.narrowed(NETWORKS[name], size, len(config.pooling))
     assert new.n_filters <= old.n_filters
     at_least_four = 4 * old.n_features if new.n_filters == 4 else old.n_features
-    assert len(STATISTICS) * new.n_features <= at_least_four
+    assert len(config.pooling) * new.n_features <= at_least_four
 
 
 def features(config: ExperimentConfig, data: Dataset) -> Any:

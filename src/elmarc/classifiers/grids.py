@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import RidgeClassifierCV, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from elmarc._errors import ConfigError
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.ridge import LeaveOneOutRidge
 
+Scaling: TypeAlias = bool | Literal["squashed"]
 Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]
 
 STUDY_CLASSIFIERS = ("svm", "linear_svm", "elm", "knn", "mlp", "linear")
@@ -49,7 +51,7 @@ class ClassifierSpec:
 
 
 def make_classifier(
-    name: str, *, random_state: int = 0, scale: bool = False, ridge: bool = False
+    name: str, *, random_state: int = 0, scale: Scaling = False, ridge: bool = False
 ) -> ClassifierSpec:
     """Return a classifier of the study with its grid.
 
@@ -57,7 +59,8 @@ def make_classifier(
     ----------
     name : one of `CLASSIFIERS`.
     random_state : seed of whatever the classifier draws (hidden units, initial weights, order of clips).
-    scale : standardise each feature first, by mean and deviation of the training clips. The study did not.
+    scale : standardise each feature first, by mean and deviation of the training clips; "squashed" bounds it
+        then (`squash`), so that no single loud clip rules a feature. The study did neither.
     ridge : fit the extreme learning machine with a leave-one-out ridge and scaled weights; no other has it.
 
     >>> make_classifier("linear_svm", scale=True).grid
@@ -72,8 +75,15 @@ def make_classifier(
         estimator.set_params(scaled_weights=True, regressor=LeaveOneOutRidge())
     if not scale:
         return ClassifierSpec(name, estimator, grid)
-    pipeline = Pipeline([("scale", StandardScaler()), ("classifier", estimator)])
-    return ClassifierSpec(name, pipeline, _prefixed(grid))
+    steps = [("scale", StandardScaler()), ("classifier", estimator)]
+    if scale == "squashed":
+        steps.insert(1, ("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
+    return ClassifierSpec(name, Pipeline(steps), _prefixed(grid))
+
+
+def squash(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return tanh(X / 2): nearly linear within a deviation of the mean, and never beyond -1 and 1."""
+    return np.tanh(X / 2)
 
 
 def _estimator(name: str, random_state: int) -> Any:

@@ -120,7 +120,8 @@ def _line(model: type[BaseModel], item: ErrorDetails) -> str:
         case "union_tag_invalid":
             return f"{key}.kind: {_one_of(item['ctx']['tag'], item['ctx']['expected_tags'])}"
         case "literal_error":
-            return f"{key}: {_one_of(item['input'], item['ctx']['expected'])}"
+            expected = item["ctx"]["expected"].replace("False, True", "false, true")  # as YAML has it
+            return f"{key}: {_one_of(item['input'], expected)}"
         case "value_error":
             return ": ".join(filter(None, [key, str(item["ctx"]["error"])]))
         case _:

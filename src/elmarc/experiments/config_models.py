@@ -204,13 +204,14 @@ class SingleLayerNetwork(NetworkOptions):
 
 
 class ClassifierSection(Section):
-    """A classifier with its 2018 grid; `scale` standardises the features first (the paper did not).
+    """A classifier with its 2018 grid.
 
+    `scale` standardises the features first (the paper did not); "squashed" bounds them as well.
     `ridge` fits the elm by leave-one-out ridge, on scaled weights; no other classifier has it.
     """
 
     name: ClassifierName
-    scale: Flag = False
+    scale: Literal[False, True, "squashed"] = False
     ridge: Flag = False
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
+SHORT_MAPS = {"vgg": ("mean", "std")}  # its pools leave too few frames for a lag
 FRONT_ENDS: dict[str, dict[str, dict[str, float]]] = {
     "2018": {
         "logmel": {"shift_db": 0.0, "scale_db": 1.0, "levelling": 0.0},
@@ -33,16 +34,16 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
     classifier : its name.
 
     >>> settings("v2", frontend="mfcc", network=None, classifier="elm")
-    {'frontend': {}, 'classifier': {'ridge': True, 'scale': True}}
+    {'frontend': {}, 'classifier': {'ridge': True, 'scale': 'squashed'}}
     """
     new = recipe == "v2"
     found: dict[str, Any] = {"frontend": FRONT_ENDS[recipe].get(frontend, {}), "classifier": {}}
     if classifier == "elm":
         found["classifier"]["ridge"] = new
     if new:
-        found["classifier"]["scale"] = True  # the study did not, but may be asked to: still its features
+        found["classifier"]["scale"] = "squashed"  # 2018's may be scaled or not: still its features
     if network is not None:
-        found["pooling"] = STATISTICS if new else ("mean",)
+        found["pooling"] = SHORT_MAPS.get(network.get("kind"), STATISTICS) if new else ("mean",)
         if network.get("n_filters") is None:
             found["network"] = {"narrower": len(found["pooling"])}
     return found
