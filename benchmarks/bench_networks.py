@@ -1,11 +1,14 @@
 """What each network costs for a 29.2 s clip, beside a plain torch version and the machine's own best rate.
 
     python -m benchmarks.bench_networks [--networks vgg,temporal] [--precision bfloat16] [--json FILE]
+    python -m benchmarks.bench_networks --layers
 
-Each network runs in a process of its own, from wav files to features. `rate` is dense arithmetic per second
-of network time; `share` compares it with a large convolution timed in the same process, before and after
-(over 100 % where a layer needs fewer multiplications). `memory` is the peak over what importing torch takes.
-`plain` keeps every map of the batch and averages in NumPy, as the 2018 program did; `ratio` is plain / ours.
+Each network runs in a process of its own. `s_per_clip` is the extractor's, from wav files to features, with
+all cores; `memory` its peak over what importing torch takes. `rate` is the dense arithmetic per second of the
+network alone, one clip on all cores; `share` compares it with a large convolution timed in the same process,
+before and after (over 100 % where a layer needs fewer multiplications). `plain` keeps every map of the batch
+and averages in NumPy, as the 2018 program did; `ratio` is plain / ours. `--layers` gives rate and share of
+every convolution of 1 GFLOP or more.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +33,18 @@ from torch import Tensor
 
 IMPORTED_BYTES = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-from elmarc.audio.decode import load  # noqa: E402 - after the memory of torch alone is known
+from elmarc.datasets.base import Clip  # noqa: E402 - after the memory of torch alone is known
+from elmarc.features.extractor import FeatureExtractor  # noqa: E402
 from elmarc.features.pooling import pool  # noqa: E402
 from elmarc.frontends.logmel import LogMel  # noqa: E402
+from elmarc.frontends.waveform import RawWaveform  # noqa: E402
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network  # noqa: E402
+from elmarc.networks.blocks import RandomConv  # noqa: E402
 
 SR = 12000
-N_SAMPLES = 350_000
-COLUMNS = ("network", "s_per_clip", "frontend_s", "gflop", "rate", "share", "memory_gb", "plain_s", "ratio")
+N_FRAMES, N_SAMPLES = 1368, 350_000
+COLUMNS = ("network", "s_per_clip", "gflop", "rate", "share", "memory_gb", "plain_s", "ratio")
+LAYER_COLUMNS = ("network", "layer", "gflop", "rate", "share")
 
 
 def best_of(action: Callable[[], object], repeats: int) -> float:
@@ -49,18 +56,24 @@ def best_of(action: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def write_clips(folder: Path, n: int) -> list[Path]:
+def write_clips(folder: Path, n: int) -> list[Clip]:
     rng = np.random.default_rng(0)
-    paths = [folder / f"{i}.wav" for i in range(n)]
-    for path in paths:
+    clips = [Clip(f"{i}", folder / f"{i}.wav", "x") for i in range(n)]
+    for clip in clips:
         noise = rng.normal(size=N_SAMPLES) * np.exp(-3 * (np.arange(N_SAMPLES) % 6000) / 6000)
-        soundfile.write(path, 0.1 * noise, SR, subtype="PCM_16")
-    return paths
+        soundfile.write(clip.path, 0.1 * noise, SR, subtype="PCM_16")
+    return clips
 
 
-def read_inputs(network: RandomCNN, paths: list[Path]) -> Tensor:
-    waves = np.stack([load(path, sr=SR)[:N_SAMPLES] for path in paths])
-    return torch.from_numpy(LogMel(sr=SR)(waves) if network.input_kind == "logmel" else waves[..., None])
+def make_extractor(network: RandomCNN, batch_size: int) -> FeatureExtractor:
+    logmel = network.input_kind == "logmel"
+    return FeatureExtractor(
+        LogMel(sr=SR) if logmel else RawWaveform(sr=SR),
+        network,
+        length=N_FRAMES if logmel else N_SAMPLES,
+        fix_length="repeat-pad",
+        batch_size=batch_size,
+    )
 
 
 def machine_rate(precision: str) -> float:
@@ -130,37 +143,79 @@ def plain_features(network: RandomCNN, x: Tensor) -> np.ndarray:
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     network = build_network(name, size=options.size, precision=options.precision)
+    extractor = make_extractor(network, options.batch)
     with tempfile.TemporaryDirectory() as folder:
-        paths = write_clips(Path(folder), options.batch)
-        pool(network, read_inputs(network, paths[:1]))
+        clips = write_clips(Path(folder), 2 * options.batch)
+        extractor.extract(clips[:2])
         rates = [machine_rate(options.precision)]
-        front_s = best_of(lambda: read_inputs(network, paths), options.repeats) / len(paths)
-        x = read_inputs(network, paths)
-    network_s = best_of(lambda: pool(network, x), options.repeats) / len(x)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - IMPORTED_BYTES
+        seconds = best_of(lambda: extractor.extract(clips), options.repeats) / len(clips)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - IMPORTED_BYTES
+        x = torch.from_numpy(np.stack([extractor.prepare(clip) for clip in clips[: options.batch]]))
+    network_s = best_of(lambda: pool(network, x[:1]), options.repeats + 1)
     rates.append(machine_rate(options.precision))
+    gflop = 2 * network.multiply_adds(x.shape[1]) / 1e9
     plain_s = None
     if options.plain:
-        plain_s = front_s + best_of(lambda: plain_features(network, x), 1) / len(x)
-    gflop = 2 * network.multiply_adds(x.shape[1]) / 1e9
+        plain_s = best_of(lambda: plain_features(network, x), 1) / len(x)
     return {
         "network": name,
-        "s_per_clip": front_s + network_s,
-        "frontend_s": front_s,
+        "s_per_clip": seconds,
         "gflop": gflop,
         "rate": gflop / network_s,
         "share": gflop / network_s / max(rates),
         "memory_gb": memory / 1e9,
         "plain_s": plain_s,
-        "ratio": plain_s and plain_s / (front_s + network_s),
+        "ratio": plain_s and plain_s / seconds,
     }
 
 
-def to_markdown(rows: list[dict[str, Any]]) -> str:
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(_cell(row[column]) for column in COLUMNS) + " |" for row in rows]
-    total = sum(row["s_per_clip"] for row in rows)
-    return "\n".join([*lines, f"\nAll: {total:.2f} s a clip, {torch.get_num_threads()} threads."])
+def measure_layers(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time each convolution where it stands, on the tiles and in the layout in which the network calls it."""
+    network = build_network(name, size=options.size, precision=options.precision)
+    length = N_FRAMES if network.input_kind == "logmel" else N_SAMPLES
+    x = torch.randn(1, length, network.n_bands)
+    spent = dict.fromkeys(network.convs, 0.0)
+    gflop = dict.fromkeys(network.convs, 0.0)
+
+    def watch(layer: str, conv: RandomConv) -> None:
+        started = []
+
+        def before(*_: Any) -> None:
+            started.append(time.perf_counter())
+
+        def after(_: Any, __: Any, out: Tensor) -> None:
+            spent[layer] += time.perf_counter() - started.pop()
+            gflop[layer] += 2 * out.numel() * conv.weight[0].numel() / 1e9
+
+        conv.register_forward_pre_hook(before)
+        conv.register_forward_hook(after)
+
+    for layer, conv in network.convs.items():
+        watch(layer, conv)
+    pool(network, x)
+    least = dict.fromkeys(network.convs, np.inf)
+    best_rate = machine_rate(options.precision)
+    for _ in range(options.repeats + 1):
+        for record in (spent, gflop):
+            record.update(dict.fromkeys(record, 0.0))
+        pool(network, x)
+        least = {layer: min(least[layer], spent[layer]) for layer in least}
+    best_rate = max(best_rate, machine_rate(options.precision))
+    rates = {layer: gflop[layer] / least[layer] for layer in least}
+    return [
+        {"network": name, "layer": layer, "gflop": gflop[layer], "rate": rate, "share": rate / best_rate}
+        for layer, rate in rates.items()
+        if gflop[layer] >= 1
+    ]
+
+
+def to_markdown(rows: list[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows]
+    if "s_per_clip" in columns:
+        total = sum(row["s_per_clip"] for row in rows)
+        lines.append(f"\nAll: {total:.2f} s a clip, {torch.get_num_threads()} threads.")
+    return "\n".join(lines)
 
 
 def _cell(value: object) -> str:
@@ -177,19 +232,22 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--layers", action="store_true", help="each convolution of 1 GFLOP or more")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = options.networks.split(",")
     if options.one:
-        print(json.dumps(measure(names[0], options)))
+        print(
+            json.dumps(measure_layers(names[0], options) if options.layers else [measure(names[0], options)])
+        )
         return
     rows = []
     for name in names:
         command = [sys.executable, *sys.argv, "--one", "--networks", name]
-        rows.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-        print(rows[-1], file=sys.stderr)
-    print(to_markdown(rows))
+        rows += json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        print(*rows[-1:], file=sys.stderr)
+    print(to_markdown(rows, LAYER_COLUMNS if options.layers else COLUMNS))
     if options.json:
         options.json.write_text(
             json.dumps({"options": vars(options) | {"json": None}, "rows": rows}, indent=2)

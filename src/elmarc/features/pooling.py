@@ -117,6 +117,7 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
             part, columns = Map(maps[:, some]), slice(first + some.start, first + some.stop)
             for i, name in enumerate(statistics):
                 out[clip : clip + len(maps), i, columns] = STATISTICS[name](part)
+        del maps, part  # freed before the next one is computed
     for layer in network.collapsed_layers:
         block = out[..., starts[layer] : starts[layer] + network.n_channels(layer)]
         overall = block.mean(dim=-1)

@@ -133,6 +133,7 @@ class Network(nn.Module, abc.ABC):
         for start in range(0, len(x), at_once):
             for tile in self._tiles(self._prepared(x[start : start + at_once])):
                 yield tile._replace(clip=start)
+                del tile  # freed before the next one is computed
 
     def forward(self, x: Input) -> dict[str, FeatureMap]:
         """Return the selected layers' whole maps, (clips, channels, *positions) each."""

@@ -8,6 +8,7 @@ activation: the same function (both are monotone) of fewer values.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -21,6 +22,7 @@ from elmarc.networks import toom_cook
 Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
 EVERY = slice(None)
+MAKING = threading.Lock()  # clips are in work side by side: what all need is made once
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
 
 
@@ -92,8 +94,9 @@ class RandomConv(nn.Module):
     def _kept(self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
         """Return `make(weight)`, made anew only when the weight or the precision has changed."""
         key = (maps.dtype, maps.device, self.weight._version)
-        if kind not in self._made or self._made[kind][0] != key:
-            self._made[kind] = key, make(self.weight)
+        with MAKING:
+            if kind not in self._made or self._made[kind][0] != key:
+                self._made[kind] = key, make(self.weight)
         return self._made[kind][1]
 
 
@@ -139,19 +142,19 @@ def to_hops(signal: Tensor, hop: int) -> Tensor:
     return signal[:, : n_hops * hop].reshape(len(signal), 1, n_hops, hop).permute(0, 3, 1, 2)
 
 
-def padded_slice(maps: Tensor, start: int, stop: int) -> Tensor:
-    """Return frames start:stop, with zeros for those outside the map."""
+def padded_slice(maps: Tensor, start: int, stop: int, *, before: Activation | None = None) -> Tensor:
+    """Return frames start:stop, with zeros for those outside the map; `before` is applied to the others."""
     n = maps.shape[-1]
     inside = maps[..., max(start, 0) : min(stop, n)]
+    inside = before(inside) if before else inside
     outside = (max(-start, 0), max(stop - n, 0))
     return F.pad(inside, outside) if any(outside) else inside
 
 
 def conv_same(maps: Tensor, conv: RandomConv) -> Tensor:
-    """Convolve with zeros around, so that there are as many frames as before."""
-    before, after = same_padding(maps.shape[-1], conv.taps[1])
-    out: Tensor = conv(padded_slice(maps, -before, maps.shape[-1] + after))
-    return out
+    """Convolve with zeros around, so that there are as many frames as before, and rectify."""
+    padding = same_padding(maps.shape[-1], conv.taps[1])
+    return conv_pool(maps, conv, pool=(1, 1), activation=torch.relu_, padding=padding)
 
 
 def conv_pool(
@@ -162,22 +165,25 @@ def conv_pool(
     activation: Activation,
     padding: tuple[int, int] = (0, 0),
     filters: slice = EVERY,
+    before: Activation | None = None,
 ) -> Tensor:
     """Convolve, max-pool and activate, a few frames at a time: the convolution's own map is never kept.
 
     `pool` is (bands, frames); `padding` the zeros before and after in frames; `activation` may work in place.
+    `before` makes the map to convolve from `maps`, frame by frame, so that it is not kept either.
     """
     n_frames = maps.shape[-1] + sum(padding) - conv.taps[1] + 1
     n_bands = conv.n_bands_out(maps.shape[2])
     n_out = n_frames // pool[1]
     n_filters = len(range(conv.n_filters)[filters])
     step = max(1, TILE_VALUES // (len(maps) * n_filters * n_bands * pool[1]))
-    tiles = []
+    out = maps.new_empty(len(maps), n_bands // pool[0], n_out, n_filters).permute(0, 3, 1, 2)
     for start in range(0, n_out, step):
-        first, last = start * pool[1] - padding[0], min(start + step, n_out) * pool[1] - padding[0]
-        fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1), filters=filters)
-        tiles.append(activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh))
-    return torch.cat(tiles, dim=-1) if len(tiles) > 1 else tiles[0]
+        stop = min(start + step, n_out)
+        first, last = start * pool[1] - padding[0], stop * pool[1] - padding[0]
+        fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1, before=before), filters=filters)
+        out[..., start:stop] = activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
+    return out
 
 
 def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
@@ -191,8 +197,9 @@ def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
 def back_end(maps: Tensor, convs: Mapping[str, RandomConv]) -> Iterator[tuple[str, Tensor]]:
     """Yield the residual back-end's layers one by one, so that the caller may stop."""
     first = convs["back1"](maps).relu_()
+    del maps
     yield "back1", first
-    second = conv_same(first, convs["back2"]).relu_().add_(first)
+    second = conv_same(first, convs["back2"]).add_(first)
     yield "back2", second
     pooled = F.max_pool2d(second, (1, 2))
-    yield "back3", conv_same(pooled, convs["back3"]).relu_().add_(pooled)
+    yield "back3", conv_same(pooled, convs["back3"]).add_(pooled)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -28,9 +27,12 @@ class _FrameLevel(RandomCNN):
         return tuple(layer for layer in BACK_END if self.compat == "2018" and layer in self.layers)
 
     def _back_tiles(self, front: Tensor) -> Iterator[Tile]:
-        for layer, maps in back_end(front, self.convs):
+        layers = back_end(front, self.convs)
+        del front  # freed as soon as the first layer has read it
+        for layer, maps in layers:
             if layer in self.layers:
                 yield Tile(layer, sequence(maps))
+            del maps
             if layer == self.last:
                 return
 
@@ -70,7 +72,9 @@ class FrameLevel(_FrameLevel):
         if "conv" in self.layers:
             yield Tile("conv", sequence(front))
         if self.last != "conv":
-            yield from self._back_tiles(front)
+            back = self._back_tiles(front)
+            del front
+            yield from back
 
     def rows(self, input_length: int) -> Iterator[LayerRow]:
         """Yield what is computed for one clip of that many samples."""
@@ -106,16 +110,21 @@ class FrameLevelMany(_FrameLevel):
         return (frames - 1) * STRIDE + 1
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
-        fronts = []
-        for layer, length in self._needed_fronts():
+        n_frames, goes_on = -(-x.shape[1] // STRIDE), self.last in BACK_END
+        n_joined = len(self.fronts) * self.n_filters if goes_on else 0
+        joined = x.new_empty(len(x), 1, n_frames, n_joined).permute(0, 3, 1, 2)
+        for i, (layer, length) in enumerate(self._needed_fronts()):
             signal = F.pad(x[..., 0], same_padding(x.shape[1], length, stride=STRIDE))
             maps = self.convs[layer](to_hops(signal, STRIDE)).relu_()
             if layer in self.layers:
                 yield Tile(layer, sequence(maps))
-            if self.last in BACK_END:
-                fronts.append(maps)
-        if self.last in BACK_END:
-            yield from self._back_tiles(torch.cat(fronts, dim=1))
+            if goes_on:
+                joined[:, i * self.n_filters : (i + 1) * self.n_filters] = maps
+            del maps
+        if goes_on:
+            back = self._back_tiles(joined)
+            del joined
+            yield from back
 
     def _needed_fronts(self) -> Iterator[tuple[str, int]]:
         for layer, length in zip(self.fronts, self.filter_lengths, strict=True):

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, sequence
-from elmarc.networks.blocks import RandomConv, conv_pool, to_hops
+from elmarc.networks.blocks import Activation, RandomConv, conv_pool, to_hops
 
 N_POOLS = 6
 POOL = 3
+FILTERS_AT_ONCE = 32  # of the first layer, whose map is the largest
 
 
 class SampleLevel(RandomCNN):
@@ -36,14 +38,24 @@ class SampleLevel(RandomCNN):
         return int(POOL ** (self.layer_names.index(self.last) + 1))
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
-        first, *others = zip(self.layer_names, self.convs.values(), strict=True)
-        maps = first[1](to_hops(x[..., 0], POOL)).relu_()
-        if "conv0" in self.layers:
-            yield Tile("conv0", sequence(maps))
-        for layer, conv in others[: self.layer_names.index(self.last)]:
-            maps = conv_pool(maps, conv, pool=(1, POOL), padding=(1, 1), activation=torch.relu_)
+        maps = to_hops(x[..., 0], POOL)
+        for start in range(0, self.n_filters, FILTERS_AT_ONCE) if "conv0" in self.layers else ():
+            filters = slice(start, start + FILTERS_AT_ONCE)
+            yield Tile("conv0", sequence(self.convs["conv0"](maps, filters=filters).relu_()), channel=start)
+        before: Activation | None = self._conv0
+        for layer, conv in list(zip(self.layer_names, self.convs.values(), strict=True))[1:]:
+            if self.layer_names.index(layer) > self.layer_names.index(self.last):
+                return
+            maps = conv_pool(
+                maps, conv, pool=(1, POOL), padding=(1, 1), activation=torch.relu_, before=before
+            )
+            before = None
             if layer in self.layers:
                 yield Tile(layer, sequence(maps))
+
+    def _conv0(self, hops: Tensor) -> Tensor:
+        maps: Tensor = self.convs["conv0"](hops)
+        return maps.relu_()
 
     def rows(self, input_length: int) -> Iterator[LayerRow]:
         """Yield what is computed for one clip of that many samples."""

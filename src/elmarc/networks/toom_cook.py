@@ -17,14 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 INFINITY = complex("inf")
 UNIT_CIRCLE_16 = (1, -1, *(np.exp(2j * np.pi * k / 16) for k in range(1, 8)))
 REAL_8 = (0, 1, -1, 2, -2, 0.5, -0.5, INFINITY)
-TILE_POSITIONS = 4096  # at a time: fewer read the matrices too often, more leave the cache
+TILE_POSITIONS = 1024  # at a time: fewer read the matrices too often, more leave the cache
 # taps -> points: the fastest on CPUs whose features stay within 1e-5 of the direct form's
 POINTS: dict[int, tuple[complex, ...]] = {3: REAL_8, 7: UNIT_CIRCLE_16}
 
@@ -68,7 +67,10 @@ def transform_kernel(weight: Tensor) -> Tensor:
     """Return a weight (filters, channels, bands, taps) as matrices (bands, products, channels, filters)."""
     n_taps = weight.shape[3]
     expand = _tensor(algorithm(n_taps, POINTS[n_taps]).expand, weight)
-    return torch.einsum("pt,fcbt->bpcf", expand, weight).contiguous()
+    products = weight.new_empty(weight.shape[2], len(expand), weight.shape[1], weight.shape[0])
+    for i, taps in enumerate(expand):  # one by one: all at once would take twice the memory
+        products[:, i] = torch.matmul(weight, taps).permute(2, 1, 0)
+    return products
 
 
 def convolve(maps: Tensor, products: Tensor, bias: Tensor, *, n_taps: int, pad_bands: int = 0) -> Tensor:
@@ -76,12 +78,12 @@ def convolve(maps: Tensor, products: Tensor, bias: Tensor, *, n_taps: int, pad_b
     n_out = maps.shape[3] - n_taps + 1
     n_tiles = max(1, round(maps.shape[2] * n_out / TILE_POSITIONS))
     edges = [i * n_out // n_tiles for i in range(n_tiles + 1)]
-    tiles = [
-        _convolve_tile(maps[..., first : last + n_taps - 1], products, n_taps, pad_bands)
-        for first, last in itertools.pairwise(edges)
-    ]
-    out = torch.cat(tiles, dim=3) if n_tiles > 1 else tiles[0]
-    return out.add_(bias[:, None, None])
+    n_bands = maps.shape[2] + 2 * pad_bands - len(products) + 1
+    out = maps.new_empty(1, n_bands, n_out, len(bias)).permute(0, 3, 1, 2)
+    for first, last in itertools.pairwise(edges):
+        tile = _convolve_tile(maps[..., first : last + n_taps - 1], products, n_taps, pad_bands)
+        torch.add(tile, bias[:, None, None], out=out[..., first:last])
+    return out
 
 
 def _convolve_tile(maps: Tensor, products: Tensor, n_taps: int, pad_bands: int) -> Tensor:
@@ -89,16 +91,20 @@ def _convolve_tile(maps: Tensor, products: Tensor, n_taps: int, pad_bands: int) 
     step, n_inputs = len(gather), spread.shape[1]
     _, channels, n_bands, n_frames = maps.shape
     n_blocks = -(-n_frames // step)
-    rows = F.pad(maps[0].permute(1, 2, 0), (0, 0, 0, n_blocks * step - n_frames, pad_bands, pad_bands))
+    n_padded = n_bands + 2 * pad_bands
     # A band's last block reads on into the next band; the frames it spoils are cut off below
-    rows = F.pad(rows.flatten(0, 1), (0, 0, 0, n_inputs - step))
-    windows = rows.as_strided((len(rows) // step, n_inputs, channels), (step * channels, channels, 1))
+    rows = maps.new_zeros(n_padded * n_blocks * step + n_inputs - step, channels)
+    inside = rows[: n_padded * n_blocks * step].view(n_padded, n_blocks * step, channels)
+    inside[pad_bands : pad_bands + n_bands, :n_frames] = maps[0].permute(1, 2, 0)
+    windows = rows.as_strided((n_padded * n_blocks, n_inputs, channels), (step * channels, channels, 1))
     at_points = torch.matmul(spread, windows).transpose(0, 1)  # products, blocks of all bands, channels
-    n_bands_out = n_bands + 2 * pad_bands - len(products) + 1
+    del rows, inside, windows  # freed before the next large ones
+    n_bands_out = n_padded - len(products) + 1
     places = n_bands_out * n_blocks
     total = torch.bmm(at_points[:, :places], products[0])
     for band, matrices in enumerate(products[1:], start=1):
         total.baddbmm_(at_points[:, band * n_blocks : band * n_blocks + places], matrices)
+    del at_points
     out = torch.matmul(gather, total.transpose(0, 1)).reshape(1, n_bands_out, n_blocks * step, -1)
     return out[:, :, : n_frames - n_taps + 1].permute(0, 3, 1, 2)
 
