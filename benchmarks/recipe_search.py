@@ -84,11 +84,12 @@ def cell(
     length = {"n_samples": SAMPLES.get(task)} if waveform else {"n_frames": FRAMES.get(task)}
     if network == "vgg":
         length = {"n_frames": 1280}
+    own_length = task.startswith("toy") or args.own_length
     document = {
         "data": data_section(task, args.data, args.store),
         "network": {"kind": network, "size": args.size},
         "frontend": {"kind": "waveform" if waveform else "logmel"},
-        **({} if task.startswith("toy") else {"input": {**length, "fix_length": "repeat-pad"}}),
+        **({} if own_length else {"input": {**length, "fix_length": "repeat-pad"}}),
         "classifier": {"name": "ridge"},
         **keys,
     }
@@ -235,6 +236,7 @@ def main() -> None:
     parser.add_argument("--classifiers", nargs="+", default=["svm", "elm", "ridge"])
     parser.add_argument("--tasks", nargs="+", default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--own-length", action="store_true", help="feed clips at their data set's length")
     args = parser.parse_args()
     args.store.mkdir(parents=True, exist_ok=True)
     {"options": options, "final": final, "joined": joined, "cost": cost}[args.what](args)
