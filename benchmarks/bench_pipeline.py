@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from elmarc.networks import STUDY_NETWORKS
+
 SECONDS = 29.2
 DATA = Path(os.environ.get("ELMARC_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-SMALL = ("7x96", "temporal", "timbral_temporal", "vgg", "sample_level", "frame_level")
 
 EXTRACT = """
 import json, resource, sys, time
@@ -95,7 +96,11 @@ def ranking() -> dict[str, float]:
         for what in ("cold", "warm"):
             command = [sys.executable, "-m", "elmarc", "rank", "esc10", "--audio", str(DATA / "esc10"), "-q"]
             start = time.perf_counter()
-            subprocess.run([*command, "--store", f"{folder}/store", "-o", f"{folder}/{what}"], check=True)
+            subprocess.run(
+                [*command, "--store", f"{folder}/store", "-o", f"{folder}/{what}"],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             times[what] = time.perf_counter() - start
     return times
 
@@ -109,7 +114,7 @@ def measure() -> dict[str, Any]:
             write_clips(folder, 40, sr, ending)
             found[f"{ending} {sr} Hz"] = decoding(folder)
         wav = Path(root) / "wav12000"
-        found["small"] = {name: extract(wav, name, "small", 120) for name in SMALL}
+        found["small"] = {name: extract(wav, name, "small", 120) for name in STUDY_NETWORKS}
         found["memory"] = {n: extract(wav, "7x96", "large", n) for n in (50, 1000)}
     if (DATA / "esc10").is_dir():
         found["rank esc10"] = ranking()
