@@ -23,6 +23,7 @@ import soundfile
 from elmarc.networks import STUDY_NETWORKS
 
 SECONDS = 29.2
+SCALES = (10_000, 100_000)
 DATA = Path(os.environ.get("ELMARC_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 EXTRACT = """
@@ -89,6 +90,48 @@ def decoding(folder: Path) -> dict[str, float]:
     return rates
 
 
+SCALE = """
+import json, resource, sys, time
+from pathlib import Path
+import numpy as np, soundfile
+from elmarc.datasets import open_dataset
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.store import FeatureStore
+from elmarc.frontends.logmel import LogMel
+from elmarc.networks import build_network
+folder, n_clips = Path(sys.argv[1]), int(sys.argv[2])
+rng = np.random.default_rng(0)
+for label in range(10):
+    (folder / "clips" / str(label)).mkdir(parents=True)
+for i in range(n_clips):
+    soundfile.write(folder / "clips" / str(i % 10) / f"{i}.wav", 0.1 * rng.standard_normal(4096), 12000)
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = {}
+for what in ("open", "cold", "warm"):
+    start = time.perf_counter()
+    if what == "open":
+        data = open_dataset(folder / "clips")
+    else:
+        net, store = build_network("temporal", n_filters=4), FeatureStore(folder / "store")
+        FeatureExtractor(LogMel(), net, length=16, fix_length="repeat-pad", store=store).extract(data.clips)
+    found[f"{what}_s"] = time.perf_counter() - start
+start = time.perf_counter()
+index = store.index(FeatureExtractor(LogMel(), net, length=16, fix_length="repeat-pad").recipe)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found |= {"index_s": time.perf_counter() - start, "indexed": len(index), "memory_gb": (peak - base) / 1e6}
+print(json.dumps(found))
+"""
+
+
+def scale(n_clips: int) -> dict[str, float]:
+    """Take many clips of 0.34 s through a tiny network and the store, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", SCALE, folder, str(n_clips)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(said.stdout)
+    return found
+
+
 def ranking() -> dict[str, float]:
     """Return seconds of `elmarc rank esc10 --size small` with an empty store, and again with a full one."""
     times = {}
@@ -116,6 +159,7 @@ def measure() -> dict[str, Any]:
         wav = Path(root) / "wav12000"
         found["small"] = {name: extract(wav, name, "small", 120) for name in STUDY_NETWORKS}
         found["memory"] = {n: extract(wav, "7x96", "large", n) for n in (50, 1000)}
+    found["scale"] = {n: scale(n) for n in SCALES}
     if (DATA / "esc10").is_dir():
         found["rank esc10"] = ranking()
     return found
@@ -130,6 +174,11 @@ def to_markdown(found: dict[str, Any]) -> str:
     lines += [f"| {n} | {r['clips_per_s']:.0f} | {r['memory_gb']:.2f} |" for n, r in found["small"].items()]
     lines += ["", "| 7x96 large, clips | clips/s | peak memory over torch, GB |", "|---|---|---|"]
     lines += [f"| {n} | {r['clips_per_s']:.0f} | {r['memory_gb']:.2f} |" for n, r in found["memory"].items()]
+    lines += ["", "| clips of 0.34 s, tiny network | open, s | cold, s | warm, s | index, s | memory, GB |"]
+    lines += ["|---" * 6 + "|"]
+    for n, row in found["scale"].items():
+        times = " | ".join(f"{row[f'{what}_s']:.2f}" for what in ("open", "cold", "warm", "index"))
+        lines.append(f"| {n} | {times} | {row['memory_gb']:.2f} |")
     if "rank esc10" in found:
         cold, warm = found["rank esc10"].values()
         lines += [
