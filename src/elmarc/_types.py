@@ -10,6 +10,6 @@ from jaxtyping import Float32
 Waveform: TypeAlias = Float32[np.ndarray, " samples"]
 FeatureArray: TypeAlias = Float32[np.ndarray, "clips features"]
 FixLength: TypeAlias = Literal["crop", "zero-pad", "repeat-pad"]
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 Size: TypeAlias = Literal["large", "small"]
 Recipe: TypeAlias = dict[str, Any]  # JSON-able: everything that changes the numbers

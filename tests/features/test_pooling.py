@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from elmarc._errors import ConfigError
-from elmarc.features.pooling import STATISTICS, Map, column_names, pool
+from elmarc._types import Precision
+from elmarc.features.pooling import STATISTICS, Map, column_names, pool, rounding
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network
 
 
@@ -80,6 +82,22 @@ def test_autocorrelation_knows_the_period_and_not_the_level(rng: np.random.Gener
     assert at_period == pytest.approx(1 - 8 / 1600, abs=1e-3)
     assert off < 0.9
     assert STATISTICS["lag8"](Map(1e-3 * beat + 0.1)).item() == pytest.approx(at_period, abs=1e-3)
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_a_gpu_rounds_to_tf32_only_when_asked(precision: Precision) -> None:
+    network = build_network("temporal", n_filters=4, precision=precision)
+    before = torch.backends.cudnn.allow_tf32
+    with rounding(network, torch.device("cuda")):
+        assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_tf32_is_float32_on_a_cpu_and_stored_apart(rng: np.random.Generator) -> None:
+    single, rounded = (build_network("7x96", n_filters=4, precision=p) for p in ("float32", "tf32"))
+    x = clips(single, rng)
+    assert torch.equal(pool(single, x), pool(rounded, x))
+    assert single.recipe() != rounded.recipe()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 1000.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 
 import torch
@@ -110,20 +111,31 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     """
     _check(network, statistics)
     starts = _layer_starts(network)
-    out = torch.empty(len(x), len(statistics), network.n_features, device=_device(network, x))
-    for layer, maps, clip, channel in network.tiles(x):
-        first = starts[layer] + channel
-        for some in _blocks(maps, statistics):
-            part, columns = Map(maps[:, some]), slice(first + some.start, first + some.stop)
-            for i, name in enumerate(statistics):
-                out[clip : clip + len(maps), i, columns] = STATISTICS[name](part)
-        del maps, part  # freed before the next one is computed
+    device = _device(network, x)
+    out = torch.empty(len(x), len(statistics), network.n_features, device=device)
+    with rounding(network, device):
+        for layer, maps, clip, channel in network.tiles(x):
+            first = starts[layer] + channel
+            for some in _blocks(maps, statistics):
+                part, columns = Map(maps[:, some]), slice(first + some.start, first + some.stop)
+                for i, name in enumerate(statistics):
+                    out[clip : clip + len(maps), i, columns] = STATISTICS[name](part)
+            del maps, part  # freed before the next one is computed
     for layer in network.collapsed_layers:
         block = out[..., starts[layer] : starts[layer] + network.n_channels(layer)]
         overall = block.mean(dim=-1)
         block.zero_()
         block[..., 0] = overall
     return out.flatten(1)
+
+
+def rounding(network: Network, device: torch.device) -> AbstractContextManager[None]:
+    """Keep a GPU's convolutions in float32 unless the network asks for TF32, which is cuDNN's own default."""
+    if device.type != "cuda":
+        return nullcontext()
+    allowed = getattr(network, "precision", None) == "tf32"
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=allowed)
+    return flags
 
 
 def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> list[str]:

@@ -88,7 +88,7 @@ def build_network(
     seed : of the weights.
     layers : the layers to read; None for the network's default.
     n_mels : bands of the log-mel input.
-    precision : "float32" or "bfloat16".
+    precision : "float32", "tf32" or "bfloat16".
     compat : "2018" for the published averaging of the frame-level back-ends.
     shapes : `filter_shape` and `pool_shape` of single_layer; `temporal_lengths` of the temporal ones.
 

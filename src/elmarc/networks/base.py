@@ -12,7 +12,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -178,7 +178,8 @@ class RandomCNN(Network):
     seed : of the weights; each layer has its own stream, equal on every platform and device.
     layers : the layers to read; None for the network's default.
     n_mels : bands of the log-mel input; ignored by waveform networks.
-    precision : "bfloat16" convolves in half precision and adds up in float32.
+    precision : "bfloat16" convolves in half precision and adds up in float32; "tf32" lets a GPU round the
+        convolutions' inputs to 10 bits, and is float32 on a CPU.
     compat : "2018" keeps the published averaging of the frame-level back-ends.
 
     References
@@ -210,7 +211,7 @@ class RandomCNN(Network):
             layer_names=layer_names,
             layers=layer_names if layers is None else layers,
         )
-        choose("precision", precision, ("float32", "bfloat16"))
+        choose("precision", precision, get_args(Precision))
         if compat is not None:
             choose("compat", compat, ("2018",))
         self.n_filters, self.seed, self.precision, self.compat = n_filters, seed, precision, compat
