@@ -91,6 +91,7 @@ def test_what_a_recipe_does_not_set_leaves_its_name(said: dict[str, Any]) -> Non
 def test_options_of_v2_under_the_name_of_2018_are_custom() -> None:
     assert named(parse(pooling=["mean", "std"])) == "custom"
     assert named(parse(classifier={"name": "elm", "ridge": True})) == "custom"
+    assert named(parse(classifier={"name": "elm", "scale": "squashed"})) == "custom"
     assert named(parse(classifier={"name": "elm", "scale": True})) == "2018"
 
 

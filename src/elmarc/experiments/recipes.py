@@ -41,7 +41,7 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
     if classifier == "elm":
         found["classifier"]["ridge"] = new
     if new:
-        found["classifier"]["scale"] = "squashed"  # 2018's may be scaled or not: still its features
+        found["classifier"]["scale"] = "squashed"
     if network is not None:
         found["pooling"] = SHORT_MAPS.get(network.get("kind"), STATISTICS) if new else ("mean",)
         if network.get("n_filters") is None:
@@ -74,6 +74,8 @@ def recipe_name(recipe: str, document: Mapping[str, Any]) -> str:
     network = document["network"]
     frontend, classifier = document["frontend"]["kind"], document["classifier"]["name"]
     wanted = settings(recipe, frontend=frontend, network=network, classifier=classifier)
+    if recipe == "2018" and document["classifier"]["scale"] == "squashed":
+        return "custom"  # scaled or not, its features are still the study's
     return recipe if all(_holds(value, document[key]) for key, value in wanted.items()) else "custom"
 
 
