@@ -47,6 +47,14 @@ def test_every_form_shows_mean_and_deviation(comparison):
         assert "mfcc" in text
 
 
+def test_a_narrow_terminal_cuts_no_accuracy(comparison):
+    console = Console(width=48, file=io.StringIO())
+    console.print(tables.rich_table(comparison))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    assert all(tables.percent(s.accuracy, s.deviation) in shown for s in comparison.scores)
+
+
 def test_json_is_strict_and_holds_each_pair_once(comparison):
     record = json.loads(tables.to_json(comparison))
     assert len(record["systems"]) == 3

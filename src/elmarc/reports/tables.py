@@ -109,7 +109,7 @@ def rich_table(comparison: Comparison) -> Table:
     for classifier, key in _columns(frame):
         first = key == "accuracy"
         header = Text(classifier if first else key)
-        fold = key == "ties"  # the column that gives way where the terminal is narrow
+        fold = not first  # what gives way where the terminal is narrow
         style = "bold" if first else ""
         table.add_column(header, justify="right", style=style, no_wrap=not fold, overflow="fold")
     for name, row in frame.iterrows():
