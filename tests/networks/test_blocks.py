@@ -51,11 +51,13 @@ def test_pooling_tile_by_tile_changes_nothing(tile_values: int, rng, monkeypatch
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_filters_over_bands_equal_a_2d_convolution(rng: np.random.Generator) -> None:
-    conv = random_conv(BandConv(3, 5, 4), rng)
+@pytest.mark.parametrize("n_filters", [4, 20])  # few see all bands at once, many have the places copied
+def test_filters_over_bands_equal_a_2d_convolution(n_filters: int, rng: np.random.Generator) -> None:
+    conv = random_conv(BandConv(3, 5, n_filters), rng)
+    conv.bias.copy_(torch.from_numpy(rng.normal(size=n_filters)))
     maps = torch.from_numpy(rng.normal(size=(2, 1, 9, 12)).astype(np.float32))
     kernel = torch.from_numpy(conv.get_kernel()).permute(3, 2, 1, 0)  # filters, 1, bands, frames
-    torch.testing.assert_close(conv(maps), F.conv2d(maps, kernel), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(conv(maps), F.conv2d(maps, kernel, conv.bias), rtol=1e-5, atol=1e-5)
     assert conv.n_bands_out(9) == 5
 
 

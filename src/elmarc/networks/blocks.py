@@ -23,6 +23,7 @@ Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
 EVERY = slice(None)
 MAKING = threading.Lock()  # clips are in work side by side: what all need is made once
+WASTE = 11  # filters x bands / bands under a filter, up to which multiplying by zeros beats copying
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
 
 
@@ -107,7 +108,8 @@ class BandConv(RandomConv):
     """Filters of (frames, bands) that slide over both axes of a spectrogram, "valid".
 
     Each place on the frequency axis becomes a clip of its own whose channels are the bands under the filter:
-    one-dimensional convolutions, half as expensive as 2-D ones over a single channel.
+    one-dimensional convolutions, half as expensive as 2-D ones over a single channel. Few filters cost less
+    than these copies: they see all bands at once, with a kernel of their own for each place.
     """
 
     def __init__(self, n_frames: int, n_bands: int, n_filters: int) -> None:
@@ -119,11 +121,27 @@ class BandConv(RandomConv):
 
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
         """Convolve (clips, 1, bands, frames) into (clips, filters, places, frames)."""
+        if filters == EVERY and self.n_filters * maps.shape[2] <= WASTE * self.n_channels:
+            return self._all_places(maps)
         windows = maps[:, 0].unfold(1, self.n_channels, 1)  # clips, places, frames, bands under the filter
         clips, places = windows.shape[:2]
         rows = windows.reshape(clips * places, 1, -1, self.n_channels).permute(0, 3, 1, 2)
         out = super().forward(rows, filters=filters).permute(0, 2, 3, 1)
         return out.reshape(clips, places, -1, out.shape[-1]).permute(0, 3, 1, 2)
+
+    def _all_places(self, maps: Tensor) -> Tensor:
+        n_bands = maps.shape[2]
+        places = self.n_bands_out(n_bands)
+
+        def make(weight: Tensor) -> Tensor:
+            kernel = weight.new_zeros(places, self.n_filters, n_bands, 1, self.taps[1])
+            for place in range(places):
+                kernel[place, :, place : place + self.n_channels] = weight
+            return kernel.flatten(0, 1).to(maps.dtype, memory_format=torch.channels_last)
+
+        kernel = self._kept(f"{n_bands} bands", maps, make)
+        out = F.conv2d(maps.permute(0, 2, 1, 3), kernel, self.bias.to(maps.dtype).repeat(places))
+        return out.reshape(len(maps), places, self.n_filters, -1).transpose(1, 2)
 
 
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
