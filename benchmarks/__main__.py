@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other, on an idle machine: `make bench`, about 40 minutes on two cores.
+"""Every benchmark, one after the other, on an idle machine: `make bench`.
 
 JSON goes to benchmarks/results/, the tables to docs/measured.md, which docs/performance.md explains.
 """
@@ -18,6 +18,8 @@ RUNS = {
         "bench_networks", "--precision", "bfloat16", "--no-plain",
         "--json", f"{RESULTS}/networks-bfloat16.json",
     ],
+    "Convolutions, float32": ["bench_networks", "--layers"],
+    "Convolutions, bfloat16": ["bench_networks", "--layers", "--precision", "bfloat16"],
     "From file to ranking": ["bench_pipeline", "--json", f"{RESULTS}/pipeline.json"],
     "Classifier grids": ["bench_classifiers", "--output", f"{RESULTS}/classifiers.json"],
 }  # fmt: skip

@@ -51,13 +51,14 @@ def test_kernels_of_several_bands_agree_too(pad_bands: int, rng: np.random.Gener
     assert (found - expected).abs().max() / expected.abs().max() < 5e-6
 
 
+@pytest.mark.parametrize("n_filters", [96, 256])  # the fewest that go this way, and more
 @pytest.mark.parametrize(
     ("name", "length"), [("sample_level", 20_000), ("frame_level", 50_000), ("vgg", 1300)]
 )
 def test_features_stay_within_rounding_of_the_direct_form(
-    name: str, length: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    name: str, length: int, n_filters: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = build_network(name, n_filters=256)
+    network = build_network(name, n_filters=n_filters)
     x = torch.from_numpy(rng.normal(0, 0.1, size=(1, length, network.n_bands)).astype(np.float32))
     fast = pool(network, x)
     monkeypatch.setattr(blocks.RandomConv, "_fewer_products_pay", lambda _self, _maps: False)

@@ -42,10 +42,9 @@ class SampleLevel(RandomCNN):
         for start in range(0, self.n_filters, FILTERS_AT_ONCE) if "conv0" in self.layers else ():
             filters = slice(start, start + FILTERS_AT_ONCE)
             yield Tile("conv0", sequence(self.convs["conv0"](maps, filters=filters).relu_()), channel=start)
+        _, *others = zip(self.layer_names, self.convs.values(), strict=True)
         before: Activation | None = self._conv0
-        for layer, conv in list(zip(self.layer_names, self.convs.values(), strict=True))[1:]:
-            if self.layer_names.index(layer) > self.layer_names.index(self.last):
-                return
+        for layer, conv in others[: self.layer_names.index(self.last)]:
             maps = conv_pool(
                 maps, conv, pool=(1, POOL), padding=(1, 1), activation=torch.relu_, before=before
             )
