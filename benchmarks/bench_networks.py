@@ -8,7 +8,7 @@ all cores; `memory` its peak over what importing torch takes. `rate` is the dens
 network alone, one clip on all cores; `share` compares it with a large convolution timed in the same process,
 before and after (over 100 % where a layer needs fewer multiplications). `plain` keeps every map of the batch
 and averages in NumPy, as the 2018 program did; `ratio` is plain / ours. `--layers` gives rate and share of
-every convolution of 1 GFLOP or more.
+every convolution of 1 GFLOP or more; `--threads 1` as a worker of the extractor computes them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from elmarc.features.pooling import pool  # noqa: E402
 from elmarc.frontends.logmel import LogMel  # noqa: E402
 from elmarc.frontends.waveform import RawWaveform  # noqa: E402
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network  # noqa: E402
-from elmarc.networks.blocks import RandomConv  # noqa: E402
+from elmarc.networks.blocks import BandConv, RandomConv  # noqa: E402
 
 SR = 12000
 N_FRAMES, N_SAMPLES = 1368, 350_000
@@ -171,27 +171,36 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def measure_layers(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Time each convolution where it stands, on the tiles and in the layout in which the network calls it."""
+    torch.set_num_threads(options.threads)
     network = build_network(name, size=options.size, precision=options.precision)
     length = N_FRAMES if network.input_kind == "logmel" else N_SAMPLES
     x = torch.randn(1, length, network.n_bands)
     spent = dict.fromkeys(network.convs, 0.0)
     gflop = dict.fromkeys(network.convs, 0.0)
 
+    def note(layer: str, started: float, out: Tensor) -> None:
+        spent[layer] += time.perf_counter() - started
+        gflop[layer] += 2 * out.numel() * network.convs[layer].weight[0].numel() / 1e9
+
     def watch(layer: str, conv: RandomConv) -> None:
-        started = []
+        started: list[float] = []
+        conv.register_forward_pre_hook(lambda *_: started.append(time.perf_counter()))
+        conv.register_forward_hook(lambda _, __, out: note(layer, started.pop(), out))
 
-        def before(*_: Any) -> None:
-            started.append(time.perf_counter())
+    def watch_products(layer: str, conv: BandConv) -> None:
+        untimed = conv.products
 
-        def after(_: Any, __: Any, out: Tensor) -> None:
-            spent[layer] += time.perf_counter() - started.pop()
-            gflop[layer] += 2 * out.numel() * conv.weight[0].numel() / 1e9
+        def products(*args: Any) -> Iterator[tuple[int, Tensor]]:
+            start = time.perf_counter()
+            for first, values in untimed(*args):
+                note(layer, start, values)
+                yield first, values
+                start = time.perf_counter()
 
-        conv.register_forward_pre_hook(before)
-        conv.register_forward_hook(after)
+        conv.products = products
 
     for layer, conv in network.convs.items():
-        watch(layer, conv)
+        watch_products(layer, conv) if isinstance(conv, BandConv) else watch(layer, conv)
     pool(network, x)
     least = dict.fromkeys(network.convs, np.inf)
     best_rate = machine_rate(options.precision)
@@ -233,6 +242,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--layers", action="store_true", help="each convolution of 1 GFLOP or more")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="with --layers")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

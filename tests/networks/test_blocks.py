@@ -51,7 +51,7 @@ def test_pooling_tile_by_tile_changes_nothing(tile_values: int, rng, monkeypatch
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("n_filters", [4, 20])  # few see all bands at once, many have the places copied
+@pytest.mark.parametrize("n_filters", [4, 20, 70])  # all five places at once, three, and one
 def test_filters_over_bands_equal_a_2d_convolution(n_filters: int, rng: np.random.Generator) -> None:
     conv = random_conv(BandConv(3, 5, n_filters), rng)
     conv.bias.copy_(torch.from_numpy(rng.normal(size=n_filters)))
@@ -59,6 +59,21 @@ def test_filters_over_bands_equal_a_2d_convolution(n_filters: int, rng: np.rando
     kernel = torch.from_numpy(conv.get_kernel()).permute(3, 2, 1, 0)  # filters, 1, bands, frames
     torch.testing.assert_close(conv(maps), F.conv2d(maps, kernel, conv.bias), rtol=1e-5, atol=1e-5)
     assert conv.n_bands_out(9) == 5
+
+
+@pytest.mark.parametrize("n_filters", [4, 20, 70])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [0, 1])  # above some peaks below zero
+def test_peaks_are_the_rectified_maxima_over_bands(n_filters: int, dtype, bias, rng, monkeypatch) -> None:
+    monkeypatch.setattr(blocks, "TILE_BYTES", 2000)  # several tiles
+    conv = random_conv(BandConv(3, 5, n_filters), rng)
+    conv.bias.copy_(torch.from_numpy(bias * rng.normal(size=n_filters)))
+    maps = torch.from_numpy(rng.normal(size=(2, 1, 9, 40))).to(dtype)
+    some = slice(1, 3)
+    for filters in (slice(None), some):
+        expected = conv(maps, filters=filters).relu().amax(dim=2)
+        found = conv.peaks(conv.rows(maps), filters=filters)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_kernels_return_as_they_were_given(rng: np.random.Generator) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,7 +24,8 @@ Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
 EVERY = slice(None)
 MAKING = threading.Lock()  # clips are in work side by side: what all need is made once
-WASTE = 11  # filters x bands / bands under a filter, up to which multiplying by zeros beats copying
+FULL_PRODUCT = 128  # columns; one of fewer costs hardly less
+TILE_BYTES = 2**21  # of a product, reduced while still in the cache
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
 
 
@@ -107,9 +109,9 @@ class RandomConv(nn.Module):
 class BandConv(RandomConv):
     """Filters of (frames, bands) that slide over both axes of a spectrogram, "valid".
 
-    Each place on the frequency axis becomes a clip of its own whose channels are the bands under the filter:
-    one-dimensional convolutions, half as expensive as 2-D ones over a single channel. Few filters cost less
-    than these copies: they see all bands at once, with a kernel of their own for each place.
+    At each place on the frequency axis it is a matrix product, of rows that hold the frames under the filter
+    band by band: one place's bands lie side by side in them, so nothing is copied for each place. Few filters
+    take several places at once, to fill the product.
     """
 
     def __init__(self, n_frames: int, n_bands: int, n_filters: int) -> None:
@@ -121,27 +123,58 @@ class BandConv(RandomConv):
 
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
         """Convolve (clips, 1, bands, frames) into (clips, filters, places, frames)."""
-        if filters == EVERY and self.n_filters * maps.shape[2] <= WASTE * self.n_channels:
-            return self._all_places(maps)
-        windows = maps[:, 0].unfold(1, self.n_channels, 1)  # clips, places, frames, bands under the filter
-        clips, places = windows.shape[:2]
-        rows = windows.reshape(clips * places, 1, -1, self.n_channels).permute(0, 3, 1, 2)
-        out = super().forward(rows, filters=filters).permute(0, 2, 3, 1)
-        return out.reshape(clips, places, -1, out.shape[-1]).permute(0, 3, 1, 2)
+        rows = self.rows(maps)
+        places, n_filters = self.n_bands_out(maps.shape[2]), len(self.bias[filters])
+        out = rows.new_empty(places, len(maps) * rows.shape[1], n_filters)
+        for first, values in self.products(rows.flatten(0, 1), filters):
+            out[first : first + values.shape[1]] = values.transpose(0, 1)
+        return out.view(places, *rows.shape[:2], n_filters).permute(1, 3, 0, 2)
 
-    def _all_places(self, maps: Tensor) -> Tensor:
-        n_bands = maps.shape[2]
-        places = self.n_bands_out(n_bands)
+    def peaks(self, rows: Tensor, *, filters: slice = EVERY) -> Tensor:
+        """Convolve `rows(maps)`, rectify, take the maximum over all places: (clips, filters, frames)."""
+        out = rows.new_zeros(math.prod(rows.shape[:2]), len(self.bias[filters]))
+        step = max(1, TILE_BYTES // (self._at_once(rows) * out[0].nbytes))
+        for some, best in zip(torch.split(rows.flatten(0, 1), step), torch.split(out, step), strict=True):
+            for _, values in self.products(some, filters):
+                peak = _ordered(values).amax(dim=1) if values.shape[1] > 1 else _ordered(values[:, 0])
+                torch.maximum(_ordered(best), peak, out=_ordered(best))
+        return out.view(*rows.shape[:2], -1).transpose(1, 2)
 
-        def make(weight: Tensor) -> Tensor:
-            kernel = weight.new_zeros(places, self.n_filters, n_bands, 1, self.taps[1])
-            for place in range(places):
-                kernel[place, :, place : place + self.n_channels] = weight
-            return kernel.flatten(0, 1).to(maps.dtype, memory_format=torch.channels_last)
+    def rows(self, maps: Tensor) -> Tensor:
+        """Return what is under the filters at each frame, (clips, frames, bands x frames under a filter)."""
+        return maps[:, 0].unfold(2, self.taps[1], 1).transpose(1, 2).flatten(2)
 
-        kernel = self._kept(f"{n_bands} bands", maps, make)
-        out = F.conv2d(maps.permute(0, 2, 1, 3), kernel, self.bias.to(maps.dtype).repeat(places))
-        return out.reshape(len(maps), places, self.n_filters, -1).transpose(1, 2)
+    def products(self, rows: Tensor, filters: slice = EVERY) -> Iterator[tuple[int, Tensor]]:
+        """Yield the first of some places, and their values (rows, places, filters), good until the next."""
+        at_once, frames = self._at_once(rows), self.taps[1]
+        kernel = self._kept(
+            f"{at_once} places", rows, lambda weight: self._kernel(weight, at_once, rows.dtype)
+        )
+        matrix = kernel[..., filters].flatten(0, 1).flatten(1)
+        bias = self.bias[filters].to(rows.dtype).repeat(at_once)
+        multiply = partial(torch.addmm, bias) if bias.any() else torch.mm
+        out = rows.new_empty(len(rows), matrix.shape[1])
+        last = self.n_bands_out(rows.shape[-1] // frames) - at_once
+        for first in [*range(0, last, at_once), last]:
+            under = rows[:, first * frames : first * frames + len(matrix)]
+            yield first, multiply(under, matrix, out=out).view(len(rows), at_once, -1)
+
+    def _at_once(self, rows: Tensor) -> int:
+        places = self.n_bands_out(rows.shape[-1] // self.taps[1])
+        return min(places, max(1, FULL_PRODUCT // self.n_filters))
+
+    def _kernel(self, weight: Tensor, places: int, dtype: torch.dtype) -> Tensor:
+        """Return the weight (bands, frames, places, filters), at each place one band further."""
+        n_bands = self.n_channels
+        kernel = weight.new_zeros(n_bands + places - 1, self.taps[1], places, self.n_filters)
+        for place in range(places):
+            kernel[place : place + n_bands, :, place] = weight[:, :, 0].permute(1, 2, 0)
+        return kernel.to(dtype)
+
+
+def _ordered(values: Tensor) -> Tensor:
+    """View bfloat16 as integers, which are faster to compare: the same order from zero on, and less below."""
+    return values.view(torch.int16) if values.dtype == torch.bfloat16 else values
 
 
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:

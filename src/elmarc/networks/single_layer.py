@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
@@ -27,6 +28,7 @@ class SingleLayer(RandomCNN):
     """
 
     family = "single_layer"
+    conv: BandConv
 
     def __init__(
         self,
@@ -72,10 +74,14 @@ class SingleLayer(RandomCNN):
         return {"filter_shape": list(self.filter_shape), "pool_shape": list(self.pool_shape)}
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
-        conv, maps, pool = self.convs["conv"], spectrogram(x), self.pool_shape[::-1]
+        conv, maps, pool = self.conv, spectrogram(x), self.pool_shape[::-1]
+        over_all_places = pool == (conv.n_bands_out(self.n_bands), 1) and "conv" not in self.layers
+        rows = conv.rows(maps) if over_all_places else None
         for first in range(0, self.n_filters, FILTERS_AT_ONCE):
             filters = slice(first, first + FILTERS_AT_ONCE)
-            if "conv" in self.layers:
+            if rows is not None:
+                pooled: Tensor | None = conv.peaks(rows, filters=filters).unsqueeze(2)
+            elif "conv" in self.layers:
                 fresh = conv(maps, filters=filters).relu_()
                 yield Tile("conv", fresh.transpose(2, 3), channel=first)
                 pooled = F.max_pool2d(fresh, pool) if "pool" in self.layers else None

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
 from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
-from elmarc.networks.blocks import BandConv, RandomConv, conv_pool, same_padding
+from elmarc.networks.blocks import BandConv, RandomConv, same_padding
 
 BRANCHES = ("timbral", "temporal")
 TIMBRAL_SHAPES = [
@@ -67,6 +66,7 @@ class TimbralTemporal(RandomCNN):
         convs = {**(timbral if "timbral" in branches else {}), **(temporal if "temporal" in branches else {})}
         names = [branch for branch in BRANCHES if branch in branches]
         super().__init__(name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=names, **settings)
+        self.timbral = [conv for conv in self.convs.values() if isinstance(conv, BandConv)]
 
     @property
     def min_input_length(self) -> int:
@@ -87,11 +87,9 @@ class TimbralTemporal(RandomCNN):
 
     def _timbral(self, x: Input) -> Iterator[Tile]:
         channel = 0
-        for conv in self._branch("timbral").values():
-            pool = (conv.n_bands_out(self.n_bands), 1)
-            padding = same_padding(x.shape[1], conv.taps[1])
-            maps = conv_pool(spectrogram(x), conv, pool=pool, padding=padding, activation=torch.relu_)
-            yield Tile("timbral", maps.squeeze(2), channel=channel)
+        for conv in self.timbral:
+            padded = F.pad(spectrogram(x), same_padding(x.shape[1], conv.taps[1]))
+            yield Tile("timbral", conv.peaks(conv.rows(padded)), channel=channel)
             channel += conv.n_filters
 
     def _temporal(self, x: Input) -> Iterator[Tile]:
