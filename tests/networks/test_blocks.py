@@ -93,3 +93,16 @@ def test_the_half_precision_copy_follows_the_weights(rng: np.random.Generator) -
     before = conv(maps)
     conv.set_kernel(-conv.get_kernel())
     assert torch.equal(conv(maps), -before)
+
+
+@pytest.mark.parametrize("can_pack", [True, False])
+def test_large_kernels_in_half_precision_equal_a_plain_convolution(can_pack: bool, rng, monkeypatch) -> None:
+    monkeypatch.setattr(blocks, "PACKED_VALUES", 1)
+    monkeypatch.setattr(blocks, "CAN_PACK", can_pack and blocks.CAN_PACK)
+    conv = random_conv(RandomConv((3, 3, 20, 40), taps=(3, 3), pad_bands=1), rng)
+    conv.bias.copy_(torch.from_numpy(rng.normal(size=40)))
+    for n_frames in (50, 7, 50):
+        maps = torch.from_numpy(rng.normal(size=(1, 20, 6, n_frames))).to(torch.bfloat16)
+        expected = F.conv2d(maps.float(), conv.weight.bfloat16().float(), conv.bias, padding=(1, 0))
+        torch.testing.assert_close(conv(maps).float(), expected, rtol=0.02, atol=0.1)
+        conv.set_kernel(-conv.get_kernel())  # taken up by the next

@@ -24,6 +24,9 @@ Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
 EVERY = slice(None)
 MAKING = threading.Lock()  # clips are in work side by side: what all need is made once
+ONEDNN = torch.ops.mkldnn  # what torch.compile calls; not public, so `F.conv2d` does where it is missing
+CAN_PACK = hasattr(ONEDNN, "_reorder_convolution_weight") and hasattr(ONEDNN, "_convolution_pointwise")
+PACKED_VALUES = 2**20  # of a kernel; smaller ones are laid out in no time
 FULL_PRODUCT = 128  # columns; one of fewer costs hardly less
 TILE_BYTES = 2**21  # of a product, reduced while still in the cache
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
@@ -80,8 +83,29 @@ class RandomConv(nn.Module):
             return toom_cook.convolve(
                 maps, products, self.bias, n_taps=self.taps[1], pad_bands=self.pad_bands
             )
+        bias = self.bias[filters].to(maps.dtype)
+        if filters == EVERY and self._packing_pays(maps):
+            return self._packed_convolution(maps, bias)
         weight = self._kept("weight", maps, lambda weight: weight.to(maps.dtype))[filters]
-        return F.conv2d(maps, weight, self.bias[filters].to(maps.dtype), padding=(self.pad_bands, 0))
+        return F.conv2d(maps, weight, bias, padding=(self.pad_bands, 0))
+
+    def _packing_pays(self, maps: Tensor) -> bool:
+        """Whether to keep the kernel as oneDNN lays it out, which `F.conv2d` does anew at each call."""
+        half = maps.dtype == torch.bfloat16 and maps.device.type == "cpu"
+        return half and CAN_PACK and self.weight.numel() >= PACKED_VALUES
+
+    def _packed_convolution(self, maps: Tensor, bias: Tensor) -> Tensor:
+        padding, ones = [self.pad_bands, 0], [1, 1]
+
+        def pack(weight: Tensor) -> Tensor:
+            return ONEDNN._reorder_convolution_weight(  # type: ignore[no-any-return]
+                weight.to(maps.dtype), padding, ones, ones, 1, list(maps.shape)
+            )
+
+        weight = self._kept("packed", maps, pack, maps.shape)  # a layout for another shape can be slow
+        return ONEDNN._convolution_pointwise(  # type: ignore[no-any-return]
+            maps, weight, bias, padding, ones, ones, 1, "none", [], ""
+        )
 
     def _fewer_products_pay(self, maps: Tensor) -> bool:
         """Whether the layer is large, on a CPU and in float32; cuDNN chooses such algorithms by itself.
@@ -97,9 +121,11 @@ class RandomConv(nn.Module):
             and maps.shape[2] * maps.shape[3] >= 1000
         )
 
-    def _kept(self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return `make(weight)`, made anew only when the weight or the precision has changed."""
-        key = (maps.dtype, maps.device, self.weight._version)
+    def _kept(
+        self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor], shape: tuple[int, ...] = ()
+    ) -> Tensor:
+        """Return `make(weight)`, made anew only when the weight, the precision or `shape` has changed."""
+        key = (maps.dtype, maps.device, self.weight._version, shape)
         with MAKING:
             if kind not in self._made or self._made[kind][0] != key:
                 self._made[kind] = key, make(self.weight)
