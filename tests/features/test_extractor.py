@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 
 from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc.datasets.base import Clip
@@ -38,7 +39,7 @@ def extractor(name: str = "temporal", *, seed: int = 0, **options) -> FeatureExt
     return FeatureExtractor(frontend, net, **{"length": length, "fix_length": "repeat-pad", **options})
 
 
-@pytest.mark.parametrize("name", ["temporal", "sample_level"])
+@pytest.mark.parametrize("name", ["timbral", "temporal", "7x86", "sample_level"])
 def test_batch_size_and_workers_do_not_change_features(clips: list[Clip], name: str) -> None:
     first = extractor(name, batch_size=1, n_workers=1).extract(clips).matrix.X
     for batch_size, n_workers in [(2, 1), (5, 3)]:
@@ -160,3 +161,14 @@ def test_columns_name_layer_channel_and_statistic(clips: list[Clip]) -> None:
     matrix = extractor(statistics=("mean", "std")).extract(clips).matrix
     assert len(set(matrix.columns)) == matrix.X.shape[1]
     assert matrix.columns[0] == "temporal/0/mean"
+
+
+def test_features_do_not_follow_torchs_rounding_of_products(clips: list[Clip]) -> None:
+    expected = extractor("timbral").extract(clips).matrix.X
+    torch.set_float32_matmul_precision("medium")  # bfloat16, on some CPUs
+    try:
+        found = extractor("timbral").extract(clips).matrix.X
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert np.array_equal(found, expected)

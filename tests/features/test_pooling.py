@@ -87,10 +87,11 @@ def test_autocorrelation_knows_the_period_and_not_the_level(rng: np.random.Gener
 @pytest.mark.parametrize("precision", get_args(Precision))
 def test_a_gpu_rounds_to_tf32_only_when_asked(precision: Precision) -> None:
     network = build_network("temporal", n_filters=4, precision=precision)
-    before = torch.backends.cudnn.allow_tf32
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     with rounding(network, torch.device("cuda")):
         assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
-    assert torch.backends.cudnn.allow_tf32 == before
+        assert torch.backends.cuda.matmul.allow_tf32 == (precision == "tf32")
+    assert before == (torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision())
 
 
 def test_tf32_is_float32_on_a_cpu_and_stored_apart(rng: np.random.Generator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property, partial
 
 import torch
@@ -129,13 +129,20 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     return out.flatten(1)
 
 
-def rounding(network: Network, device: torch.device) -> AbstractContextManager[None]:
-    """Keep a GPU's convolutions in float32 unless the network asks for TF32, which is cuDNN's own default."""
+@contextmanager
+def rounding(network: Network, device: torch.device) -> Iterator[None]:
+    """Keep a GPU in float32 unless the network asks for TF32, which is cuDNN's own default."""
     if device.type != "cuda":
-        return nullcontext()
+        yield
+        return
     allowed = getattr(network, "precision", None) == "tf32"
-    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=allowed)
-    return flags
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=allowed):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> list[str]:

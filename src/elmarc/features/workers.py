@@ -23,16 +23,19 @@ class Workers(ThreadPoolExecutor):
     """Workers that compute on `n_threads` threads each; work not begun is dropped when an error ends the run.
 
     torch's number of threads belongs to each thread that computes, and is the default of threads to come as
-    well: it is set back at the end.
+    well: it is set back at the end. So is the rounding of matrix products, which is everybody's.
     """
 
     def __init__(self, n_workers: int, n_threads: int = 1) -> None:
         self._default_threads = torch.get_num_threads()
+        self._default_rounding = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
         super().__init__(n_workers, initializer=torch.set_num_threads, initargs=(n_threads,))
 
     def __exit__(self, *problem: Any) -> None:
         self.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(self._default_threads)
+        torch.set_float32_matmul_precision(self._default_rounding)
 
 
 def ahead(
