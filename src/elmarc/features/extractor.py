@@ -242,13 +242,18 @@ class FeatureExtractor:
         known = n_clips - len(missing)
         report(known, n_clips)
         pending = _Rows()
+        rows = np.empty((0, 0), np.float32)  # one block: rows strewn among freed maps would keep those in memory
         try:
             for (_, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
                 if isinstance(outcome, AudioError):
                     self._raise_if_strict(outcome)
                     reasons[content] = str(outcome)
                 else:
-                    computed[content] = pending.rows[content] = outcome
+                    if not computed:
+                        rows = np.empty((len(missing), len(outcome)), outcome.dtype)
+                    row = rows[len(computed)]
+                    row[:] = outcome
+                    computed[content] = pending.rows[content] = row
                 if pending.due():
                     pending = self._write(pending)
                 report(known + len(computed) + len(reasons), n_clips)

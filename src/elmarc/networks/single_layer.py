@@ -14,7 +14,7 @@ from elmarc._types import Recipe
 from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
 from elmarc.networks.blocks import BandConv, conv_pool
 
-FILTERS_AT_ONCE = 256  # so that the map before the pool stays in the cache
+FILTERS_AT_ONCE = 512  # so that the map before the pool stays near the cache
 
 
 class SingleLayer(RandomCNN):
