@@ -242,7 +242,7 @@ class FeatureExtractor:
         known = n_clips - len(missing)
         report(known, n_clips)
         pending = _Rows()
-        rows = np.empty((0, 0), np.float32)  # one block: rows strewn among freed maps would keep those in memory
+        rows = np.empty((0, 0), np.float32)  # one block: strewn rows keep freed maps in memory
         try:
             for (_, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
                 if isinstance(outcome, AudioError):
