@@ -39,7 +39,8 @@ from elmarc.features.pooling import pool  # noqa: E402
 from elmarc.frontends.logmel import LogMel  # noqa: E402
 from elmarc.frontends.waveform import RawWaveform  # noqa: E402
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network  # noqa: E402
-from elmarc.networks.blocks import BandConv, RandomConv  # noqa: E402
+from elmarc.networks.band_conv import BandConv  # noqa: E402
+from elmarc.networks.blocks import RandomConv  # noqa: E402
 
 SR = 12000
 N_FRAMES, N_SAMPLES = 1368, 350_000
@@ -178,29 +179,30 @@ def measure_layers(name: str, options: argparse.Namespace) -> list[dict[str, Any
     spent = dict.fromkeys(network.convs, 0.0)
     gflop = dict.fromkeys(network.convs, 0.0)
 
-    def note(layer: str, started: float, out: Tensor) -> None:
+    def note(layer: str, started: float, out: Tensor, n_places: int = 1) -> None:
         spent[layer] += time.perf_counter() - started
-        gflop[layer] += 2 * out.numel() * network.convs[layer].weight[0].numel() / 1e9
+        gflop[layer] += 2 * n_places * out.numel() * network.convs[layer].weight[0].numel() / 1e9
 
     def watch(layer: str, conv: RandomConv) -> None:
         started: list[float] = []
         conv.register_forward_pre_hook(lambda *_: started.append(time.perf_counter()))
         conv.register_forward_hook(lambda _, __, out: note(layer, started.pop(), out))
 
-    def watch_products(layer: str, conv: BandConv) -> None:
-        untimed = conv.products
+    def watch_peaks(layer: str, conv: BandConv) -> None:
+        untimed = conv.peaks
 
-        def products(*args: Any) -> Iterator[tuple[int, Tensor]]:
+        def peaks(maps: Tensor) -> Iterator[tuple[int, Tensor]]:
+            n_places = conv.n_bands_out(maps.shape[2])
             start = time.perf_counter()
-            for first, values in untimed(*args):
-                note(layer, start, values)
+            for first, values in untimed(maps):
+                note(layer, start, values, n_places)
                 yield first, values
                 start = time.perf_counter()
 
-        conv.products = products
+        conv.peaks = peaks
 
     for layer, conv in network.convs.items():
-        watch_products(layer, conv) if isinstance(conv, BandConv) else watch(layer, conv)
+        watch_peaks(layer, conv) if isinstance(conv, BandConv) else watch(layer, conv)
     pool(network, x)
     least = dict.fromkeys(network.convs, np.inf)
     best_rate = machine_rate(options.precision)

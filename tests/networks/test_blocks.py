@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from elmarc.networks import blocks
-from elmarc.networks.blocks import BandConv, RandomConv, conv_pool, padded_slice, same_padding, to_hops
+from elmarc.networks import band_conv, blocks, onednn
+from elmarc.networks.band_conv import BandConv
+from elmarc.networks.blocks import RandomConv, conv_pool, padded_slice, same_padding, to_hops
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 7, 32])
@@ -65,15 +68,29 @@ def test_filters_over_bands_equal_a_2d_convolution(n_filters: int, rng: np.rando
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("bias", [0, 1])  # above some peaks below zero
 def test_peaks_are_the_rectified_maxima_over_bands(n_filters: int, dtype, bias, rng, monkeypatch) -> None:
-    monkeypatch.setattr(blocks, "TILE_BYTES", 2000)  # several tiles
+    monkeypatch.setattr(band_conv, "TILE_BYTES", 2000)  # several tiles
     conv = random_conv(BandConv(3, 5, n_filters), rng)
     conv.bias.copy_(torch.from_numpy(bias * rng.normal(size=n_filters)))
     maps = torch.from_numpy(rng.normal(size=(2, 1, 9, 40))).to(dtype)
-    some = slice(1, 3)
-    for filters in (slice(None), some):
-        expected = conv(maps, filters=filters).relu().amax(dim=2)
-        found = conv.peaks(conv.rows(maps), filters=filters)
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    monkeypatch.setattr(band_conv, "FILTERS_AT_ONCE", 3)
+    expected = conv(maps).relu().amax(dim=2)
+    for first, found in conv.peaks(maps):
+        torch.testing.assert_close(found, expected[:, first : first + 3], rtol=1e-5, atol=1e-5)
+    assert first + found.shape[1] == n_filters
+
+
+@pytest.mark.parametrize("n_frames", [13, 400])
+@pytest.mark.parametrize("taps", [3, 7])
+def test_peaks_with_fewer_products_are_the_same(taps: int, n_frames: int, rng, monkeypatch) -> None:
+    monkeypatch.setattr(band_conv, "BLOCKS_AT_ONCE", 30)  # several tiles
+    monkeypatch.setattr(band_conv, "FILTERS_AT_ONCE", 100)
+    conv = random_conv(BandConv(taps, 64, 140), rng)
+    conv.bias.copy_(torch.from_numpy(rng.normal(size=140)))
+    maps = torch.from_numpy(rng.normal(size=(1, 1, 80, n_frames)).astype(np.float32))
+    assert conv._fewer_products_pay(maps) or not onednn.packs_kernels(maps)
+    expected = conv(maps).relu().amax(dim=2)
+    found = torch.cat([peaks for _, peaks in conv.peaks(maps)], dim=1)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.max()))
 
 
 def test_kernels_return_as_they_were_given(rng: np.random.Generator) -> None:
@@ -96,13 +113,24 @@ def test_the_half_precision_copy_follows_the_weights(rng: np.random.Generator) -
 
 
 @pytest.mark.parametrize("can_pack", [True, False])
-def test_large_kernels_in_half_precision_equal_a_plain_convolution(can_pack: bool, rng, monkeypatch) -> None:
-    monkeypatch.setattr(blocks, "PACKED_VALUES", 1)
-    monkeypatch.setattr(blocks, "CAN_PACK", can_pack and blocks.CAN_PACK)
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 1e-4), (torch.bfloat16, 0.02)])
+def test_kernels_kept_as_onednn_likes_them_equal_a_plain_convolution(
+    can_pack: bool, dtype, rtol: float, rng, monkeypatch
+) -> None:
+    monkeypatch.setattr(onednn, "CAN_PACK_KERNELS", can_pack and onednn.CAN_PACK_KERNELS)
     conv = random_conv(RandomConv((3, 3, 20, 40), taps=(3, 3), pad_bands=1), rng)
     conv.bias.copy_(torch.from_numpy(rng.normal(size=40)))
     for n_frames in (50, 7, 50):
-        maps = torch.from_numpy(rng.normal(size=(1, 20, 6, n_frames))).to(torch.bfloat16)
-        expected = F.conv2d(maps.float(), conv.weight.bfloat16().float(), conv.bias, padding=(1, 0))
-        torch.testing.assert_close(conv(maps).float(), expected, rtol=0.02, atol=0.1)
+        maps = torch.from_numpy(rng.normal(size=(1, 20, 6, n_frames))).to(dtype)
+        expected = F.conv2d(maps.float(), conv.weight.to(dtype).float(), conv.bias, padding=(1, 0))
+        torch.testing.assert_close(conv(maps).float(), expected, rtol=rtol, atol=5 * rtol)
+        some = conv(maps, filters=slice(3, 9)).float()
+        torch.testing.assert_close(some, expected[:, 3:9], rtol=rtol, atol=5 * rtol)
         conv.set_kernel(-conv.get_kernel())  # taken up by the next
+
+
+def test_a_convolution_that_has_run_can_be_pickled(rng: np.random.Generator) -> None:
+    conv = random_conv(RandomConv((3, 20, 40), taps=(1, 3)), rng)
+    maps = torch.from_numpy(rng.normal(size=(1, 20, 1, 50)).astype(np.float32))
+    before = conv(maps)
+    assert torch.equal(pickle.loads(pickle.dumps(conv))(maps), before)

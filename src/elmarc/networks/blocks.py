@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,18 +18,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elmarc.networks import toom_cook
+from elmarc.networks import onednn, toom_cook
 
 Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
 EVERY = slice(None)
 MAKING = threading.Lock()  # clips are in work side by side: what all need is made once
-ONEDNN = torch.ops.mkldnn  # what torch.compile calls; not public, so `F.conv2d` does where it is missing
-PACKING = ("_is_mkldnn_bf16_supported", "_reorder_convolution_weight", "_convolution_pointwise")
-CAN_PACK = all(hasattr(ONEDNN, name) for name in PACKING) and ONEDNN._is_mkldnn_bf16_supported()
-PACKED_VALUES = 2**20  # of a kernel; smaller ones are laid out in no time
-FULL_PRODUCT = 128  # columns; one of fewer costs hardly less
-TILE_BYTES = 2**21  # of a product, reduced while still in the cache
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
 
 
@@ -44,6 +38,8 @@ class RandomConv(nn.Module):
     pad_bands : zeros added below and above.
     """
 
+    fewest_channels = 128  # from which fewer products win, 1.1 to 3 times on one thread
+
     def __init__(self, kernel_shape: tuple[int, ...], *, taps: tuple[int, int], pad_bands: int = 0) -> None:
         super().__init__()
         self.kernel_shape, self.taps, self.pad_bands = kernel_shape, taps, pad_bands
@@ -53,6 +49,9 @@ class RandomConv(nn.Module):
         self.weight = nn.Parameter(weight.to(memory_format=torch.channels_last), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(self.n_filters), requires_grad=False)
         self._made: dict[str, tuple[object, Tensor]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_made": {}}  # what oneDNN laid out cannot be pickled
 
     @property
     def n_parameters(self) -> int:
@@ -80,128 +79,48 @@ class RandomConv(nn.Module):
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
         """Convolve (clips, channels, bands, frames), "valid" in frames, with some of the filters."""
         if filters == EVERY and self._fewer_products_pay(maps):
-            products = self._kept("products", maps, toom_cook.transform_kernel)
-            return toom_cook.convolve(
-                maps, products, self.bias, n_taps=self.taps[1], pad_bands=self.pad_bands
-            )
-        bias = self.bias[filters].to(maps.dtype)
-        if filters == EVERY and self._packing_pays(maps):
-            return self._packed_convolution(maps, bias)
-        weight = self._kept("weight", maps, lambda weight: weight.to(maps.dtype))[filters]
-        return F.conv2d(maps, weight, bias, padding=(self.pad_bands, 0))
-
-    def _packing_pays(self, maps: Tensor) -> bool:
-        """Whether to keep the kernel as oneDNN lays it out, which `F.conv2d` does anew at each call."""
-        half = maps.dtype == torch.bfloat16 and maps.device.type == "cpu"
-        return half and CAN_PACK and self.weight.numel() >= PACKED_VALUES
-
-    def _packed_convolution(self, maps: Tensor, bias: Tensor) -> Tensor:
-        padding, ones = [self.pad_bands, 0], [1, 1]
-
-        def pack(weight: Tensor) -> Tensor:
-            return ONEDNN._reorder_convolution_weight(  # type: ignore[no-any-return]
-                weight.to(maps.dtype), padding, ones, ones, 1, list(maps.shape)
-            )
-
-        weight = self._kept("packed", maps, pack, maps.shape)  # a layout for another shape can be slow
-        return ONEDNN._convolution_pointwise(  # type: ignore[no-any-return]
-            maps, weight, bias, padding, ones, ones, 1, "none", [], ""
+            n_blocks = toom_cook.tiling(maps.shape, self.taps, self.pad_bands).n_blocks
+            kernel = self._products(maps, filters, n_blocks)
+            return toom_cook.convolve(maps, kernel, self.bias, taps=self.taps, pad_bands=self.pad_bands)
+        kernel = self._kept(
+            f"kernel {filters}",
+            maps,
+            lambda weight: onednn.pack_kernel(
+                weight[filters].to(maps.dtype), maps.shape, pad_bands=self.pad_bands
+            ),
+            maps.shape,
         )
+        return onednn.convolve(maps, kernel, self.bias[filters].to(maps.dtype), pad_bands=self.pad_bands)
 
     def _fewer_products_pay(self, maps: Tensor) -> bool:
-        """Whether the layer is large, on a CPU and in float32; cuDNN chooses such algorithms by itself.
-
-        From 96 channels they win on one thread and on two, 1.1 to 1.5 times; at 64 they no longer do.
-        """
+        """Whether the layer is large, on a CPU and in float32; cuDNN chooses such algorithms by itself."""
         return (
-            maps.device.type == "cpu"
-            and maps.dtype == torch.float32
-            and self.taps[1] in toom_cook.POINTS
-            and min(self.n_channels, self.n_filters) >= 96
+            maps.dtype == torch.float32
+            and onednn.packs_kernels(maps)
+            and self.taps in toom_cook.POINTS
+            and self.n_channels >= self.fewest_channels
+            and self.n_filters >= 128
             and len(maps) == 1
             and maps.shape[2] * maps.shape[3] >= 1000
         )
 
+    def _products(self, maps: Tensor, filters: slice, n_blocks: int) -> Tensor:
+        return self._kept(
+            f"products {filters}",
+            maps,
+            lambda weight: toom_cook.transform_kernel(weight[filters], n_blocks),
+            n_blocks,
+        )
+
     def _kept(
-        self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor], shape: tuple[int, ...] = ()
+        self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor], shape: object = None
     ) -> Tensor:
-        """Return `make(weight)`, made anew only when the weight, the precision or `shape` has changed."""
-        key = (maps.dtype, maps.device, self.weight._version, shape)
+        """Return `make(weight)`, made anew when the weight, the precision, the threads or `shape` changed."""
+        key = (maps.dtype, maps.device, self.weight._version, torch.get_num_threads(), shape)
         with MAKING:
             if kind not in self._made or self._made[kind][0] != key:
                 self._made[kind] = key, make(self.weight)
-        return self._made[kind][1]
-
-
-class BandConv(RandomConv):
-    """Filters of (frames, bands) that slide over both axes of a spectrogram, "valid".
-
-    At each place on the frequency axis it is a matrix product, of rows that hold the frames under the filter
-    band by band: one place's bands lie side by side in them, so nothing is copied for each place. Few filters
-    take several places at once, to fill the product.
-    """
-
-    def __init__(self, n_frames: int, n_bands: int, n_filters: int) -> None:
-        super().__init__((n_frames, n_bands, 1, n_filters), taps=(1, n_frames))
-
-    def n_bands_out(self, n_bands: int) -> int:
-        """Return the number of places on the frequency axis."""
-        return n_bands - self.n_channels + 1
-
-    def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
-        """Convolve (clips, 1, bands, frames) into (clips, filters, places, frames)."""
-        rows = self.rows(maps)
-        places, n_filters = self.n_bands_out(maps.shape[2]), len(self.bias[filters])
-        out = rows.new_empty(places, len(maps) * rows.shape[1], n_filters)
-        for first, values in self.products(rows.flatten(0, 1), filters):
-            out[first : first + values.shape[1]] = values.transpose(0, 1)
-        return out.view(places, *rows.shape[:2], n_filters).permute(1, 3, 0, 2)
-
-    def peaks(self, rows: Tensor, *, filters: slice = EVERY) -> Tensor:
-        """Convolve `rows(maps)`, rectify, take the maximum over all places: (clips, filters, frames)."""
-        out = rows.new_zeros(math.prod(rows.shape[:2]), len(self.bias[filters]))
-        step = max(1, TILE_BYTES // (self._at_once(rows) * out[0].nbytes))
-        for some, best in zip(torch.split(rows.flatten(0, 1), step), torch.split(out, step), strict=True):
-            for _, values in self.products(some, filters):
-                peak = _ordered(values).amax(dim=1) if values.shape[1] > 1 else _ordered(values[:, 0])
-                torch.maximum(_ordered(best), peak, out=_ordered(best))
-        return out.view(*rows.shape[:2], -1).transpose(1, 2)
-
-    def rows(self, maps: Tensor) -> Tensor:
-        """Return what is under the filters at each frame, (clips, frames, bands x frames under a filter)."""
-        return maps[:, 0].unfold(2, self.taps[1], 1).transpose(1, 2).flatten(2)
-
-    def products(self, rows: Tensor, filters: slice = EVERY) -> Iterator[tuple[int, Tensor]]:
-        """Yield the first of some places, and their values (rows, places, filters), good until the next."""
-        at_once, frames = self._at_once(rows), self.taps[1]
-        kernel = self._kept(
-            f"{at_once} places", rows, lambda weight: self._kernel(weight, at_once, rows.dtype)
-        )
-        matrix = kernel[..., filters].flatten(0, 1).flatten(1)
-        bias = self.bias[filters].to(rows.dtype).repeat(at_once)
-        multiply = partial(torch.addmm, bias) if bias.any() else torch.mm
-        out = rows.new_empty(len(rows), matrix.shape[1])
-        last = self.n_bands_out(rows.shape[-1] // frames) - at_once
-        for first in [*range(0, last, at_once), last]:
-            under = rows[:, first * frames : first * frames + len(matrix)]
-            yield first, multiply(under, matrix, out=out).view(len(rows), at_once, -1)
-
-    def _at_once(self, rows: Tensor) -> int:
-        places = self.n_bands_out(rows.shape[-1] // self.taps[1])
-        return min(places, max(1, FULL_PRODUCT // self.n_filters))
-
-    def _kernel(self, weight: Tensor, places: int, dtype: torch.dtype) -> Tensor:
-        """Return the weight (bands, frames, places, filters), at each place one band further."""
-        n_bands = self.n_channels
-        kernel = weight.new_zeros(n_bands + places - 1, self.taps[1], places, self.n_filters)
-        for place in range(places):
-            kernel[place : place + n_bands, :, place] = weight[:, :, 0].permute(1, 2, 0)
-        return kernel.to(dtype)
-
-
-def _ordered(values: Tensor) -> Tensor:
-    """View bfloat16 as integers, which are faster to compare: the same order from zero on, and less below."""
-    return values.view(torch.int16) if values.dtype == torch.bfloat16 else values
+            return self._made[kind][1]
 
 
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
@@ -257,13 +176,14 @@ def conv_pool(
     n_bands = conv.n_bands_out(maps.shape[2])
     n_out = n_frames // pool[1]
     n_filters = len(range(conv.n_filters)[filters])
-    step = max(1, TILE_VALUES // (len(maps) * n_filters * n_bands * pool[1]))
+    n_tiles = math.ceil(len(maps) * n_filters * n_bands * n_out * pool[1] / TILE_VALUES)
+    step = math.ceil(n_out / max(n_tiles, 1))
     out = maps.new_empty(len(maps), n_bands // pool[0], n_out, n_filters).permute(0, 3, 1, 2)
     for start in range(0, n_out, step):
-        stop = min(start + step, n_out)
-        first, last = start * pool[1] - padding[0], stop * pool[1] - padding[0]
+        start = min(start, n_out - step)  # tiles of one size: a kernel is laid out for one
+        first, last = start * pool[1] - padding[0], (start + step) * pool[1] - padding[0]
         fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1, before=before), filters=filters)
-        out[..., start:stop] = activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
+        out[..., start : start + step] = activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
     return out
 
 

@@ -7,14 +7,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
+from elmarc.networks.band_conv import FILTERS_AT_ONCE, BandConv
 from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
-from elmarc.networks.blocks import BandConv, conv_pool
-
-FILTERS_AT_ONCE = 512  # so that the map before the pool stays near the cache
+from elmarc.networks.blocks import conv_pool
 
 
 class SingleLayer(RandomCNN):
@@ -75,20 +73,21 @@ class SingleLayer(RandomCNN):
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
         conv, maps, pool = self.conv, spectrogram(x), self.pool_shape[::-1]
-        over_all_places = pool == (conv.n_bands_out(self.n_bands), 1) and "conv" not in self.layers
-        rows = conv.rows(maps) if over_all_places else None
+        if pool == (conv.n_bands_out(self.n_bands), 1) and "conv" not in self.layers:
+            for first, peaks in conv.peaks(maps):
+                yield Tile("pool", peaks.unsqueeze(3), channel=first)
+            return
         for first in range(0, self.n_filters, FILTERS_AT_ONCE):
             filters = slice(first, first + FILTERS_AT_ONCE)
-            if rows is not None:
-                pooled: Tensor | None = conv.peaks(rows, filters=filters).unsqueeze(2)
-            elif "conv" in self.layers:
+            if "conv" in self.layers:
                 fresh = conv(maps, filters=filters).relu_()
                 yield Tile("conv", fresh.transpose(2, 3), channel=first)
-                pooled = F.max_pool2d(fresh, pool) if "pool" in self.layers else None
+                if "pool" not in self.layers:
+                    continue
+                pooled = F.max_pool2d(fresh, pool)
             else:
                 pooled = conv_pool(maps, conv, pool=pool, activation=torch.relu_, filters=filters)
-            if pooled is not None:
-                yield Tile("pool", pooled.transpose(2, 3), channel=first)
+            yield Tile("pool", pooled.transpose(2, 3), channel=first)
 
     def rows(self, input_length: int) -> Iterator[LayerRow]:
         """Yield what is computed for one clip of that many frames."""

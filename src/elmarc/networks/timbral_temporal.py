@@ -9,8 +9,9 @@ import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
+from elmarc.networks.band_conv import BandConv
 from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
-from elmarc.networks.blocks import BandConv, RandomConv, same_padding
+from elmarc.networks.blocks import RandomConv, same_padding
 
 BRANCHES = ("timbral", "temporal")
 TIMBRAL_SHAPES = [
@@ -89,7 +90,8 @@ class TimbralTemporal(RandomCNN):
         channel = 0
         for conv in self.timbral:
             padded = F.pad(spectrogram(x), same_padding(x.shape[1], conv.taps[1]))
-            yield Tile("timbral", conv.peaks(conv.rows(padded)), channel=channel)
+            for first, peaks in conv.peaks(padded):
+                yield Tile("timbral", peaks, channel=channel + first)
             channel += conv.n_filters
 
     def _temporal(self, x: Input) -> Iterator[Tile]:
