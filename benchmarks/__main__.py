@@ -18,8 +18,12 @@ RUNS = {
         "bench_networks", "--precision", "bfloat16", "--no-plain",
         "--json", f"{RESULTS}/networks-bfloat16.json",
     ],
-    "Convolutions, float32": ["bench_networks", "--layers"],
-    "Convolutions, bfloat16": ["bench_networks", "--layers", "--precision", "bfloat16"],
+    "Convolutions, float32, a thread": ["bench_networks", "--layers", "--threads", "1"],
+    "Convolutions, float32, all threads": ["bench_networks", "--layers"],
+    "Convolutions, bfloat16, a thread": [
+        "bench_networks", "--layers", "--threads", "1", "--precision", "bfloat16",
+    ],
+    "Convolutions, bfloat16, all threads": ["bench_networks", "--layers", "--precision", "bfloat16"],
     "From file to ranking": ["bench_pipeline", "--json", f"{RESULTS}/pipeline.json"],
     "Classifier grids": ["bench_classifiers", "--output", f"{RESULTS}/classifiers.json"],
 }  # fmt: skip

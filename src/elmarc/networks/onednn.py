@@ -1,11 +1,12 @@
 """oneDNN on weights that stay laid out as it likes them; torch's own calls lay them out anew each time.
 
-These are the functions that torch.compile calls. They are not public: where they are missing, torch's own
-calls take their place.
+These are the functions that torch.compile calls. They are not public: where they are missing, and on other
+processors than x86, where nobody has tried them, torch's own calls take their place.
 """
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 
 import torch
@@ -17,7 +18,7 @@ ONES = [1, 1]
 
 
 def _offers(*names: str) -> bool:
-    return all(hasattr(OPS, name) for name in names)
+    return platform.machine().lower() in {"x86_64", "amd64"} and all(hasattr(OPS, name) for name in names)
 
 
 CAN_PACK_MATRICES = _offers("_reorder_linear_weight", "_linear_pointwise")
