@@ -10,6 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
+from elmarc.features.workers import n_cores
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 RUNS = {
@@ -29,11 +33,19 @@ RUNS = {
 }  # fmt: skip
 
 
+def processor() -> str:
+    """Name the processor, and the widest instructions that torch finds in it."""
+    described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":")[1].strip() for line in described.splitlines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
 def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     parts = [
         "# Measured",
-        f"`make bench` on {platform.processor() or platform.machine()}, Linux, see performance.md.",
+        f"`make bench` on {n_cores()} cores ({processor()}), torch {torch.__version__}; what it means: "
+        "[performance.md](performance.md).",
     ]
     for title, (module, *options) in RUNS.items():
         print(f"{title} ...", file=sys.stderr)

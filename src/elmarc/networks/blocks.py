@@ -177,7 +177,7 @@ def conv_pool(
     n_out = n_frames // pool[1]
     n_filters = len(range(conv.n_filters)[filters])
     n_tiles = math.ceil(len(maps) * n_filters * n_bands * n_out * pool[1] / TILE_VALUES)
-    step = math.ceil(n_out / max(n_tiles, 1))
+    step = _even_step(n_out, max(1, n_tiles))
     out = maps.new_empty(len(maps), n_bands // pool[0], n_out, n_filters).permute(0, 3, 1, 2)
     for start in range(0, n_out, step):
         start = min(start, n_out - step)  # tiles of one size: a kernel is laid out for one
@@ -185,6 +185,16 @@ def conv_pool(
         fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1, before=before), filters=filters)
         out[..., start : start + step] = activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
     return out
+
+
+def _even_step(n: int, n_tiles: int) -> int:
+    """Return the size of about so many tiles that leave the last one to overlap least.
+
+    >>> _even_step(85, 6)
+    17
+    """
+    near = range(max(1, n_tiles * 3 // 4), n_tiles * 3 // 2 + 1)
+    return min((math.ceil(n / tiles) for tiles in near), key=lambda step: -n % step)
 
 
 def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
