@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recipe_search import cell, compared, run
+from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import build
-from elmarc.experiments.config_models import ExperimentConfig
 from elmarc.features.store import FeatureStore
 
 STANDARDISED = ["classifier.scale=true"]

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 from scipy.special import ndtri
 
-from elmarc.evaluation.compare import compare
+from elmarc.comparison.compare import compare
 from elmarc.results import FoldScore, Prediction, Result
 
 SKILL = 0.6

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from elmarc.classifiers import make_classifier
+from elmarc.config.loading import apply_overrides, parse_experiment
+from elmarc.config.sections import ExperimentConfig, input_kind
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
-from elmarc.experiments.config import apply_overrides, parse_experiment
-from elmarc.experiments.config_models import ExperimentConfig, input_kind
 from elmarc.experiments.runner import Study
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix

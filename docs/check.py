@@ -23,8 +23,8 @@ import typer
 import yaml
 
 from elmarc._errors import ElmarcError
-from elmarc.cli import app
-from elmarc.experiments.config import parse_config
+from elmarc.cli.app import app
+from elmarc.config.loading import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

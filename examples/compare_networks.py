@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from elmarc.evaluation.compare import Comparison, compare
+from elmarc.comparison.compare import Comparison, compare
 from elmarc.experiments.runner import Study
 from elmarc.experiments.studies import grid_cells
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from elmarc.evaluation.compare import compare
+from elmarc.comparison.compare import compare
 from elmarc.experiments.runner import Study
 from elmarc.experiments.studies import data_section, grid_cells
 from elmarc.reports import tables

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,21 @@ def test_others_may_read_the_file(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_bytes(b"1")
     assert (tmp_path / "x").stat().st_mode == plain.stat().st_mode
+
+
+def test_threads_that_write_leave_the_umask_as_it_is(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda i: write_atomic(tmp_path / str(i), b"x", sync=False), range(400)))
+        after = os.umask(0o077)
+        modes = {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert (after, modes) == (0o077, {0o600})
+
+
+def test_the_umask_is_never_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask belongs to the whole process"))
+    write_atomic(tmp_path / "x", b"1")
+    assert (tmp_path / "x").read_bytes() == b"1"

@@ -103,5 +103,5 @@ def test_urbansound8k_lists_take_label_and_fold_from_the_metadata(tmp_path: Path
 def test_a_line_of_another_data_set_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"list\.txt: 'cat/1\.wav' tells no class of gtzan"):
         open_lists(f"{folder}/", name="gtzan", files=write_list(tmp_path, "cat/1.wav"))
-    with pytest.raises(DatasetError, match=r"gtzna: .*did you mean gtzan"):
+    with pytest.raises(DatasetError, match=r"gtzna: .*did you mean 'gtzan'"):
         open_lists("", name="gtzna", files=write_list(tmp_path, "cat/1.wav"))

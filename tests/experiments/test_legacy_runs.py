@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc import cli
+from elmarc.cli import app as cli
 from elmarc.datasets import ballroom, extended_ballroom, gtzan
 from elmarc.results import Result, collect
 
@@ -103,8 +103,8 @@ def test_extracted_features_are_loaded_with_the_callers_settings(
 ) -> None:
     text = GTZAN_EXAMPLE.replace("512", "4")
     run_config(monkeypatch, text)
+    from elmarc.config.loading import load_config
     from elmarc.experiments import build
-    from elmarc.experiments.config import load_config
 
     config = load_config("config_file.py")
     data = build.dataset(config.data)

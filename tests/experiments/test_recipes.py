@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from elmarc._errors import ConfigError
+from elmarc.config.loading import ExperimentConfig, parse_config, parse_experiment, to_yaml
+from elmarc.config.recipes import STATISTICS, recipe_name
+from elmarc.config.sweep import SweepConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
-from elmarc.experiments.config import ExperimentConfig, parse_config, parse_experiment, to_yaml
-from elmarc.experiments.config_sweep import SweepConfig
-from elmarc.experiments.recipes import STATISTICS, recipe_name
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
 
 TOY: dict[str, Any] = {"data": "toy", "network": {"kind": "7x96", "size": "small"}}
@@ -173,5 +173,5 @@ def test_a_clips_features_depend_on_no_other_clip() -> None:
 
 
 def test_recipes_are_read_without_torch() -> None:
-    code = "import sys, elmarc.experiments.recipes; sys.exit('torch' in sys.modules)"
+    code = "import sys, elmarc.config.recipes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

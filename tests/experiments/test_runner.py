@@ -7,9 +7,9 @@ import pytest
 import soundfile as sf
 
 from elmarc._errors import AudioError, ElmarcError
+from elmarc.config.loading import parse_config
+from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import studies
-from elmarc.experiments.config import parse_config
-from elmarc.experiments.config_models import ExperimentConfig
 from elmarc.experiments.runner import Observer, OutOfBudgetError, Study
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result, collect

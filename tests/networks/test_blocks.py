@@ -9,9 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from elmarc.networks import band_conv, blocks, onednn
-from elmarc.networks.band_conv import BandConv
+from elmarc.networks import blocks
 from elmarc.networks.blocks import RandomConv, conv_pool, padded_slice, same_padding, to_hops
+from elmarc.networks.fast import band_conv, onednn
+from elmarc.networks.fast.band_conv import BandConv
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 7, 32])

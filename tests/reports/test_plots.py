@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.simulated import simulated_result
 
-from elmarc.evaluation.compare import compare, rank_across
+from elmarc.comparison.compare import compare, rank_across
 from elmarc.reports import plots, plots_compare
 from elmarc.reports.published import published
 

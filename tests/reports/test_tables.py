@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from tests.simulated import simulated_result
 
-from elmarc.evaluation.compare import compare
+from elmarc.comparison.compare import compare
 from elmarc.reports import tables
 from elmarc.reports.published import published
 from elmarc.results import Skipped

@@ -17,7 +17,6 @@ fewer than six digits, the split is solved by pseudo-inverse after all.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from elmarc._cores import n_cores
 from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest, output_weights
 
@@ -125,7 +125,7 @@ def held_out_outputs(
     # the shortcut costs len(test)^3, the plain way n_train * size^2
     worthwhile = [size for size in set(sizes) if largest_test <= 2 * size]
     with ThreadPoolExecutor(n_jobs) as pool:
-        with threadpool_limits(max(1, (os.cpu_count() or 1) // n_jobs)):
+        with threadpool_limits(max(1, n_cores() // n_jobs)):
             factors = _factorise(hidden, worthwhile, pool)
         with threadpool_limits(1):  # a split's matrices are too small to share out
             rows = [

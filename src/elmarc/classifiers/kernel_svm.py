@@ -7,7 +7,6 @@ numbers as on raw features, and gives the same machine.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.svm import SVC
 
+from elmarc._cores import memory_bytes
 from elmarc._errors import ConfigError
 from elmarc.classifiers.activations import FloatArray
 
@@ -34,23 +34,19 @@ def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def check_memory(n_clips: int, *, n_jobs: int, memory_gib: float | None = None) -> None:
-    """Raise ConfigError where the grid of so many clips needs more than `memory_gib` (half the machine's)."""
+    """Raise ConfigError where the grid of so many clips needs more than `memory_gib`.
+
+    Where nothing is said, that is half of what this process may use.
+    """
     needed = (
         (2 + n_jobs) * 8 * n_clips**2 / GIB
     )  # Gram matrix, one kernel, and its training part for each job
-    limit = _machine_gib() / 2 if memory_gib is None else memory_gib
+    limit = memory_bytes() / GIB / 2 if memory_gib is None else memory_gib
     if needed > limit:
         raise ConfigError(
             f"the svm grid on {n_clips} clips needs {needed:.1f} GiB for its Gram matrices, over the limit "
             f"of {limit:.1f} GiB: use the ridge or linear_svm classifier, which need none, or fewer clips"
         )
-
-
-def _machine_gib() -> float:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
-    except (AttributeError, ValueError, OSError):  # no sysconf on Windows
-        return 16.0
 
 
 def gram_matrix(X: NDArray[Any]) -> FloatArray:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from elmarc._choices import did_you_mean
 from elmarc._errors import DatasetError
 from elmarc.datasets import (
     ballroom,
@@ -147,8 +147,6 @@ def known_name(text: str) -> str:
 
 
 def _unknown(data: str) -> DatasetError:
-    near = difflib.get_close_matches(data.lower(), DATASETS, n=1)
-    hint = (
-        f"; did you mean {near[0]}?" if near else f": expected {', '.join(DATASETS)}, a folder or a CSV file"
-    )
+    expected = f": expected {', '.join(DATASETS)}, a folder or a CSV file"
+    hint = did_you_mean(data, DATASETS) or expected
     return DatasetError(f"{data}: no such data set, folder or CSV file{hint}")

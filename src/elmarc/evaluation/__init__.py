@@ -1,1 +1,1 @@
-"""Features and labels -> scores: splits, protocols, grid searches, and which system is better."""
+"""Features and labels -> scores: splits, protocols, grid searches."""

@@ -7,7 +7,6 @@ features. Every other classifier is fitted plainly.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from elmarc._cores import n_cores
 from elmarc._errors import ConfigError
 from elmarc.classifiers import elm_grid, kernel_svm
 from elmarc.classifiers.elm import ELMClassifier
@@ -117,7 +117,7 @@ def candidate_scores(
         raise ConfigError("the workspace belongs to other features: make one SearchWorkspace for each X")
     candidates = _possible(list(ParameterGrid(spec.grid)), splits)
     classes, codes = np.unique(y, return_inverse=True)
-    n_threads = n_jobs if n_jobs > 0 else os.cpu_count() or 1
+    n_threads = n_jobs if n_jobs > 0 else n_cores()
     task = _Task(spec.estimator, candidates, codes, list(splits), n_threads)
     predicted = task.shared(workspace) if share else None
     notes: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ class _Task:
             return np.asarray(model.predict(X[test]))
 
         jobs = [(params, split) for params in self.candidates for split in self.splits]
-        blas_threads = max(1, (os.cpu_count() or 1) // self.n_jobs)
+        blas_threads = max(1, n_cores() // self.n_jobs)
         with (
             warnings.catch_warnings(record=True) as caught,
             threadpool_limits(blas_threads),

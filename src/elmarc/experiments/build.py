@@ -8,8 +8,8 @@ from typing import Any
 from elmarc import datasets
 from elmarc._types import FixLength, Size
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
+from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing
-from elmarc.experiments import config_models as cfg
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore

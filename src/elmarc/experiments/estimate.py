@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from elmarc._cores import n_cores
+from elmarc.config.sections import Data, ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.experiments import build, record
-from elmarc.experiments.config_models import Data, ExperimentConfig
-from elmarc.features.workers import n_cores
 
 WARM_S = 0.5  # a network faster than this is timed again, without its first call's set-up
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +11,12 @@ from pathlib import Path
 
 from elmarc import __version__
 from elmarc._atomic import write_atomic
+from elmarc._cores import n_cores
+from elmarc.config.loading import ExperimentConfig
+from elmarc.config.recipes import recipe_name
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Outcome
-from elmarc.experiments.config import ExperimentConfig
-from elmarc.experiments.recipes import recipe_name
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import recipe_key
 from elmarc.reports.tables import report_text
@@ -106,7 +106,7 @@ def environment() -> dict[str, str]:
     return found | {
         "system": platform.platform(),
         "machine": platform.machine(),
-        "cores": str(os.cpu_count()),
+        "cores": str(n_cores()),
     }
 
 

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._errors import ElmarcError
+from elmarc.config.sections import Data, ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build, record
-from elmarc.experiments.config_models import Data, ExperimentConfig
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix

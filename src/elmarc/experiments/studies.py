@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from elmarc._atomic import write_atomic
+from elmarc._choices import choose
 from elmarc._errors import ConfigError
+from elmarc.comparison.compare import Comparison, comparisons, rank_across
+from elmarc.config.loading import apply_overrides, parse_experiment
+from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import Dataset
 from elmarc.datasets.opening import known_name
-from elmarc.evaluation.compare import Comparison, comparisons, rank_across
 from elmarc.experiments import build
-from elmarc.experiments.config import apply_overrides, parse_experiment
-from elmarc.experiments.config_models import ExperimentConfig
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.reports import plots, plots_compare, tables
 from elmarc.results import Result
@@ -52,12 +52,7 @@ def choose_names(text: str, known: Sequence[str], *, what: str) -> list[str]:
     """
     given = [name.strip().lower() for name in text.split(",") if name.strip()]
     chosen = list(known) if given == ["all"] else given
-    for name in chosen:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ConfigError(f"{what} {name!r} is unknown: {hint}known are {', '.join(known)}")
-    return list(dict.fromkeys(chosen))
+    return list(dict.fromkeys(choose(what, name, known) for name in chosen))
 
 
 def grid_cells(

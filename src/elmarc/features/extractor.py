@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from elmarc._cores import n_cores
 from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc._types import FeatureArray, FixLength, Recipe
 from elmarc.audio.decode import content_hash, load
@@ -23,7 +24,7 @@ from elmarc.features.cache import FrontEndCache
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.pooling import column_names, pool
 from elmarc.features.store import FeatureStore
-from elmarc.features.workers import Workers, ahead, n_cores
+from elmarc.features.workers import Workers, ahead
 from elmarc.frontends.base import FrontEnd
 from elmarc.frontends.mfcc import MFCC
 from elmarc.networks.base import RandomCNN

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc.networks.base import FeatureMap, Input, Network, choose
+from elmarc.networks.base import FeatureMap, Input, Network
 
 Features = Float32[Tensor, "clips features"]
 LAGS = (1, 2, 4, 8, 16)  # positions of a map

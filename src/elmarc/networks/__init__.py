@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Precision, Size
-from elmarc.networks.base import Compat, LayerRow, Network, RandomCNN, Tile, choose
+from elmarc.networks.base import Compat, LayerRow, Network, RandomCNN, Tile
 from elmarc.networks.external import ExternalNetwork
 from elmarc.networks.frame_level import FrameLevel, FrameLevelMany
 from elmarc.networks.sample_level import SampleLevel

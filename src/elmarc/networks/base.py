@@ -7,7 +7,6 @@ but the clip, and no layer is ever held for a whole batch. `forward` joins the t
 from __future__ import annotations
 
 import abc
-import difflib
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Precision, Recipe
 from elmarc.networks.blocks import RandomConv
@@ -49,15 +49,6 @@ class LayerRow:
     shape: tuple[int, ...]
     n_parameters: int = 0
     multiply_adds: int = 0
-
-
-def choose(kind: str, wanted: str, known: Sequence[str]) -> str:
-    """Return `wanted` if it is known, else raise a ConfigError that names the nearest."""
-    if wanted in known:
-        return wanted
-    near = difflib.get_close_matches(str(wanted), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ConfigError(f"unknown {kind} {wanted!r}: {hint}known are {', '.join(known)}")
 
 
 class Network(nn.Module, abc.ABC):

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elmarc.networks import onednn, toom_cook
+from elmarc.networks.fast import onednn, toom_cook
 
 Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.networks.base import FeatureMap, Input, InputKind, Network, Tile, choose
+from elmarc.networks.base import FeatureMap, Input, InputKind, Network, Tile
 
 
 class ExternalNetwork(Network):

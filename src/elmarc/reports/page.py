@@ -14,7 +14,7 @@ from importlib.resources import files
 from string import Template
 
 from elmarc._errors import ConfigError
-from elmarc.evaluation.compare import comparisons
+from elmarc.comparison.compare import comparisons
 from elmarc.reports import page_parts as parts
 from elmarc.reports.page_data import ClipMedia, embed, island, page_data
 from elmarc.results import Result

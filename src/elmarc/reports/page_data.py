@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from elmarc._errors import ConfigError
-from elmarc.evaluation.compare import Comparison
-from elmarc.evaluation.systems import by_system
+from elmarc.comparison.compare import Comparison
+from elmarc.comparison.systems import by_system
 from elmarc.results import Result
 
 

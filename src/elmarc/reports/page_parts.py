@@ -11,8 +11,8 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from elmarc.evaluation.compare import Comparison, SystemScore, rank_across
-from elmarc.evaluation.systems import system_of
+from elmarc.comparison.compare import Comparison, SystemScore, rank_across
+from elmarc.comparison.systems import system_of
 from elmarc.reports import plots, plots_compare
 from elmarc.reports.published import SOURCE, published
 from elmarc.reports.tables import extent, percent

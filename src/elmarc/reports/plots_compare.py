@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from elmarc.evaluation.compare import Comparison, SystemScore
-from elmarc.evaluation.ranks import Ranking
+from elmarc.comparison.compare import Comparison, SystemScore
+from elmarc.comparison.ranks import Ranking
 from elmarc.reports.plots import BLUE, INK, MUTED, PALE, RED, legend_above, new_figure, plain, style
 
 COSTS = {

@@ -11,8 +11,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from elmarc.comparison.compare import Comparison, SystemScore
 from elmarc.evaluation import metrics
-from elmarc.evaluation.compare import Comparison, SystemScore
 from elmarc.reports.published import published
 from elmarc.results import Result
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import yaml
 
+from elmarc._choices import did_you_mean
 from elmarc._errors import ConfigError
-from elmarc.experiments import legacy
-from elmarc.experiments.config_errors import checked, nearest
-from elmarc.experiments.config_models import (
+from elmarc.config import legacy
+from elmarc.config.errors import checked
+from elmarc.config.sections import (
     ClassifierSection,
     Data,
     ExperimentConfig,
@@ -37,7 +38,7 @@ from elmarc.experiments.config_models import (
     WaveformFrontEnd,
     expand,
 )
-from elmarc.experiments.config_sweep import SweepConfig, is_sweep, make_sweep
+from elmarc.config.sweep import SweepConfig, is_sweep, make_sweep
 
 __all__ = [
     "ClassifierSection",
@@ -120,7 +121,7 @@ def read_document(path: str | Path) -> dict[str, Any]:
     if path.suffix.lower() not in READERS:
         known = ", ".join(READERS)
         raise ConfigError(
-            f"{path}: found '{path.suffix}', expected one of {known}{nearest(path.suffix, READERS)}"
+            f"{path}: found '{path.suffix}', expected one of {known}{did_you_mean(path.suffix, READERS)}"
         )
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from elmarc._types import FixLength, Precision, Size
-from elmarc.experiments import recipes
+from elmarc.config import recipes
 
 DatasetName: TypeAlias = Literal["gtzan", "ballroom", "extended_ballroom", "urbansound8k", "esc10", "esc50"]
 NetworkName: TypeAlias = Literal[

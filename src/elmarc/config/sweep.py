@@ -16,8 +16,8 @@ from itertools import product
 from typing import Any
 
 from elmarc._errors import ConfigError
-from elmarc.experiments.config_errors import checked
-from elmarc.experiments.config_models import ExperimentConfig, expand, input_kind
+from elmarc.config.errors import checked
+from elmarc.config.sections import ExperimentConfig, expand, input_kind
 
 LIST_KEYS = ("pooling", "notes", "network.layers", "network.filter_shape", "network.pool_shape")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from elmarc.experiments import legacy
-from elmarc.experiments.config import ExperimentConfig, load_config, parse_experiment, to_yaml
-from elmarc.experiments.config_models import (
+from elmarc.config import legacy
+from elmarc.config.loading import ExperimentConfig, load_config, parse_experiment, to_yaml
+from elmarc.config.sections import (
     WAVEFORM_NETWORKS,
     ListsData,
     LogMelFrontEnd,

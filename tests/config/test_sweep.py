@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from elmarc._errors import ConfigError
-from elmarc.experiments.config import ExperimentConfig, SweepConfig, load_config, parse_config, to_yaml
-from elmarc.experiments.config_sweep import is_sweep
+from elmarc.config.loading import ExperimentConfig, SweepConfig, load_config, parse_config, to_yaml
+from elmarc.config.sweep import is_sweep
 
 TOY = {"data": "toy", "network": "vgg"}
 

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from elmarc.evaluation import paired, ranks
-from elmarc.evaluation.outcomes import DIGITS, Floats, intervals, outcomes_of, paired_tests
-from elmarc.evaluation.systems import System, by_system, system_names
+from elmarc.comparison import paired, ranks
+from elmarc.comparison.outcomes import DIGITS, Floats, intervals, outcomes_of, paired_tests
+from elmarc.comparison.systems import System, by_system, system_names
 from elmarc.results import Result
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.experiments.test_legacy import document, read
+from tests.config.test_legacy import document, read
 
 from elmarc._errors import ConfigError
-from elmarc.experiments import legacy
+from elmarc.config import legacy
 
 
 @pytest.mark.parametrize(

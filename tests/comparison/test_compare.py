@@ -7,8 +7,8 @@ import pytest
 from tests.simulated import CLASSES, result_of, simulated_result
 
 from elmarc._errors import ConfigError
-from elmarc.evaluation import paired
-from elmarc.evaluation.compare import compare, comparisons, rank_across
+from elmarc.comparison import paired
+from elmarc.comparison.compare import compare, comparisons, rank_across
 from elmarc.results import Prediction
 
 SKILLS = {"vgg": 0.9, "timbral": 0.85, "frame_level": 0.3}

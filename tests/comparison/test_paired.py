@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from elmarc.evaluation import paired
+from elmarc.comparison import paired
 
 PAIR = np.array([[0, 1]])
 

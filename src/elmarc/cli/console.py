@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from elmarc._errors import ElmarcError
-from elmarc.evaluation.compare import comparisons
-from elmarc.experiments.config_models import ExperimentConfig
+from elmarc.comparison.compare import comparisons
+from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.record import feature_name
 from elmarc.experiments.runner import Observer
 from elmarc.reports import tables
@@ -68,10 +68,12 @@ class Live(Observer):
         self._display.stop()
 
     def on_features(self, name: str, n_clips: int) -> None:
+        """Begin the bar anew for the next features."""
         self._cached = None
         self._bar.reset(self._task, total=n_clips, description=f"{name}: features", rate="")
 
     def on_clips(self, done: int, total: int) -> None:
+        """Move the bar."""
         if self._cached is None:
             self._cached = done
         elapsed = self._bar.tasks[0].elapsed or 0.0
@@ -79,10 +81,12 @@ class Live(Observer):
         self._bar.update(self._task, completed=done, total=total, rate=rate)
 
     def on_classifier(self, name: str) -> None:
+        """Name the classifier at work."""
         description = self._bar.tasks[0].description.split(":")[0]
         self._bar.update(self._task, description=f"{description}: {name}", rate="")
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
+        """Show the accuracy of a finished cell."""
         if self.quiet:
             return
         said = " (already done)" if resumed else ""
@@ -99,9 +103,11 @@ class Live(Observer):
         self._display.update(Group(*best_first[: err.height - 4], self._bar))
 
     def on_budget(self, n_done: int, n_cells: int) -> None:
+        """Say that the time is used up."""
         err.print(f"time is up: {n_done} of {n_cells} results; run the same command again to go on")
 
     def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
+        """Say which features are left out, and why."""
         err.print(
             f"[yellow]left out[/yellow] {feature_name(config)}: {escape(str(problem))}", highlight=False
         )

@@ -99,9 +99,9 @@ def demo(
     It shows the study's point: long temporal filters win where rhythm tells the classes apart, and do not
     where timbre does.
     """
-    from elmarc import _commands
+    from elmarc.cli import commands
 
-    _commands.demo(output, store=_store(store), quiet=quiet, as_json=as_json)
+    commands.demo(output, store=_store(store), quiet=quiet, as_json=as_json)
 
 
 @app.command()
@@ -118,9 +118,9 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run an experiment or a sweep from a configuration file; run it again to take up where it stopped."""
-    from elmarc import _commands
+    from elmarc.cli import commands
 
-    _commands.run(
+    commands.run(
         config, set_ or [], output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet, as_json=as_json
     )
 
@@ -149,7 +149,7 @@ def extract(
     as_json: Json = False,
 ) -> None:
     """Write the features of a folder of clips to a file that other tools read."""
-    from elmarc import _commands
+    from elmarc.cli import commands
     from elmarc.experiments import studies
 
     width: dict[str, Any] = {"n_filters": n_filters} if n_filters else {"size": size.value}
@@ -160,7 +160,7 @@ def extract(
         "strict": strict,
         "seed": seed,
     }
-    _commands.extract(
+    commands.extract(
         studies.data_section(data, audio=audio, target=target),
         {"kind": network, **width, "precision": precision},
         output,
@@ -206,10 +206,10 @@ def rank(
     as_json: Json = False,
 ) -> None:
     """Say which untrained network suits a data set: cheapest first, with intervals and ties."""
-    from elmarc import _commands
+    from elmarc.cli import commands
     from elmarc.experiments import studies
 
-    _commands.rank(
+    commands.rank(
         studies.data_section(data, audio=audio, target=target),
         networks=networks,
         classifiers=classifiers,
@@ -256,9 +256,9 @@ def reproduce(
     Nine networks and the MFCC baseline, SVM and ELM on unscaled features. The frame-level networks come
     twice: averaged as they should be, and (`_2018`) as the published numbers were.
     """
-    from elmarc import _commands
+    from elmarc.cli import commands
 
-    _commands.reproduce(
+    commands.reproduce(
         name,
         audio,
         size=size.value,
@@ -276,9 +276,9 @@ def reproduce(
 @networks_app.command("list")
 def networks_list(as_json: Json = False) -> None:
     """List the networks with their study sizes."""
-    from elmarc import _describe
+    from elmarc.cli import describe
 
-    _describe.networks_list(as_json=as_json)
+    describe.networks_list(as_json=as_json)
 
 
 @networks_app.command("show")
@@ -292,10 +292,10 @@ def networks_show(
     as_json: Json = False,
 ) -> None:
     """Show a network's layers: shapes, parameters, multiply-adds, and the shortest input it takes."""
-    from elmarc import _describe
+    from elmarc.cli import describe
 
     shapes = {"filter_shape": filter_shape, "pool_shape": pool_shape}
-    _describe.networks_show(
+    describe.networks_show(
         name, "small" if size is SizeName.small else "large", n_filters, length, shapes, as_json=as_json
     )
 
@@ -303,9 +303,9 @@ def networks_show(
 @datasets_app.command("list")
 def datasets_list(as_json: Json = False) -> None:
     """List the data sets that are known by name."""
-    from elmarc import _describe
+    from elmarc.cli import describe
 
-    _describe.datasets_list(as_json=as_json)
+    describe.datasets_list(as_json=as_json)
 
 
 @datasets_app.command("validate")
@@ -316,11 +316,11 @@ def datasets_validate(
     as_json: Json = False,
 ) -> None:
     """Say which files are missing, unreadable, duplicated or off the list. Exit code 1 if any is."""
-    from elmarc import _describe
+    from elmarc.cli import describe
     from elmarc.experiments import studies
 
     section = studies.data_section(data, audio=audio, target=None)
-    raise typer.Exit(_describe.datasets_validate(section, decode=decode, as_json=as_json))
+    raise typer.Exit(describe.datasets_validate(section, decode=decode, as_json=as_json))
 
 
 @config_app.command("convert")
@@ -329,17 +329,17 @@ def config_convert(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here, not to stdout.")] = None,
 ) -> None:
     """Print a 2018 configuration in today's form; the file is read, never run."""
-    from elmarc import _describe
+    from elmarc.cli import describe
 
-    _describe.config_convert(config, output)
+    describe.config_convert(config, output)
 
 
 @config_app.command("schema")
 def config_schema() -> None:
     """Print the JSON schema of a configuration, for editors."""
-    from elmarc import _describe
+    from elmarc.cli import describe
 
-    _describe.config_schema()
+    describe.config_schema()
 
 
 @app.command()
@@ -350,9 +350,9 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""
-    from elmarc import _commands
+    from elmarc.cli import commands
 
-    _commands.report(results, output, embed_mb=embed_mb, quiet=quiet)
+    commands.report(results, output, embed_mb=embed_mb, quiet=quiet)
 
 
 @app.callback(invoke_without_command=True)

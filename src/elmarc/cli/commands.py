@@ -9,16 +9,16 @@ from typing import Any
 
 from rich.markup import escape
 
-from elmarc import _console as console
 from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.classifiers.grids import CLASSIFIERS
+from elmarc.cli import console
+from elmarc.comparison.systems import system_of
+from elmarc.config.loading import apply_overrides, load_config, parse_experiment
+from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
-from elmarc.evaluation.systems import system_of
 from elmarc.experiments import build, studies
-from elmarc.experiments.config import apply_overrides, load_config, parse_experiment
-from elmarc.experiments.config_models import ExperimentConfig
 from elmarc.experiments.estimate import extraction_times
 from elmarc.experiments.media import media_for
 from elmarc.experiments.runner import Study

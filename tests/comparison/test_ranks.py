@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from elmarc._errors import ConfigError
-from elmarc.evaluation import ranks
+from elmarc.comparison import ranks
 
 # Table 6 of Demšar (2006): AUC of C4.5 with two parameters tuned or not, on 14 data sets
 DEMSAR = np.array(

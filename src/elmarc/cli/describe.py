@@ -12,13 +12,13 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from elmarc import _console as console
 from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc._types import Size
+from elmarc.cli import console
+from elmarc.config.loading import json_schema, load_config, parse_experiment, to_yaml
 from elmarc.experiments import build, studies
-from elmarc.experiments.config import json_schema, load_config, parse_experiment, to_yaml
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, build_network
 
 

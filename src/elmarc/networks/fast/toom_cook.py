@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elmarc.networks import onednn
+from elmarc.networks.fast import onednn
 
 INFINITY = complex("inf")
 REAL_4 = (0, INFINITY, 1, -1)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elmarc.networks import onednn, toom_cook
 from elmarc.networks.blocks import EVERY, RandomConv
+from elmarc.networks.fast import onednn, toom_cook
 
 FILTERS_AT_ONCE = 512  # so that their maps stay near the cache
 BLOCKS_AT_ONCE = 192  # of Toom-Cook's, at all places together

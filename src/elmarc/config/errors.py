@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from elmarc._choices import did_you_mean
 from elmarc._errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -48,17 +48,6 @@ def problems(model: type[BaseModel], error: ValidationError) -> list[str]:
     details = error.errors(include_url=False)
     places = {item["loc"] for item in details}
     return [_line(model, item) for item in details if not _explained_below(item["loc"], places)]
-
-
-def nearest(word: object, known: Iterable[str], *, prefix: str = "") -> str:
-    """Return "; did you mean ...?", or nothing where no known word is close.
-
-    >>> nearest("Elmm", ["svm", "elm"])
-    "; did you mean 'elm'?"
-    """
-    spelling = {name.lower(): name for name in known}
-    matches = get_close_matches(str(word).lower(), spelling, n=1, cutoff=0.6)
-    return f"; did you mean '{prefix}{spelling[matches[0]]}'?" if matches else ""
 
 
 def found(value: object) -> str:
@@ -130,7 +119,7 @@ def _line(model: type[BaseModel], item: ErrorDetails) -> str:
 
 def _one_of(word: object, listing: str) -> str:
     known = [part.strip(" '") for part in listing.replace(" or ", ", ").split(",")]
-    return f"found {found(word)}, expected {listing}{nearest(word, known)}"
+    return f"found {found(word)}, expected {listing}{did_you_mean(word, known)}"
 
 
 def _expected(model: type[BaseModel], item: ErrorDetails) -> str:
@@ -154,10 +143,10 @@ def _without_tag(model: type[BaseModel], place: Place) -> Place:
 def _nearest_key(model: type[BaseModel], place: Place) -> str:
     """Look in the same section first, then at the top, then for the same word in any other section."""
     word, inner = str(place[-1]), sections(model)
-    here = nearest(word, _siblings(model, place), prefix=f"{place[0]}.") if len(place) > 1 else ""
+    here = did_you_mean(word, _siblings(model, place), prefix=f"{place[0]}.") if len(place) > 1 else ""
     owners = [key for key, forms in inner.items() if any(word in form.model_fields for form in forms)]
     elsewhere = f"; did you mean '{owners[0]}.{word}'?" if owners else ""
-    return here or nearest(word, model.model_fields) or elsewhere
+    return here or did_you_mean(word, model.model_fields) or elsewhere
 
 
 def _siblings(model: type[BaseModel], place: Place) -> list[str]:

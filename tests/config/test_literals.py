@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from elmarc._errors import ConfigError
-from elmarc.experiments.literals import AssignmentReader
+from elmarc.config.literals import AssignmentReader
 
 
 def value(code: str) -> object:

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from elmarc._errors import ConfigError
-from elmarc.experiments import config_models
-from elmarc.experiments.config import (
+from elmarc.config import sections as config_models
+from elmarc.config.loading import (
     ExperimentConfig,
     SweepConfig,
     apply_overrides,
@@ -122,7 +122,7 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 def test_reading_a_configuration_imports_no_torch() -> None:
-    code = "import sys, elmarc.experiments.config; sys.exit('torch' in sys.modules)"
+    code = "import sys, elmarc.config.loading; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

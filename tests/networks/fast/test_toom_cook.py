@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from scipy.signal import correlate2d
 
 from elmarc.features.pooling import pool
-from elmarc.networks import blocks, build_network, onednn, toom_cook
-from elmarc.networks.toom_cook import POINTS, grid
+from elmarc.networks import blocks, build_network
+from elmarc.networks.fast import onednn, toom_cook
+from elmarc.networks.fast.toom_cook import POINTS, grid
 
 
 @pytest.mark.parametrize("taps", POINTS)

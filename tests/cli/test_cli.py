@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
-from elmarc import cli
+from elmarc.cli import app as cli
 from elmarc.results import collect
 
 SR = 12000

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elmarc._errors import ConfigError
 from elmarc._seeds import uniform
-from elmarc.evaluation import paired
+from elmarc.comparison import paired
 from elmarc.results import Result
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from elmarc._errors import ConfigError
-from elmarc.experiments.config_errors import checked
-from elmarc.experiments.config_models import Count, Section, Shape, Text, input_kind
-from elmarc.experiments.literals import AssignmentReader
+from elmarc.config.errors import checked
+from elmarc.config.literals import AssignmentReader
+from elmarc.config.sections import Count, Section, Shape, Text, input_kind
 
 BACK_END = ("back1", "back2", "back3")
 MAPS = {

@@ -1,0 +1,42 @@
+"""A name out of a list of known ones: chosen, or refused with the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from elmarc._errors import ConfigError
+
+
+def did_you_mean(word: object, known: Iterable[str], *, prefix: str = "") -> str:
+    """Return "; did you mean ...?", or nothing where no known word is close.
+
+    >>> did_you_mean("Elmm", ["svm", "elm"])
+    "; did you mean 'elm'?"
+    """
+    near = _nearest(word, known)
+    return f"; did you mean '{prefix}{near}'?" if near else ""
+
+
+def choose(kind: str, wanted: str, known: Sequence[str]) -> str:
+    """Return `wanted` if it is known.
+
+    Raises
+    ------
+    ConfigError
+        It is not; the message names the nearest and lists all.
+
+    >>> choose("network", "vgg", ["vgg", "temporal"])
+    'vgg'
+    """
+    if wanted in known:
+        return wanted
+    near = _nearest(wanted, known)
+    hint = f"did you mean {near!r}? " if near else ""
+    raise ConfigError(f"unknown {kind} {wanted!r}: {hint}known are {', '.join(known)}")
+
+
+def _nearest(word: object, known: Iterable[str]) -> str:
+    spelling = {name.lower(): name for name in known}
+    matches = get_close_matches(str(word).lower(), spelling, n=1, cutoff=0.6)
+    return spelling[matches[0]] if matches else ""
