@@ -20,7 +20,8 @@ from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.cli import console
 from elmarc.cli.folders import check_file, check_writable
 from elmarc.cli.winner import extract_command, winning_cell
-from elmarc.comparison.compare import Comparison, comparisons
+from elmarc.comparison.compare import comparisons
+from elmarc.comparison.records import Comparison
 from elmarc.config.loading import load_config
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir

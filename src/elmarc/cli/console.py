@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from elmarc._errors import ElmarcError
-from elmarc.comparison.compare import Comparison
+from elmarc.comparison.records import Comparison
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.forecast import Forecast
 from elmarc.experiments.observer import Observer

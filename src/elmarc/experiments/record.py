@@ -59,7 +59,8 @@ def make_result(
         best_params=evaluation.best_params,
         grid=evaluation.grid,
         predictions=[
-            Prediction(matrix.ids[i], matrix.labels[i], label, fold) for i, label, fold in evaluation.held_out
+            Prediction(matrix.ids[i], matrix.labels[i], label, fold, matrix.groups[i])
+            for i, label, fold in evaluation.held_out
         ],
         recipe={"features": matrix.recipe, "classifier": config.classifier.model_dump(mode="json")},
         recipe_key=recipe_key(matrix.recipe),

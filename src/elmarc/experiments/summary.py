@@ -10,12 +10,14 @@ from typing import TypeVar
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ElmarcError, StoreError
-from elmarc.comparison.compare import Comparison, rank_across
+from elmarc.comparison.compare import rank_across
+from elmarc.comparison.ranks import Ranking
+from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
 from elmarc.reports import plots, plots_compare, tables
 from elmarc.results import Result, load
 
-Compared = TypeVar("Compared")
+Shown = TypeVar("Shown")
 
 
 def read_results(folder: Path) -> tuple[list[Result], list[str]]:
@@ -107,8 +109,12 @@ def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
         notes += _tried(_write, comparison, where)
     for protocol in dict.fromkeys(comparison.protocol for comparison in compared):
         of_sets = [comparison for comparison in compared if comparison.protocol == protocol]
-        if len(of_sets) > 1:
-            notes += _tried(_write_ranks, of_sets, folder / f"ranks-{protocol}")
+        if len(of_sets) < 2:
+            continue
+        if (ranking := rank_across(of_sets)) is None:
+            notes.append(f"no ranks over data sets ({protocol}): they have fewer than two systems in common")
+        else:
+            notes += _tried(_write_ranks, ranking, folder / f"ranks-{protocol}")
     return notes
 
 
@@ -121,13 +127,13 @@ def _write(comparison: Comparison, folder: Path) -> None:
         plots.save(plots_compare.difference_figure(comparison), folder / "differences")
 
 
-def _write_ranks(compared: Sequence[Comparison], stem: Path) -> None:
-    plots.save(plots_compare.rank_figure(rank_across(compared)), stem)
+def _write_ranks(ranking: Ranking, stem: Path) -> None:
+    plots.save(plots_compare.rank_figure(ranking), stem)
 
 
-def _tried(work: Callable[[Compared, Path], None], compared: Compared, path: Path) -> list[str]:
+def _tried(work: Callable[[Shown, Path], None], shown: Shown, path: Path) -> list[str]:
     try:
-        work(compared, path)
+        work(shown, path)
     except (ElmarcError, OSError) as problem:
         return [f"{path} was not written: {problem}"]
     return []
