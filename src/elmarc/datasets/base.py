@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
 from elmarc.datasets.files import suffixes_text
-from elmarc.datasets.validation import ValidationReport, validate
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
@@ -96,10 +95,6 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.clips)
-
-    def validate(self, *, decode: bool = False) -> ValidationReport:
-        """Check every file: see `elmarc.datasets.validation.validate`."""
-        return validate(self, decode=decode)
 
 
 def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:

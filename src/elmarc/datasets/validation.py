@@ -6,15 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from elmarc._errors import AudioError
 from elmarc.audio.decode import content_hash, duration_s
 from elmarc.audio.decode import decode as decode_clip
+from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.files import clip_id, find_audio
-
-if TYPE_CHECKING:
-    from elmarc.datasets.base import Clip, Dataset
 
 N_SHOWN = 10
 
