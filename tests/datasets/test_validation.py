@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 from tests.datasets.conftest import Write
 
-from elmarc.datasets import Dataset, open_dataset, validate
+from elmarc.datasets import Clip, Dataset, open_dataset, validate
 
 
 @pytest.fixture
@@ -81,3 +81,19 @@ def test_counts_by_fold_are_a_table(folder: Path) -> None:
         "cat         1        1      2",
         "dog         1        1      2",
     ]
+
+
+def test_segments_are_checked_as_segments(tmp_path: Path, write_clip: Write) -> None:
+    path = write_clip("long.wav", seconds=1.0)
+    shutil.copy(path, tmp_path / "copy.wav")
+    clips = (
+        Clip("a", path, "x", end=0.5),
+        Clip("b", path, "y", start=0.5),
+        Clip("c", path, "y", start=0.5, end=9.0),
+        Clip("d", tmp_path / "copy.wav", "x", end=0.5),
+    )
+    report = validate(Dataset("d", clips, ("x", "y")), decode=True)
+    ((clip, reason),) = report.unreadable
+    assert (clip, report.zero_length, report.missing) == ("c", (), ())
+    assert "from 0.5 s to 9 s does not lie in the file" in reason
+    assert report.duplicated == (("a", "d"),)

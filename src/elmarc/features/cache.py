@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
 from elmarc._types import Recipe
-from elmarc.audio.decode import load
+from elmarc.datasets.base import Clip
 from elmarc.features.store import recipe_key
 from elmarc.frontends.base import FrontEnd
 
@@ -34,13 +34,13 @@ class FrontEndCache:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
-    def output(self, frontend: FrontEnd, path: Path, content: str) -> Array:
-        """Return the front-end's output for a whole clip, computed once for each content hash."""
+    def output(self, frontend: FrontEnd, clip: Clip, content: str) -> Array:
+        """Return the front-end's output for a whole clip, computed once for each content."""
         recipe = frontend.recipe()
-        return self._kept(recipe, content, lambda: frontend(self._waveform(frontend.sr, path, content)))
+        return self._kept(recipe, content, lambda: frontend(self._waveform(frontend.sr, clip, content)))
 
-    def _waveform(self, sr: int, path: Path, content: str) -> Array:
-        return self._kept({"kind": "decoded", "sr": sr}, content, lambda: load(path, sr=sr))
+    def _waveform(self, sr: int, clip: Clip, content: str) -> Array:
+        return self._kept({"kind": "decoded", "sr": sr}, content, lambda: clip.load(sr=sr))
 
     def _kept(self, recipe: Recipe, content: str, compute: Callable[[], Array]) -> Array:
         file = self.root / recipe_key(recipe) / f"{content}.npy"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from elmarc._cores import n_cores
 from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc._types import FeatureArray, FixLength, Recipe
-from elmarc.audio.decode import content_hash, load
+from elmarc.audio.decode import content_hash
 from elmarc.audio.length import fit_length
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
@@ -182,25 +182,19 @@ class FeatureExtractor:
             A waveform cannot be used.
         """
         rows = []
-        for _, outcome in self._outcomes(
-            range(len(waveforms)), lambda i: self._input(waveforms[i], f"row {i}")
+        for i, outcome in self._outcomes(
+            range(len(waveforms)), lambda i: self._fit(self.frontend(waveforms[i]), f"row {i}")
         ):
             if isinstance(outcome, AudioError):
-                raise outcome
+                raise _named(outcome, f"row {i}", f"row {i}")
             rows.append(outcome)
         return np.stack(rows)
 
     def prepare(self, clip: Clip, content: str | None = None) -> Array:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
         if self.cache is None or content is None:
-            return self._input(load(clip.path, sr=self.frontend.sr), str(clip.path))
-        return self._fit(self.cache.output(self.frontend, clip.path, content), clip.id)
-
-    def _input(self, y: Array, name: str) -> Array:
-        try:
-            return self._fit(self.frontend(y), name)
-        except AudioError as problem:
-            raise problem if name in str(problem) else AudioError(f"{name}: {problem}") from problem
+            return self._fit(self.frontend(clip.load(sr=self.frontend.sr)), str(clip))
+        return self._fit(self.cache.output(self.frontend, clip, content), str(clip))
 
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
@@ -218,17 +212,18 @@ class FeatureExtractor:
         return features
 
     def _contents(self, clips: Sequence[Clip]) -> tuple[list[str], dict[str, str]]:
-        """Hash each clip's file; "" where it cannot be read, with the reason by clip id."""
-        contents, skipped = [], {}
+        """Return each clip's content; "" where its file cannot be read, with the reason by clip id."""
+        hashes, unreadable = {}, {}
+        paths = list(dict.fromkeys(clip.path for clip in clips))  # a file of many segments is read once
         with Workers(self.n_workers) as workers:
-            for clip, future in ahead(workers, _hash, clips, 4 * self.n_workers):
+            for path, future in ahead(workers, content_hash, paths, 4 * self.n_workers):
                 try:
-                    contents.append(future.result())
+                    hashes[path] = future.result()
                 except AudioError as problem:
                     self._raise_if_strict(problem)
-                    contents.append("")
-                    skipped[clip.id] = str(problem)
-        return contents, skipped
+                    unreadable[path] = str(problem)
+        contents = [clip.content(hashes[clip.path]) if clip.path in hashes else "" for clip in clips]
+        return contents, {clip.id: unreadable[clip.path] for clip in clips if clip.path in unreadable}
 
     def _raise_if_strict(self, problem: AudioError) -> None:
         if self.strict:
@@ -245,10 +240,11 @@ class FeatureExtractor:
         pending = _Rows()
         rows = np.empty((0, 0), np.float32)  # one block: strewn rows keep freed maps in memory
         try:
-            for (_, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
+            for (clip, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
                 if isinstance(outcome, AudioError):
-                    self._raise_if_strict(outcome)
-                    reasons[content] = str(outcome)
+                    problem = _named(outcome, str(clip), str(clip.path))
+                    self._raise_if_strict(problem)
+                    reasons[content] = str(problem)
                 else:
                     if not computed:
                         rows = np.empty((len(missing), len(outcome)), outcome.dtype)
@@ -332,6 +328,11 @@ def _checked(row: FeatureArray) -> FeatureArray | AudioError:
     return AudioError("its features overflow: are its samples within [-1, 1]?")
 
 
+def _named(problem: AudioError, name: str, file: str) -> AudioError:
+    """Name the clip where the message names no file: a front-end sees samples alone."""
+    return problem if file in str(problem) else AudioError(f"{name}: {problem}")
+
+
 def resolve_device(device: str) -> torch.device:
     """Return the torch device of a name; "auto" is the GPU where there is one."""
     if device == "auto":
@@ -360,7 +361,3 @@ def _check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None
             f"{network.name} needs at least {network.min_input_length} {frontend.unit}, and would be fed "
             f"{length}: feed more (repeat-pad makes short clips longer), or choose another network"
         )
-
-
-def _hash(clip: Clip) -> str:
-    return content_hash(clip.path)
