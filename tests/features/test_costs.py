@@ -10,8 +10,6 @@ import pytest
 import soundfile as sf
 
 from elmarc.datasets.base import Clip
-from elmarc.features import cache as cache_module
-from elmarc.features import extractor as extractor_module
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import FeatureStore
@@ -26,14 +24,13 @@ DECODING_S = 0.05
 @pytest.fixture
 def clips(tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> list[Clip]:
     """Four clips whose decoding takes long."""
-    for module in (cache_module, extractor_module):
-        decode = module.load
+    decode = Clip.load
 
-        def slowly(path: Path, *, sr: int, decode=decode) -> np.ndarray:
-            time.sleep(DECODING_S)
-            return decode(path, sr=sr)
+    def slowly(clip: Clip, *, sr: int) -> np.ndarray:
+        time.sleep(DECODING_S)
+        return decode(clip, sr=sr)
 
-        monkeypatch.setattr(module, "load", slowly)
+    monkeypatch.setattr(Clip, "load", slowly)
     for i in range(4):
         sf.write(tmp_path / f"{i}.wav", 0.1 * rng.standard_normal(SR), SR)
     return [Clip(f"{i}", tmp_path / f"{i}.wav", "ab"[i % 2]) for i in range(4)]

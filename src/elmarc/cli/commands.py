@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.markup import escape
 
-from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.classifiers.grids import CLASSIFIERS
@@ -25,6 +24,7 @@ from elmarc.comparison.records import Comparison
 from elmarc.config.loading import load_config
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
+from elmarc.datasets.opening import RECORDED
 from elmarc.experiments import build, studies
 from elmarc.experiments.cells import Cell, finished, make_cells
 from elmarc.experiments.forecast import Forecast, forecast
@@ -151,7 +151,7 @@ def reproduce(
     as_json: bool,
 ) -> None:
     """Make the study's figure for a data set anew."""
-    studies.choose_names(name, [known for known in datasets.DATASETS if known != "toy"], what="data set")
+    studies.choose_names(name, RECORDED, what="data set")
     configs = studies.reproduction_cells(
         name, audio=audio, size=size, seeds=seeds, protocols=protocols, overrides=overrides
     )

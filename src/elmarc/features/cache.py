@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
 from elmarc._types import Recipe
-from elmarc.audio.decode import load
+from elmarc.datasets.base import Clip
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import recipe_key
 from elmarc.frontends.base import FrontEnd
@@ -36,12 +36,12 @@ class FrontEndCache:
         self.root = Path(root)
         self._watch = Stopwatch()
 
-    def output(self, frontend: FrontEnd, path: Path, content: str) -> Array:
-        """Return the front-end's output for a whole clip, computed once for each content hash."""
+    def output(self, frontend: FrontEnd, clip: Clip, content: str) -> Array:
+        """Return the front-end's output for a whole clip, computed once for each content."""
         recipe = frontend.recipe()
 
         def compute() -> Array:
-            y = self._waveform(frontend.sr, path, content)
+            y = self._waveform(frontend.sr, clip, content)
             with self._watch.lap(recipe_key(recipe)):
                 return np.asarray(frontend(y))
 
@@ -52,12 +52,12 @@ class FrontEndCache:
         parts = [self._watch.median(recipe_key(r)) for r in (_decoded(frontend.sr), frontend.recipe())]
         return None if None in parts else sum(part for part in parts if part is not None)
 
-    def _waveform(self, sr: int, path: Path, content: str) -> Array:
+    def _waveform(self, sr: int, clip: Clip, content: str) -> Array:
         recipe = _decoded(sr)
 
         def compute() -> Array:
             with self._watch.lap(recipe_key(recipe)):
-                return load(path, sr=sr)
+                return clip.load(sr=sr)
 
         return self._kept(recipe, content, compute)
 

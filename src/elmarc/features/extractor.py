@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from elmarc._cores import n_cores
 from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc._types import FeatureArray, FixLength, Recipe
-from elmarc.audio.decode import load
 from elmarc.audio.length import fit_length
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
@@ -205,11 +204,11 @@ class FeatureExtractor:
             A waveform cannot be used.
         """
         rows = []
-        for _, outcome in self._outcomes(
-            range(len(waveforms)), lambda i: self._input(waveforms[i], f"row {i}")
+        for i, outcome in self._outcomes(
+            range(len(waveforms)), lambda i: self._fit(self.frontend(waveforms[i]), f"row {i}")
         ):
             if isinstance(outcome, AudioError):
-                raise outcome
+                raise _named(outcome, f"row {i}", f"row {i}")
             rows.append(outcome)
         return np.stack(rows)
 
@@ -217,14 +216,8 @@ class FeatureExtractor:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
         if self.cache is None or content is None:
             with self._watch.lap("frontend"):
-                return self._input(load(clip.path, sr=self.frontend.sr), str(clip.path))
-        return self._fit(self.cache.output(self.frontend, clip.path, content), clip.id)
-
-    def _input(self, y: Array, name: str) -> Array:
-        try:
-            return self._fit(self.frontend(y), name)
-        except AudioError as problem:
-            raise problem if name in str(problem) else AudioError(f"{name}: {problem}") from problem
+                return self._fit(self.frontend(clip.load(sr=self.frontend.sr)), str(clip))
+        return self._fit(self.cache.output(self.frontend, clip, content), str(clip))
 
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
@@ -266,10 +259,11 @@ class FeatureExtractor:
         pending = _Rows()
         rows = np.empty((0, 0), np.float32)  # one block: strewn rows keep freed maps in memory
         try:
-            for (_, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
+            for (clip, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
                 if isinstance(outcome, AudioError):
-                    self._raise_if_strict(outcome)
-                    reasons[content] = str(outcome)
+                    problem = _named(outcome, str(clip), str(clip.path))
+                    self._raise_if_strict(problem)
+                    reasons[content] = str(problem)
                 else:
                     if not computed:
                         rows = np.empty((len(missing), len(outcome)), outcome.dtype)
@@ -351,6 +345,11 @@ def _checked(row: FeatureArray) -> FeatureArray | AudioError:
     if np.isfinite(row).all():
         return row
     return AudioError("its features overflow: are its samples within [-1, 1]?")
+
+
+def _named(problem: AudioError, name: str, file: str) -> AudioError:
+    """Name the clip where the message names no file: a front-end sees samples alone."""
+    return problem if file in str(problem) else AudioError(f"{name}: {problem}")
 
 
 def resolve_device(device: str) -> torch.device:
