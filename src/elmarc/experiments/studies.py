@@ -128,7 +128,7 @@ def _multiply_adds(config: ExperimentConfig) -> float:
     if config.network is None:
         return 0.0
     net = build.network(config.network, seed=0, n_mels=getattr(config.frontend, "n_mels", 96))
-    return float(net.multiply_adds(1376 if net.input_kind == "logmel" else 350_000))
+    return float(net.multiply_adds(1376 if net.input_unit == "frames" else 350_000))
 
 
 def open_source(result: Result) -> Dataset:
