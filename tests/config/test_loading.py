@@ -6,14 +6,15 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 
 from elmarc._errors import ConfigError
-from elmarc.config import sections as config_models
 from elmarc.config.loading import (
     ExperimentConfig,
     SweepConfig,
@@ -24,6 +25,8 @@ from elmarc.config.loading import (
     parse_experiment,
     to_yaml,
 )
+from elmarc.config.parts import FRONTEND_SECTIONS, NETWORK_SECTIONS
+from elmarc.frontends import FRONTENDS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -162,31 +165,36 @@ def test_compat_may_be_written_as_a_number() -> None:
     assert network.compat == "2018"
 
 
-def test_names_are_those_of_the_parts() -> None:
+def listed(schema: dict[str, Any]) -> set[str]:
+    """Return the names that a key of the schema may have."""
+    names = set(schema.get("enum", ())) | ({schema["const"]} if "const" in schema else set())
+    for part in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        names |= listed(part)
+    return names
+
+
+def test_the_schema_lists_the_names_in_the_tables_of_the_parts() -> None:
     from elmarc.classifiers.grids import CLASSIFIERS
     from elmarc.datasets import DATASETS
+    from elmarc.features.statistics import STATISTICS
+    from elmarc.frontends import FRONTENDS
     from elmarc.networks import NETWORKS
 
-    assert set(get_args(config_models.ClassifierName)) == set(CLASSIFIERS)
-    assert set(get_args(config_models.DatasetName)) == set(DATASETS) - {"toy"}
-    assert {*get_args(config_models.NetworkName), "single_layer"} == set(NETWORKS)
-    for name in get_args(config_models.NetworkName):
-        assert NETWORKS[name].frontend == config_models.input_kind(name)
+    forms = json_schema()["$defs"]
+
+    def names(key: str, sections: Iterable[str]) -> set[str]:
+        return {name for section in sections for name in listed(forms[section]["properties"][key])}
+
+    assert names("name", ["ClassifierSection"]) == set(CLASSIFIERS)
+    assert names("name", ["NamedData"]) == set(DATASETS) - {"toy"}
+    assert names("kind", [form.__name__ for form in NETWORK_SECTIONS]) == set(NETWORKS)
+    assert names("kind", [form.__name__ for form in FRONTEND_SECTIONS.values()]) == set(FRONTENDS)
+    assert listed(json_schema()["properties"]["pooling"]["anyOf"][0]["anyOf"][0]["items"]) == set(STATISTICS)
 
 
-def test_front_ends_have_the_defaults_of_the_parts() -> None:
-    from elmarc.frontends.logmel import LogMel
-    from elmarc.frontends.mfcc import MFCC
-    from elmarc.frontends.waveform import RawWaveform
-
-    sections = [
-        (config_models.LogMelFrontEnd(kind="logmel"), LogMel()),
-        (config_models.MFCCFrontEnd(kind="mfcc"), MFCC()),
-        (config_models.WaveformFrontEnd(kind="waveform"), RawWaveform()),
-    ]
-    for section, built in sections:
-        options = section.model_dump(exclude={"kind"})
-        assert options == {key: getattr(built, key) for key in options}
+def test_front_ends_have_the_keys_and_defaults_of_the_parts() -> None:
+    for kind, made in FRONTENDS.items():
+        assert FRONTEND_SECTIONS[kind](kind=kind).options() == asdict(made())
 
 
 # Mistakes
