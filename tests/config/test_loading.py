@@ -197,6 +197,15 @@ def test_front_ends_have_the_keys_and_defaults_of_the_parts() -> None:
         assert FRONTEND_SECTIONS[kind](kind=kind).options() == asdict(made())
 
 
+def test_the_size_is_small_where_nothing_is_said() -> None:
+    network = parse_experiment(TOY).network
+    assert network is not None
+    assert network == parse_experiment({**TOY, "network": {"kind": "vgg", "size": "small"}}).network
+    wide = parse_experiment({**TOY, "network": {"kind": "vgg", "n_filters": 8}}).network
+    assert wide is not None
+    assert (network.size, wide.size) == ("small", None)
+
+
 # Mistakes
 
 MISTAKES = [
@@ -239,6 +248,11 @@ MISTAKES = [
     ({"frontend": {"kind": "logmel", "pad_mode": "zero"}}, r"frontend\.pad_mode: .*'reflect' or 'constant'"),
     ({"input": {"n_samples": 9}}, r"input\.n_samples: a logmel network is cut by input\.n_frames"),
     ({"network": "mfcc", "input": {"n_frames": 9}}, "input: the MFCC does not read it"),
+    ({"input": {"seconds": 2, "n_frames": 9}}, "input: found seconds and n_frames, expected one of them"),
+    ({"input": {"seconds": 0}}, r"input\.seconds: found 0 .*greater than 0"),
+    ({"frontend": {"sr": 0}}, r"frontend\.sr: found 0, expected a positive number"),
+    ({"frontend": {"fmax": 9000}}, r"frontend\.fmin, fmax: found 0 and 9000 Hz, expected"),
+    ({"network": "sample_level", "frontend": {"hop_length": 128}}, r"frontend\.hop_length: unknown key"),
     ({"data": {"kind": "named", "name": "esc10"}}, r"data\.audio: missing"),
     ({"data": {"kind": "lists", "train": "a", "test": "b"}}, "data: missing validation; expected train"),
     ({"data": {"kind": "lists", "train": "a", "files": "b"}}, "data: found files beside fixed lists"),
@@ -303,10 +317,17 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         ("frontend.top_db=null", "frontend", {"top_db": None}),
         ("pooling=[mean, std]", "pooling", ["mean", "std"]),
         ("name=a=b", "name", "a=b"),
+        ("frontend.sr=22050", "frontend", {"sr": 22050}),
     ],
 )
 def test_an_override_is_put_in(override: str, key: str, value: object) -> None:
     assert apply_overrides(TOY, [override]) == {**TOY, key: value}
+
+
+@pytest.mark.parametrize("network", ["vgg", "sample_level", "mfcc"])
+def test_an_override_of_the_front_end_needs_no_kind(network: str) -> None:
+    config = parse_experiment(apply_overrides({**TOY, "network": network}, ["frontend.sr=22050"]))
+    assert config.frontend.options()["sr"] == 22050
 
 
 def test_overrides_leave_the_original_alone() -> None:
