@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.datasets.conftest import Write
 
 from elmarc._errors import DatasetError
 from elmarc.datasets import open_dataset, validate
@@ -32,6 +33,16 @@ def test_folds_and_groups(folder: Path) -> None:
     data = open_dataset(table(folder, "path,label,fold,group\ncat/1.wav,cat,1,x\ndog/1.wav,dog,b,\n"))
     assert data.split_kind == "folds"
     assert [(clip.fold, clip.group) for clip in data.clips] == [("1", "x"), ("b", None)]
+
+
+def test_there_are_no_more_folds_than_groups(folder: Path, write_clip: Write) -> None:
+    for i in range(3, 21):
+        write_clip(f"clips/cat/{i}.wav")
+        write_clip(f"clips/dog/{i}.wav")
+    rows = [f"{kind}/{i}.wav,{kind},{i % 4 or ''}" for kind in ("cat", "dog") for i in range(1, 21)]
+    assert open_dataset(table(folder, "\n".join(["path,label,group", *rows]))).n_folds == 10
+    rows = [f"{kind}/{i}.wav,{kind},{i % 4}" for kind in ("cat", "dog") for i in range(1, 21)]
+    assert open_dataset(table(folder, "\n".join(["path,label,group", *rows]))).n_folds == 4
 
 
 def test_splits_under_their_usual_names(folder: Path) -> None:

@@ -14,6 +14,7 @@ from elmarc._types import Waveform
 from elmarc.audio.decode import duration_s, load
 from elmarc.audio.length import InputLength
 from elmarc.datasets.files import suffixes_text
+from elmarc.datasets.groups import n_units
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
@@ -155,6 +156,11 @@ def segment_text(start: float | None, end: float | None) -> str:
     return f"#{first}-{'' if end is None else last}"
 
 
+def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
+    """Return the labels of clips as `sorted_labels` does."""
+    return sorted_labels([clip.label for clip in clips])
+
+
 def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return each label once, numbers by value and before words.
 
@@ -163,6 +169,12 @@ def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """
     numbers = sorted((label for label in set(labels) if label.isdecimal()), key=int)
     return (*numbers, *sorted(set(labels) - set(numbers)))
+
+
+def folds_for(clips: Sequence[Clip]) -> int:
+    """Return ten folds, as in the study, or fewer: as many as the smallest class has clips, or as groups."""
+    smallest = min(Counter(clip.label for clip in clips).values())
+    return max(2, min(10, smallest, n_units([clip.group for clip in clips])))
 
 
 def present(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Clip, Dataset, sorted_labels
+from elmarc.datasets.base import Clip, Dataset, classes_of, folds_for
 from elmarc.datasets.files import as_text, clip_id, existing_folder, find_audio, suffixes_text
 
 
@@ -25,12 +24,11 @@ def load(audio_dir: str | Path) -> Dataset:
     clips = class_folder_clips(folder, label_of=lambda name: name)
     if not clips:
         raise _no_classes(folder)
-    counts = Counter(clip.label for clip in clips)
     return Dataset(
         name=as_text(folder.resolve().name),
         clips=clips,
-        classes=sorted_labels(list(counts)),
-        n_folds=folds_for(counts),
+        classes=classes_of(clips),
+        n_folds=folds_for(clips),
         notes=_left_out(folder),
         audio_dir=folder,
     )
@@ -44,11 +42,6 @@ def class_folder_clips(folder: Path, *, label_of: Callable[[str], str | None]) -
         if label is not None:
             clips += [Clip(clip_id(path, folder), path, label) for path in find_audio(sub)]
     return tuple(clips)
-
-
-def folds_for(counts: Counter[str]) -> int:
-    """Return ten folds, as in the study, or fewer where the smallest class has fewer clips."""
-    return max(2, min(10, *counts.values()))
 
 
 def _no_classes(folder: Path) -> DatasetError:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Clip, Dataset, OnMissing, SplitKind, present, sorted_labels
+from elmarc.datasets.base import Clip, Dataset, OnMissing, SplitKind, classes_of, folds_for, present
 from elmarc.datasets.files import existing_folder
-from elmarc.datasets.folder import folds_for
 
 PARTS = {
     "train": "train", "training": "train",
@@ -51,13 +49,12 @@ def load(
     kind, column = _split(table, rows[0][1], fold_column)
     clips = [_clip(table, line, row, folder, kind, column) for line, row in rows]
     found, notes = present(clips, source=str(table), on_missing=on_missing)
-    counts = Counter(clip.label for clip in found)
     return Dataset(
         name=table.stem,
         clips=found,
-        classes=sorted_labels(list(counts)),
+        classes=classes_of(found),
         split_kind=kind,
-        n_folds=folds_for(counts),
+        n_folds=folds_for(found),
         notes=notes,
         n_expected=len(clips),
         audio_dir=folder if audio_dir else None,
