@@ -18,6 +18,11 @@ from elmarc.datasets.groups import n_units
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
+PARTS = {  # what the lists are called, in lower case
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Clip:
 
     @property
     def _times(self) -> str:
-        return segment_text(self.start, self.end) if self.start or self.end is not None else ""
+        return segment_text(self.start, self.end)
 
     def load(self, *, sr: int | None = 12000) -> Waveform:
         """Return the clip's samples: see `elmarc.audio.load`."""
@@ -149,9 +154,11 @@ class Dataset:
 def segment_text(start: float | None, end: float | None) -> str:
     """Return what is put behind a file's name to name a segment; equal numbers give equal texts.
 
-    >>> segment_text(1.5, 3.0), segment_text(None, 0.25), segment_text(2, None)
-    ('#1.5-3', '#0-0.25', '#2-')
+    >>> segment_text(1.5, 3.0), segment_text(None, 0.25), segment_text(2, None), segment_text(0, None)
+    ('#1.5-3', '#0-0.25', '#2-', '')
     """
+    if not start and end is None:
+        return ""
     first, last = (repr(float(t or 0)).removesuffix(".0") for t in (start, end))
     return f"#{first}-{'' if end is None else last}"
 
