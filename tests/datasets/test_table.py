@@ -124,10 +124,7 @@ def test_start_and_end_cut_segments(folder: Path, write_clip: Write) -> None:
     assert [len(clip.load(sr=None)) for clip in data.clips] == [8000, 2000, 4000, 800]
     assert [clip.duration_s() for clip in data.clips] == [1.0, 0.25, 0.5, 0.1]
     assert validate(data, decode=True).ok
-    assert (
-        "4 clips come from 1 files, and those of one file may train and test: a column `group`"
-        in data.notes[0]
-    )
+    assert "4 clips come from 1 file, and those of one file may train and test" in data.notes[0]
 
 
 def test_segments_set_the_suggested_length(folder: Path, write_clip: Write) -> None:

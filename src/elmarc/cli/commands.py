@@ -97,7 +97,7 @@ def rank(
     as_json: bool,
 ) -> None:
     """Rank networks on a data set."""
-    known = [*STUDY_NETWORKS, *(name for name in NETWORKS if name not in (*STUDY_NETWORKS, "single_layer"))]
+    known = [name for name, preset in NETWORKS.items() if not preset.required]
     chosen = (
         list(STUDY_NETWORKS) if networks == "all" else studies.choose_names(networks, known, what="network")
     )

@@ -21,7 +21,7 @@ CITATION = (
 )
 LICENCE = "CC BY-NC 3.0"
 URL = "https://urbansounddataset.weebly.com/urbansound8k.html"
-INPUT_LENGTH = InputLength(n_frames=188, n_samples=48000, fix_length="repeat-pad")
+INPUT_LENGTH = InputLength(frames_s=4.0, samples_s=4.0, fix_length="repeat-pad")
 METADATA = "UrbanSound8K.csv"
 COLUMNS = ("slice_file_name", "fsID", "fold", "classID")
 

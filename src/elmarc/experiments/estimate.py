@@ -38,7 +38,7 @@ def _clip_s(config: ExperimentConfig, data: Dataset) -> float:
     """Time one clip on one core after another; cores work side by side."""
     extractor, _ = build.extractor(config, data)
     if extractor.length is None:
-        noise = np.zeros(config.frontend.sr * 10, np.float32)
+        noise = np.zeros(extractor.frontend.sr * 10, np.float32)
         return _timed(lambda: extractor.frontend(noise)) / n_cores()
     noise = np.random.default_rng(0).standard_normal(
         (1, extractor.length, extractor.frontend.n_bands), np.float32

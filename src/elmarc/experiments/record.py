@@ -38,7 +38,7 @@ def make_result(
     labels = [matrix.labels[i] for i, _, _ in outcome.held_out]
     predicted = [label for _, label, _ in outcome.held_out]
     net = config.network
-    size = None if net is None or net.n_filters else net.size or "large"
+    size = None if net is None or net.n_filters else net.size
     return Result(
         dataset=data.name,
         classes=list(data.classes),
@@ -75,7 +75,7 @@ def make_result(
 def feature_name(config: ExperimentConfig) -> str:
     """Name a cell's features: the network, or mfcc; with `_2018` where it keeps that program's average."""
     if config.network is None:
-        return "mfcc"
+        return config.frontend.kind
     averaged_as_2018 = config.network.compat and config.network.kind.startswith("frame_level")
     return config.network.kind + ("_2018" if averaged_as_2018 else "")
 

@@ -227,7 +227,7 @@ class _Features:
 
 def _cell_name(config: ExperimentConfig) -> str:
     net = config.network
-    width = "" if net is None else f"-{net.n_filters or net.size or 'large'}"
+    width = "" if net is None else f"-{net.n_filters or net.size}"
     features = f"{record.feature_name(config)}{width}"
     return f"{features}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
 
