@@ -9,7 +9,7 @@ from tests.datasets.conftest import Write
 
 from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
-from elmarc.datasets import DATASETS, lengths, open_dataset, suggest_input_length
+from elmarc.datasets import DATASETS, Clip, open_dataset, suggest_input_length
 from elmarc.frontends import LogMel, RawWaveform
 
 STUDY_LENGTHS = {  # frames of 256 samples, samples; both at 12 kHz, as in the 2018 program
@@ -36,7 +36,7 @@ def test_suggested_lengths_are_those_of_before_at_the_studys_rate_and_hop(
 ) -> None:
     data = open_dataset(folder)
     for n in (*range(1, 400, 7), *range(rate, 30 * rate, 9973)):
-        monkeypatch.setattr(lengths, "duration_s", lambda _path, n=n: n / rate)
+        monkeypatch.setattr(Clip, "duration_s", lambda _clip, n=n: n / rate)
         found = suggest_input_length(data)
         n_samples = max(1, math.ceil(min(29.2, n / rate) * 12000))
         assert RawWaveform().n_positions(found.samples_s) == n_samples

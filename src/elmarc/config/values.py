@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.config.recipes import RECIPES
-from elmarc.datasets.opening import DATASETS
+from elmarc.datasets.opening import RECORDED
 from elmarc.features.statistics import STATISTICS
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Statistic: TypeAlias = str
     RecipeName: TypeAlias = str
 else:
-    DatasetName = Literal[tuple(name for name in DATASETS if name != "toy")]
+    DatasetName = Literal[RECORDED]
     ClassifierName = Literal[tuple(CLASSIFIERS)]
     Statistic = Literal[tuple(STATISTICS)]
     RecipeName = Annotated[Literal[RECIPES], Year]

@@ -8,7 +8,7 @@ from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder
-from elmarc.datasets.table import read_rows
+from elmarc.datasets.rows import read_rows
 
 CLASSES: tuple[str, ...] = (
     "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",

@@ -23,7 +23,7 @@ from elmarc.config.sections import Data, ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.search import SearchWorkspace
-from elmarc.evaluation.splits import make_splits
+from elmarc.evaluation.splits import dataset_splits, keep_together, make_splits
 from elmarc.experiments import build, record
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import Extraction, FeatureExtractor
@@ -168,6 +168,7 @@ class Study:
     def _features(self, config: ExperimentConfig, cache: FrontEndCache | None) -> _Features:
         self._check_budget()
         data = self.dataset(config.data)
+        dataset_splits(data, shuffle=config.data.shuffle)  # what cannot be split is said before it is heard
         self.observer.on_features(record.feature_name(config), len(data.clips))
         if config.features_file is not None:
             matrix = FeatureMatrix.load(config.features_file)
@@ -189,14 +190,13 @@ class Study:
             n_folds=data.n_folds,
             shuffle=config.data.shuffle,
         )
-        grouped = matrix.groups if any(matrix.groups) else matrix.folds
         outcome = evaluate(
             build.classifier(config.classifier, seed=config.seed),
             matrix.X,
             matrix.y,
             parts,
             protocol=config.protocol,
-            keep_together=grouped if any(grouped) else (),
+            keep_together=keep_together(matrix.groups, matrix.folds),
             workspace=features.workspace,
             n_jobs=self.n_jobs,
         )
