@@ -20,14 +20,13 @@ def command_of(out: str) -> list[str]:
     return shlex.split(line[line.index("elmarc extract") :])[1:]
 
 
+WIDTH = ["--set", "network.n_filters=4", "--set", "network.size=null"]
 CASES = {
     "baseline beside": ["--networks", "temporal"],
     "v2": ["--networks", "timbral", "--recipe", "v2", "--no-baseline"],
     "options": ["--networks", "temporal", "--set", "pooling=[mean, max]", "--no-baseline"],
-    "width": [
-        "--networks", "temporal", "--set", "network.n_filters=4", "--set", "network.size=null", "--no-baseline"
-    ],
-}  # fmt: skip
+    "width": ["--networks", "temporal", *WIDTH, "--no-baseline"],
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -64,11 +63,11 @@ def test_every_option_that_matters_is_said() -> None:
         networks=sections,
         classifiers=["svm"],
         seeds=2,
-        overrides=["frontend.kind=logmel", "frontend.sr=16000"],
+        overrides=["frontend.sr=16000"],
     )[1]
     assert extract_command(config) == (
         "elmarc extract toy --target timbre --network timbral --size large --seed 1 --recipe v2 "
-        "--precision bfloat16 --device cpu --strict --set frontend.kind=logmel --set frontend.sr=16000 -o features.npz"
+        "--precision bfloat16 --device cpu --strict --set frontend.sr=16000 -o features.npz"
     )
 
 

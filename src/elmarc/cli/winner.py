@@ -74,8 +74,6 @@ def _changes(config: ExperimentConfig, plain: ExperimentConfig) -> Iterator[tupl
                 yield section, mine
             continue
         changed = {key: value for key, value in mine.items() if value != other.get(key)}
-        if changed and "kind" in mine:
-            changed = {"kind": mine["kind"], **changed}  # a section of its own has to say its kind
         yield from ((f"{section}.{key}", value) for key, value in changed.items())
 
 

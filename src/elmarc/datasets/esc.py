@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from elmarc._errors import DatasetError
 from elmarc.datasets.base import Clip, OnMissing, Tags, present
 from elmarc.datasets.files import clip_id, find_audio
-from elmarc.datasets.table import read_rows
+from elmarc.datasets.rows import read_rows
 
 ESC50 = (
     "dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow",

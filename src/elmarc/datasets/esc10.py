@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elmarc.audio.length import InputLength
+from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.datasets import esc
 from elmarc.datasets.base import Dataset, OnMissing, Tagger
 from elmarc.datasets.files import existing_folder
@@ -14,7 +14,7 @@ N_CLIPS = 400
 CITATION = esc.CITATION
 LICENCE = "CC BY 3.0"
 URL = esc.URL
-INPUT_LENGTH = InputLength(n_frames=1376, n_samples=60000, fix_length="repeat-pad")
+INPUT_LENGTH = InputLength(frames_s=STUDY_LENGTH.frames_s, samples_s=5.0, fix_length="repeat-pad")
 
 
 def load(

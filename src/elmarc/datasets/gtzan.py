@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path, PurePath
 
-from elmarc.audio.length import InputLength
+from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder, find_audio
 
@@ -30,7 +30,7 @@ CITATION = (
 )
 LICENCE = "none stated; excerpts of commercial recordings, for research"
 URL = "http://marsyas.info/downloads/datasets.html"
-INPUT_LENGTH = InputLength(n_frames=1404, n_samples=350000, fix_length="crop")
+INPUT_LENGTH = InputLength(frames_s=29.94, samples_s=STUDY_LENGTH.samples_s, fix_length="crop")  # 1404 frames
 LISTS = {"train": "gtzan_train_filtered.txt", "validation": "gtzan_valid_filtered.txt",
          "test": "gtzan_test_filtered.txt"}  # fmt: skip
 

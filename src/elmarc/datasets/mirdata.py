@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Clip, Dataset, OnMissing, present, sorted_labels
-from elmarc.datasets.folder import folds_for
+from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
 
 Reader: TypeAlias = str | Callable[[Any], object]  # an attribute's name, or what takes it from a track
 
@@ -48,13 +46,12 @@ def from_mirdata(
         for key, track in _tracks(name, dataset).items()
     ]
     found, notes = present(clips, source=name, on_missing=on_missing)
-    counts = Counter(clip.label for clip in found)
     return Dataset(
         name=name,
         clips=found,
-        classes=sorted_labels(list(counts)),
+        classes=classes_of(found),
         split_kind="folds" if fold else "none",
-        n_folds=folds_for(counts),
+        n_folds=folds_for(found),
         notes=notes,
         n_expected=len(clips),
     )

@@ -8,7 +8,7 @@ from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder
-from elmarc.datasets.table import read_rows
+from elmarc.datasets.rows import read_rows
 
 CLASSES: tuple[str, ...] = (
     "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",
@@ -21,7 +21,7 @@ CITATION = (
 )
 LICENCE = "CC BY-NC 3.0"
 URL = "https://urbansounddataset.weebly.com/urbansound8k.html"
-INPUT_LENGTH = InputLength(n_frames=188, n_samples=48000, fix_length="repeat-pad")
+INPUT_LENGTH = InputLength(frames_s=4.0, samples_s=4.0, fix_length="repeat-pad")
 METADATA = "UrbanSound8K.csv"
 COLUMNS = ("slice_file_name", "fsID", "fold", "classID")
 
