@@ -1,4 +1,4 @@
-"""The tables of docs/recipe.md: what each option of a recipe gives, and 2018 against v2.
+"""The tables of docs/lab/recipe-search.md: what each option of a recipe gives, and 2018 against v2.
 
     python -m benchmarks.recipe_search options --data ../shared/data --store STORE
     python -m benchmarks.recipe_search final --data ../shared/data --store STORE --size small --seeds 3

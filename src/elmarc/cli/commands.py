@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.markup import escape
 
-from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.classifiers.grids import CLASSIFIERS
@@ -18,6 +17,7 @@ from elmarc.comparison.systems import system_of
 from elmarc.config.loading import apply_overrides, load_config, parse_experiment
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
+from elmarc.datasets.opening import RECORDED
 from elmarc.experiments import build, studies
 from elmarc.experiments.estimate import extraction_times
 from elmarc.experiments.media import media_for
@@ -134,7 +134,7 @@ def reproduce(
     as_json: bool,
 ) -> None:
     """Make the study's figure for a data set anew."""
-    studies.choose_names(name, [known for known in datasets.DATASETS if known != "toy"], what="data set")
+    studies.choose_names(name, RECORDED, what="data set")
     cells = studies.reproduction_cells(
         name, audio=audio, size=size, seeds=seeds, protocols=protocols, overrides=overrides
     )
