@@ -191,7 +191,7 @@ def extract(
 def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
     """Write the page of a folder of results."""
     results = newest(collect(folder))
-    media, groups = {}, {}
+    media = {}
     for name in dict.fromkeys(result.dataset for result in results):
         of_set = [result for result in results if result.dataset == name]
         try:
@@ -202,8 +202,7 @@ def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
             )
             continue
         media[name] = media_for(of_set, clips)
-        groups[name] = {clip.id: clip.group for clip in clips if clip.group}
-    page = build_page(results, media=media, groups=groups, max_audio_mb=embed_mb)
+    page = build_page(results, media=media, max_audio_mb=embed_mb)
     write_atomic(output, page)
     if not quiet:
         console.out.print(f"{escape(str(output.resolve()))}", highlight=False, soft_wrap=True)

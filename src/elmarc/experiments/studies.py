@@ -9,7 +9,8 @@ from typing import Any
 from elmarc._atomic import write_atomic
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc.comparison.compare import Comparison, comparisons, rank_across
+from elmarc.comparison.compare import comparisons, rank_across
+from elmarc.comparison.records import Comparison
 from elmarc.config.loading import apply_overrides, parse_experiment
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import Dataset
@@ -141,6 +142,8 @@ def write_summary(results: Iterable[Result], folder: Path) -> list[Comparison]:
         of_sets = [comparison for comparison in compared if comparison.protocol == protocol]
         if len(of_sets) > 1:
             ranking = rank_across(of_sets)
+            if ranking is None:
+                continue
             plots.save(plots_compare.rank_figure(ranking), folder / f"ranks-{protocol}")
     return compared
 

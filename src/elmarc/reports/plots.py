@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from elmarc._atomic import write_atomic
-from elmarc.comparison.compare import Comparison, SystemScore
+from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.reports.published import published
 
 STUDY_ORDER = (

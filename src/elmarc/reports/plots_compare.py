@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from elmarc.comparison.compare import Comparison, SystemScore
 from elmarc.comparison.ranks import Ranking
+from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.reports.plots import BLUE, INK, MUTED, PALE, RED, legend_above, new_figure, plain, style
 
 COSTS = {
@@ -33,20 +33,18 @@ def difference_figure(comparison: Comparison) -> Figure:
 def difference_matrix(ax: Axes, comparison: Comparison) -> None:
     """Draw how many points the row is better than the column, with its interval; shaded where significant."""
     n = len(comparison.scores)
-    alpha = 1.0 - comparison.confidence
-    strongest = max(float(np.abs(comparison.difference).max()), 1e-9)
-    for i in range(n):
-        for j in range(i + 1, n):
-            value = comparison.difference[i, j]
-            significant = bool(comparison.p_value[i, j] <= alpha)
-            shade = 0.15 + 0.7 * abs(value) / strongest if significant else 0.0
-            x = n - j  # worst first: each row's cells begin beside its name
-            ax.add_patch(Rectangle((x - 0.5, i - 0.5), 1, 1, facecolor=BLUE, alpha=shade, edgecolor="none"))
-            ink = PALE if shade > 0.6 else INK if significant else MUTED
-            ends = f"{100 * comparison.low[i, j]:.1f} to {100 * comparison.high[i, j]:.1f}"
-            weight = "bold" if significant else "normal"
-            ax.text(x, i - 0.1, f"{100 * value:+.1f}", ha="center", fontsize=8, color=ink, fontweight=weight)
-            ax.text(x, i + 0.25, ends, ha="center", fontsize=5.2, color=ink)
+    contrasts = [c for family in comparison.families if family.kind == "pairs" for c in family.contrasts]
+    strongest = max((abs(c.difference) for c in contrasts), default=1e-9)
+    for c in contrasts:
+        shade = 0.15 + 0.7 * abs(c.difference) / strongest if c.differs else 0.0
+        x, i = n - c.b, c.a  # worst first: each row's cells begin beside its name
+        ax.add_patch(Rectangle((x - 0.5, i - 0.5), 1, 1, facecolor=BLUE, alpha=shade, edgecolor="none"))
+        ink = PALE if shade > 0.6 else INK if c.differs else MUTED
+        words = f"{100 * c.difference:+.1f}"
+        weight = "bold" if c.differs else "normal"
+        ax.text(x, i - 0.1, words, ha="center", fontsize=8, color=ink, fontweight=weight)
+        ends = f"{100 * c.low:.1f} to {100 * c.high:.1f}"
+        ax.text(x, i + 0.25, ends, ha="center", fontsize=5.2, color=ink)
     labels = [plain(score.label) for score in comparison.scores]
     ax.set_xticks(range(1, n), labels[:0:-1], rotation=45, ha="left", fontsize=8)
     ax.set_yticks(range(n - 1), labels[:-1], fontsize=8)
@@ -57,7 +55,7 @@ def difference_matrix(ax: Axes, comparison: Comparison) -> None:
     ax.patch.set_alpha(0.0)
     ax.set_xlabel(
         f"accuracy of row minus column, in points, {100 * comparison.confidence:.0f} % interval;\n"
-        "shaded: different by a paired test with Holm's correction",
+        "shaded: different by a paired test, corrected for all pairs of a classifier",
         fontsize=8, color=MUTED,
     )  # fmt: skip
 

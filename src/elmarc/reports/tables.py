@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 import pandas as pd
@@ -11,7 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from elmarc.comparison.compare import Comparison, SystemScore
+from elmarc.comparison.answer import answer
+from elmarc.comparison.records import Comparison, Family, SystemScore
 from elmarc.evaluation import metrics
 from elmarc.reports.published import published
 from elmarc.results import Result
@@ -92,7 +94,7 @@ def legend(comparison: Comparison) -> str:
     share = f"{100 * comparison.confidence:.0f} %"
     return (
         f"Accuracy in %: mean ± standard deviation over seeds; interval: {share}, over clips and seeds.\n"
-        "Systems that share a letter are tied: a paired test with Holm's correction finds no difference."
+        "Systems that share a letter are tied: a paired test, corrected for all pairs, finds no difference."
     )
 
 
@@ -185,21 +187,24 @@ def to_csv(comparison: Comparison) -> str:
 
 def to_json(comparison: Comparison) -> str:
     """Return the ranking and the paired differences as JSON text; equal comparisons give equal bytes."""
-    systems = [{**_row(s), "recalls": s.recalls, "seeds": list(s.seeds)} for s in comparison.scores]
-    pairs = [
-        {
-            "a": a.label, "b": b.label, "difference": comparison.difference[i, j],
-            "low": comparison.low[i, j], "high": comparison.high[i, j], "p_holm": comparison.p_value[i, j],
-        }
-        for i, a in enumerate(comparison.scores)
-        for j, b in enumerate(comparison.scores)
-        if i < j
-    ]  # fmt: skip
+    systems = [
+        {**_row(s), "recalls": s.recalls, "seeds": list(s.seeds), "by_seed": list(s.by_seed)}
+        for s in comparison.scores
+    ]
+    families = [_family(family, comparison) for family in comparison.families]
     record = {
         "dataset": comparison.dataset, "protocol": comparison.protocol, "note": comparison.note,
-        "confidence": comparison.confidence, "systems": systems, "pairs": pairs,
+        "confidence": comparison.confidence, "chance": comparison.chance, "majority": comparison.majority,
+        "answer": answer(comparison), "design": asdict(comparison.design), "systems": systems,
+        "families": families,
     }  # fmt: skip
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _family(family: Family, comparison: Comparison) -> dict[str, Any]:
+    labels = [score.label for score in comparison.scores]
+    contrasts = [{**asdict(c), "a": labels[c.a], "b": labels[c.b]} for c in family.contrasts]
+    return {"name": family.name, "method": family.method, "contrasts": contrasts}
 
 
 def report_text(result: Result) -> str:
