@@ -86,7 +86,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "accuracy": tables.percent, "points": page_view.points, "p_value": page_view.p_value,
-        "shade": page_view.shade,
+        "shade": page_view.shade, "span": page_view.span,
     }  # fmt: skip
     environment.globals |= {"study_figure": page_figures.study, "cost_figures": page_figures.costs}
     return environment

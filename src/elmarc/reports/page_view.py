@@ -186,11 +186,13 @@ class Section:
     def _sentence(self, contrast: Contrast, family: Family) -> str:
         a, b = (self.comparison.scores[place].label for place in (contrast.a, contrast.b))
         share = f"{100 * self.comparison.confidence:.0f} % interval"
+        said = f"{a} minus {b}: {points(contrast.difference)} points ({share} {span(contrast)})"
+        if not self.comparison.design.can_tell:
+            return f"{said}. This design tells no two systems apart, see above."
         df = f" with {contrast.df:.0f} degrees of freedom" if 0 < contrast.df < 1e4 else ""
         verdict = "They differ." if contrast.differs else "The test does not tell them apart."
         return (
-            f"{a} minus {b}: {points(contrast.difference)} points ({share} {points(contrast.low)} to "
-            f"{points(contrast.high)}), {p_value(contrast.p_value)}{df}, corrected for all "
+            f"{said}, {p_value(contrast.p_value)}{df}, corrected for all "
             f"{len(family.contrasts)} comparisons of {family.name}. {verdict}"
         )
 
@@ -216,6 +218,11 @@ def points(difference: float) -> str:
     '−3.1'
     """
     return f"{100 * difference:+.1f}".replace("-", "−")  # noqa: RUF001
+
+
+def span(contrast: Contrast) -> str:
+    """Return the ends of a contrast's interval, in points."""
+    return f"{100 * contrast.low:.1f} to {100 * contrast.high:.1f}".replace("-", "−")  # noqa: RUF001
 
 
 def p_value(p: float) -> str:
