@@ -36,8 +36,8 @@ def clips(tmp_path: Path, rng: np.random.Generator) -> list[Clip]:
 
 def extractor(name: str = "temporal", *, seed: int = 0, **options) -> FeatureExtractor:
     net = build_network(name, n_filters=4, seed=seed)
-    frontend = LogMel() if net.input_kind == "logmel" else RawWaveform()
-    length = 64 if net.input_kind == "logmel" else 2500
+    frontend = LogMel() if net.input_unit == "frames" else RawWaveform()
+    length = 64 if net.input_unit == "frames" else 2500
     return FeatureExtractor(frontend, net, **{"length": length, "fix_length": "repeat-pad", **options})
 
 
@@ -213,7 +213,7 @@ def test_a_network_that_needs_more_says_so_before_any_audio_is_read() -> None:
 
 
 def test_a_frontend_of_the_wrong_kind_is_refused() -> None:
-    with pytest.raises(ConfigError, match="takes a logmel, not a waveform"):
+    with pytest.raises(ConfigError, match=r"frames of 96 bands, and a waveform .* samples of 1"):
         FeatureExtractor(RawWaveform(), build_network("temporal", n_filters=4), length=5000)
 
 

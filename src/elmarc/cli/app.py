@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -380,12 +381,26 @@ def _exit_code() -> int:
         problem.show()
         return int(problem.exit_code)
     except ElmarcError as problem:
-        typer.secho("error: ", fg="red", err=True, nl=False)
-        typer.echo(problem, err=True)
-        return 2
+        return _refused(problem)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(STOPPED, err=True)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it complains
+        return 1
+    except OSError as problem:
+        return _refused(problem)
     if code == INTERRUPTED:
         typer.echo(STOPPED, err=True)
     return code if isinstance(code, int) else 0
+
+
+def _refused(problem: Exception) -> int:
+    """Say in one sentence what went wrong; return the exit code."""
+    text = str(problem)
+    if isinstance(problem, OSError):
+        place = f"{problem.filename}: " if problem.filename else ""
+        text = f"{place}{problem.strerror or problem}: check the path, its permissions and the space left"
+    typer.secho("error: ", fg="red", err=True, nl=False)
+    typer.echo(text, err=True)
+    return 2

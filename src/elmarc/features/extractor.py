@@ -362,6 +362,8 @@ def resolve_device(device: str) -> torch.device:
         raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device: {device!r} was asked for, but torch finds no GPU here: use auto or cpu")
+    if found.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device: 'mps' was asked for, but torch finds no Apple GPU here: use auto or cpu")
     return found
 
 
@@ -370,10 +372,11 @@ def _check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None
         if not isinstance(frontend, MFCC):
             raise ConfigError(f"a {frontend.kind} front-end gives no vector a clip: put a network behind it")
         return
-    if frontend.kind != network.input_kind:
+    if (frontend.unit, frontend.n_bands) != (network.input_unit, network.n_bands):
         raise ConfigError(
-            f"{network.name} takes a {network.input_kind}, not a {frontend.kind}: leave the front-end out, "
-            "it follows from the network"
+            f"{network.name} takes {network.input_unit} of {network.n_bands} bands, and a {frontend.kind} "
+            f"front-end gives {frontend.unit} of {frontend.n_bands}: leave the front-end out, it follows "
+            "from the network"
         )
     if length is None or length < network.min_input_length:
         raise ConfigError(
