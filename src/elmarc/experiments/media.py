@@ -44,9 +44,7 @@ def clip_media(clip: Clip, *, page_folder: Path) -> ClipMedia:
     return ClipMedia(_mp3(y), "audio/mpeg", _picture(y), href, len(y) / SR)
 
 
-def media_for(
-    results: Sequence[Result], clips: Sequence[Clip], *, page_folder: Path
-) -> dict[str, ClipMedia]:
+def media_for(results: Sequence[Result], clips: Sequence[Clip], *, page_folder: Path) -> dict[str, ClipMedia]:
     """Return media for the clips of a data set, the most often mistaken ones first, by clip id."""
     by_id = {clip.id: clip for clip in clips}
     known = [by_id[name] for _, name in listening_order(results) if name in by_id]

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from elmarc.comparison.compare import rank_across
+from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.reports import plots, plots_compare
 from elmarc.reports.page_svg import inline_svg
@@ -64,18 +65,13 @@ def across(compared: Sequence[Comparison]) -> list[Drawn]:
     protocols: dict[str, list[Comparison]] = defaultdict(list)
     for each in compared:
         protocols[each.protocol].append(each)
-    shared = {name: several for name, several in protocols.items() if _n_common(several) > 1}
-    return [_ranks(name, several) for name, several in shared.items() if len(several) > 1]
+    rankings = {name: rank_across(several) for name, several in protocols.items()}
+    return [_ranks(name, ranking) for name, ranking in rankings.items() if ranking is not None]
 
 
-def _n_common(compared: Sequence[Comparison]) -> int:
-    return len(set.intersection(*({s.label for s in c.scores} for c in compared)))
-
-
-def _ranks(protocol: str, compared: Sequence[Comparison]) -> Drawn:
-    ranking = rank_across(compared)
+def _ranks(protocol: str, ranking: Ranking) -> Drawn:
     words = (
-        f"Average rank of the {len(ranking.systems)} systems that the {len(compared)} data sets share, "
+        f"Average rank of the {len(ranking.systems)} systems that the {ranking.n_datasets} data sets share, "
         "1 being best."
     )
     if ranking.cliques:

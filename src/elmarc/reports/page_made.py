@@ -67,7 +67,9 @@ class Made:
     def skipped(self) -> list[str]:
         """The clips that gave no features, with the reason."""
         skipped = (s for r in self._results for s in r.skipped)
-        return self._each(f"{s.id}: {self._folders.hide(s.reason).removeprefix(s.id + ': ')}" for s in skipped)
+        return self._each(
+            f"{s.id}: {self._folders.hide(s.reason).removeprefix(s.id + ': ')}" for s in skipped
+        )
 
     @property
     def recipes(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What may leave the machine: text without the folders of whoever made the page, and links beside the page."""
+"""What may leave the machine: text without the folders of the page's maker, and links beside the page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 from elmarc.results import Result
 
-# A path from the root of a drive: a name, a separator, and more. "1/2", "m/s" and "https://host" are none.
-ABSOLUTE = re.compile(r"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?[/\\]+(?:[^\s/\\'\"<>|:,;()]+[/\\]+)*[^\s/\\'\"<>|:,;()]+")
+NAME = r"[^\s/\\'\"<>|:,;()]+"
+# A path from the root of a drive, or from a home. "1/2", "m/s" and "https://host/name" are none.
+ABSOLUTE = re.compile(rf"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?[/\\]+(?:{NAME}[/\\]+)*{NAME}")
+HOME = re.compile(rf"(?:/home|/Users|[A-Za-z]:\\Users)[/\\](?:[^/\\\n:,;\"']+[/\\]|{NAME})")
 SHARED_DEPTH = 2  # "/" and "/home", "C:\\" and "C:\\Users": folders that hold users' folders
 
 
@@ -35,10 +37,12 @@ class Folders:
         self._roots = sorted((root for root in roots if len(Path(root).parts) > 1), key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """Return text in which a path below a folder of the study is relative, and any other its last name."""
+        """Return text in which paths below a folder of the study are relative, and others a name."""
         for root in self._roots:
             text = re.sub(re.escape(root) + r"[/\\]+(?=\w)", "", text)
-            text = re.sub(re.escape(root) + r"(?!\w)", lambda _, root=root: Path(root).name, text)
+            name = Path(root).name.replace("\\", r"\\")
+            text = re.sub(re.escape(root) + r"(?!\w)", name, text)
+        text = HOME.sub("~/", text)  # first: a user's name may have a space
         return ABSOLUTE.sub(lambda found: re.split(r"[/\\]+", found[0])[-1], text)
 
 

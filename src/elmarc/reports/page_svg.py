@@ -1,4 +1,4 @@
-"""A matplotlib figure as SVG that may stand in the page: its own ids, the page's colours, no inline styles."""
+"""A matplotlib figure as SVG for the page: ids of its own, the page's colours, no inline styles."""
 
 from __future__ import annotations
 
