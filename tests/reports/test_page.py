@@ -43,22 +43,31 @@ PIXEL = base64.b64decode(
 )
 
 
-def hostile_results(**changes):
+def hostile_results(classifiers=("svm",), **changes):
     cost = {"n_parameters": 1e6, "multiply_adds_per_clip": 1e9}
     return [
-        simulated_result(f, "svm", skill=skill, seed=seed, n_clips=80, classes=CLASSES, cost=cost, **changes)
+        simulated_result(f, c, skill=skill, seed=seed, n_clips=80, classes=CLASSES, cost=cost, **changes)
         for f, skill in (("vgg", 0.8), ("<b>net</b>", 0.5))
+        for c in classifiers
         for seed in range(2)
     ]
 
 
-def hostile_page() -> str:
-    results = hostile_results(skipped=[Skipped("<i>.wav", "a & b")], recipe={"x": "</pre><script>"})
+def hostile_page(classifiers=("svm",), missed=()) -> str:
+    results = hostile_results(
+        classifiers, skipped=[Skipped("<i>.wav", "a & b")], recipe={"x": "</pre><script>"}
+    )
+    results = [replace(r, predictions=[_missed(p) if p.id in missed else p for p in r.predictions])
+               for r in results]  # fmt: skip
     media = {
         p.id: ClipMedia(audio=tone(), picture=PIXEL, href="javascript:alert(3)", duration_s=0.5)
         for p in results[0].predictions
     }
     return build_page(results, media={"sounds": media}, title="Sounds & <more>")
+
+
+def _missed(prediction):
+    return replace(prediction, predicted=next(c for c in CLASSES if c != prediction.label))
 
 
 def json_islands(page: str) -> list:
