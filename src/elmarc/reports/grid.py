@@ -1,0 +1,77 @@
+"""Tables of text for any width: a number never breaks over two lines.
+
+Where all classifiers do not fit beside each other, they come in several tables, one below the other; then
+long names fold, and the columns that matter least are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+NAME = 20  # characters that a name keeps before columns are left out for it
+UNLIMITED = 100_000
+Row = tuple[str, Mapping[str, Mapping[str, str]]]  # name, then group -> column -> text
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of text, a name each, whose columns belong to groups (classifiers).
+
+    Parameters
+    ----------
+    columns : group -> column -> heading
+    rows : (name, group -> column -> text) each; a row shows only beside groups that it has
+    levels : name -> text, rows below the others that hold in every group
+    forms : columns to show, the form with most first; the first that fits is taken
+    """
+
+    columns: Mapping[str, Mapping[str, str]]
+    rows: Sequence[Row]
+    levels: Mapping[str, str]
+    forms: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield one table, or several below each other."""
+        yield from self._laid_out(console, options)
+
+    def _laid_out(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        def fits(groups: Sequence[str], form: Sequence[str], name: int | None = None) -> bool:
+            table = self.table(groups, form, name=name)
+            natural = Measurement.get(console, options.update(max_width=UNLIMITED), table).maximum
+            return natural <= options.max_width
+
+        groups = list(self.columns)
+        for form in self.forms[:-1] or self.forms:  # several tables before the barest form
+            if fits(groups, form):
+                yield self.table(groups, form)
+                return
+        whole = (form for form in self.forms if all(fits([group], form, NAME) for group in groups))
+        form = next(whole, self.forms[-1])
+        while groups:
+            n = next((n for n in range(len(groups), 1, -1) if fits(groups[:n], form)), 1)
+            yield self.table(groups[:n], form)
+            groups = groups[n:]
+
+    def table(self, groups: Sequence[str], form: Sequence[str], *, name: int | None = None) -> Table:
+        """Return the table of some groups; `name` is the width that names are cut to when it is measured."""
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("network", overflow="fold", max_width=name)
+        shown = [(group, key) for group in groups for key in self.columns[group] if key in form]
+        for group, key in shown:
+            style = "bold" if key == form[0] else ""
+            table.add_column(Text(self.columns[group][key]), justify="right", style=style, no_wrap=True)
+        for title, cells in self.rows:
+            if any(group in cells for group in groups):  # Text: a bracket in a name is no markup
+                table.add_row(Text(title), *(Text(cells.get(group, {}).get(key, "")) for group, key in shown))
+        table.add_section()
+        for title, text in self.levels.items():
+            texts = (text if key == form[0] else "" for _, key in shown)
+            table.add_row(Text(title), *map(Text, texts), style="dim")
+        return table
