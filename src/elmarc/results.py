@@ -18,7 +18,7 @@ import pandas as pd
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VOLATILE = ("timings", "environment", "created", "source")
 
 
@@ -43,12 +43,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was said of one clip when it was held out."""
+    """What was said of one clip when it was held out; `group` is "" where the clip stands alone."""
 
     id: str
     label: str
     predicted: str
     fold: str
+    group: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import matplotlib as mpl
 import numpy as np
@@ -80,11 +81,8 @@ def test_mfcc_is_a_red_line_across_the_bars_of_its_classifier(comparison):
 
 def test_chance_and_the_largest_class_are_lines_in_every_figure_of_accuracies():
     comparison = made(chance=0.1, majority=0.3)
-    drawn = [
-        plots.study_bars,
-        *(lambda ax, c, cost=cost: plots_cost.cost_scatter(ax, c, cost) for cost in COSTS),
-    ]
-    for draw in drawn:
+    scatters = [partial(plots_cost.cost_scatter, cost=cost) for cost in COSTS]
+    for draw in (plots.study_bars, *scatters):
         ax = Figure().subplots()
         draw(ax, comparison)
         lines = lines_of(ax)

@@ -8,11 +8,11 @@ from itertools import product
 
 import pandas as pd
 import pytest
-from elmarc.comparison.answer import answer
 from rich.console import Console
 from tests.reports.made import NETWORKS, STUDY, made
 from tests.simulated import simulated_result
 
+from elmarc.comparison.answer import answer
 from elmarc.comparison.compare import compare
 from elmarc.reports import tables, terminal, wording
 from elmarc.reports.cell_report import report_text
@@ -64,13 +64,16 @@ def test_a_narrow_terminal_cuts_no_accuracy(width):
 def test_classifiers_stand_side_by_side_where_there_is_room_and_below_each_other_where_not():
     comparison = made(STUDY, CLASSIFIERS[:3], n_seeds=3)
     headings = [
-        [line.split() for line in tables.to_text(comparison, width=width).splitlines() if "network " in line]
+        [
+            line.split()
+            for line in tables.to_text(comparison, width=width).splitlines()
+            if line.startswith(" network ")
+        ]
         for width in (80, 140)
     ]
     assert [line[:2] for line in headings[0]] == [["network", c] for c in CLASSIFIERS[:3]]
-    assert [[word for word in line if word in CLASSIFIERS] for line in headings[1]] == [
-        ["svm", "elm", "ridge"]
-    ]
+    (wide,) = headings[1]
+    assert [word for word in wide if word in CLASSIFIERS] == ["svm", "elm", "ridge"]
 
 
 def test_a_file_gets_text_without_colour_whatever_the_environment_says(comparison, monkeypatch):
@@ -85,9 +88,9 @@ def test_a_file_gets_text_without_colour_whatever_the_environment_says(compariso
 def test_terminal_and_file_begin_with_the_answer(comparison):
     sentences = answer(comparison)
     for text in (tables.to_text(comparison, width=400), shown_on(400, comparison)):
-        assert text.splitlines()[0] == wording.heading(comparison)
-        body = text.split("\n\n")[1].splitlines()
-        assert [line.rstrip() for line in body] == list(sentences)
+        first, blank, *body = (line.rstrip() for line in text.splitlines())
+        assert (first, blank) == (wording.heading(comparison), "")
+        assert tuple(body[: len(sentences) + 1]) == (*sentences, "")
 
 
 def shown_on(width, comparison):
@@ -113,9 +116,8 @@ def test_letters_are_left_out_where_the_design_tells_nothing_apart():
 
 
 def test_the_legend_claims_only_what_the_table_shows():
-    one, several, grouped = (
-        " ".join(wording.legend(c)) for c in (made(), made(n_seeds=2), made(n_groups=20))
-    )
+    cases = made(), made(n_seeds=2), made(n_groups=20)
+    one, several, grouped = (" ".join(wording.legend(comparison)) for comparison in cases)
     assert "deviation" not in one
     assert "over clips." in one
     assert "standard deviation over seeds" in several
@@ -214,7 +216,7 @@ def test_terminal_csv_and_json_state_equal_numbers_for_a_set_with_groups():
     for k, system in enumerate(record["systems"]):
         for key in ("accuracy", "low", "high", "macro_f1"):
             assert table[key][k] == system[key]
-        (line,) = [line for line in lines if line.split()[:1] == [system["network"]]]
+        (line,) = [line for line in lines if line.startswith(f" {system['network']} ")]
         assert wording.percent(system["accuracy"], system["sd_seeds"]) in line
         assert wording.interval(system["low"], system["high"]) in line
     assert f"in {record['design']['n_units']} groups" in lines[0]

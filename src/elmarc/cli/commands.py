@@ -14,6 +14,7 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.cli import console
+from elmarc.comparison.compare import comparisons
 from elmarc.comparison.systems import system_of
 from elmarc.config.loading import apply_overrides, load_config, parse_experiment
 from elmarc.config.sections import ExperimentConfig
@@ -144,7 +145,7 @@ def reproduce(
     report(output, output / "report.html", embed_mb=20.0, quiet=True)
     show(results, output, as_json=as_json)
     if not as_json:
-        console.show_beside(results)
+        console.show_beside(comparisons(results))
 
 
 def extract(
@@ -191,7 +192,7 @@ def extract(
 def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
     """Write the page of a folder of results."""
     results = newest(collect(folder))
-    media, groups = {}, {}
+    media = {}
     for name in dict.fromkeys(result.dataset for result in results):
         of_set = [result for result in results if result.dataset == name]
         try:
@@ -202,8 +203,7 @@ def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
             )
             continue
         media[name] = media_for(of_set, clips)
-        groups[name] = {clip.id: clip.group for clip in clips if clip.group}
-    page = build_page(results, media=media, groups=groups, max_audio_mb=embed_mb)
+    page = build_page(results, media=media, max_audio_mb=embed_mb)
     write_atomic(output, page)
     if not quiet:
         console.out.print(f"{escape(str(output.resolve()))}", highlight=False, soft_wrap=True)
@@ -225,7 +225,7 @@ def show(results: list[Result], folder: Path, *, as_json: bool) -> None:
     if as_json:
         console.print_json(to_frame(results).to_dict(orient="records"))
         return
-    console.show_results(results)
+    console.show_results(comparisons(results), results)
     console.out.print(f"results, tables and figures: {escape(str(folder.resolve()))}", highlight=False)
 
 

@@ -56,7 +56,8 @@ def make_result(
         best_params=outcome.best_params,
         grid=outcome.grid,
         predictions=[
-            Prediction(matrix.ids[i], matrix.labels[i], label, fold) for i, label, fold in outcome.held_out
+            Prediction(matrix.ids[i], matrix.labels[i], label, fold, matrix.groups[i])
+            for i, label, fold in outcome.held_out
         ],
         recipe={"features": matrix.recipe, "classifier": config.classifier.model_dump(mode="json")},
         recipe_key=recipe_key(matrix.recipe),

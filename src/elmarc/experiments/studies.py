@@ -9,7 +9,8 @@ from typing import Any
 from elmarc._atomic import write_atomic
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc.comparison.compare import Comparison, comparisons, rank_across
+from elmarc.comparison.compare import comparisons, rank_across
+from elmarc.comparison.records import Comparison
 from elmarc.config.loading import apply_overrides, parse_experiment
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import Dataset
@@ -127,20 +128,21 @@ def _multiply_adds(config: ExperimentConfig) -> float:
 
 
 def write_summary(results: Iterable[Result], folder: Path) -> list[Comparison]:
-    """Write ranking.{txt,csv,json} and the study's figure (PNG, SVG) for each data set and protocol."""
+    """Write ranking.* in every form, and figures (PNG, SVG), for each data set and protocol."""
     compared = comparisons(results)
     for comparison in compared:
         where = folder if len(compared) == 1 else folder / f"{comparison.dataset}-{comparison.protocol}"
-        write_atomic(where / "ranking.txt", tables.to_text(comparison))
-        write_atomic(where / "ranking.csv", tables.to_csv(comparison))
-        write_atomic(where / "ranking.json", tables.to_json(comparison))
+        for ending, form in tables.FORMS.items():
+            write_atomic(where / f"ranking.{ending}", form(comparison))
         plots.save(plots.study_figure(comparison), where / "figure")
-        if len(comparison.scores) > 1:
+        if plots_compare.pair_families(comparison):
             plots.save(plots_compare.difference_figure(comparison), where / "differences")
     for protocol in dict.fromkeys(comparison.protocol for comparison in compared):
         of_sets = [comparison for comparison in compared if comparison.protocol == protocol]
         if len(of_sets) > 1:
             ranking = rank_across(of_sets)
+            if ranking is None:
+                continue
             plots.save(plots_compare.rank_figure(ranking), folder / f"ranks-{protocol}")
     return compared
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 NAME = 20  # characters that a name keeps before columns are left out for it
 UNLIMITED = 100_000
-Row = tuple[str, Mapping[str, Mapping[str, str]]]  # name, then group -> column -> text
+Cell = tuple[str, str, Mapping[str, str]]  # name, group, column -> text
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,14 @@ class Grid:
     Parameters
     ----------
     columns : group -> column -> heading
-    rows : (name, group -> column -> text) each; a row shows only beside groups that it has
+    cells : (name, group, column -> text) each; the rows of a table stand in the order in which its groups'
+        cells come
     levels : name -> text, rows below the others that hold in every group
     forms : columns to show, the form with most first; the first that fits is taken
     """
 
     columns: Mapping[str, Mapping[str, str]]
-    rows: Sequence[Row]
+    cells: Sequence[Cell]
     levels: Mapping[str, str]
     forms: Sequence[Sequence[str]]
 
@@ -67,11 +68,17 @@ class Grid:
         for group, key in shown:
             style = "bold" if key == form[0] else ""
             table.add_column(Text(self.columns[group][key]), justify="right", style=style, no_wrap=True)
-        for title, cells in self.rows:
-            if any(group in cells for group in groups):  # Text: a bracket in a name is no markup
-                table.add_row(Text(title), *(Text(cells.get(group, {}).get(key, "")) for group, key in shown))
+        for title, texts in self._rows(groups).items():
+            # Text: a bracket in a name is no markup
+            table.add_row(Text(title), *(Text(texts.get(column, "")) for column in shown))
         table.add_section()
         for title, text in self.levels.items():
-            texts = (text if key == form[0] else "" for _, key in shown)
-            table.add_row(Text(title), *map(Text, texts), style="dim")
+            table.add_row(title, *(text if key == form[0] else "" for _, key in shown), style="dim")
         return table
+
+    def _rows(self, groups: Sequence[str]) -> dict[str, dict[tuple[str, str], str]]:
+        rows: dict[str, dict[tuple[str, str], str]] = {}
+        for name, group, texts in self.cells:
+            if group in groups:
+                rows.setdefault(name, {}).update({(group, key): text for key, text in texts.items()})
+        return rows

@@ -24,7 +24,7 @@ MEGABYTE = 1_000_000
 
 def build_page(
     results: Sequence[Result], *, media: Mapping[str, Mapping[str, ClipMedia]] | None = None,
-    groups: Mapping[str, Mapping[str, str]] | None = None, title: str = "Which architecture is better?",
+    title: str = "Which architecture is better?",
     max_audio_mb: float = 20.0, max_picture_mb: float = 10.0,
 ) -> str:  # fmt: skip
     """Return the page as HTML text; equal arguments give equal text.
@@ -32,7 +32,6 @@ def build_page(
     Parameters
     ----------
     media : data set -> clip id -> what to hear and see of a clip; clips may be missing
-    groups : data set -> clip id -> group, for intervals where clips belong together
     max_audio_mb, max_picture_mb : how much to embed, the clips most often mistaken first; others become links
 
     Raises
@@ -42,11 +41,7 @@ def build_page(
     """
     if not results:
         raise ConfigError("no result to report: run a study first")
-    compared = [
-        each
-        for name in sorted({r.dataset for r in results})
-        for each in comparisons([r for r in results if r.dataset == name], groups=(groups or {}).get(name))
-    ]
+    compared = comparisons(results)
     data = page_data(results, compared)
     embedded = embed(
         data, results, media or {}, max_audio=max_audio_mb * MEGABYTE, max_picture=max_picture_mb * MEGABYTE

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from elmarc._errors import ConfigError
-from elmarc.comparison.compare import Comparison
+from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import by_system
 from elmarc.results import Result
 

@@ -11,11 +11,13 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from elmarc.comparison.compare import Comparison, SystemScore, rank_across
+from elmarc.comparison.answer import answer
+from elmarc.comparison.compare import rank_across
+from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.comparison.systems import system_of
 from elmarc.reports import plots, plots_compare
 from elmarc.reports.published import SOURCE, published
-from elmarc.reports.tables import extent, percent
+from elmarc.reports.wording import extent, percent
 from elmarc.results import Result
 
 THEMED = {
@@ -39,7 +41,7 @@ def section(number: int, comparison: Comparison) -> str:
 <h2 id="s{number}-title">{escape(comparison.dataset)} <span>{escape(comparison.protocol)}</span></h2>
 <p class="facts">{_facts(comparison)}</p>
 {_notes(comparison)}
-<p class="answer">{_answer(comparison)}</p>
+<p class="answer">{escape(" ".join(answer(comparison)))}</p>
 {_ranking(number, comparison)}
 <h3>The study’s figure</h3>
 {_study(comparison, f"s{number}-study-")}
@@ -61,24 +63,6 @@ def _notes(comparison: Comparison) -> str:
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 
 
-def _answer(comparison: Comparison) -> str:
-    best, *others = comparison.scores
-    share = f"{100 * comparison.confidence:.0f} %"
-    text = (
-        f"<strong>{escape(best.label)}</strong> is best with {100 * best.accuracy:.1f} % "
-        f"({share} interval {100 * best.low:.1f} to {100 * best.high:.1f})."
-    )
-    tied = [s for s in others if set(s.ties) & set(best.ties)]
-    if not others:
-        return text
-    if not tied:
-        return f"{text} Every other system is significantly worse."
-    names = ", ".join(escape(s.label) for s in tied[:3]) + (
-        f" and {len(tied) - 3} more" if len(tied) > 3 else ""
-    )
-    return f"{text} Not told apart from it: {names}."
-
-
 def _ranking(number: int, comparison: Comparison) -> str:
     low = min(s.low for s in comparison.scores)
     high = max(s.high for s in comparison.scores)
@@ -93,7 +77,7 @@ def _ranking(number: int, comparison: Comparison) -> str:
 <th scope="col" class="n">macro-F1<th scope="col">ties</tr></thead>
 <tbody>{"".join(rows)}</tbody></table></div>
 <p class="key">Mean and standard deviation over seeds; intervals over clips and seeds. Systems that share
-a letter are tied: a paired test on the same clips, with Holm’s correction, finds no difference. A bar at
+a letter are tied: a paired test on the same clips, corrected for all pairs, finds no difference. A bar at
 the left marks those tied with the best.</p>"""
 
 
@@ -178,13 +162,13 @@ def _differences(comparison: Comparison) -> str:
 
 
 def _difference(comparison: Comparison, i: int, j: int) -> str:
-    if j <= i:
+    contrast = comparison.contrast(i, j)
+    if contrast is None:
         return "<td>"
-    value, p = 100 * comparison.difference[i, j], comparison.p_value[i, j]
-    level = min(5, 1 + int(abs(value) / 5)) if p <= 1 - comparison.confidence else 0
-    low, high = 100 * comparison.low[i, j], 100 * comparison.high[i, j]
+    value, low, high = (100 * v for v in (contrast.difference, contrast.low, contrast.high))
+    level = min(5, 1 + int(abs(value) / 5)) if contrast.differs else 0
     return (
-        f'<td data-level="{level}" title="p = {p:.2g} after Holm’s correction"><b>{value:+.1f}</b>'
+        f'<td data-level="{level}" title="p = {contrast.p_value:.2g}, corrected"><b>{value:+.1f}</b>'
         f"<small>{low:.1f} to {high:.1f}</small>"
     )
 
@@ -236,10 +220,9 @@ def across(compared: Sequence[Comparison]) -> str:
 
 
 def _across(protocol: str, compared: Sequence[Comparison]) -> str:
-    common = set.intersection(*({s.label for s in c.scores} for c in compared))
-    if len(common) < 2:
-        return ""
     ranking = rank_across(compared)
+    if ranking is None:
+        return ""
     words = (
         f"Average rank of the {len(ranking.systems)} systems that the {len(compared)} data sets share; "
         "a bar joins those that Nemenyi’s test cannot separate (Demšar 2006)."

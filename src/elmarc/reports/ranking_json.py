@@ -1,8 +1,8 @@
 """ranking.json: everything that a comparison says, for other programs, in a stable form.
 
-A key keeps its name and meaning within one `version`; new keys may come. Accuracies lie in [0, 1], differences
-in [-1, 1]. Systems are named by their label, as in "vgg + svm". `null` stands for what does not exist: the
-deviation of one seed, degrees of freedom without bound.
+A key keeps its name and meaning within one `version`; new keys may come. Accuracies lie in [0, 1], and
+differences in [-1, 1]. Systems are named by their label, as in "vgg + svm". `null` stands for what does not
+exist: the deviation of one seed, degrees of freedom without bound.
 """
 
 from __future__ import annotations

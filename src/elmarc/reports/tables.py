@@ -24,8 +24,8 @@ def ranking(comparison: Comparison) -> pd.DataFrame:
     DataFrame
         Accuracies lie in [0, 1]. `ties`: systems of one classifier that share a letter are not told apart.
         `sd_seeds`: NaN for one seed. `over_mfcc`, `over_mfcc_low`, `over_mfcc_high`: the difference from the
-        MFCC baseline with its interval, `over_mfcc_p` its p-value adjusted for the family. `seed_0`, `seed_1`:
-        the accuracy with each seed. `recall_...`: of each class. What does not exist is NaN.
+        MFCC baseline with its interval, `over_mfcc_p` its p-value adjusted for the family. `seed_0`: the
+        accuracy with that seed, and so on. `recall_...`: of each class. What does not exist is NaN.
     """
     return pd.DataFrame([_row(comparison, place) for place in range(len(comparison.scores))]).astype(
         {"sd_seeds": "float64"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -11,11 +11,10 @@ from rich.text import Text
 from elmarc.comparison.answer import answer
 from elmarc.comparison.records import Comparison
 from elmarc.reports import wording
-from elmarc.reports.grid import Grid, Row
+from elmarc.reports.grid import Cell, Grid
 from elmarc.reports.published import published_bar
 
 WIDTH = 80  # of text that goes to a file
-Cell = tuple[str, str, Mapping[str, str]]  # name, classifier, column -> text
 
 
 def ranking(comparison: Comparison) -> RenderableType:
@@ -51,7 +50,7 @@ def ranking_grid(comparison: Comparison) -> Grid:
     others = ("interval", "macro-F1", "ties")
     return Grid(
         columns={name: {"accuracy": name, **{key: key for key in others}} for name in comparison.classifiers},
-        rows=_by_name((s.name, s.system.classifier, wording.cells(s)) for s in comparison.scores),
+        cells=[(s.name, s.system.classifier, wording.cells(s)) for s in comparison.scores],
         levels={name: wording.percent(level) for name, level in wording.levels(comparison).items()},
         forms=[
             ("accuracy", "interval", "macro-F1", *ties), ("accuracy", "interval", *ties), ("accuracy", *ties),
@@ -79,7 +78,7 @@ def beside(compared: Sequence[Comparison]) -> Grid:
             group: {key: f"{group} {key}" for key in protocols if (group, key) in shown}
             for group in compared[0].classifiers
         },
-        rows=_by_name(cells),
+        cells=cells,
         levels={name: wording.percent(level) for name, level in wording.levels(compared[0]).items()},
         forms=[protocols],
     )
@@ -91,11 +90,3 @@ def _published_cells(comparison: Comparison) -> Iterator[Cell]:
         bar = published_bar(comparison.dataset, score.system.features, classifier)
         if bar is not None:
             yield score.name, classifier, {"2018": wording.percent(bar[0])}
-
-
-def _by_name(cells: Iterable[Cell]) -> list[Row]:
-    """Gather (name, group, texts) into one row a name, in the order of first appearance."""
-    rows: dict[str, dict[str, dict[str, str]]] = {}
-    for name, group, texts in cells:
-        rows.setdefault(name, {}).setdefault(group, {}).update(texts)
-    return list(rows.items())
