@@ -118,6 +118,18 @@ def test_caption_and_legend_speak_of_the_study_only_where_it_has_numbers():
     assert "MFCC" not in plots.study_caption(only_elm)
 
 
+@pytest.mark.parametrize("n_networks", [1, 2, 9])
+def test_the_longest_legend_leaves_room_for_the_bars(n_networks):
+    names = [name for name in STUDY if name != "mfcc"][:n_networks]
+    networks = {name: STUDY[name] for name in [*names, "mfcc"]}
+    figure = plots.study_figure(made(networks, n_seeds=3, dataset="gtzan", chance=0.1, majority=0.13))
+    figure.draw_without_rendering()  # matplotlib warns, and the test fails, where an axes collapses
+    width, height = figure.get_size_inches() * figure.dpi
+    legend = figure.axes[0].get_legend().get_window_extent()
+    assert figure.axes[0].get_window_extent().height > 0.35 * height
+    assert legend.x1 < width
+
+
 def test_many_bars_stand_in_a_row_for_each_classifier():
     twenty = {f"net{k} (recipe {k})": 0.9 - k / 50 for k in range(20)}
     assert len(plots.study_figure(made(twenty)).axes) == 1

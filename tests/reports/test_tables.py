@@ -20,6 +20,7 @@ from elmarc.reports.published import published, published_bar, study_place
 from elmarc.results import Skipped
 
 CLASSIFIERS = ("svm", "elm", "ridge", "knn")
+NAMES = [f" {name} " for name in NETWORKS]
 LONG = {**STUDY, "timbral_temporal_audio (small) (recipe 12)": 0.701}
 
 
@@ -63,17 +64,22 @@ def test_a_narrow_terminal_cuts_no_accuracy(width):
 
 def test_classifiers_stand_side_by_side_where_there_is_room_and_below_each_other_where_not():
     comparison = made(STUDY, CLASSIFIERS[:3], n_seeds=3)
-    headings = [
-        [
-            line.split()
-            for line in tables.to_text(comparison, width=width).splitlines()
-            if line.startswith(" network ")
-        ]
-        for width in (80, 140)
-    ]
+    texts = [tables.to_text(comparison, width=width).splitlines() for width in (80, 140)]
+    headings = [[line.split() for line in lines if line.startswith(" network ")] for lines in texts]
     assert [line[:2] for line in headings[0]] == [["network", c] for c in CLASSIFIERS[:3]]
     (wide,) = headings[1]
     assert [word for word in wide if word in CLASSIFIERS] == ["svm", "elm", "ridge"]
+
+
+def test_each_classifier_s_own_table_is_sorted_by_its_accuracies():
+    comparison = made(classifiers=("svm", "elm"))
+    scores = {(s.name, s.system.classifier): s for s in comparison.scores}
+    scores["vgg", "elm"] = replace(scores["vgg", "elm"], accuracy=0.2)
+    scores["mfcc", "elm"] = replace(scores["mfcc", "elm"], accuracy=0.95)
+    ordered = tuple(sorted(scores.values(), key=lambda s: -s.accuracy))
+    text = tables.to_text(replace(comparison, scores=ordered, families=()), width=56)
+    names = [line.split()[0] for line in text.splitlines() if line.startswith(tuple(NAMES))]
+    assert names == ["mfcc", "temporal", "frame_level", "vgg", "vgg", "temporal", "mfcc", "frame_level"]
 
 
 def test_a_file_gets_text_without_colour_whatever_the_environment_says(comparison, monkeypatch):

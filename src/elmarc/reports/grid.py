@@ -6,7 +6,7 @@ long names fold, and the columns that matter least are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -40,25 +40,30 @@ class Grid:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield one table, or several below each other."""
-        yield from self._laid_out(console, options)
 
-    def _laid_out(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         def fits(groups: Sequence[str], form: Sequence[str], name: int | None = None) -> bool:
             table = self.table(groups, form, name=name)
             natural = Measurement.get(console, options.update(max_width=UNLIMITED), table).maximum
             return natural <= options.max_width
 
-        groups = list(self.columns)
+        form, parts = self._layout(fits)
+        for groups in parts:
+            yield self.table(groups, form)
+
+    def _layout(self, fits: Callable[..., bool]) -> tuple[Sequence[str], list[Sequence[str]]]:
+        """Choose what columns to show, and which groups stand in a table together."""
+        left = list(self.columns)
         for form in self.forms[:-1] or self.forms:  # several tables before the barest form
-            if fits(groups, form):
-                yield self.table(groups, form)
-                return
-        whole = (form for form in self.forms if all(fits([group], form, NAME) for group in groups))
+            if fits(left, form):
+                return form, [left]
+        whole = (form for form in self.forms if all(fits([group], form, NAME) for group in left))
         form = next(whole, self.forms[-1])
-        while groups:
-            n = next((n for n in range(len(groups), 1, -1) if fits(groups[:n], form)), 1)
-            yield self.table(groups[:n], form)
-            groups = groups[n:]
+        parts: list[Sequence[str]] = []
+        while left:
+            n = next((n for n in range(len(left), 1, -1) if fits(left[:n], form)), 1)
+            parts.append(left[:n])
+            left = left[n:]
+        return form, parts
 
     def table(self, groups: Sequence[str], form: Sequence[str], *, name: int | None = None) -> Table:
         """Return the table of some groups; `name` is the width that names are cut to when it is measured."""

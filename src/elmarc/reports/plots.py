@@ -25,7 +25,7 @@ from elmarc.reports.wording import levels, percent, several_seeds
 
 INK, MUTED, RULE = "#1b1e28", "#6a7080", "#d9dce3"
 BLUE, RED, PALE = "#3a6ea5", "#c8352b", "#ffffff"
-LEGEND_COLUMNS, LEGEND_SIZE = 4, 8.5
+LEGEND_WIDTH, LEGEND_SIZE = 1.9, 8.5  # inches of a column, points of its text
 SIDE_BY_SIDE = 24  # bars in one row; with more, each classifier gets a row of its own
 FEWEST_BARS = 6  # the width of an axes, in bars: fewer stand in its middle
 CASED = [withStroke(linewidth=3.0, foreground=PALE)]  # so that a line shows on bars without colour, too
@@ -209,10 +209,11 @@ def head(ax: Axes, title: str, *, gap: float = 4.0) -> None:
     entries = sorted(
         zip(*ax.get_legend_handles_labels(), strict=True), key=lambda e: isinstance(e[0], Line2D)
     )
-    rows = -(-len(entries) // LEGEND_COLUMNS)
+    columns = max(1, int(ax.figure.bbox.width / ax.figure.dpi / LEGEND_WIDTH))
+    rows = -(-len(entries) // columns)
     if entries:
         ax.legend(
-            *zip(*entries, strict=True), loc="lower left", bbox_to_anchor=(0, 1), ncols=LEGEND_COLUMNS,
+            *zip(*entries, strict=True), loc="lower left", bbox_to_anchor=(0, 1), ncols=columns,
             frameon=False, fontsize=LEGEND_SIZE, labelcolor=INK, borderaxespad=gap / LEGEND_SIZE, borderpad=0,
             columnspacing=1.4, handletextpad=0.5,
         )  # fmt: skip
