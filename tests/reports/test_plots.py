@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from tests.reports.made import NETWORKS, STUDY, made
 
+from elmarc._errors import ConfigError
 from elmarc.comparison.compare import rank_across
 from elmarc.reports import plots, plots_cost, plots_differences, plots_ranks
 
@@ -268,7 +269,7 @@ def test_large_matrices_leave_the_intervals_out_and_do_not_speak_of_them():
 def test_systems_of_different_classifiers_alone_have_no_differences_to_show():
     lone = made({"vgg": 0.7}, ("svm", "elm"))
     assert plots_differences.pair_families(lone) == []
-    with pytest.raises(ValueError, match="two systems of one classifier"):
+    with pytest.raises(ConfigError, match="two systems of one classifier"):
         plots_differences.difference_figure(lone)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from elmarc._errors import ConfigError
 from elmarc.comparison.records import Comparison, Contrast, Family
 from elmarc.reports.plots import BLUE, INK, MUTED, new_figure, plain
 
 CELL, SMALL_CELL = 0.58, 0.42  # inches
+CHARACTERS = 13  # an inch, of the words below a matrix
 WITH_INTERVALS = 12  # systems; with more, the cells hold the difference alone
 
 
@@ -23,12 +27,12 @@ def difference_figure(comparison: Comparison) -> Figure:
 
     Raises
     ------
-    ValueError
+    ConfigError
         No classifier has two systems; `pair_families` says so beforehand.
     """
     families = pair_families(comparison)
     if not families:
-        raise ValueError("paired differences need two systems of one classifier: found none")
+        raise ConfigError("paired differences need two systems of one classifier: found none")
     sizes = [len(family.members) for family in families]
     cell = CELL if max(sizes) <= WITH_INTERVALS else SMALL_CELL
     figure = new_figure(width=3.2 + cell * max(sizes), height=sum(1.9 + cell * n for n in sizes))
@@ -61,11 +65,12 @@ def difference_matrix(ax: Axes, comparison: Comparison, family: Family) -> None:
     ax.spines[:].set_visible(False)
     ax.patch.set_alpha(0.0)
     interval = f", {100 * comparison.confidence:.0f} % interval" if n <= WITH_INTERVALS else ""
-    ax.set_xlabel(
-        f"{plain(family.classifier.upper())}: accuracy of row minus column, in points{interval};\n"
-        f"shaded: they differ ({plain(family.method)})",
-        fontsize=8, color=MUTED,
-    )  # fmt: skip
+    words = (
+        f"{family.classifier.upper()}: accuracy of row minus column, in points{interval}. "
+        f"Shaded: they differ ({family.method})."
+    )
+    width = int(CHARACTERS * ax.figure.bbox.width / ax.figure.dpi)
+    ax.set_xlabel(textwrap.fill(plain(words), width), fontsize=8, color=MUTED)
 
 
 def _cell(ax: Axes, contrast: Contrast, x: int, y: int, strongest: float, *, interval: bool) -> None:
