@@ -1,4 +1,4 @@
-"""The tables of docs/recipe.md: what each option of a recipe gives, and 2018 against v2.
+"""The tables of docs/lab/recipe-search.md: what each option of a recipe gives, and 2018 against v2.
 
     python -m benchmarks.recipe_search options --data ../shared/data --store STORE
     python -m benchmarks.recipe_search final --data ../shared/data --store STORE --size small --seeds 3
@@ -28,7 +28,8 @@ from elmarc.config.sections import ExperimentConfig, input_kind
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
-from elmarc.experiments.runner import Study
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.runner import run_cells
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.store import FeatureStore
@@ -98,7 +99,7 @@ def cell(
 
 
 def run(cells: Sequence[ExperimentConfig], args: argparse.Namespace) -> list[Result]:
-    return Study(cells, args.store / "runs", FeatureStore(args.store), n_jobs=2).run()
+    return run_cells(make_cells(cells, args.store / "runs"), store=FeatureStore(args.store), n_jobs=2)
 
 
 def options(args: argparse.Namespace) -> None:

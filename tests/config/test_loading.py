@@ -165,13 +165,13 @@ def test_compat_may_be_written_as_a_number() -> None:
 def test_names_are_those_of_the_parts() -> None:
     from elmarc.classifiers.grids import CLASSIFIERS
     from elmarc.datasets import DATASETS
-    from elmarc.networks import build_network, list_networks
+    from elmarc.networks import NETWORKS
 
     assert set(get_args(config_models.ClassifierName)) == set(CLASSIFIERS)
     assert set(get_args(config_models.DatasetName)) == set(DATASETS) - {"toy"}
-    assert {*get_args(config_models.NetworkName), "single_layer"} == set(list_networks())
+    assert {*get_args(config_models.NetworkName), "single_layer"} == set(NETWORKS)
     for name in get_args(config_models.NetworkName):
-        assert build_network(name, size="small").input_kind == config_models.input_kind(name)
+        assert NETWORKS[name].frontend == config_models.input_kind(name)
 
 
 def test_front_ends_have_the_defaults_of_the_parts() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from elmarc._errors import DatasetError
-from elmarc.datasets import open_dataset
+from elmarc.datasets import open_dataset, validate
 
 
 def table(folder: Path, text: str, *, encoding: str = "utf-8") -> Path:
@@ -92,4 +92,4 @@ def test_spoken_digits(data_dir: Path) -> None:
     assert len(data) == 3000
     assert data.classes == tuple("0123456789")
     assert len({clip.fold for clip in data.clips}) == 6
-    assert data.validate().ok
+    assert validate(data).ok

@@ -10,7 +10,7 @@ import pytest
 from elmarc._errors import DatasetError
 from elmarc._seeds import generator
 from elmarc.audio.decode import decode
-from elmarc.datasets import open_dataset, synthesis, toy
+from elmarc.datasets import open_dataset, synthesis, toy, validate
 from elmarc.datasets.synthesis import DURATION_S, INSTRUMENTS, RHYTHMS, SR, onsets, tune
 
 SMALL = {"n_variations": 5}
@@ -106,7 +106,7 @@ def test_the_clips_are_audio_that_fits_the_input_length(tmp_path: Path) -> None:
         samples, sr = decode(clip.path)
         assert (samples.shape, sr) == ((data.input_length.n_samples, 1), SR)
         assert 0.4 < np.abs(samples).max() < 1.0
-    assert data.validate().ok
+    assert validate(data).ok
 
 
 @pytest.mark.parametrize("rhythm", RHYTHMS)

@@ -33,7 +33,7 @@ def module() -> Trained:
 
 
 def wrap(module: nn.Module, *layers: str) -> ExternalNetwork:
-    return ExternalNetwork(module, layers=layers, input_kind="logmel", n_bands=20, input_length=12)
+    return ExternalNetwork(module, layers=layers, input_unit="frames", n_bands=20, input_length=12)
 
 
 def test_layers_are_read_in_eval_mode(module: Trained) -> None:

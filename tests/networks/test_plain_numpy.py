@@ -120,7 +120,7 @@ def test_maps_equal_the_plain_definition(plain, name, length, shapes, rng: np.ra
     maps = network(torch.from_numpy(x))
     for clip in range(2):
         start = x[clip].astype(np.float64)
-        start = start[..., None] if network.input_kind == "logmel" else start
+        start = start[..., None] if network.input_unit == "frames" else start
         weights = (w.astype(np.float64) for w in network.get_weights())
         for layer, expected in zip(network.layer_names, plain(start, weights), strict=True):
             found = maps[layer][clip].numpy()

@@ -44,7 +44,7 @@ def network_of(reference: dict[str, Any], **settings: Any) -> RandomCNN:
     network = build_network(
         ARCHITECTURES[str(reference["cfg_architecture"])],
         n_filters=int(reference["cfg_num_filters"]),
-        n_mels=int(reference["cfg_n_mels"]),
+        n_bands=reference["x"].shape[-1],
         **shapes_of(reference),
         **settings,
     )

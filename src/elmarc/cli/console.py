@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,8 +17,9 @@ from rich.text import Text
 from elmarc._errors import ElmarcError
 from elmarc.comparison.records import Comparison
 from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments.forecast import Forecast
+from elmarc.experiments.observer import Observer
 from elmarc.experiments.record import feature_name
-from elmarc.experiments.runner import Observer
 from elmarc.reports import terminal
 from elmarc.results import Result
 
@@ -119,13 +120,20 @@ def _result_line(result: Result, *, resumed: bool) -> str:
     )
 
 
-def show_estimate(times: Mapping[str, tuple[float, int]]) -> None:
-    """Say how long the features of each network will take at most."""
-    total = sum(seconds for seconds, _ in times.values())
-    each = ", ".join(f"{name} {_rounded(seconds)}" for name, (seconds, _) in times.items())
-    err.print(
-        f"features take about {_rounded(total)} at most ({each}), then the classifiers", highlight=False
-    )
+def show_forecast(forecast: Forecast) -> None:
+    """Say how long a run will take about, and what takes it."""
+    if not forecast.seconds:
+        return
+    parts = {**forecast.features, **forecast.classifiers}
+    each = ", ".join(f"{name} {_rounded(seconds)}" for name, seconds in parts.items() if seconds >= 0.5)
+    done = f"; {forecast.n_done} of {forecast.n_cells} results are there already" if forecast.n_done else ""
+    err.print(f"about {_rounded(forecast.seconds)}{f': {each}' if each else ''}{done}", highlight=False)
+
+
+def show_taken(forecast: Forecast, taken_s: float) -> None:
+    """Say how long a run took, beside what was expected."""
+    if forecast.seconds:
+        err.print(f"took {_rounded(taken_s)}; expected {_rounded(forecast.seconds)}", highlight=False)
 
 
 def _rounded(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
 from elmarc._errors import DatasetError
+from elmarc._types import Waveform
+from elmarc.audio.decode import duration_s, load
 from elmarc.audio.length import InputLength
 from elmarc.datasets.files import suffixes_text
-from elmarc.datasets.validation import ValidationReport, validate
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
@@ -35,13 +37,58 @@ Tagger: TypeAlias = Callable[[PurePath], Tags | None]  # None: the path does not
 
 @dataclass(frozen=True)
 class Clip:
-    """One sound: `id` is its path below the data set's folder, with `/` between the parts."""
+    """One sound: an audio file, or a segment of one.
+
+    Parameters
+    ----------
+    id : str
+        Its path below the data set's folder, with `/` between the parts; a segment's has its times behind.
+    path : Path
+        The audio file.
+    label : str
+        Its class.
+    fold : str or None
+        An official fold, or "train", "validation" or "test".
+    group : str or None
+        Clips of one group stay together; a clip without one stands alone.
+    start, end : float or None
+        The segment, in seconds; None is the beginning of the file, and its end.
+    """
 
     id: str
     path: Path
     label: str
     fold: str | None = None
     group: str | None = None
+    start: float | None = None
+    end: float | None = None
+
+    def __str__(self) -> str:
+        """Return what messages call the clip: its file, and the segment."""
+        return f"{self.path}{self._times}"
+
+    @property
+    def _times(self) -> str:
+        return segment_text(self.start, self.end) if self.start or self.end is not None else ""
+
+    def load(self, *, sr: int | None = 12000) -> Waveform:
+        """Return the clip's samples: see `elmarc.audio.load`."""
+        return load(self.path, sr=sr, start=self.start, end=self.end)
+
+    def duration_s(self) -> float:
+        """Return the clip's length in seconds, from the header of its file. Raises AudioError."""
+        return duration_s(self.path, start=self.start, end=self.end)
+
+    def content(self, file_hash: str) -> str:
+        """Return what identifies the clip's sound.
+
+        Parameters
+        ----------
+        file_hash : str
+            `content_hash` of its file, which one takes once for all segments of it. It identifies the whole
+            file as it stands; a segment's times are hashed with it.
+        """
+        return hashlib.sha256(f"{file_hash}{self._times}".encode()).hexdigest() if self._times else file_hash
 
 
 @dataclass(frozen=True)
@@ -97,9 +144,15 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def validate(self, *, decode: bool = False) -> ValidationReport:
-        """Check every file: see `elmarc.datasets.validation.validate`."""
-        return validate(self, decode=decode)
+
+def segment_text(start: float | None, end: float | None) -> str:
+    """Return what is put behind a file's name to name a segment; equal numbers give equal texts.
+
+    >>> segment_text(1.5, 3.0), segment_text(None, 0.25), segment_text(2, None)
+    ('#1.5-3', '#0-0.25', '#2-')
+    """
+    first, last = (repr(float(t or 0)).removesuffix(".0") for t in (start, end))
+    return f"#{first}-{'' if end is None else last}"
 
 
 def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from elmarc._errors import AudioError, DatasetError
-from elmarc.audio.decode import duration_s
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Dataset
 
@@ -28,7 +27,7 @@ def suggest_input_length(dataset: Dataset, *, sr: int = 12000, hop_length: int =
     durations, problem = [], None
     for clip in dataset.clips:
         try:
-            durations.append(duration_s(clip.path))
+            durations.append(clip.duration_s())
         except AudioError as unreadable:
             problem = unreadable
     if not any(durations):

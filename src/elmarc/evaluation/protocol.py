@@ -32,11 +32,12 @@ NOTES = {
     ("nested", "folds"): "selected inside each training part",
     ("nested", "lists"): "selected on the validation list, fitted on training and validation lists",
 }
+EVALUATION_VERSION = 1  # rises whenever the same features would give another score
 INNER_SEED = 0  # the same inner folds for every network: a comparison is paired
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Evaluation:
     """The score of one classifier on one feature matrix.
 
     `held_out` gives for each reported clip (row index, predicted label, fold name).
@@ -62,7 +63,7 @@ def evaluate(
     inner_folds: int = 5,
     workspace: SearchWorkspace | None = None,
     n_jobs: int = 1,
-) -> Outcome:
+) -> Evaluation:
     """Score a classifier.
 
     Parameters
@@ -85,12 +86,12 @@ def evaluate(
     notes: list[str] = []
     run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs, notes)
     if isinstance(parts, Lists):
-        outcome = _on_lists(run, parts, refit_on_all=protocol == "nested")
+        found = _on_lists(run, parts, refit_on_all=protocol == "nested")
     elif protocol == "paper":
-        outcome = _paper_folds(run, parts)
+        found = _paper_folds(run, parts)
     else:
-        outcome = _nested_folds(run, parts, np.asarray(keep_together), inner_folds)
-    return replace(outcome, notes=tuple(dict.fromkeys(notes)))
+        found = _nested_folds(run, parts, np.asarray(keep_together), inner_folds)
+    return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
 @dataclass(frozen=True)
@@ -132,16 +133,16 @@ def _grid(scores: GridScores) -> list[Candidate]:
     ]
 
 
-def _on_lists(run: _Run, parts: Lists, *, refit_on_all: bool) -> Outcome:
+def _on_lists(run: _Run, parts: Lists, *, refit_on_all: bool) -> Evaluation:
     scores = run.search([(parts.train, parts.validation)])
     params = scores.candidates[scores.best]
     train = np.concatenate([parts.train, parts.validation]) if refit_on_all else parts.train
     fold, held_out = run.score("test", params, (train, parts.test))
     note = NOTES["nested" if refit_on_all else "paper", "lists"]
-    return Outcome(fold.accuracy, [fold], params, _grid(scores), held_out, note)
+    return Evaluation(fold.accuracy, [fold], params, _grid(scores), held_out, note)
 
 
-def _paper_folds(run: _Run, parts: Folds) -> Outcome:
+def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
     scores = run.search(parts.splits)
     best = scores.best
     params = scores.candidates[best]
@@ -151,10 +152,10 @@ def _paper_folds(run: _Run, parts: Folds) -> Outcome:
         folds.append(fold)
         held_out += said
     mean = float(np.mean([fold.accuracy for fold in folds]))
-    return Outcome(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
+    return Evaluation(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
 
 
-def _nested_folds(run: _Run, parts: Folds, keep_together: NDArray[np.str_], inner_folds: int) -> Outcome:
+def _nested_folds(run: _Run, parts: Folds, keep_together: NDArray[np.str_], inner_folds: int) -> Evaluation:
     folds, held_out = [], []
     for name, (train, test) in zip(parts.names, parts.splits, strict=True):
         names = keep_together[train].tolist() if len(keep_together) else []
@@ -164,4 +165,4 @@ def _nested_folds(run: _Run, parts: Folds, keep_together: NDArray[np.str_], inne
         folds.append(fold)
         held_out += said
     mean = float(np.mean([fold.accuracy for fold in folds]))
-    return Outcome(mean, folds, {}, [], held_out, NOTES["nested", "folds"])
+    return Evaluation(mean, folds, {}, [], held_out, NOTES["nested", "folds"])

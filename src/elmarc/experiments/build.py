@@ -19,7 +19,6 @@ from elmarc.frontends.mfcc import MFCC
 from elmarc.frontends.waveform import RawWaveform
 from elmarc.networks import NETWORKS, Preset, build_network
 from elmarc.networks.base import RandomCNN
-from elmarc.networks.timbral_temporal import TimbralTemporal
 
 PAPER_FRAMES = 1376  # what the study repeated short clips to where a network needs more than they have
 
@@ -74,12 +73,13 @@ def network(section: cfg.Network, *, seed: int, n_mels: int) -> RandomCNN:
     size = section.size or "large"
     if section.narrower > 1:
         options["n_filters"] = narrowed(NETWORKS[section.kind], size, section.narrower)
-    return build_network(section.kind, size=size, seed=seed, n_mels=n_mels, **options)
+    n_bands = n_mels if NETWORKS[section.kind].load().input_unit == "frames" else None
+    return build_network(section.kind, size=size, seed=seed, n_bands=n_bands, **options)
 
 
 def narrowed(preset: Preset, size: Size, divisor: int) -> int:
     """Return the filters of a size over `divisor`, rounded down to what the network can have."""
-    step = 4 if preset.make is TimbralTemporal else 1  # its branches hold quarters of N
+    step = preset.load().filters_multiple
     n_filters: int = getattr(preset, size) // divisor
     return max(step, n_filters - n_filters % step)
 
@@ -99,14 +99,14 @@ def input_length(
     """
     default = data.input_length or datasets.suggest_input_length(data)
     how = config.input.fix_length or default.fix_length
-    in_frames = net.input_kind == "logmel"
+    in_frames = net.input_unit == "frames"
     given = config.input.n_frames if in_frames else config.input.n_samples
     length = given or (default.n_frames if in_frames else default.n_samples)
     if given or length >= net.min_input_length or how == "crop":
         return length, how, []
     longer = max(PAPER_FRAMES, net.min_input_length) if in_frames else net.min_input_length
-    unit = "frames" if in_frames else "samples"
-    note = f"{net.name} needs {net.min_input_length} {unit}; clips of {length} were made {longer} by {how}"
+    needs = f"{net.name} needs {net.min_input_length} {net.input_unit}"
+    note = f"{needs}; clips of {length} were made {longer} by {how}"
     return longer, how, [note]
 
 

@@ -1,23 +1,19 @@
-"""Ready studies: which cells they consist of, and what they leave behind."""
+"""Ready studies: which cells a ranking and a reproduction consist of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elmarc._atomic import write_atomic
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc.comparison.compare import comparisons, rank_across
-from elmarc.comparison.records import Comparison
 from elmarc.config.loading import apply_overrides, parse_experiment
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import Dataset
 from elmarc.datasets.opening import known_name
 from elmarc.experiments import build
 from elmarc.networks import STUDY_NETWORKS
-from elmarc.reports import plots, plots_compare, tables
 from elmarc.results import Result
 
 BASELINE = "mfcc"
@@ -93,6 +89,14 @@ def grid_cells(
     return sorted(cells, key=lambda config: costs[config.network])
 
 
+def extraction_config(
+    data: dict[str, Any], network: dict[str, Any], common: dict[str, Any], overrides: Sequence[str]
+) -> ExperimentConfig:
+    """Return what `elmarc extract` does: `network` is a section, of kind mfcc for the baseline."""
+    section: Any = BASELINE if network["kind"] == BASELINE else network
+    return parse_experiment(apply_overrides({"data": data, "network": section, **common}, overrides))
+
+
 def reproduction_cells(
     name: str, *, audio: Path, size: str, seeds: int, protocols: Sequence[str], overrides: Sequence[str] = ()
 ) -> list[ExperimentConfig]:
@@ -124,27 +128,7 @@ def _multiply_adds(config: ExperimentConfig) -> float:
     if config.network is None:
         return 0.0
     net = build.network(config.network, seed=0, n_mels=getattr(config.frontend, "n_mels", 96))
-    return float(net.multiply_adds(1376 if net.input_kind == "logmel" else 350_000))
-
-
-def write_summary(results: Iterable[Result], folder: Path) -> list[Comparison]:
-    """Write ranking.* in every form, and figures (PNG, SVG), for each data set and protocol."""
-    compared = comparisons(results)
-    for comparison in compared:
-        where = folder if len(compared) == 1 else folder / f"{comparison.dataset}-{comparison.protocol}"
-        for ending, form in tables.FORMS.items():
-            write_atomic(where / f"ranking.{ending}", form(comparison))
-        plots.save(plots.study_figure(comparison), where / "figure")
-        if plots_compare.pair_families(comparison):
-            plots.save(plots_compare.difference_figure(comparison), where / "differences")
-    for protocol in dict.fromkeys(comparison.protocol for comparison in compared):
-        of_sets = [comparison for comparison in compared if comparison.protocol == protocol]
-        if len(of_sets) > 1:
-            ranking = rank_across(of_sets)
-            if ranking is None:
-                continue
-            plots.save(plots_compare.rank_figure(ranking), folder / f"ranks-{protocol}")
-    return compared
+    return float(net.multiply_adds(1376 if net.input_unit == "frames" else 350_000))
 
 
 def open_source(result: Result) -> Dataset:

@@ -148,9 +148,9 @@ class RandomCNNFeatures(_ClipTransformer):
             seed=_seed(self.random_state),
         )
         logmel = LogMel(sr=self.sr)
-        frontend: FrontEnd = logmel if net.input_kind == "logmel" else RawWaveform(sr=self.sr)
+        frontend: FrontEnd = logmel if net.input_unit == "frames" else RawWaveform(sr=self.sr)
         n_samples = int(min(longest, LONGEST_S * self.sr))
-        natural = logmel.n_frames(n_samples) if net.input_kind == "logmel" else n_samples
+        natural = logmel.n_frames(n_samples) if net.input_unit == "frames" else n_samples
         self.extractor_ = FeatureExtractor(
             frontend,
             net,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Recipe
+from elmarc._types import Unit as Unit
 
 Waveforms: TypeAlias = Float[np.ndarray, "*clips samples"]
 Frames: TypeAlias = Float32[np.ndarray, "*clips frames bands"]
-Unit: TypeAlias = Literal["frames", "samples"]
 
 
 class FrontEnd(Protocol):

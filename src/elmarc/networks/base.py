@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc._types import Precision, Recipe
+from elmarc._types import Precision, Recipe, Unit
 from elmarc.networks.blocks import RandomConv
 from elmarc.networks.weights import draw_kernel
 
-InputKind = Literal["logmel", "waveform"]
 Compat = Literal["2018"]
+N_BANDS = 96  # of the study's log-mel spectrograms
 Input = Float[Tensor, "clips length bands"]
 FeatureMap = Float[Tensor, "clips channels *positions"]
 
@@ -57,8 +57,9 @@ class Network(nn.Module, abc.ABC):
     Attributes
     ----------
     name : as asked for.
-    input_kind : "logmel" for (clips, frames, n_mels), "waveform" for (clips, samples, 1).
-    n_bands : n_mels, or 1.
+    input_unit : "frames" of a spectrogram or "samples" of a waveform: what the length of the input counts.
+        Any front-end of that unit and number of bands will do.
+    n_bands : size of the last axis of the input (clips, length, bands); 1 for waveforms.
     layer_names : all layers, in the order of the 2018 program.
     layers : those that are read, in the order of their features.
     """
@@ -67,13 +68,13 @@ class Network(nn.Module, abc.ABC):
         self,
         name: str,
         *,
-        input_kind: InputKind,
+        input_unit: Unit,
         n_bands: int,
         layer_names: Sequence[str],
         layers: Sequence[str],
     ) -> None:
         super().__init__()
-        self.name, self.input_kind, self.n_bands = name, input_kind, n_bands
+        self.name, self.input_unit, self.n_bands = name, input_unit, n_bands
         self.layer_names = tuple(layer_names)
         self.layers = tuple(choose(f"layer of {name}", layer, self.layer_names) for layer in layers)
         if not self.layers or len(set(self.layers)) < len(self.layers):
@@ -112,7 +113,7 @@ class Network(nn.Module, abc.ABC):
 
         Parameters
         ----------
-        x : Tensor [shape=(clips, frames, n_mels) or (clips, samples, 1)]
+        x : Tensor [shape=(clips, length, bands)]
 
         Raises
         ------
@@ -138,15 +139,13 @@ class Network(nn.Module, abc.ABC):
     def check_input(self, shape: tuple[int, ...]) -> None:
         """Raise a ConfigError unless clips of this shape fit the network."""
         if len(shape) != 3 or shape[2] != self.n_bands:
-            axes = (
-                f"(clips, frames, {self.n_bands})" if self.input_kind == "logmel" else "(clips, samples, 1)"
-            )
-            raise ConfigError(f"{self.name} takes {self.input_kind} input of shape {axes}, not {shape}")
-        if shape[1] < self.min_input_length:
-            unit = "frames" if self.input_kind == "logmel" else "samples"
             raise ConfigError(
-                f"{self.name} needs clips of at least {self.min_input_length} {unit} to reach layer "
-                f"{self.last!r}, not {shape[1]}: take longer clips, lengthen them (fix_length "
+                f"{self.name} takes input of shape (clips, {self.input_unit}, {self.n_bands}), not {shape}"
+            )
+        if shape[1] < self.min_input_length:
+            raise ConfigError(
+                f"{self.name} needs clips of at least {self.min_input_length} {self.input_unit} to reach "
+                f"layer {self.last!r}, not {shape[1]}: take longer clips, lengthen them (fix_length "
                 f"'repeat-pad' or 'zero-pad'), select earlier layers, or use another network"
             )
 
@@ -168,7 +167,7 @@ class RandomCNN(Network):
     n_filters : the study's N.
     seed : of the weights; each layer has its own stream, equal on every platform and device.
     layers : the layers to read; None for the network's default.
-    n_mels : bands of the log-mel input; ignored by waveform networks.
+    n_bands : of the input; None for 96, or 1 where samples are read.
     precision : "bfloat16" convolves in half precision and adds up in float32; "tf32" lets a GPU round the
         convolutions' inputs to 10 bits, and is float32 on a CPU.
     compat : "2018" keeps the published averaging of the frame-level back-ends.
@@ -179,7 +178,8 @@ class RandomCNN(Network):
     """
 
     family: str  # names the weights' streams
-    input_kind: InputKind = "logmel"
+    filters_multiple = 1  # n_filters is a multiple of it
+    input_unit: Unit = "frames"
 
     def __init__(
         self,
@@ -190,15 +190,14 @@ class RandomCNN(Network):
         layer_names: Sequence[str],
         layers: Sequence[str] | None,
         seed: int = 0,
-        n_mels: int = 96,
+        n_bands: int | None = None,
         precision: Precision = "float32",
         compat: Compat | None = None,
     ) -> None:
-        n_bands = n_mels if self.input_kind == "logmel" else 1
         super().__init__(
             name,
-            input_kind=self.input_kind,
-            n_bands=n_bands,
+            input_unit=self.input_unit,
+            n_bands=self._bands(name, n_bands),
             layer_names=layer_names,
             layers=layer_names if layers is None else layers,
         )
@@ -212,6 +211,15 @@ class RandomCNN(Network):
             self.add_module(layer, conv)
             conv.set_kernel(draw_kernel(seed, self.family, layer, conv.kernel_shape))
         self.eval()
+
+    @classmethod
+    def _bands(cls, name: str, n_bands: int | None) -> int:
+        """Return the bands that are asked for, or the unit's."""
+        if cls.input_unit == "frames":
+            return N_BANDS if n_bands is None else n_bands
+        if n_bands not in (None, 1):
+            raise ConfigError(f"{name} reads samples, which are one band, not {n_bands}")
+        return 1
 
     @abc.abstractmethod
     def rows(self, input_length: int) -> Iterator[LayerRow]:
@@ -241,7 +249,7 @@ class RandomCNN(Network):
 
     def recipe(self) -> Recipe:
         """Return everything that changes the maps; the name does not."""
-        bands = {"n_mels": self.n_bands} if self.input_kind == "logmel" else {}
+        bands = {"n_mels": self.n_bands} if self.input_unit == "frames" else {}
         compat = {"compat": self.compat} if self.collapsed_layers else {}
         weights = (
             {"seed": self.seed} if self._weights_hash is None else {"weights_sha256": self._weights_hash}

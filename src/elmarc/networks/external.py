@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe
-from elmarc.networks.base import FeatureMap, Input, InputKind, Network, Tile
+from elmarc._types import Recipe, Unit
+from elmarc.networks.base import FeatureMap, Input, Network, Tile
 
 
 class ExternalNetwork(Network):
@@ -22,11 +22,11 @@ class ExternalNetwork(Network):
     module : takes (clips, frames, n_mels) or (clips, samples, 1).
     layers : names of submodules, as `module.named_modules()` has them, whose output is
         (clips, channels, *positions).
-    input_kind, n_bands : what the module takes.
+    input_unit, n_bands : what the module takes.
     input_length : frames or samples of one trial clip, and the least that clips must have.
 
     >>> net = ExternalNetwork(
-    ...     nn.Sequential(nn.Conv1d(100, 4, 1), nn.ReLU()), layers=["1"], input_kind="logmel", n_bands=96,
+    ...     nn.Sequential(nn.Conv1d(100, 4, 1), nn.ReLU()), layers=["1"], input_unit="frames", n_bands=96,
     ...     input_length=100)
     >>> net.n_features
     4
@@ -37,7 +37,7 @@ class ExternalNetwork(Network):
         module: nn.Module,
         *,
         layers: Sequence[str],
-        input_kind: InputKind,
+        input_unit: Unit,
         input_length: int,
         n_bands: int = 1,
         name: str = "external",
@@ -45,7 +45,7 @@ class ExternalNetwork(Network):
         known = [path for path, _ in module.named_modules() if path]
         for layer in layers:
             choose(f"layer of {name}", layer, known)
-        super().__init__(name, input_kind=input_kind, n_bands=n_bands, layer_names=layers, layers=layers)
+        super().__init__(name, input_unit=input_unit, n_bands=n_bands, layer_names=layers, layers=layers)
         self.module = module.eval()
         self._min_input_length = input_length
         self._channels = {layer: maps.shape[1] for layer, maps in self._trial(input_length).items()}

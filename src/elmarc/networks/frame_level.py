@@ -19,7 +19,7 @@ SHORTEST_FRONT_MAP = BACK_END_TAPS + 1  # frames: one is left after the last poo
 class _FrameLevel(RandomCNN):
     """What both have in common: strided filters, and the back-end of a front map."""
 
-    input_kind = "waveform"
+    input_unit = "samples"
 
     @property
     def collapsed_layers(self) -> tuple[str, ...]:

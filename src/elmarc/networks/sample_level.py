@@ -23,7 +23,7 @@ class SampleLevel(RandomCNN):
     """
 
     family = "sample_level"
-    input_kind = "waveform"
+    input_unit = "samples"
 
     def __init__(self, name: str, *, n_filters: int, **settings: Any) -> None:
         convs = {"conv0": RandomConv((POOL, 1, n_filters), taps=(1, 1))}

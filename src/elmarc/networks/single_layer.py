@@ -35,29 +35,30 @@ class SingleLayer(RandomCNN):
         n_filters: int,
         filter_shape: tuple[int, int],
         pool_shape: tuple[int, int],
-        n_mels: int = 96,
+        n_bands: int | None = None,
         **settings: Any,
     ) -> None:
-        self._check_shapes(name, filter_shape, pool_shape, n_mels)
+        n_bands = self._bands(name, n_bands)
+        self._check_shapes(name, filter_shape, pool_shape, n_bands)
         convs = {"conv": BandConv(*filter_shape, n_filters)}
         super().__init__(
-            name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=("conv", "pool"), **settings
+            name, convs, n_filters=n_filters, n_bands=n_bands, layer_names=("conv", "pool"), **settings
         )
         self.filter_shape, self.pool_shape = filter_shape, pool_shape
 
     @staticmethod
     def _check_shapes(
-        name: str, filter_shape: tuple[int, int], pool_shape: tuple[int, int], n_mels: int
+        name: str, filter_shape: tuple[int, int], pool_shape: tuple[int, int], n_bands: int
     ) -> None:
         if min(*filter_shape, *pool_shape) < 1:
             raise ConfigError(
                 f"{name}: filter_shape {filter_shape} and pool_shape {pool_shape} must be positive"
             )
         needed = filter_shape[1] + pool_shape[1] - 1
-        if n_mels < needed:
+        if n_bands < needed:
             raise ConfigError(
                 f"{name}: filters of {filter_shape[1]} bands and pools of {pool_shape[1]} need "
-                f"at least {needed} bands, not n_mels = {n_mels}: change n_mels, or build "
+                f"at least {needed} bands, not {n_bands}: change the front-end's (n_mels), or build "
                 "single_layer with shapes that fit"
             )
 

@@ -14,7 +14,7 @@ from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
 from elmarc.networks.blocks import RandomConv, conv_pool
 
 POOLS = ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4))  # frames x bands
-N_BANDS = math.prod(bands for _, bands in POOLS)
+POOLED_BANDS = math.prod(bands for _, bands in POOLS)
 
 
 class VGG(RandomCNN):
@@ -25,17 +25,19 @@ class VGG(RandomCNN):
 
     family = "vgg"
 
-    def __init__(self, name: str, *, n_filters: int, n_mels: int = 96, **settings: Any) -> None:
-        if n_mels < N_BANDS:
+    def __init__(self, name: str, *, n_filters: int, n_bands: int | None = None, **settings: Any) -> None:
+        n_bands = self._bands(name, n_bands)
+        if n_bands < POOLED_BANDS:
             raise ConfigError(
-                f"{name} pools {N_BANDS} bands into one: n_mels must be at least {N_BANDS}, not {n_mels}"
+                f"{name} pools {POOLED_BANDS} bands into one, and cannot read {n_bands}: take a front-end of "
+                f"at least {POOLED_BANDS} bands (n_mels), or another network"
             )
         convs = {
             f"conv{i}": RandomConv((3, 3, 1 if i == 1 else n_filters, n_filters), taps=(3, 3), pad_bands=1)
             for i in range(1, len(POOLS) + 1)
         }
         names = [f"pool{i}" for i in range(1, len(POOLS) + 1)]
-        super().__init__(name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=names, **settings)
+        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_names=names, **settings)
 
     @property
     def min_input_length(self) -> int:
