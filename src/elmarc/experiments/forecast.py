@@ -29,7 +29,7 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore, recipe_key
 
 WAVE_S = 0.5  # clips that are done sooner are followed by more: the first ones pay for set-up
-FOLD_S = 1.0  # the longest fold that is timed; larger ones are extrapolated
+FOLD_S = 0.5  # where a fold takes longer, larger ones are extrapolated
 START_CLIPS = 100
 PER_CLASS = 10  # clips of a class, so that inner folds hold each class
 
@@ -180,13 +180,13 @@ def measured_fold(
     """Return the seconds of one fold of a classifier, its grid searched on noise."""
     n = min(n_clips, max(START_CLIPS, PER_CLASS * n_classes))
     _fold_s(config, n, n_features, n_classes, n_jobs)  # its first call sets up threads and imports
-    seconds, exponent = _fold_s(config, n, n_features, n_classes, n_jobs), 2.0
-    while n < n_clips and 4.0 * seconds < FOLD_S:
-        larger = n_clips if seconds * (n_clips / n) ** 2 < FOLD_S else 2 * n
+    seconds, exponent = _fold_s(config, n, n_features, n_classes, n_jobs), None
+    while n < n_clips and (exponent is None or seconds < FOLD_S):
+        larger = min(n_clips, 4 * n)
         before, seconds = seconds, _fold_s(config, larger, n_features, n_classes, n_jobs)
-        exponent = min(3.0, max(1.0, math.log(seconds / before) / math.log(larger / n)))
+        exponent = math.log(seconds / before) / math.log(larger / n)
         n = larger
-    return seconds * float((n_clips / n) ** exponent)
+    return seconds * float((n_clips / n) ** min(3.0, max(1.0, exponent or 0.0)))
 
 
 def _fold_s(config: ExperimentConfig, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
