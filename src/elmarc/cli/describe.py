@@ -64,7 +64,7 @@ def networks_show(
     net = build_network(name, size=size, n_filters=n_filters, **pairs)
     unit = net.input_unit
     length = length or (1376 if unit == "frames" else 350_000)
-    rows = net.describe(length)
+    rows = net.layer_costs(length)
     if as_json:
         console.print_json(
             {"name": name, "input_length": length, "unit": unit, "n_features": net.n_features,
