@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,23 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20181205)
+
+
+@pytest.fixture(params=["fast", "not x86", "plain"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run a test as on this processor, as on one that is not x86, and by torch's public calls alone."""
+    from elmarc.networks.fast import onednn, plain
+
+    if request.param == "fast":
+        yield "fast"
+        return
+    monkeypatch.setattr(onednn, "OPS", None)  # any use of a private operator fails
+    if request.param == "plain":
+        with plain():
+            yield "plain"
+        return
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    yield "not x86"
 
 
 @pytest.fixture(scope="session")
