@@ -12,11 +12,12 @@ from scipy.signal import correlate2d
 
 from elmarc.features.pooling import pool
 from elmarc.networks import build_network
-from elmarc.networks.fast import onednn, plain, scratch, tiles, toom_cook
+from elmarc.networks.fast import onednn, plain, scratch, switch, tiles, toom_cook
 from elmarc.networks.fast.points import POINTS, grid
 
 needs_onednn = pytest.mark.skipif(
-    not onednn.packs_kernels(torch.empty(0)), reason="Toom-Cook products are computed by oneDNN's operators"
+    switch.is_plain() or not onednn.packs_kernels(torch.empty(0)),
+    reason="Toom-Cook products are computed by oneDNN's operators",
 )
 
 

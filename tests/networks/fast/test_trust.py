@@ -15,7 +15,7 @@ import torch
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, build_network
 from elmarc.networks.blocks import RandomConv
-from elmarc.networks.fast import PlainPathWarning, onednn, plain, trust
+from elmarc.networks.fast import PlainPathWarning, onednn, plain, switch, trust
 
 OPERATORS = (*onednn.CONVOLUTION, *onednn.PRODUCT)
 NETWORKS = [  # kept kernels, matrix products; Toom-Cook products of maps, and of bands
@@ -26,7 +26,8 @@ NETWORKS = [  # kept kernels, matrix products; Toom-Cook products of maps, and o
 ]
 
 pytestmark = pytest.mark.skipif(
-    not onednn.is_offered(*OPERATORS), reason="this processor or torch has no such operators"
+    switch.is_plain() or not onednn.is_offered(*OPERATORS),
+    reason="this processor or torch has no such operators",
 )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from elmarc.networks.fast import samples, switch, trust
+from elmarc.networks.fast import samples, trust
 from elmarc.networks.fast.trust import Kind, Untrusted
 
 OPS = torch.ops.mkldnn
@@ -38,8 +38,8 @@ class Matrix(NamedTuple):
 
 
 def is_offered(*operators: str) -> bool:
-    """Return whether this processor and torch have these operators, and nobody asked to do without."""
-    if switch.is_plain() or platform.machine().lower() not in {"x86_64", "amd64"}:
+    """Return whether this processor and torch have these operators."""
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
     missing = [name for name in operators if not hasattr(OPS, name)]
     if missing:

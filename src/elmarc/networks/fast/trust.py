@@ -75,11 +75,6 @@ def has_passed(kind: Kind) -> bool:
     return kind in _record.passed
 
 
-def has_failed(kind: Kind) -> bool:
-    """Return whether this kind is given up."""
-    return kind in _record.failed
-
-
 def give_up(kind: Kind, reason: str) -> None:
     """Never use this kind again, and warn if nothing was given up before."""
     _record.failed.add(kind)
@@ -112,11 +107,11 @@ def run(
     Untrusted
         If the operator fails or deviates, now or earlier.
     """
-    if has_failed(kind):
+    if _record.failed and kind in _record.failed:
         raise Untrusted(str(kind))
     try:
         out = operator()
-        seen = None if compare is None or has_passed(kind) else compare(out)
+        seen = compare(out) if compare is not None and not has_passed(kind) else None
     except Exception as problem:  # a private operator may raise anything, and return anything
         give_up(kind, f"fails ({problem})")
         raise Untrusted(str(kind)) from problem

@@ -88,13 +88,13 @@ def _is_worth_fewer_products(
 ) -> bool:
     """Tell whether a layer is large, on a CPU and in float32; cuDNN chooses such algorithms by itself."""
     return (
-        maps.dtype == torch.float32
-        and onednn.packs_kernels(maps)
-        and taps in POINTS
-        and n_channels >= fewest_channels
+        n_channels >= fewest_channels
         and len(layer.weight) >= FEWEST_FILTERS
+        and taps in POINTS
         and len(maps) == 1
         and maps.shape[2] * maps.shape[3] >= FEWEST_POSITIONS
+        and maps.dtype == torch.float32
+        and onednn.packs_kernels(maps)
     )
 
 
