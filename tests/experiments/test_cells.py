@@ -61,6 +61,22 @@ def test_another_version_of_the_numbers_is_run_anew(
     assert not finished(make_cells(cells(tones), tmp_path / "run"))
 
 
+def test_a_damaged_result_is_run_anew(tones: Path, tmp_path: Path) -> None:
+    before = run(cells(tones), tmp_path / "run")
+    (cell,) = make_cells(cells(tones), tmp_path / "run")
+    (cell.folder / "result.json").write_text("{")
+    assert cell.finished() is None
+    assert run(cells(tones), tmp_path / "run")[0].predictions == before[0].predictions
+
+
+def test_a_result_says_where_its_clips_lie_from_anywhere(
+    tones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tones.parent)
+    (config,) = cells(Path(tones.name))
+    assert record.source(config.data) == {"kind": "folder", "path": str(tones), "shuffle": False}
+
+
 def test_a_device_that_is_not_there_is_refused_before_any_work(tones: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no Apple GPU here"):
         make_cells(cells(tones, device="mps"), tmp_path / "run")
