@@ -330,7 +330,9 @@ def config_schema() -> None:
 def report(
     results: Annotated[Path, typer.Argument(help="A folder with results.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
-    embed_mb: Annotated[float, typer.Option(min=0, help="Megabytes of audio to put into the page.")] = 20.0,
+    embed_mb: Annotated[
+        float, typer.Option(min=0, help="Megabytes of audio and pictures to put into the page.")
+    ] = 20.0,
     quiet: Quiet = False,
 ) -> None:
     """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""

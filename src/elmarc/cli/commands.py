@@ -327,10 +327,11 @@ def _write_page(
     for name in dict.fromkeys(result.dataset for result in results):
         of_set = [result for result in results if result.dataset == name]
         try:
-            media[name] = media_for(of_set, studies.open_source(of_set[0]).clips)
+            clips = studies.open_source(of_set[0]).clips
+            media[name] = media_for(of_set, clips, page_folder=output.parent)
         except ElmarcError as problem:
             _note(f"{problem}: {name} gets no players")
-    write_atomic(output, build_page(results, media=media, max_audio_mb=embed_mb))
+    write_atomic(output, build_page(results, compared=compared, media=media, max_media_mb=embed_mb))
 
 
 def _note(text: str) -> None:

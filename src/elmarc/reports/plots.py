@@ -53,20 +53,27 @@ def study_caption(comparison: Comparison) -> str:
     """Say what `study_figure` shows of this comparison, and nothing that it does not."""
     parts = ["Accuracy of each network with each classifier."]
     if several_seeds(comparison):
-        parts.append("Bars: mean over seeds; dots: single seeds; error bars: standard deviation over seeds.")
+        parts.append("Bars: mean over seeds. Dots: single seeds. Error bars: standard deviation over seeds.")
     if any(score.is_baseline for score in comparison.scores):
         parts.append("Red line: MFCC with the same classifier.")
-    published = [
-        words
-        for words, found in (
-            ("hatched bars", any(_published(comparison, s) for s in comparison.scores if not s.is_baseline)),
-            ("dotted red line", any(_published_mfcc(comparison, c) for c in comparison.classifiers)),
-        )
-        if found
-    ]
-    if published:
-        parts.append(f"{' and '.join(published).capitalize()}: {SOURCE}.")
+    if _has_published_bars(comparison):
+        parts.append(f"Hatched: {SOURCE}.")
+    if _has_published_mfcc(comparison):
+        parts.append(f"Dotted red line: MFCC of {SOURCE}.")
     return " ".join(parts)
+
+
+def has_published(comparison: Comparison) -> bool:
+    """Say whether `study_figure` shows numbers of the study beside these: only then is it the study's."""
+    return _has_published_bars(comparison) or _has_published_mfcc(comparison)
+
+
+def _has_published_bars(comparison: Comparison) -> bool:
+    return any(_published(comparison, score) for score in comparison.scores if not score.is_baseline)
+
+
+def _has_published_mfcc(comparison: Comparison) -> bool:
+    return any(_published_mfcc(comparison, classifier) for classifier in comparison.classifiers)
 
 
 def new_figure(*, width: float, height: float) -> Figure:
