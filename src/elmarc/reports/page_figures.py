@@ -28,7 +28,7 @@ class Drawn:
 
 def study(comparison: Comparison, prefix: str) -> Drawn:
     """Return accuracy by network; it is the study's figure where the study has numbers for these networks."""
-    name = "The study’s figure" if plots.has_published(comparison) else "Accuracy by network"  # noqa: RUF001
+    name = "The study’s figure" if plots.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
     words = plots.study_caption(comparison)
     return _drawn("study", name, plots.study_figure(comparison), f"{prefix}-study-", words)
 

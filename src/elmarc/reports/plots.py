@@ -56,24 +56,16 @@ def study_caption(comparison: Comparison) -> str:
         parts.append("Bars: mean over seeds. Dots: single seeds. Error bars: standard deviation over seeds.")
     if any(score.is_baseline for score in comparison.scores):
         parts.append("Red line: MFCC with the same classifier.")
-    if _has_published_bars(comparison):
+    if has_published_bars(comparison):
         parts.append(f"Hatched: {SOURCE}.")
-    if _has_published_mfcc(comparison):
+    if any(_published_mfcc(comparison, classifier) for classifier in comparison.classifiers):
         parts.append(f"Dotted red line: MFCC of {SOURCE}.")
     return " ".join(parts)
 
 
-def has_published(comparison: Comparison) -> bool:
-    """Say whether `study_figure` shows numbers of the study beside these: only then is it the study's."""
-    return _has_published_bars(comparison) or _has_published_mfcc(comparison)
-
-
-def _has_published_bars(comparison: Comparison) -> bool:
+def has_published_bars(comparison: Comparison) -> bool:
+    """Say whether `study_figure` shows networks of the study beside these: only then is it the study's."""
     return any(_published(comparison, score) for score in comparison.scores if not score.is_baseline)
-
-
-def _has_published_mfcc(comparison: Comparison) -> bool:
-    return any(_published_mfcc(comparison, classifier) for classifier in comparison.classifiers)
 
 
 def new_figure(*, width: float, height: float) -> Figure:
@@ -132,6 +124,9 @@ def _published(comparison: Comparison, score: SystemScore) -> tuple[float, float
 
 
 def _published_mfcc(comparison: Comparison, classifier: str) -> tuple[float, float] | None:
+    """Return the study's MFCC with a classifier, where any system here has a number of the study."""
+    if not any(_published(comparison, score) for score in comparison.scores):
+        return None
     return published_bar(comparison.dataset, "mfcc", classifier)
 
 
