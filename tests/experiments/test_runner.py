@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from tests.experiments.conftest import SR
 
 from elmarc._errors import AudioError, ElmarcError
 from elmarc.config.loading import parse_config
@@ -15,26 +16,6 @@ from elmarc.experiments.observer import Observer
 from elmarc.experiments.runner import OutOfBudgetError, run_cells
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result, collect
-
-SR = 12000
-
-
-@pytest.fixture
-def sweep(tmp_path: Path, rng: np.random.Generator) -> list[ExperimentConfig]:
-    """Two networks, two classifiers, two seeds on eight tones."""
-    for i in range(8):
-        path = tmp_path / "clips" / ("low" if i % 2 else "high") / f"{i}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hz = 300 + 20 * i if i % 2 else 3000 + 20 * i
-        y = 0.3 * np.sin(2 * np.pi * hz * np.arange(SR // 2) / SR) + 0.01 * rng.standard_normal(SR // 2)
-        sf.write(path, y, SR)
-    document = {
-        "data": str(tmp_path / "clips"),
-        "network": {"kind": ["temporal", "timbral"], "n_filters": 4},
-        "classifier": ["knn", "ridge"],
-        "seed": [0, 1],
-    }
-    return parse_config(document).cells()
 
 
 class Recorder(Observer):

@@ -19,7 +19,7 @@ from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import recipe_key
-from elmarc.reports.tables import report_text
+from elmarc.reports.cell_report import report_text
 from elmarc.results import Prediction, Result, Skipped
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")

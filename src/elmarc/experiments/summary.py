@@ -99,7 +99,7 @@ def _renamed(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
 
 
 def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
-    """Write ranking.{txt,csv,json} and figures of each data set and protocol, and ranks over data sets.
+    """Write the ranking in every form and figures of each data set and protocol, and ranks over data sets.
 
     Returns notes on what could not be written; the rest is.
     """
@@ -119,11 +119,10 @@ def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
 
 
 def _write(comparison: Comparison, folder: Path) -> None:
-    write_atomic(folder / "ranking.txt", tables.to_text(comparison))
-    write_atomic(folder / "ranking.csv", tables.to_csv(comparison))
-    write_atomic(folder / "ranking.json", tables.to_json(comparison))
+    for ending, form in tables.FORMS.items():
+        write_atomic(folder / f"ranking.{ending}", form(comparison))
     plots.save(plots.study_figure(comparison), folder / "figure")
-    if len(comparison.scores) > 1:
+    if plots_compare.pair_families(comparison):
         plots.save(plots_compare.difference_figure(comparison), folder / "differences")
 
 
