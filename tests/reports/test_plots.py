@@ -67,7 +67,7 @@ def test_one_seed_has_neither_dots_nor_error_bars_and_no_word_of_them():
     assert len(ax.collections) == 0
     assert "one seed" not in ax.get_legend_handles_labels()[1]
     assert "seed" not in plots.study_caption(made())
-    assert "Error bars" in plots.study_caption(made(n_seeds=2))
+    assert "error bars" in plots.study_caption(made(n_seeds=2))
 
 
 def test_mfcc_is_a_red_line_across_the_bars_of_its_classifier(comparison):
@@ -111,9 +111,9 @@ def test_caption_and_legend_speak_of_the_study_only_where_it_has_numbers():
     assert plots.has_published_bars(of_study)
     assert not any(plots.has_published_bars(c) for c in (of_others, not_in_study))
     assert "2018" not in plots.study_caption(of_others)
-    assert "Hatched: Pons & Serra 2018" in plots.study_caption(of_study)
+    assert "Hatched bars: Pons & Serra 2018" in plots.study_caption(of_study)
     assert "Dotted red line: MFCC of Pons & Serra 2018" in plots.study_caption(of_study)
-    assert "Hatched: Pons & Serra 2018" in plots.study_caption(only_elm)
+    assert "Hatched bars: Pons & Serra 2018" in plots.study_caption(only_elm)
     assert "2018" not in plots.study_caption(not_in_study)
     for comparison in (of_others, not_in_study):
         ax = Figure().subplots()

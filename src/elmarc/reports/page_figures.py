@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from elmarc.comparison.compare import rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
-from elmarc.reports import plots, plots_compare
+from elmarc.reports import plots, plots_cost, plots_ranks
 from elmarc.reports.page_svg import inline_svg
 
 
@@ -29,20 +29,20 @@ class Drawn:
 def study(comparison: Comparison, prefix: str) -> Drawn:
     """Return accuracy by network; it is the study's figure where the study has numbers for these networks."""
     name = "The study’s figure" if plots.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
-    words = plots.study_caption(comparison)
-    return _drawn("study", name, plots.study_figure(comparison), f"{prefix}-study-", words)
+    caption = plots.study_caption(comparison)
+    return _drawn("study", name, plots.study_figure(comparison), f"{prefix}-study-", caption)
 
 
 def costs(comparison: Comparison, prefix: str) -> list[Drawn]:
     """Return accuracy against each cost that at least two systems state."""
-    known = {key: plots_compare.with_cost(comparison, key) for key in plots_compare.COSTS}
-    return [_cost(comparison, key, prefix) for key, scores in known.items() if len(scores) > 1]
+    known = [key for key in plots_cost.COSTS if len(plots_cost.with_cost(comparison, key)) > 1]
+    return [_cost(comparison, key, prefix) for key in known]
 
 
 def _cost(comparison: Comparison, key: str, prefix: str) -> Drawn:
-    name = plots_compare.COSTS[key]
-    words = plots_compare.cost_caption(comparison, key)
-    return _drawn(key, name, plots_compare.cost_figure(comparison, key), f"{prefix}-{key}-", words)
+    caption = plots_cost.cost_caption(comparison, key)
+    figure = plots_cost.cost_figure(comparison, key)
+    return _drawn(key, plots_cost.COSTS[key], figure, f"{prefix}-{key}-", caption)
 
 
 def across(compared: Sequence[Comparison]) -> list[Drawn]:
@@ -61,7 +61,7 @@ def _ranks(protocol: str, ranking: Ranking) -> Drawn:
     )
     if ranking.cliques:
         words += " A bar joins those that Nemenyi’s test cannot separate (Demšar 2006)."  # noqa: RUF001
-    return _drawn(protocol, protocol, plots_compare.rank_figure(ranking), f"cd-{protocol}-", words)
+    return _drawn(protocol, protocol, plots_ranks.rank_figure(ranking), f"cd-{protocol}-", words)
 
 
 def _drawn(key: str, name: str, figure: Figure, prefix: str, caption: str) -> Drawn:

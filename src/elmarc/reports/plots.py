@@ -53,11 +53,11 @@ def study_caption(comparison: Comparison) -> str:
     """Say what `study_figure` shows of this comparison, and nothing that it does not."""
     parts = ["Accuracy of each network with each classifier."]
     if several_seeds(comparison):
-        parts.append("Bars: mean over seeds. Dots: single seeds. Error bars: standard deviation over seeds.")
+        parts.append("Bars: mean over seeds; dots: single seeds; error bars: standard deviation over seeds.")
     if any(score.is_baseline for score in comparison.scores):
         parts.append("Red line: MFCC with the same classifier.")
     if has_published_bars(comparison):
-        parts.append(f"Hatched: {SOURCE}.")
+        parts.append(f"Hatched bars: {SOURCE}.")
     if any(_published_mfcc(comparison, classifier) for classifier in comparison.classifiers):
         parts.append(f"Dotted red line: MFCC of {SOURCE}.")
     return " ".join(parts)
