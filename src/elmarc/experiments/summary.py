@@ -14,7 +14,7 @@ from elmarc.comparison.compare import rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
-from elmarc.reports import plots, plots_differences, plots_ranks, tables
+from elmarc.reports import plots, plots_bars, plots_differences, plots_ranks, tables
 from elmarc.results import Result, load
 
 Shown = TypeVar("Shown")
@@ -121,7 +121,7 @@ def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
 def _write(comparison: Comparison, folder: Path) -> None:
     for ending, form in tables.FORMS.items():
         write_atomic(folder / f"ranking.{ending}", form(comparison))
-    plots.save(plots.study_figure(comparison), folder / "figure")
+    plots.save(plots_bars.study_figure(comparison), folder / "figure")
     if plots_differences.pair_families(comparison):
         plots.save(plots_differences.difference_figure(comparison), folder / "differences")
 

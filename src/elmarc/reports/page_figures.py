@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from elmarc.comparison.compare import rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
-from elmarc.reports import plots, plots_cost, plots_ranks
+from elmarc.reports import plots_bars, plots_cost, plots_ranks
 from elmarc.reports.page_svg import inline_svg
 
 
@@ -28,9 +28,9 @@ class Drawn:
 
 def study(comparison: Comparison, prefix: str) -> Drawn:
     """Return accuracy by network; it is the study's figure where the study has numbers for these networks."""
-    name = "The study’s figure" if plots.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
-    caption = plots.study_caption(comparison)
-    return _drawn("study", name, plots.study_figure(comparison), f"{prefix}-study-", caption)
+    name = "The study’s figure" if plots_bars.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
+    caption = plots_bars.study_caption(comparison)
+    return _drawn("study", name, plots_bars.study_figure(comparison), f"{prefix}-study-", caption)
 
 
 def costs(comparison: Comparison, prefix: str) -> list[Drawn]:
