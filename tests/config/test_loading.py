@@ -192,6 +192,15 @@ def test_the_schema_lists_the_names_in_the_tables_of_the_parts() -> None:
     assert listed(json_schema()["properties"]["pooling"]["anyOf"][0]["anyOf"][0]["items"]) == set(STATISTICS)
 
 
+def test_the_documentation_lists_the_names_in_the_tables_of_the_parts() -> None:
+    from elmarc.classifiers.grids import CLASSIFIERS
+    from elmarc.datasets import DATASETS
+    from elmarc.networks import NETWORKS
+
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert {*CLASSIFIERS, *DATASETS, *FRONTENDS, *NETWORKS} <= set(re.findall(r"\w+", page))
+
+
 def test_front_ends_have_the_keys_and_defaults_of_the_parts() -> None:
     for kind, made in FRONTENDS.items():
         assert FRONTEND_SECTIONS[kind](kind=kind).options() == asdict(made())
