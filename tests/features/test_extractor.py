@@ -243,7 +243,7 @@ def test_layers_state_their_positions_per_second() -> None:
 
 def test_a_front_end_of_other_bands_or_of_none_is_refused() -> None:
     net = build_network("temporal", n_filters=4)
-    with pytest.raises(ConfigError, match="takes frames of 96 bands, .* gives frames of 80"):
+    with pytest.raises(ConfigError, match=r"takes frames of 96 bands, .* gives frames of 80"):
         FeatureExtractor(LogMel(n_mels=80), net, length=64)
     with pytest.raises(ConfigError, match="a mfcc front-end gives one vector a clip"):
         FeatureExtractor(MFCC(), net, length=64)
