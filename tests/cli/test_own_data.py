@@ -64,3 +64,43 @@ def test_clips_without_a_group_stand_alone(elmarc: Run, table: Path) -> None:
     code, said = rank(elmarc, data, "--set", "data.n_folds=5")
     assert code == 0, said
     assert all(3 <= fold.n_test <= 5 for fold in baseline().folds)  # of 20 clips; 16 made one group once
+
+
+def test_segments_of_files_are_ranked_as_clips(elmarc: Run, tmp_path: Path, rng: np.random.Generator) -> None:
+    for i in range(5):
+        sf.write(tmp_path / f"{i}.wav", np.concatenate([tone(kind, rng, 0.5) for kind in (0, 1)]), SR)
+    rows = [
+        f"{i}.wav,{label},{times},{i}"
+        for i in range(5)
+        for label, times in (("low", ",0.5"), ("high", "0.5,"))
+    ]
+    (tmp_path / "clips.csv").write_text("\n".join(["path,label,start,end,group", *rows]))
+    code, said = rank(elmarc, tmp_path / "clips.csv")
+    assert code == 0, said
+    assert baseline().accuracy == 1.0
+    assert {row.id for row in baseline().predictions} >= {"0.wav#0-0.5", "4.wav#0.5-"}
+
+
+def test_a_folder_of_train_and_test_is_ranked_on_its_test_list(
+    elmarc: Run, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for part, n in (("Train", 6), ("test", 3)):
+        for i in range(n):
+            for kind in (0, 1):
+                path = tmp_path / "clips" / part / "ab"[kind] / f"{i}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                sf.write(path, tone(kind, rng), SR)
+    code, said = rank(elmarc, tmp_path / "clips")
+    assert code == 0, said
+    assert {row.id for row in baseline().predictions} == {f"test/{k}/{i}.wav" for k in "ab" for i in range(3)}
+    assert baseline().protocol_note == "selected inside the training list: there is no validation list"
+
+
+def test_a_column_that_is_not_used_is_told_of(elmarc: Run, table: Path) -> None:
+    data = write(table, "folds", [str(i % 5) for i in range(20)])
+    code, said = rank(elmarc, data)
+    assert code == 0, said
+    assert "column 'folds' is not used; did you mean 'fold'?" in said
+    code, _, err = elmarc("extract", data, "-o", "features.npz", "--network", "mfcc")
+    assert code == 0, err
+    assert "column 'folds' is not used" in err

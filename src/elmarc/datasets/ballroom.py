@@ -35,8 +35,14 @@ def load(
 ) -> Dataset:
     """Open the folder of the dances' folders; those of one dance (Rumba-American, ...) are one class.
 
-    The study makes ten stratified folds, not shuffled. No file names the clips: there is no metadata, and
-    none can be missing.
+    The study makes ten stratified folds, not shuffled.
+
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder of the dances' folders.
+    metadata, on_missing
+        Not used: no file names the clips.
 
     Raises
     ------

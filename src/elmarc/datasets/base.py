@@ -171,6 +171,11 @@ def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
 def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return each label once, numbers by value and before words.
 
+    Parameters
+    ----------
+    labels : sequence of str
+        With repetitions.
+
     >>> sorted_labels(["10", "9", "b", "9", "a"])
     ('9', '10', 'a', 'b')
     """
@@ -191,6 +196,8 @@ def present(
 
     Parameters
     ----------
+    clips : sequence of Clip
+        As they are named.
     source : str
         What names the clips, for messages.
     on_missing : {"raise", "skip", "keep"}

@@ -22,6 +22,15 @@ def load(
 ) -> Dataset:
     """Open the folder of the class folders, or that of `audio/` and `meta/`.
 
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder of the class folders, or that of `audio/` and `meta/`.
+    metadata : str, Path or None
+        `esc50.csv`, where it lies elsewhere.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
+
     Raises
     ------
     DatasetError

@@ -26,8 +26,14 @@ def load(
 ) -> Dataset:
     """Open the folder of the dances' folders; a folder is a class.
 
-    The study makes ten stratified folds, not shuffled. No file names the clips: there is no metadata, and
-    none can be missing.
+    The study makes ten stratified folds, not shuffled.
+
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder of the dances' folders.
+    metadata, on_missing
+        Not used: no file names the clips.
 
     Raises
     ------

@@ -40,7 +40,14 @@ def load(
 ) -> Dataset:
     """Open the folder of GTZAN's clips, named `genre.NNNNN` with any audio suffix, in any sub-folders.
 
-    There is no metadata; absent clips are treated as `on_missing` says.
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder of the clips.
+    metadata : None
+        Not used: the clips' names or folders tell everything.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------

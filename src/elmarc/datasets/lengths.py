@@ -19,6 +19,11 @@ def suggest_input_length(dataset: Dataset) -> InputLength:
 
     Only headers are read. Clips that cannot be read do not count.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        One without a length of its own.
+
     Raises
     ------
     DatasetError

@@ -56,6 +56,12 @@ def load(
         {"train": ..., "validation": ..., "test": ...}, or {"all": ...}, to be cut into folds.
     source : module or None
         The data set whose labels and folds these are; None: a clip's label is the folder it lies in.
+    name : str
+        What the data set is called.
+    metadata : str, Path or None
+        What the data set's module needs to tell the labels.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------
@@ -84,6 +90,11 @@ def load(
 
 def read_list(path: str | Path) -> list[str]:
     """Return the lines of a list file, blank ones left out; the last may lack its newline.
+
+    Parameters
+    ----------
+    path : str or Path
+        A text in UTF-8, one path a line.
 
     Raises
     ------

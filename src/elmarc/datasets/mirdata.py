@@ -28,6 +28,8 @@ def from_mirdata(
         Anything with `load_tracks()` or `load_clips()` whose items have an `audio_path`.
     label, fold, group : str or callable
         The attribute that holds it, such as "genre" or "class_label", or a function of the track.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------

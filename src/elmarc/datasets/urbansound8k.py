@@ -33,8 +33,12 @@ def load(
 
     Parameters
     ----------
+    audio_dir : str or Path
+        The folder of the data set, or its folder `audio`.
     metadata : str, Path or None
         UrbanSound8K.csv; default: beside the clips, or in the folder `metadata`.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------
@@ -73,6 +77,11 @@ def tagger(audio_dir: str | Path, *, metadata: str | Path | None = None) -> Tagg
 def read_metadata(table: str | Path) -> dict[str, Tags]:
     """Return label, fold and group (the recording a slice was cut from) by file name.
 
+    Parameters
+    ----------
+    table : str or Path
+        UrbanSound8K.csv.
+
     Raises
     ------
     DatasetError
@@ -88,7 +97,20 @@ def read_metadata(table: str | Path) -> dict[str, Tags]:
 
 
 def find_metadata(folder: Path, metadata: str | Path | None) -> Path:
-    """Return where UrbanSound8K.csv lies. Raises DatasetError if it is nowhere near the clips."""
+    """Return where UrbanSound8K.csv lies.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the clips; the CSV file may lie in it, in its folder `metadata`, or beside it.
+    metadata : str, Path or None
+        The CSV file itself, where it is named.
+
+    Raises
+    ------
+    DatasetError
+        It is nowhere near the clips.
+    """
     if metadata is not None:
         return Path(metadata).expanduser()
     near = [place / sub / METADATA for place in (folder, folder.parent) for sub in ("", "metadata")]
