@@ -257,6 +257,7 @@ MISTAKES = [
     ({"frontend": {"kind": "logmel", "pad_mode": "zero"}}, r"frontend\.pad_mode: .*'reflect' or 'constant'"),
     ({"input": {"n_samples": 9}}, r"input\.n_samples: a logmel network is cut by input\.n_frames"),
     ({"network": "mfcc", "input": {"n_frames": 9}}, "input: the MFCC does not read it"),
+    ({"network": "mfcc", "pooling": ["std"]}, "pooling: the MFCC has no maps to pool"),
     ({"input": {"seconds": 2, "n_frames": 9}}, "input: found seconds and n_frames, expected one of them"),
     ({"input": {"seconds": 0}}, r"input\.seconds: found 0 .*greater than 0"),
     ({"frontend": {"sr": 0}}, r"frontend\.sr: found 0, expected a positive number"),
