@@ -76,7 +76,9 @@ def _split(table: Path, row: Row, fold_column: str | None) -> tuple[SplitKind, s
         return "folds", fold_column.strip().lower()
     named = [column for column in ("fold", "split") if column in row]
     if len(named) == 2:
-        raise DatasetError(f"{table}: has both columns, fold and split: name the one to use as fold_column")
+        raise DatasetError(
+            f"{table}: has both columns, fold and split: rename one of them, or give fold_column"
+        )
     if not named:
         return "none", ""
     return ("folds" if named == ["fold"] else "lists"), named[0]
