@@ -29,7 +29,8 @@ from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
-from elmarc.experiments.runner import Study
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.runner import run_cells
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.store import FeatureStore
@@ -99,7 +100,7 @@ def cell(
 
 
 def run(cells: Sequence[ExperimentConfig], args: argparse.Namespace) -> list[Result]:
-    return Study(cells, args.store / "runs", FeatureStore(args.store), n_jobs=2).run()
+    return run_cells(make_cells(cells, args.store / "runs"), store=FeatureStore(args.store), n_jobs=2)
 
 
 def options(args: argparse.Namespace) -> None:

@@ -10,32 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
-from tests.cli.conftest import Run
+from tests.cli.conftest import SR, Run, rank, tone
 
 from elmarc.results import collect
-
-SR = 12000
-
-
-def tone(hz: float, rng: np.random.Generator, seconds: float = 0.5) -> np.ndarray:
-    t = np.arange(int(seconds * SR)) / SR
-    return (0.3 * np.sin(2 * np.pi * hz * t) + 0.01 * rng.standard_normal(t.size)).astype(np.float32)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
-    """Twelve clips of low and high tones in two class folders."""
-    for i in range(12):
-        label, hz = ("low", 300) if i % 2 else ("high", 3000)
-        path = tmp_path / "clips" / label / f"{i:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(path, tone(hz + 20 * i, rng), SR)
-    return tmp_path / "clips"
-
-
-def rank(elmarc: Run, data: Path, *options: object) -> tuple[int, str, str]:
-    quick = ("--networks", "temporal", "--set", "network.n_filters=4", "--set", "network.size=null")
-    return elmarc("rank", data, *quick, "--classifiers", "svm,elm", "-o", "out", *options)
 
 
 def test_rank_writes_what_other_tools_read(elmarc: Run, folder: Path) -> None:
@@ -182,7 +159,7 @@ def test_networks_and_datasets_describe_themselves(elmarc: Run) -> None:
     code, out, _ = elmarc("networks", "list", "--json")
     assert code == 0
     assert [row["name"] for row in json.loads(out) if row["study"]][:2] == ["vgg", "7x96"]
-    code, out, _ = elmarc("networks", "show", "vgg", "--json")
+    code, out, _ = elmarc("networks", "show", "vgg", "--size", "large", "--json")
     assert json.loads(out)["n_parameters"] == 18_517_242
     assert json.loads(out)["min_input_length"] == 1280
     code, out, _ = elmarc("datasets", "list", "--json")

@@ -67,7 +67,7 @@ def networks_show(
     unit = net.input_unit
     front = FRONTENDS[NETWORKS[name].frontend]()
     length = length or front.n_positions(STUDY_LENGTH.seconds(unit))
-    rows = net.describe(length)
+    rows = net.layer_costs(length)
     if as_json:
         console.print_json(
             {"name": name, "input_length": length, "unit": unit, "n_features": net.n_features,

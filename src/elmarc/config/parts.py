@@ -118,6 +118,9 @@ def _network_sections() -> tuple[type[NetworkSection], ...]:
 
 FRONTEND_SECTIONS = {kind: _frontend_section(kind) for kind in FRONTENDS}
 NETWORK_SECTIONS = _network_sections()
+globals().update(
+    {made.__name__: made for made in (*FRONTEND_SECTIONS.values(), *NETWORK_SECTIONS)}
+)  # to pickle
 
 if TYPE_CHECKING:
     FrontEnd: TypeAlias = FrontEndSection

@@ -35,11 +35,12 @@ NOTES = {
     ("nested", "lists"): "selected on the validation list, fitted on training and validation lists",
 }
 NO_VALIDATION = "selected inside the training list: there is no validation list"
+EVALUATION_VERSION = 1  # rises whenever the same features would give another score
 INNER_SEED = 0  # the same inner folds for every network: a comparison is paired
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Evaluation:
     """The score of one classifier on one feature matrix.
 
     `held_out` gives for each reported clip (row index, predicted label, fold name).
@@ -65,7 +66,7 @@ def evaluate(
     inner_folds: int = 5,
     workspace: SearchWorkspace | None = None,
     n_jobs: int = 1,
-) -> Outcome:
+) -> Evaluation:
     """Score a classifier.
 
     Parameters
@@ -88,12 +89,12 @@ def evaluate(
     notes: list[str] = []
     run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs, notes)
     if isinstance(parts, Lists):
-        outcome = _on_lists(run, parts, protocol, run.inner(parts.train, keep_together, inner_folds))
+        found = _on_lists(run, parts, protocol, run.inner(parts.train, keep_together, inner_folds))
     elif protocol == "paper":
-        outcome = _paper_folds(run, parts)
+        found = _paper_folds(run, parts)
     else:
-        outcome = _nested_folds(run, parts, keep_together, inner_folds)
-    return replace(outcome, notes=tuple(dict.fromkeys(notes)))
+        found = _nested_folds(run, parts, keep_together, inner_folds)
+    return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
 @dataclass(frozen=True)
@@ -141,17 +142,17 @@ def _grid(scores: GridScores) -> list[Candidate]:
     ]
 
 
-def _on_lists(run: _Run, parts: Lists, protocol: Protocol, inner: Sequence[Split]) -> Outcome:
+def _on_lists(run: _Run, parts: Lists, protocol: Protocol, inner: Sequence[Split]) -> Evaluation:
     validated = len(parts.validation) > 0
     scores = run.search([(parts.train, parts.validation)] if validated else inner)
     params = scores.candidates[scores.best]
     train = parts.train if protocol == "paper" else np.concatenate([parts.train, parts.validation])
     fold, held_out = run.score("test", params, (train, parts.test))
     note = NOTES[protocol, "lists"] if validated else NO_VALIDATION
-    return Outcome(fold.accuracy, [fold], params, _grid(scores), held_out, note)
+    return Evaluation(fold.accuracy, [fold], params, _grid(scores), held_out, note)
 
 
-def _paper_folds(run: _Run, parts: Folds) -> Outcome:
+def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
     scores = run.search(parts.splits)
     best = scores.best
     params = scores.candidates[best]
@@ -161,10 +162,10 @@ def _paper_folds(run: _Run, parts: Folds) -> Outcome:
         folds.append(fold)
         held_out += said
     mean = float(np.mean([fold.accuracy for fold in folds]))
-    return Outcome(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
+    return Evaluation(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
 
 
-def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds: int) -> Outcome:
+def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds: int) -> Evaluation:
     folds, held_out = [], []
     for name, (train, test) in zip(parts.names, parts.splits, strict=True):
         scores = run.search(run.inner(train, together, inner_folds))
@@ -172,4 +173,4 @@ def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds:
         folds.append(fold)
         held_out += said
     mean = float(np.mean([fold.accuracy for fold in folds]))
-    return Outcome(mean, folds, {}, [], held_out, NOTES["nested", "folds"])
+    return Evaluation(mean, folds, {}, [], held_out, NOTES["nested", "folds"])

@@ -1,16 +1,14 @@
-"""Ready studies: which cells they consist of, and what they leave behind."""
+"""Ready studies: which cells a ranking and a reproduction consist of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elmarc._atomic import write_atomic
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc.audio.length import STUDY_LENGTH
-from elmarc.comparison.compare import Comparison, comparisons, rank_across
 from elmarc.config.loading import apply_overrides, parse_experiment
 from elmarc.config.sections import ExperimentConfig, expand
 from elmarc.config.sweep import check_cells, fit_cells
@@ -18,7 +16,6 @@ from elmarc.datasets import Dataset
 from elmarc.datasets.opening import known_name
 from elmarc.experiments import build
 from elmarc.networks import STUDY_NETWORKS
-from elmarc.reports import plots, plots_compare, tables
 from elmarc.results import Result
 
 BASELINE = "mfcc"
@@ -90,6 +87,14 @@ def grid_cells(
     return sorted(cells, key=lambda config: costs[config.network])
 
 
+def extraction_config(
+    data: dict[str, Any], network: dict[str, Any], common: dict[str, Any], overrides: Sequence[str]
+) -> ExperimentConfig:
+    """Return what `elmarc extract` does: `network` is a section, of kind mfcc for the baseline."""
+    section: Any = BASELINE if network["kind"] == BASELINE else network
+    return parse_experiment(apply_overrides({"data": data, "network": section, **common}, overrides))
+
+
 def reproduction_cells(
     name: str, *, audio: Path, size: str, seeds: int, protocols: Sequence[str], overrides: Sequence[str] = ()
 ) -> list[ExperimentConfig]:
@@ -124,25 +129,6 @@ def _multiply_adds(config: ExperimentConfig) -> float:
     net = build.network(config.network, seed=0, n_bands=front.n_bands)
     length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))
     return float(net.multiply_adds(max(length, net.min_input_length)))
-
-
-def write_summary(results: Iterable[Result], folder: Path) -> list[Comparison]:
-    """Write ranking.{txt,csv,json} and the study's figure (PNG, SVG) for each data set and protocol."""
-    compared = comparisons(results)
-    for comparison in compared:
-        where = folder if len(compared) == 1 else folder / f"{comparison.dataset}-{comparison.protocol}"
-        write_atomic(where / "ranking.txt", tables.to_text(comparison))
-        write_atomic(where / "ranking.csv", tables.to_csv(comparison))
-        write_atomic(where / "ranking.json", tables.to_json(comparison))
-        plots.save(plots.study_figure(comparison), where / "figure")
-        if len(comparison.scores) > 1:
-            plots.save(plots_compare.difference_figure(comparison), where / "differences")
-    for protocol in dict.fromkeys(comparison.protocol for comparison in compared):
-        of_sets = [comparison for comparison in compared if comparison.protocol == protocol]
-        if len(of_sets) > 1:
-            ranking = rank_across(of_sets)
-            plots.save(plots_compare.rank_figure(ranking), folder / f"ranks-{protocol}")
-    return compared
 
 
 def open_source(result: Result) -> Dataset:

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from elmarc.networks.base import FeatureMap
+from elmarc.networks.layers import FeatureMap
 
 BLOCK_VALUES = 2**17  # of float32 in a core's cache
 

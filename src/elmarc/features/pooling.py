@@ -13,7 +13,8 @@ from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc.features.maps import BLOCK_VALUES, Map
 from elmarc.features.statistics import STATISTICS
-from elmarc.networks.base import FeatureMap, Input, Network
+from elmarc.networks.base import Network
+from elmarc.networks.layers import FeatureMap, Input
 
 Features = Float32[Tensor, "clips features"]
 CACHE_LINE = 16  # channels that lie beside each other in memory: reading fewer reads them all
@@ -55,18 +56,38 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
 
 @contextmanager
 def rounding(network: Network, device: torch.device) -> Iterator[None]:
-    """Keep a GPU in float32 unless the network asks for TF32, which is cuDNN's own default."""
-    if device.type != "cuda":
-        yield
-        return
-    allowed = getattr(network, "precision", None) == "tf32"
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if allowed else "highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=allowed):
+    """Round alike in every run: no TF32 unless the network asks for it, one thread where it needs that."""
+    if device.type == "cuda":
+        with _tf32(allowed=getattr(network, "precision", None) == "tf32"):
             yield
+    elif device.type == "cpu" and network.one_thread:
+        with _one_thread():
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _tf32(*, allowed: bool) -> Iterator[None]:
+    """Say whether TF32 is allowed, which is cuDNN's own default; its other flags are the user's."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> list[str]:
