@@ -2,8 +2,8 @@
 
 Plain least squares fits the hidden activations of the training clips by pseudo-inverse, for every size and
 split. Here the activations of all clips are factorised once (`factors`), and a split costs as little as a
-matrix of its held-out rows (`leave_out`). Where rounding would leave fewer than six digits, the split is solved
-by pseudo-inverse.
+matrix of its held-out rows (`leave_out`). Where rounding would leave fewer than six digits, the split is
+solved by pseudo-inverse.
 """
 
 from __future__ import annotations
