@@ -14,18 +14,23 @@ CLASSES = ["dog", "rain", "sea", "clock"]
 def simulated_result(
     features: str = "vgg", classifier: str = "svm", *, skill: float = 0.7, seed: int = 0, n_clips: int = 120,
     n_folds: int = 4, classes: Sequence[str] = CLASSES, dataset: str = "sounds", protocol: str = "nested",
-    shift: float = 0.0, **changes,
+    shift: float = 0.0, group_size: int = 1, **changes,
 ) -> Result:  # fmt: skip
-    """Return a result right on about `skill + shift` of the clips; the same clips are hard for each."""
+    """Return a result right on about `skill + shift` of the clips; the same clips are hard for each.
+
+    `group_size` clips in a row share a group and their difficulty; 1 leaves clips on their own.
+    """
     rng = np.random.default_rng([seed, *map(ord, features + classifier)])
-    difficulty = np.random.default_rng(5).random(n_clips)
+    difficulty = np.random.default_rng(5).random(n_clips)[np.arange(n_clips) // group_size]
     right = 0.5 * difficulty + 0.5 * rng.random(n_clips) < np.sqrt((skill + shift) / 2)
     predictions = []
     for i in range(n_clips):
         label = classes[i % len(classes)]
         wrong = classes[(i + 1 + int(rng.integers(len(classes) - 1))) % len(classes)]
         said = label if right[i] else wrong
-        predictions.append(Prediction(f"{label}/{i:03d}.wav", label, said, str(i * n_folds // n_clips + 1)))
+        group = f"recording {i // group_size}" if group_size > 1 else ""
+        fold = str(i * n_folds // n_clips + 1)
+        predictions.append(Prediction(f"{label}/{i:03d}.wav", label, said, fold, group))
     return result_of(
         predictions, features=features, classifier=classifier, seed=seed, classes=list(classes),
         dataset=dataset, protocol=protocol, **changes,

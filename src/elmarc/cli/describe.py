@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,16 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc._types import Size
+from elmarc.audio.length import STUDY_LENGTH
 from elmarc.cli import console
 from elmarc.config.loading import json_schema, load_config, parse_experiment, to_yaml
+from elmarc.datasets import validate
+from elmarc.datasets.opening import DATASETS, dataset_module
 from elmarc.experiments import build, studies
+from elmarc.frontends import FRONTENDS
 from elmarc.networks import NETWORKS, build_network
 
 
@@ -63,7 +65,8 @@ def networks_show(
         pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
     net = build_network(name, size=size, n_filters=n_filters, **pairs)
     unit = net.input_unit
-    length = length or (1376 if unit == "frames" else 350_000)
+    front = FRONTENDS[NETWORKS[name].frontend]()
+    length = length or front.n_positions(STUDY_LENGTH.seconds(unit))
     rows = net.layer_costs(length)
     if as_json:
         console.print_json(
@@ -90,7 +93,7 @@ def networks_show(
 
 def datasets_list(*, as_json: bool) -> None:
     """List the data sets known by name."""
-    modules = {name: import_module(f"elmarc.datasets.{name}") for name in datasets.DATASETS}
+    modules = {name: dataset_module(name) for name in DATASETS}
     rows = [
         {
             "name": name,
@@ -121,7 +124,7 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
     """Check a data set; return the exit code."""
     config = parse_experiment({"data": section, "network": studies.BASELINE})
     found = build.dataset(config.data, keep_missing=True)
-    report = found.validate(decode=decode)
+    report = validate(found, decode=decode)
     if as_json:
         console.print_json(report.to_dict())
     else:

@@ -1,86 +1,43 @@
-"""Which system is better, and how sure can one be: from results to scores, intervals, tests and tie groups.
+"""Which system is better, and how sure can one be: from results to scores, intervals, tests and letters.
 
 A *system* is everything but the seed: a network of one size and recipe, with one classifier. Systems are
-compared on one data set under one protocol, on the clips that both of a pair have judged:
-
-- the accuracy is the mean over folds and seeds; the deviation is the one over seeds;
-- intervals resample clips (or groups of clips) and seeds, independently of each other (Owen, Ann. Appl. Stat.
-  1, 2007: on the wide side);
-- a pair is tested by flipping the signs of the clips' differences, widened by the spread over seeds that the
-  systems of its classifiers show; for one seed that is McNemar's exact test. Holm's correction covers all.
-
-docs/statistics.md says why these and not others.
+compared on one data set under one protocol, within each classifier, on the clips that both of a pair have
+judged. docs/statistics.md says what is claimed and why.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from elmarc.comparison import paired, ranks
-from elmarc.comparison.outcomes import DIGITS, Floats, intervals, outcomes_of, paired_tests
+from elmarc.comparison import contrasts, multiplicity, ranks
+from elmarc.comparison.design import design_of
+from elmarc.comparison.families import Inference, Tested, infer
+from elmarc.comparison.hits import fold_weights, hit_table
+from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
 from elmarc.comparison.systems import System, by_system, system_names
 from elmarc.results import Result
 
-
-@dataclass(frozen=True)
-class SystemScore:
-    """One row of the ranking; accuracies lie in [0, 1]."""
-
-    system: System
-    name: str  # the features, with as much as tells them from the others
-    accuracy: float
-    deviation: float | None  # standard deviation over seeds; None for one seed
-    low: float
-    high: float
-    macro_f1: float
-    recalls: dict[str, float]
-    seeds: tuple[int, ...]
-    n_clips: int
-    ties: str  # compact letters: systems that share one are not told apart
-    cost: dict[str, float]  # n_parameters, multiply_adds_per_clip, s_per_clip: those known
-
-    @property
-    def label(self) -> str:
-        """Name the features and the classifier."""
-        return f"{self.name} + {self.system.classifier}"
+DIGITS = 9  # of what is reported: sums in another order differ past it
+METHOD = (
+    "t-test on paired differences, variance over clips and seeds, degrees of freedom by Satterthwaite; "
+    "corrected over {}"
+)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Systems on one data set under one protocol, best first.
-
-    Matrices are (systems, systems) and hold row minus column, in accuracy.
-    """
-
-    dataset: str
-    protocol: str
-    note: str
-    scores: tuple[SystemScore, ...]
-    difference: Floats
-    low: Floats
-    high: Floats
-    p_value: Floats  # Holm-adjusted over all pairs
-    confidence: float
-
-
-def compare(
-    results: Sequence[Result], *, groups: Mapping[str, str] | None = None, confidence: float = 0.95,
-    n_resamples: int = 2000, seed: int = 0,
-) -> Comparison:  # fmt: skip
+def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Comparison:
     """Compare the systems of one data set and protocol.
 
     Parameters
     ----------
-    results : any number of seeds a system
-    groups : clip id -> group; clips of a group are resampled together. Clips not named stand alone.
-    confidence : of intervals, in (0, 1); a pair differs where its adjusted p-value is at most 1 - confidence
-    n_resamples : bootstrap samples; the tests draw five times as many, or more where there are many pairs
+    results : sequence of Result
+        Any number of seeds for each system.
+    confidence : float
+        Of intervals, in (0, 1); two systems differ where the adjusted p-value is at most 1 - confidence.
 
     Raises
     ------
@@ -88,24 +45,23 @@ def compare(
         The results are of several data sets or protocols, contradict each other, or share no clip.
     """
     cells = by_system(results)
-    systems = sorted(cells, key=lambda s: (-_accuracy(cells[s]), s.features, s.classifier, s.recipe))
-    cells = {system: cells[system] for system in systems}
-    outcomes = outcomes_of(list(cells.values()), groups or {})
-    pairs = np.array(list(combinations(range(len(systems)), 2)), dtype=np.intp).reshape(-1, 2)
-    low, high = intervals(outcomes, confidence, n_resamples, seed)
-    difference, raw = paired_tests(outcomes, pairs, n_resamples, seed)
-    p_value = np.ones_like(difference)
-    p_value[pairs[:, 0], pairs[:, 1]] = p_value[pairs[:, 1], pairs[:, 0]] = paired.holm(raw)
-    ties = paired.letters(p_value <= 1.0 - confidence)
+    systems = sorted(cells, key=lambda s: (-_mean(cells[s], "accuracy"), s.features, s.classifier, s.recipe))
     names = system_names(systems)
-    scores = tuple(
-        _score(system, names[k], cells[system], low[k, k], high[k, k], ties[k])
-        for k, system in enumerate(systems)
-    )
-    np.fill_diagonal(low, 0.0)
-    np.fill_diagonal(high, 0.0)
+    scores = [_score(system, name, cells[system]) for system, name in zip(systems, names, strict=True)]
+    table = hit_table([cells[system] for system in systems])
+    found = []
+    families: list[Family] = []
+    for classifier in dict.fromkeys(s.classifier for s in systems):
+        members = tuple(k for k, s in enumerate(systems) if s.classifier == classifier)
+        baseline = next((i for i, k in enumerate(members) if scores[k].is_baseline), None)
+        inference = infer(table.of(members), baseline)
+        found.append(inference)
+        _fill(scores, members, inference, confidence)
+        families += _families(classifier, members, inference, confidence)
     about = results[0].dataset, results[0].protocol, results[0].protocol_note
-    return Comparison(*about, scores, difference, low, high, p_value.round(DIGITS), confidence)
+    return Comparison(
+        *about, tuple(scores), tuple(families), design_of(table, found), confidence, *_guessing(results)
+    )
 
 
 def comparisons(results: Iterable[Result], **options: Any) -> list[Comparison]:
@@ -116,16 +72,19 @@ def comparisons(results: Iterable[Result], **options: Any) -> list[Comparison]:
     return [compare(parts[key], **options) for key in sorted(parts)]
 
 
-def rank_across(compared: Sequence[Comparison], *, alpha: float = 0.05) -> ranks.Ranking:
+def rank_across(compared: Sequence[Comparison], *, alpha: float = 0.05) -> ranks.Ranking | None:
     """Rank the systems that every data set has, by their accuracies (Demšar 2006).
 
     Systems are matched by features, size and classifier: a recipe may follow the data set's clip length.
+    None where there are fewer than two data sets, or fewer than two systems that all of them have.
     """
     tables = [{_across(s): s.accuracy for s in c.scores} for c in compared]
     common = [key for key in tables[0] if all(key in table for table in tables)] if tables else []
+    if len(tables) < 2 or len(common) < 2:
+        return None
     scores = [[table[key] for key in common] for table in tables]
     names = tuple(f"{features} + {classifier}" for features, classifier, *_ in common)
-    return ranks.rank_systems(np.reshape(scores, (len(tables), len(common))), names, alpha=alpha)
+    return ranks.rank_systems(scores, names, alpha=alpha)
 
 
 def _across(score: SystemScore) -> tuple[str, ...]:
@@ -133,23 +92,21 @@ def _across(score: SystemScore) -> tuple[str, ...]:
     return (score.name, s.classifier, s.size, s.n_filters, s.recipe_name)
 
 
-def _accuracy(cells: Sequence[Result]) -> float:
-    return round(float(np.mean([cell.accuracy for cell in cells])), DIGITS)
+def _mean(cells: Sequence[Result], name: str) -> float:
+    return round(float(np.mean([getattr(cell, name) for cell in cells])), DIGITS)
 
 
-def _score(
-    system: System, name: str, cells: Sequence[Result], low: float, high: float, ties: str
-) -> SystemScore:
-    accuracies = [cell.accuracy for cell in cells]
-    deviation = round(float(np.std(accuracies, ddof=1)), DIGITS) if len(cells) > 1 else None
+def _score(system: System, name: str, cells: Sequence[Result]) -> SystemScore:
+    """Return a system's row without what only a comparison knows: its interval and letters."""
+    by_seed = tuple(cell.accuracy for cell in cells)
+    deviation = round(float(np.std(by_seed, ddof=1)), DIGITS) if len(cells) > 1 else None
     classes = [c for c in cells[0].classes if all(c in cell.recalls for cell in cells)]
     recalls = {c: round(float(np.mean([cell.recalls[c] for cell in cells])), DIGITS) for c in classes}
-    macro_f1 = round(float(np.mean([cell.macro_f1 for cell in cells])), DIGITS)
-    seeds = tuple(cell.seed for cell in cells)
-    n_clips = min(len(cell.predictions) for cell in cells)
     return SystemScore(
-        system, name, _accuracy(cells), deviation, float(low), float(high), macro_f1, recalls, seeds, n_clips,
-        ties, _cost(cells),
+        system=system, name=name, accuracy=_mean(cells, "accuracy"), by_seed=by_seed, deviation=deviation,
+        low=0.0, high=1.0, macro_f1=_mean(cells, "macro_f1"), recalls=recalls,
+        seeds=tuple(cell.seed for cell in cells), n_clips=min(len(cell.predictions) for cell in cells),
+        ties="", cost=_cost(cells),
     )  # fmt: skip
 
 
@@ -157,3 +114,50 @@ def _cost(cells: Sequence[Result]) -> dict[str, float]:
     cost = dict(cells[0].cost or {})
     seconds = [cell.timings["s_per_clip"] for cell in cells if cell.timings.get("s_per_clip")]
     return cost | ({"s_per_clip": float(np.median(seconds))} if seconds else {})
+
+
+def _fill(scores: list[SystemScore], members: Sequence[int], found: Inference, confidence: float) -> None:
+    """Put intervals and letters into the rows of one classifier's systems."""
+    low, high = contrasts.accuracy_interval(found.accuracy, found.own.n_units, confidence)
+    different = np.zeros((len(members), len(members)), dtype=bool)
+    different[found.pairs.a, found.pairs.b] = found.pairs.p_value <= 1.0 - confidence
+    ties = multiplicity.letters(different | different.T) if found.can_tell else [""] * len(members)
+    for k, place in enumerate(members):
+        lower, upper = round(float(low[k]), DIGITS), round(float(high[k]), DIGITS)
+        scores[place] = replace(scores[place], low=lower, high=upper, ties=ties[k])
+
+
+def _families(classifier: str, members: tuple[int, ...], found: Inference, confidence: float) -> list[Family]:
+    families = []
+    if len(members) > 1:
+        pairs = _contrasts(found.pairs, members, confidence)
+        method = METHOD.format("all pairs by the studentized range (Tukey-Kramer)")
+        families.append(Family(f"systems with {classifier}", "pairs", classifier, members, pairs, method))
+    if found.baseline is not None and len(members) > 1:
+        pairs = _contrasts(found.baseline, members, confidence)
+        method = METHOD.format("all networks against the baseline (Dunnett)")
+        name = f"networks against mfcc, with {classifier}"
+        families.append(Family(name, "baseline", classifier, members, pairs, method))
+    return families
+
+
+def _contrasts(tested: Tested, members: Sequence[int], confidence: float) -> tuple[Contrast, ...]:
+    estimate = tested.estimate
+    half = estimate.half_width(confidence)
+    ends = estimate.value - half, estimate.value + half
+    columns = estimate.value, *ends, estimate.standard_error, estimate.df, tested.p_value
+    rows = np.stack(columns, axis=1).round(DIGITS).tolist()
+    return tuple(
+        Contrast(members[a], members[b], value, low, high, error, df, p, differs=p <= 1.0 - confidence)
+        for a, b, (value, low, high, error, df, p) in zip(tested.a, tested.b, rows, strict=True)
+    )
+
+
+def _guessing(results: Sequence[Result]) -> tuple[float, float]:
+    """Return the accuracy of guessing every class alike, and that of always saying the largest class."""
+    largest = max(results, key=lambda r: (len(r.predictions), r.seed))
+    weights = fold_weights(largest.predictions)
+    shares: Counter[str] = Counter()
+    for prediction, weight in zip(largest.predictions, weights.tolist(), strict=True):
+        shares[prediction.label] += weight
+    return 1.0 / len(largest.classes), round(max(shares.values()), DIGITS)

@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
 from elmarc.networks.base import RandomCNN, spectrogram
-from elmarc.networks.blocks import conv_pool
-from elmarc.networks.fast.band_conv import FILTERS_AT_ONCE, BandConv
+from elmarc.networks.blocks import FILTERS_AT_ONCE, BandConv, conv_pool
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 

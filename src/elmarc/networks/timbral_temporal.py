@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
 from elmarc.networks.base import RandomCNN, spectrogram
-from elmarc.networks.blocks import RandomConv, same_padding
-from elmarc.networks.fast.band_conv import BandConv
+from elmarc.networks.blocks import BandConv, RandomConv, same_padding
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 BRANCHES = ("timbral", "temporal")
