@@ -47,11 +47,11 @@ class ExternalNetwork(Network):
 
     Examples
     --------
-    >>> net = ExternalNetwork(
-    ...     nn.Sequential(nn.Conv1d(100, 4, 1), nn.ReLU()), layers=["1"], input_unit="frames", n_bands=96,
-    ...     input_length=100)
-    >>> net.n_features
-    4
+    >>> conv = nn.Conv1d(1, 4, 64, stride=32)
+    >>> module = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (1, -1)), conv, nn.ReLU())
+    >>> network = ExternalNetwork(module, layers=["2", "3"], input_unit="samples", input_length=2000)
+    >>> network.n_features, network.layer_info[0]
+    (8, LayerInfo(name='2', n_channels=4, reduction=32))
     """
 
     one_thread = True
