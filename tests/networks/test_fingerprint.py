@@ -15,8 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from elmarc.features.store import FeatureStore, recipe_key
-from elmarc.networks import ExternalNetwork
-from elmarc.networks.fingerprint import fingerprint
+from elmarc.networks import ExternalNetwork, provenance
+from elmarc.networks.fingerprint import code_sha256, state_sha256
+
+
+def fingerprint(module: nn.Module) -> tuple[str, str]:
+    return code_sha256(module), state_sha256(module)
+
 
 SOURCE = '''
 import functools
@@ -102,7 +107,7 @@ def test_it_is_the_same_in_every_process_and_misses_the_store_after_an_edit(tmp_
         )
     )
     code = "import sys; sys.path.insert(0, sys.argv[1]); import mine, helpers\n"
-    code += "from elmarc.networks.fingerprint import fingerprint; print(fingerprint(mine.Net()))"
+    code += "from elmarc.networks.fingerprint import code_sha256; print(code_sha256(mine.Net()))"
 
     def run(seed: str) -> str:
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -215,17 +220,15 @@ def test_a_module_that_leads_back_to_itself_has_one() -> None:
 
 
 def test_installed_packages_count_by_their_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    from elmarc.networks import fingerprint as home
-
     class Installed(nn.Module):
         """Says that it is of a package that is installed."""
 
     Installed.__module__ = "pytest.somewhere"
-    home._home.cache_clear()
+    provenance.home.cache_clear()
     before = fingerprint(Installed())
-    monkeypatch.setattr(home.metadata, "version", lambda _name: "9.9")
-    home._home.cache_clear()
+    monkeypatch.setattr(provenance.metadata, "version", lambda _name: "9.9")
+    provenance.home.cache_clear()
     try:
         assert fingerprint(Installed()) != before
     finally:
-        home._home.cache_clear()
+        provenance.home.cache_clear()

@@ -245,6 +245,7 @@ class RandomCNN(Network):
 
     def recipe(self) -> Recipe:
         """Return everything that changes the maps; the name does not."""
+        # "n_mels" by its old name: stores are keyed by it
         bands = {"n_mels": self.n_bands} if self.input_unit == "frames" else {}
         compat = {"compat": self.compat} if self.collapsed_layers else {}
         weights = (
