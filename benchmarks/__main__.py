@@ -1,6 +1,6 @@
 """Every benchmark, one after the other, on an idle machine: `make bench`.
 
-JSON goes to benchmarks/results/, the tables to docs/measured.md, which docs/performance.md explains.
+JSON goes to benchmarks/results/, the tables to docs/lab/measured.md, which docs/performance.md explains.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def main() -> None:
     parts = [
         "# Measured",
         f"`make bench` on {n_cores()} cores ({processor()}), torch {torch.__version__}; what it means: "
-        "[performance.md](performance.md).",
+        "[performance.md](../performance.md).",
     ]
     for title, (module, *options) in RUNS.items():
         print(f"{title} ...", file=sys.stderr)
         command = [sys.executable, "-m", f"benchmarks.{module}", *options]
         said = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
         parts.append(f"## {title}\n\n{said.strip()}")
-        (HERE.parent / "docs" / "measured.md").write_text("\n\n".join(parts) + "\n")
+        (HERE.parent / "docs" / "lab" / "measured.md").write_text("\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":

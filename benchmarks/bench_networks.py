@@ -39,8 +39,7 @@ from elmarc.features.pooling import pool  # noqa: E402
 from elmarc.frontends.logmel import LogMel  # noqa: E402
 from elmarc.frontends.waveform import RawWaveform  # noqa: E402
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network  # noqa: E402
-from elmarc.networks.blocks import RandomConv  # noqa: E402
-from elmarc.networks.fast.band_conv import BandConv  # noqa: E402
+from elmarc.networks.blocks import BandConv, RandomConv  # noqa: E402
 
 SR = 12000
 N_FRAMES, N_SAMPLES = 1368, 350_000
@@ -67,7 +66,7 @@ def write_clips(folder: Path, n: int) -> list[Clip]:
 
 
 def make_extractor(network: RandomCNN, batch_size: int) -> FeatureExtractor:
-    logmel = network.input_kind == "logmel"
+    logmel = network.input_unit == "frames"
     return FeatureExtractor(
         LogMel(sr=SR) if logmel else RawWaveform(sr=SR),
         network,
@@ -104,7 +103,7 @@ def plain_maps(network: RandomCNN, x: Tensor) -> Iterator[Tensor]:
         yield from (first, second, conv(pooled, padding="same").relu() + pooled)
 
     family = network.family
-    maps = x.transpose(1, 2) if network.input_kind == "waveform" else x[:, None]
+    maps = x.transpose(1, 2) if network.input_unit == "samples" else x[:, None]
     if family == "vgg":
         for size in ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4)):
             maps = F.max_pool2d(F.elu(conv(maps, padding="same")), size)
@@ -174,7 +173,7 @@ def measure_layers(name: str, options: argparse.Namespace) -> list[dict[str, Any
     """Time each convolution where it stands, on the tiles and in the layout in which the network calls it."""
     torch.set_num_threads(options.threads)
     network = build_network(name, size=options.size, precision=options.precision)
-    length = N_FRAMES if network.input_kind == "logmel" else N_SAMPLES
+    length = N_FRAMES if network.input_unit == "frames" else N_SAMPLES
     x = torch.randn(1, length, network.n_bands)
     spent = dict.fromkeys(network.convs, 0.0)
     gflop = dict.fromkeys(network.convs, 0.0)

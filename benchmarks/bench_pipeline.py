@@ -40,7 +40,7 @@ folder, name, size, n_clips = sys.argv[1:]
 files = sorted(Path(folder).iterdir())
 clips = [Clip(str(i), files[i % len(files)], "x") for i in range(int(n_clips))]
 net = build_network(name, size=size)
-logmel = net.input_kind == "logmel"
+logmel = net.input_unit == "frames"
 extractor = FeatureExtractor(
     LogMel() if logmel else RawWaveform(), net, length=1360 if logmel else 350_000, fix_length="repeat-pad"
 )

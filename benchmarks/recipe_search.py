@@ -1,4 +1,4 @@
-"""The tables of docs/recipe.md: what each option of a recipe gives, and 2018 against v2.
+"""The tables of docs/lab/recipe-search.md: what each option of a recipe gives, and 2018 against v2.
 
     python -m benchmarks.recipe_search options --data ../shared/data --store STORE
     python -m benchmarks.recipe_search final --data ../shared/data --store STORE --size small --seeds 3
@@ -24,11 +24,13 @@ import numpy as np
 
 from elmarc.classifiers import make_classifier
 from elmarc.config.loading import apply_overrides, parse_experiment
-from elmarc.config.sections import ExperimentConfig, input_kind
+from elmarc.config.parts import default_frontend
+from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
-from elmarc.experiments.runner import Study
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.runner import run_cells
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.store import FeatureStore
@@ -80,7 +82,7 @@ def cell(
     task: str, network: str, changes: Sequence[str], *, args: argparse.Namespace, **keys: Any
 ) -> ExperimentConfig:
     """Return one configuration; clips are fed once, digits repeated to 1.4 s, both to 27 s for vgg."""
-    waveform = input_kind(network) == "waveform"
+    waveform = default_frontend(network) == "waveform"
     length = {"n_samples": SAMPLES.get(task)} if waveform else {"n_frames": FRAMES.get(task)}
     if network == "vgg":
         length = {"n_frames": 1280}
@@ -98,7 +100,7 @@ def cell(
 
 
 def run(cells: Sequence[ExperimentConfig], args: argparse.Namespace) -> list[Result]:
-    return Study(cells, args.store / "runs", FeatureStore(args.store), n_jobs=2).run()
+    return run_cells(make_cells(cells, args.store / "runs"), store=FeatureStore(args.store), n_jobs=2)
 
 
 def options(args: argparse.Namespace) -> None:
@@ -108,7 +110,7 @@ def options(args: argparse.Namespace) -> None:
     for name, changes in OPTIONS.items():
         means = []
         for network in args.networks:
-            if input_kind(network) == "waveform" and "scaling" in name:
+            if default_frontend(network) == "waveform" and "scaling" in name:
                 continue
             cells = [
                 cell(task, network, changes, args=args, seed=seed)
@@ -208,7 +210,7 @@ def cost(args: argparse.Namespace) -> None:
         seconds = []
         for recipe in ("2018", "v2"):
             section = {"kind": network, "size": args.size}
-            length = {"n_samples": 350_000} if input_kind(network) == "waveform" else {"n_frames": 1368}
+            length = {"n_samples": 350_000} if default_frontend(network) == "waveform" else {"n_frames": 1368}
             document = {"data": "toy", "network": section, "recipe": recipe, "input": length}
             config = parse_experiment(document)
             extractor, _ = build.extractor(config, build.dataset(config.data))

@@ -1,6 +1,6 @@
 """Hold the documentation to the program: links, commands, configurations and code. `make docs` runs it.
 
-- every relative link and anchor of README.md, CHANGELOG.md and docs/*.md leads somewhere;
+- every relative link and anchor of README.md, CHANGELOG.md and docs/ leads somewhere;
 - `python` blocks are Python, those marked `python run` run, and those with prompts are doctests;
 - `elmarc ...` lines of `console` blocks name commands and options that exist, with values of the right kind;
 - `yaml` blocks are valid configurations, but for those marked `yaml fragment`, which are only YAML.
@@ -27,7 +27,7 @@ from elmarc.cli.app import app
 from elmarc.config.loading import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.+)$", re.MULTILINE)

@@ -9,11 +9,11 @@ points, with an interval well above zero and a p-value under 0.05. docs/statisti
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 from elmarc.comparison.compare import compare
 from elmarc.comparison.records import Comparison
-from elmarc.experiments.runner import Study
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.runner import run_cells
 from elmarc.experiments.studies import grid_cells
 
 
@@ -27,7 +27,7 @@ def main(seeds: int = 3) -> Comparison:
         scale=True,
     )
     with tempfile.TemporaryDirectory() as folder:
-        comparison = compare(Study(cells, Path(folder)).run())
+        comparison = compare(run_cells(make_cells(cells, folder)))
     better, worse = comparison.scores
     (contrast,) = comparison.families[0].contrasts
     print(f"{better.label}: {100 * better.accuracy:.1f} %, {worse.label}: {100 * worse.accuracy:.1f} %")

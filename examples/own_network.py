@@ -41,7 +41,7 @@ def main(data: Dataset | None = None) -> float:
     data = data or toy.load(target="timbre")
     torch.manual_seed(0)  # the module's own weights; elmarc's networks need no global seed
     network = ExternalNetwork(
-        Dilated(), layers=["first", "second", "third"], input_kind="logmel", n_bands=96, input_length=376
+        Dilated(), layers=["first", "second", "third"], input_unit="frames", n_bands=96, input_length=376
     )
     extractor = FeatureExtractor(
         LogMel(), network, length=376, fix_length="repeat-pad", statistics=("mean", "std")

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from pathlib import Path
 
 from elmarc.comparison.compare import compare
-from elmarc.experiments.runner import Study
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.runner import run_cells
 from elmarc.experiments.studies import data_section, grid_cells
 from elmarc.reports import tables
 
@@ -24,7 +24,7 @@ def main(data: str = "toy", networks: tuple[str, ...] = ("mfcc", "timbral", "tem
     document = {"name": "rank", "data": data_section(data)}
     cells = grid_cells(document, networks=sections, classifiers=["svm"], seeds=1, scale=True)
     with tempfile.TemporaryDirectory() as folder:  # name a folder of your own to keep and resume the results
-        results = Study(cells, Path(folder)).run()
+        results = run_cells(make_cells(cells, folder))
     print(tables.to_text(compare(results)))
 
 

@@ -1,8 +1,8 @@
 """What one cell of a study gave, as a record that other tools can read.
 
 A cell is one data set x one kind of features x one classifier x one seed x one protocol. Its record is
-`result.json`; everything in it but `timings`, `environment`, `created` and `source` follows from the recipe
-and the seed alone, so two runs can be compared byte by byte.
+`result.json`; everything in it but `timings`, `environment`, `created`, `command` and `source` follows from
+the recipe and the seed alone, so two runs can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
 
 SCHEMA_VERSION = 2
-VOLATILE = ("timings", "environment", "created", "source")
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,8 @@ class Result:
     environment: dict[str, str] = field(default_factory=dict)
     created: str = ""
     source: dict[str, Any] = field(default_factory=dict)  # where the clips lay, as in a configuration
+    command: str = ""  # what was typed to make this
+    clips_key: str = ""  # of clips, labels, folds and the bytes of each file: equal for equal data sets
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

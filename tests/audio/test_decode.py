@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import librosa
@@ -249,3 +250,67 @@ def test_real_clips_equal_librosa(data_dir: Path) -> None:
     assert paths
     for path in paths:
         np.testing.assert_array_equal(load(path), by_librosa(path), err_msg=str(path))
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "au", "aiff"])
+@pytest.mark.parametrize(("start", "end"), [(None, 0.5), (0.25, 0.7), (0.5, None), (0.1 + 0.2, 1.0)])
+def test_a_segment_is_that_part_of_the_file(
+    tmp_path: Path, noise: np.ndarray, extension: str, start: float | None, end: float | None
+) -> None:
+    path = tmp_path / f"clip.{extension}"
+    sf.write(path, noise, 8000)
+    whole, _ = decode(path)
+    segment, sr = decode(path, start=start, end=end)
+    first = round((start or 0) * sr)
+    stop = len(whole) if end is None else round(end * sr)
+    rounding = 1e-6 if extension == "mp3" else 0  # of a decoder that starts elsewhere
+    np.testing.assert_allclose(segment, whole[first:stop], atol=rounding, rtol=0)
+    assert duration_s(path, start=start, end=end) == len(segment) / sr
+
+
+def test_segments_that_meet_make_the_whole(tmp_path: Path, noise: np.ndarray) -> None:
+    path = write(tmp_path / "clip.wav", noise, 11025)
+    times = [None, 0.1, 0.2, 1 / 3, 0.7, 0.8163, None]
+    parts = [decode(path, start=a, end=b)[0] for a, b in pairwise(times)]
+    np.testing.assert_array_equal(np.concatenate(parts), noise)
+
+
+def test_a_segment_is_resampled_by_itself(tmp_path: Path, noise: np.ndarray) -> None:
+    y = load(write(tmp_path / "clip.wav", noise, 8000), sr=12000, start=0.25, end=0.75)
+    cut = load(write(tmp_path / "cut.wav", noise[2000:6000], 8000), sr=12000)
+    np.testing.assert_array_equal(y, cut)
+
+
+def test_only_the_segment_is_read(tmp_path: Path) -> None:
+    samples = np.zeros(8000, np.float32)
+    samples[7000] = np.nan
+    path = write(tmp_path / "clip.wav", samples, 8000)
+    assert len(load(path, sr=None, end=0.5)) == 4000
+    with pytest.raises(AudioError, match="1 of 4000 samples are NaN"):
+        load(path, start=0.5)
+
+
+def test_rounded_times_may_end_a_little_late(tmp_path: Path, noise: np.ndarray) -> None:
+    path = write(tmp_path / "clip.wav", noise, 8000)  # 1.125125 s
+    assert duration_s(path, start=1.0, end=1.13) == 1001 / 8000
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (0.5, 2.0, r"clip\.wav: the segment from 0\.5 s to 2 s does not lie in the file, which lasts 1 s"),
+        (1.0, None, "from 1 s to the end does not lie in the file"),
+        (-0.1, 0.5, "from -0.1 s to 0.5 s does not lie in the file"),
+        (float("nan"), 0.5, "does not lie in the file"),
+        (0.5, 0.5, "from 0.5 s to 0.5 s holds no sample: its start has to come before its end"),
+        (0.5, 0.25, "holds no sample"),
+        (0.5, 0.50001, "holds no sample"),
+    ],
+)
+def test_a_segment_that_the_file_does_not_hold_is_told(
+    tmp_path: Path, start: float, end: float | None, message: str
+) -> None:
+    path = write(tmp_path / "clip.wav", np.zeros(8000), 8000)
+    for ask in (load, decode, duration_s):
+        with pytest.raises(AudioError, match=message):
+            ask(path, start=start, end=end)  # type: ignore[operator]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from elmarc._errors import DatasetError
-from elmarc.datasets import DATASETS
 from elmarc.datasets.base import Clip, Dataset, present, sorted_labels
-from elmarc.datasets.opening import _MODULES
+from elmarc.datasets.opening import RECORDED, dataset_module
 
 
 def clips(*labels: str) -> tuple[Clip, ...]:
@@ -57,11 +57,30 @@ def test_nothing_is_left_out_where_nothing_would_remain(tmp_path: Path) -> None:
         present([Clip(name, tmp_path / name, "a") for name in ("1", "2")], source="list", on_missing="skip")
 
 
-@pytest.mark.parametrize("name", sorted(set(DATASETS) - {"toy"}))
+@pytest.mark.parametrize("name", RECORDED)
 def test_every_data_set_says_what_it_is(name: str) -> None:
-    module = _MODULES[name]
+    module = dataset_module(name)
     assert len(set(module.CLASSES)) == len(module.CLASSES) > 1
-    assert module.INPUT_LENGTH.n_samples > module.INPUT_LENGTH.n_frames > 0
+    assert module.INPUT_LENGTH.frames_s >= module.INPUT_LENGTH.samples_s > 1
     for constant in ("CITATION", "LICENCE", "URL"):
         assert getattr(module, constant)
-    assert module.N_CLIPS > 100  # type: ignore[attr-defined]
+    assert module.N_CLIPS > 100
+
+
+def test_whole_files_keep_the_content_they_had() -> None:
+    clip = Clip("a", Path("a.wav"), "x")
+    assert clip.content("hash") == replace(clip, start=0.0).content("hash") == "hash"
+
+
+def test_segments_have_a_content_each() -> None:
+    times = [(None, None), (0, 0.5), (0.5, None), (0.5, 1), (0.1 + 0.2, 1), (0.3, 1)]
+    segments = [Clip("a", Path("a.wav"), "x", start=a, end=b) for a, b in times]
+    assert len({clip.content("hash") for clip in segments}) == len(segments)
+    assert segments[1].content("hash") == replace(segments[1], start=None, id="b").content("hash")
+    assert segments[1].content("hash") != segments[1].content("other")
+
+
+def test_messages_call_a_clip_by_its_file_and_segment() -> None:
+    clip = Clip("a", Path("x/a.wav"), "x")
+    assert str(clip) == "x/a.wav"
+    assert str(replace(clip, start=1.5, end=12345.678901)) == "x/a.wav#1.5-12345.678901"

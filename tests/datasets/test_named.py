@@ -11,7 +11,7 @@ from tests.conftest import fixtures_folder
 from tests.datasets.conftest import Write
 
 from elmarc._errors import DatasetError
-from elmarc.datasets import gtzan, open_dataset, urbansound8k
+from elmarc.datasets import gtzan, open_dataset, urbansound8k, validate
 from elmarc.datasets.esc import ESC10, ESC50, LABELS
 
 SPLITS = Path(gtzan.__file__).parent / "splits"
@@ -36,14 +36,14 @@ def test_gtzan_takes_the_listed_clips_in_any_format(tmp_path: Path, write_clip: 
     ]
     assert data.split_kind == "lists"
     assert "927 of 930 clips are missing" in data.notes[0]
-    assert data.validate().off_list == ("genres/jazz/jazz.99999.au",)
+    assert validate(data).off_list == ("genres/jazz/jazz.99999.au",)
 
 
 def test_gtzan_has_443_197_and_290_clips(tmp_path: Path) -> None:
     data = open_dataset("gtzan", audio=tmp_path, on_missing="keep")
     assert Counter(clip.fold for clip in data.clips) == {"train": 443, "validation": 197, "test": 290}
     assert data.classes == gtzan.CLASSES
-    assert len(data.validate().missing) == 930
+    assert len(validate(data).missing) == 930
 
 
 def test_ballroom_joins_the_rumbas(tmp_path: Path, write_clip: Write) -> None:
@@ -60,7 +60,7 @@ def test_ballroom_joins_the_rumbas(tmp_path: Path, write_clip: Write) -> None:
     assert data.classes == ("ChaChaCha", "Rumba", "Waltz")
     assert Counter(clip.label for clip in data.clips)["Rumba"] == 3
     assert (data.split_kind, data.n_folds, data.n_expected) == ("none", 10, 698)
-    assert data.validate().off_list == ("nada/6.wav",)
+    assert validate(data).off_list == ("nada/6.wav",)
 
 
 def test_extended_ballroom(tmp_path: Path, write_clip: Write) -> None:
@@ -171,7 +171,7 @@ def test_esc_numbers_tell_all_classes() -> None:
 @pytest.mark.data
 def test_esc10_as_downloaded(data_dir: Path) -> None:
     data = open_dataset("esc10", audio=data_dir / "esc10")
-    report = data.validate()
+    report = validate(data)
     assert report.ok
     assert len(data) == report.n_expected == 400
     assert data.classes == ESC10

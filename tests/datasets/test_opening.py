@@ -6,9 +6,11 @@ import pytest
 
 from elmarc._errors import DatasetError
 from elmarc.datasets import DATASETS, open_dataset
+from elmarc.datasets.opening import RECORDED
 
 
 def test_the_names() -> None:
+    assert (*RECORDED, "toy") == DATASETS
     assert DATASETS == ("gtzan", "ballroom", "extended_ballroom", "urbansound8k", "esc10", "esc50", "toy")
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 from tests.datasets.conftest import Write
 
-from elmarc.datasets import Dataset, open_dataset
+from elmarc.datasets import Clip, Dataset, open_dataset, validate
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def damaged(folder: Path) -> Dataset:
 
 
 def test_all_is_well(folder: Path) -> None:
-    report = open_dataset(folder).validate(decode=True)
+    report = validate(open_dataset(folder), decode=True)
     assert report.ok
     assert report.counts == {"cat": {"": 2}, "dog": {"": 2}}
     assert "4 clips, all usable" in str(report)
 
 
 def test_every_problem_is_told_apart(damaged: Dataset) -> None:
-    report = damaged.validate()
+    report = validate(damaged)
     assert not report.ok
     assert report.missing == ("dog/2.wav",)
     assert [clip for clip, _ in report.unreadable] == ["cat/text.wav"]
@@ -44,7 +44,7 @@ def test_every_problem_is_told_apart(damaged: Dataset) -> None:
 
 
 def test_the_report_can_be_read_and_stored(damaged: Dataset) -> None:
-    report = damaged.validate()
+    report = validate(damaged)
     text = str(report)
     assert "8 clips, with problems" in text
     for name in ("dog/2.wav", "text.wav", "cat/empty.wav", "cat/1.wav = dog/copy.wav", "late.wav"):
@@ -58,14 +58,14 @@ def test_long_lists_are_cut(folder: Path, write_clip: Write) -> None:
     data = open_dataset(folder)
     for clip in data.clips[:15]:
         clip.path.unlink()
-    assert "  and 5 more" in str(data.validate())
+    assert "  and 5 more" in str(validate(data))
 
 
 def test_decoding_finds_what_headers_hide(folder: Path) -> None:
     sf.write(folder / "cat" / "nan.wav", np.array([0.0, np.nan]), 8000, subtype="FLOAT")
     data = open_dataset(folder)
-    assert data.validate().ok
-    ((clip, reason),) = data.validate(decode=True).unreadable
+    assert validate(data).ok
+    ((clip, reason),) = validate(data, decode=True).unreadable
     assert clip == "cat/nan.wav"
     assert "NaN" in reason
 
@@ -74,10 +74,26 @@ def test_counts_by_fold_are_a_table(folder: Path) -> None:
     data = open_dataset(folder)
     folds = ["10", "2", "2", "10"]
     clips = tuple(replace(clip, fold=fold) for clip, fold in zip(data.clips, folds, strict=True))
-    report = replace(data, clips=clips, split_kind="folds").validate()
+    report = validate(replace(data, clips=clips, split_kind="folds"))
     assert report.counts == {"cat": {"2": 1, "10": 1}, "dog": {"2": 1, "10": 1}}
     assert str(report).splitlines()[-3:] == [
         "class  fold 2  fold 10  clips",
         "cat         1        1      2",
         "dog         1        1      2",
     ]
+
+
+def test_segments_are_checked_as_segments(tmp_path: Path, write_clip: Write) -> None:
+    path = write_clip("long.wav", seconds=1.0)
+    shutil.copy(path, tmp_path / "copy.wav")
+    clips = (
+        Clip("a", path, "x", end=0.5),
+        Clip("b", path, "y", start=0.5),
+        Clip("c", path, "y", start=0.5, end=9.0),
+        Clip("d", tmp_path / "copy.wav", "x", end=0.5),
+    )
+    report = validate(Dataset("d", clips, ("x", "y")), decode=True)
+    ((clip, reason),) = report.unreadable
+    assert (clip, report.zero_length, report.missing) == ("c", (), ())
+    assert "from 0.5 s to 9 s does not lie in the file" in reason
+    assert report.duplicated == (("a", "d"),)

@@ -5,34 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from tests.experiments.conftest import SR
 
 from elmarc._errors import AudioError, ElmarcError
 from elmarc.config.loading import parse_config
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import studies
-from elmarc.experiments.runner import Observer, OutOfBudgetError, Study
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.observer import Observer
+from elmarc.experiments.runner import OutOfBudgetError, run_cells
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result, collect
-
-SR = 12000
-
-
-@pytest.fixture
-def sweep(tmp_path: Path, rng: np.random.Generator) -> list[ExperimentConfig]:
-    """Two networks, two classifiers, two seeds on eight tones."""
-    for i in range(8):
-        path = tmp_path / "clips" / ("low" if i % 2 else "high") / f"{i}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hz = 300 + 20 * i if i % 2 else 3000 + 20 * i
-        y = 0.3 * np.sin(2 * np.pi * hz * np.arange(SR // 2) / SR) + 0.01 * rng.standard_normal(SR // 2)
-        sf.write(path, y, SR)
-    document = {
-        "data": str(tmp_path / "clips"),
-        "network": {"kind": ["temporal", "timbral"], "n_filters": 4},
-        "classifier": ["knn", "ridge"],
-        "seed": [0, 1],
-    }
-    return parse_config(document).cells()
 
 
 class Recorder(Observer):
@@ -60,13 +43,13 @@ class Recorder(Observer):
 def test_a_killed_sweep_repeats_no_finished_cell(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
     killed = Recorder(stop_after=3)
     with pytest.raises(KeyboardInterrupt):
-        Study(sweep, tmp_path / "run", observer=killed).run()
+        run_cells(make_cells(sweep, tmp_path / "run"), observer=killed)
     assert len(collect(tmp_path / "run")) == 3
     again = Recorder()
-    results = Study(sweep, tmp_path / "run", observer=again).run()
+    results = run_cells(make_cells(sweep, tmp_path / "run"), observer=again)
     assert (len(again.resumed), len(again.fresh)) == (3, 5)
     assert len(results) == 8
-    whole = Study(sweep, tmp_path / "other").run()
+    whole = run_cells(make_cells(sweep, tmp_path / "other"))
     assert [r.predictions for r in results] == [r.predictions for r in whole]
 
 
@@ -74,29 +57,30 @@ def test_cells_of_the_same_features_share_one_extraction(
     sweep: list[ExperimentConfig], tmp_path: Path
 ) -> None:
     seen = Recorder()
-    Study(sweep, tmp_path / "run", observer=seen).run()
+    run_cells(make_cells(sweep, tmp_path / "run"), observer=seen)
     assert sorted(seen.extracted) == ["temporal"] * 2 + ["timbral"] * 2
 
 
 def test_a_changed_data_set_is_run_anew(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
-    Study(sweep, tmp_path / "run").run()
+    run_cells(make_cells(sweep, tmp_path / "run"))
     sf.write(tmp_path / "clips" / "low" / "new.wav", np.full(SR // 2, 0.1, np.float32), SR)
     seen = Recorder()
-    Study(sweep, tmp_path / "run", observer=seen).run()
+    run_cells(make_cells(sweep, tmp_path / "run"), observer=seen)
     assert not seen.resumed
 
 
 def test_decoded_clips_are_removed_at_the_end(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
-    Study(sweep, tmp_path / "run", store=FeatureStore(tmp_path / "store")).run()
+    run_cells(make_cells(sweep, tmp_path / "run"), store=FeatureStore(tmp_path / "store"))
     assert not list((tmp_path / "store").glob("frontend-*"))
     assert list((tmp_path / "store").rglob("*.safetensors"))
 
 
 def test_a_budget_too_small_says_so_and_loses_nothing(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
     with pytest.raises(OutOfBudgetError, match="ended before the first result"):
-        Study(sweep, tmp_path / "run", budget_s=0.0).run()
-    Study(sweep, tmp_path / "run").run()
-    assert len(Study(sweep, tmp_path / "run", budget_s=0.0).run()) == 8  # what is done is still reported
+        run_cells(make_cells(sweep, tmp_path / "run"), budget_s=0.0)
+    run_cells(make_cells(sweep, tmp_path / "run"))
+    still_reported = run_cells(make_cells(sweep, tmp_path / "run"), budget_s=0.0)
+    assert len(still_reported) == 8
 
 
 def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
@@ -107,7 +91,7 @@ def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[ExperimentConfi
     }
     vgg = parse_config({**document, "input": {"n_frames": 188}})
     seen = Recorder()
-    results = Study([vgg, *sweep], tmp_path / "run", observer=seen, keep_going=True).run()
+    results = run_cells(make_cells([vgg, *sweep], tmp_path / "run"), observer=seen, keep_going=True)
     assert len(results) == 8
     assert "vgg needs at least 1280 frames" in str(seen.failures[0])
 
@@ -116,7 +100,7 @@ def test_strict_ends_the_run_at_a_bad_clip(sweep: list[ExperimentConfig], tmp_pa
     (tmp_path / "clips" / "low" / "bad.wav").write_bytes(b"rubbish")
     strict = [config.model_copy(update={"strict": True}) for config in sweep]
     with pytest.raises(AudioError, match=r"bad\.wav"):
-        Study(strict, tmp_path / "run").run()
+        run_cells(make_cells(strict, tmp_path / "run"))
 
 
 def test_a_reproduction_holds_both_averages_and_both_protocols(tmp_path: Path) -> None:
@@ -139,6 +123,6 @@ def test_the_study_is_remade_on_real_clips(data_dir: Path, tmp_path: Path) -> No
         classifiers=("svm",),
         seeds=1,
     )
-    (result,) = Study(cells, tmp_path, n_jobs=2).run()
+    (result,) = run_cells(make_cells(cells, tmp_path), n_jobs=2)
     assert [fold.n_test for fold in result.folds] == [80] * 5
     assert abs(100 * result.accuracy - 81.3) < 2  # the 2018 program's, by its grid on the same folds

@@ -8,10 +8,12 @@ import soundfile as sf
 import torch
 
 from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc.audio import content_hash
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
+from elmarc.frontends.base import FrontEnd
 from elmarc.frontends.logmel import LogMel
 from elmarc.frontends.mfcc import MFCC
 from elmarc.frontends.waveform import RawWaveform
@@ -34,8 +36,8 @@ def clips(tmp_path: Path, rng: np.random.Generator) -> list[Clip]:
 
 def extractor(name: str = "temporal", *, seed: int = 0, **options) -> FeatureExtractor:
     net = build_network(name, n_filters=4, seed=seed)
-    frontend = LogMel() if net.input_kind == "logmel" else RawWaveform()
-    length = 64 if net.input_kind == "logmel" else 2500
+    frontend = LogMel() if net.input_unit == "frames" else RawWaveform()
+    length = 64 if net.input_unit == "frames" else 2500
     return FeatureExtractor(frontend, net, **{"length": length, "fix_length": "repeat-pad", **options})
 
 
@@ -131,6 +133,70 @@ def test_samples_that_overflow_are_skipped(clips: list[Clip], tmp_path: Path) ->
     assert np.isfinite(found.matrix.X).all()
 
 
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize(
+    ("samples", "frontend", "message"),
+    [
+        (np.zeros(100), MFCC(), "100 samples give 1 MFCC frame"),
+        (np.full(SR, 3e38, np.float32), RawWaveform(), "its features overflow"),
+        (np.zeros(100), RawWaveform(), "100 samples, 2500 are needed"),
+    ],
+)
+def test_every_problem_names_the_file(
+    tmp_path: Path, cached: bool, samples: np.ndarray, frontend: FrontEnd, message: str
+) -> None:
+    path = tmp_path / "odd.wav"
+    sf.write(path, samples, SR, subtype="FLOAT")
+    net = None if frontend.kind == "mfcc" else build_network("sample_level", n_filters=4)
+    cache = FrontEndCache(tmp_path / "cache") if cached else None
+    made = FeatureExtractor(frontend, net, length=net and 2500, cache=cache, strict=True)
+    with pytest.raises(AudioError, match=rf"odd\.wav: .*{message}") as caught:
+        made.extract([Clip(id="odd", path=path, label="a")])
+    assert str(caught.value).count(str(path)) == 1
+
+
+def segments(path: Path) -> list[Clip]:
+    times = [(None, None), (0.0, 0.5), (0.5, 1.0), (0.5, None)]
+    return [Clip(f"{path.name}#{i}", path, "a", start=a, end=b) for i, (a, b) in enumerate(times)]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_segments_have_the_features_of_files_that_hold_them(
+    clips: list[Clip], tmp_path: Path, cached: bool
+) -> None:
+    path = clips[2].path
+    cache = FrontEndCache(tmp_path / "cache") if cached else None
+    found = extractor(cache=cache).extract(segments(path)).matrix.X
+    files = []
+    for clip in segments(path):
+        part = tmp_path / f"{clip.id}.wav"
+        sf.write(part, sf.read(path, dtype="int16")[0][round((clip.start or 0) * SR) :][: _n(clip)], SR)
+        files.append(Clip(part.name, part, "a"))
+    assert np.array_equal(found, extractor().extract(files).matrix.X)
+    assert len(np.unique(found, axis=0)) == 4
+
+
+def _n(clip: Clip) -> int | None:
+    return None if clip.end is None else round((clip.end - (clip.start or 0)) * SR)
+
+
+def test_the_store_tells_segments_apart_and_keeps_whole_files(clips: list[Clip], tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store")
+    whole = extractor(store=store).extract(clips)
+    parts = [part for clip in clips for part in segments(clip.path)]
+    assert (whole.n_computed, extractor(store=store).extract(parts).n_computed) == (5, 15)
+    assert extractor(store=store).extract(parts).n_computed == 0
+    keys = set(store.index(extractor().recipe))
+    assert {content_hash(clip.path) for clip in clips} < keys  # as they were before there were segments
+
+
+def test_a_segment_that_is_not_there_is_skipped_by_name(clips: list[Clip]) -> None:
+    late = Clip("late", clips[0].path, "a", start=0.5, end=60.0)
+    ((name, reason),) = extractor().extract([*clips, late]).skipped
+    assert name == "late"
+    assert "0.wav: the segment from 0.5 s to 60 s does not lie in the file" in reason
+
+
 def test_no_good_clip_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="none of the 1 clips"):
         extractor().extract([Clip(id="x", path=tmp_path / "x.wav", label="a")])
@@ -147,7 +213,7 @@ def test_a_network_that_needs_more_says_so_before_any_audio_is_read() -> None:
 
 
 def test_a_frontend_of_the_wrong_kind_is_refused() -> None:
-    with pytest.raises(ConfigError, match="takes a logmel, not a waveform"):
+    with pytest.raises(ConfigError, match=r"frames of 96 bands, and a waveform .* samples of 1"):
         FeatureExtractor(RawWaveform(), build_network("temporal", n_filters=4), length=5000)
 
 

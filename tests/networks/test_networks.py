@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from elmarc._errors import ConfigError
-from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network, list_networks
+from elmarc.frontends import LogMel, RawWaveform
+from elmarc.networks import NETWORKS, STUDY_NETWORKS, RandomCNN, build_network, list_networks
+from elmarc.networks.blocks import BandConv
 
 ALL = [*STUDY_NETWORKS, "timbral_temporal_audio"]
-LENGTH_29S = {"logmel": 1368, "waveform": 349525}  # 350,000 samples without the rest of the last frame
+FRONTENDS = {"logmel": LogMel, "waveform": RawWaveform}
 
 
 def small(name: str, **settings) -> RandomCNN:
@@ -25,13 +31,32 @@ def clips(
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_maps_have_the_shapes_that_describe_states(name: str, rng: np.random.Generator) -> None:
+def test_maps_have_the_shapes_that_layer_costs_states(name: str, rng: np.random.Generator) -> None:
     network = small(name)
     length = network.min_input_length + 45
-    stated = {row.layer: row.shape for row in network.describe(length)}
+    stated = {cost.layer: cost.shape for cost in network.layer_costs(length)}
     for layer, maps in network(clips(network, rng, n=2, length=length)).items():
         assert maps.shape == (2, *stated[layer])
         assert maps.shape[1] == network.n_channels(layer)
+
+
+@pytest.mark.parametrize("name", [*ALL, "single_layer"])
+def test_layers_have_the_channels_and_positions_that_layer_info_states(
+    name: str, rng: np.random.Generator
+) -> None:
+    shapes = {"filter_shape": (5, 8), "pool_shape": (3, 2)} if name == "single_layer" else {}
+    network = small(name, layers=None, **shapes)
+    network = small(name, layers=small(name, **shapes).layer_names, **shapes)
+    strides = [info.reduction for info in network.layer_info]
+    length = network.min_input_length
+    longer = length + math.lcm(*strides)
+    short, long = (network(clips(network, rng, length=n)) for n in (length, longer))
+    assert tuple(long) == network.layer_names
+    for info in network.layer_info:
+        assert long[info.name].shape[1] == info.n_channels == network.n_channels(info.name)
+        more = long[info.name].shape[2] - short[info.name].shape[2]
+        assert more * info.reduction == longer - length
+        assert network.reduction(info.name) == info.reduction
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -64,13 +89,21 @@ def test_a_selected_layer_is_the_same_alone_and_costs_no_other(name: str, rng: n
         alone = small(name, layers=[layer])
         run = convs_that_run(alone, x)
         assert torch.equal(alone(x)[layer], maps[layer])
-        assert run == {row.layer for row in alone.describe(x.shape[1])} & set(alone.convs)
+        assert run == {cost.layer for cost in alone.layer_costs(x.shape[1])} & set(alone.convs)
 
 
 def convs_that_run(network: RandomCNN, x: torch.Tensor) -> set[str]:
-    """Those of a new network that have made their kernels ready."""
+    run: set[str] = set()
+
+    def noted(layer, call):
+        return lambda *args, **settings: run.add(layer) or call(*args, **settings)
+
+    for layer, conv in network.convs.items():
+        conv.forward = noted(layer, conv.forward)
+        if isinstance(conv, BandConv):
+            conv.peaks = noted(layer, conv.peaks)
     network(x)
-    return {layer for layer, conv in network.convs.items() if conv._made}
+    return run
 
 
 def test_layers_not_asked_for_are_not_computed(rng: np.random.Generator) -> None:
@@ -98,7 +131,7 @@ def test_layers_not_asked_for_are_not_computed(rng: np.random.Generator) -> None
     ],
 )
 def test_large_sizes_are_those_of_the_study(name: str, features: int, parameters: int | None) -> None:
-    network = build_network(name)
+    network = build_network(name, size="large")
     assert network.n_features == features
     assert parameters in (None, network.n_parameters)
 
@@ -113,13 +146,25 @@ def test_both_branches_count_what_2018_printed() -> None:
     list(zip(STUDY_NETWORKS, (160, 160, 160, 112, 112, 112, 161, 160, 160), strict=True)),
 )
 def test_small_sizes_are_those_of_the_study(name: str, features: int) -> None:
-    assert build_network(name, size="small").n_features == features
+    assert build_network(name).n_features == features  # where no size is said
 
 
 def test_arithmetic_grows_with_the_filters_and_the_length() -> None:
-    conv = small("7x86").describe(106)[0]
+    conv = small("7x86").layer_costs(106)[0]
     assert conv.multiply_adds == 100 * 11 * 7 * 86 * 4
     assert small("7x86").multiply_adds(206) == 2 * conv.multiply_adds
+
+
+def test_importing_the_names_imports_no_torch() -> None:
+    code = "import sys, elmarc.networks; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_each_line_of_the_table_names_what_it_builds() -> None:
+    for name, preset in NETWORKS.items():
+        assert preset.load().__name__ == preset.source.rpartition(":")[2]
+        shapes = dict.fromkeys(preset.required, (1, 1))
+        assert build_network(name, **shapes).input_unit == FRONTENDS[preset.frontend].unit
 
 
 def test_names() -> None:
@@ -144,11 +189,13 @@ def test_layers_keep_the_order_asked_for() -> None:
         ("vgg", {"layers": []}, "at least one"),
         ("vgg", {"n_filters": 0}, "at least 1, not 0"),
         ("vgg", {"size": "big"}, "unknown size 'big'"),
-        ("vgg", {"n_mels": 64}, "n_mels must be at least 96, not 64"),
+        ("vgg", {"n_bands": 64}, "cannot read 64: take a front-end of at least 96 bands"),
+        ("sample_level", {"n_bands": 96}, "reads samples, which are one band, not 96"),
+        ("timbral", {"n_bands": 2}, "at least 3 bands"),
         ("vgg", {"precision": "float16"}, "did you mean 'bfloat16'"),
         ("vgg", {"compat": "2017"}, "unknown compat '2017'"),
         ("vgg", {"filter_shape": (3, 3)}, "vgg takes no option 'filter_shape'"),
-        ("7x96", {"n_mels": 80}, "at least 96 bands, not n_mels = 80"),
+        ("7x96", {"n_bands": 80}, "at least 96 bands, not 80"),
         ("single_layer", {"filter_shape": (3, 3)}, "single_layer needs pool_shape"),
         ("single_layer", {"filter_shape": (3, 3), "pool_shape": (0, 1)}, "must be positive"),
         ("single_layer", {"filtershape": (3, 3)}, "did you mean 'filter_shape'"),
@@ -163,7 +210,7 @@ def test_what_does_not_fit_is_named(name: str, settings: dict, match: str) -> No
 
 def test_input_of_another_kind_is_named() -> None:
     with pytest.raises(
-        ConfigError, match=r"vgg takes logmel input of shape \(clips, frames, 96\), not \(1, 5000, 1\)"
+        ConfigError, match=r"vgg takes input of shape \(clips, frames, 96\), not \(1, 5000, 1\)"
     ):
         small("vgg")(torch.zeros(1, 5000, 1))
 
@@ -176,7 +223,7 @@ def test_the_recipe_is_what_is_computed_not_the_name() -> None:
     assert small("timbral").recipe() == small("timbral_temporal", layers=["timbral"]).recipe()
     assert small("vgg", compat="2018").recipe() == small("vgg").recipe()
     assert small("frame_level", compat="2018").recipe() != small("frame_level").recipe()
-    for changed in ({"seed": 1}, {"layers": ["pool1"]}, {"precision": "bfloat16"}, {"n_mels": 97}):
+    for changed in ({"seed": 1}, {"layers": ["pool1"]}, {"precision": "bfloat16"}, {"n_bands": 97}):
         assert small("vgg", **changed).recipe() != small("vgg").recipe()
 
 

@@ -112,6 +112,7 @@ CASES = [
 ]
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("plain", "name", "length", "shapes"), CASES, ids=[case[1] for case in CASES])
 def test_maps_equal_the_plain_definition(plain, name, length, shapes, rng: np.random.Generator) -> None:
     network = build_network(name, n_filters=4, seed=3, **shapes)
@@ -120,7 +121,7 @@ def test_maps_equal_the_plain_definition(plain, name, length, shapes, rng: np.ra
     maps = network(torch.from_numpy(x))
     for clip in range(2):
         start = x[clip].astype(np.float64)
-        start = start[..., None] if network.input_kind == "logmel" else start
+        start = start[..., None] if network.input_unit == "frames" else start
         weights = (w.astype(np.float64) for w in network.get_weights())
         for layer, expected in zip(network.layer_names, plain(start, weights), strict=True):
             found = maps[layer][clip].numpy()

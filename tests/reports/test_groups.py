@@ -12,8 +12,8 @@ from rich.console import Console
 from tests.simulated import simulated_result
 
 from elmarc.comparison.compare import compare
-from elmarc.experiments.studies import write_summary
-from elmarc.reports import tables
+from elmarc.experiments.summary import write_summary
+from elmarc.reports import terminal
 from elmarc.reports.page import build_page
 
 
@@ -36,12 +36,13 @@ def test_clips_of_one_recording_widen_every_interval():
 
 def test_terminal_file_and_page_state_equal_numbers_for_a_set_with_groups(tmp_path):
     of_groups = results(group_size=8)
-    (comparison,) = write_summary(of_groups, tmp_path)
+    comparison = compare(of_groups)
+    assert write_summary([comparison], tmp_path) == []
     console = Console(width=140, file=io.StringIO())
-    console.print(tables.rich_table(comparison))
+    console.print(terminal.ranking(comparison))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     record = json.loads((tmp_path / "ranking.json").read_text(encoding="utf-8"))
-    page = build_page(of_groups)
+    page = build_page(of_groups, compared=[comparison]).replace("−", "-")  # noqa: RUF001 -- the page's minus
     for score, system in zip(comparison.scores, record["systems"], strict=True):
         assert (system["low"], system["high"]) == (score.low, score.high)
         ends = f"{100 * score.low:.1f}", f"{100 * score.high:.1f}"
@@ -49,7 +50,7 @@ def test_terminal_file_and_page_state_equal_numbers_for_a_set_with_groups(tmp_pa
         assert re.search("[-–]".join(map(re.escape, ends)), page)  # noqa: RUF001 -- the page's dash
     for family, said in zip(comparison.families, record["families"], strict=True):
         for contrast, row in zip(family.contrasts, said["contrasts"], strict=True):
-            assert row["p_value"] == contrast.p_value
+            assert row["p_adjusted"] == contrast.p_value
             assert f"{100 * contrast.low:.1f} to {100 * contrast.high:.1f}" in page or family.kind != "pairs"
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.reports.test_page import CLASSES, HOSTILE, hostile_page
 
 pytestmark = pytest.mark.browser
+MISSED = ("dog/004.wav", "dog/040.wav")
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -32,7 +33,7 @@ def context(tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("a 'folder' & more") / "report.html"
-    path.write_text(hostile_page(), encoding="utf-8")
+    path.write_text(hostile_page(("svm", "elm"), MISSED), encoding="utf-8")
     return path.as_uri()
 
 
@@ -136,6 +137,168 @@ def test_a_phone_s_width_needs_no_sideways_scrolling(page):
     box = page.locator("dialog").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
+
+
+def in_window(page, locator) -> bool:
+    return all(
+        box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
+        for box in (each.bounding_box() for each in locator.all())
+    )
+
+
+def test_intervals_can_be_seen_on_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    intervals = page.locator(".ranking tbody .interval")
+    assert intervals.count() == 4
+    assert in_window(page, intervals)
+    assert in_window(page, intervals.locator("svg .bar"))
+    assert in_window(page, page.locator(".ranking tbody .accuracy"))
+    assert all(box.bounding_box()["width"] > 150 for box in intervals.locator("svg").all())
+
+
+def test_rows_of_a_phone_are_still_a_table_to_a_screen_reader(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    table = page.locator(".ranking")
+    assert table.get_by_role("row").count() == 1 + 4 + 1
+    assert table.get_by_role("rowheader").first.inner_text() == "vgg"
+    assert table.get_by_role("columnheader").count() >= 5
+
+
+def names(page) -> list[str]:
+    return page.locator(".ranking tbody tr:visible th").all_inner_texts()
+
+
+def test_a_press_on_a_head_sorts_and_another_turns_the_order(page):
+    first = names(page)
+    head = page.locator(".ranking th", has_text="accuracy")
+    assert head.get_attribute("aria-sort") == "descending"
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert names(page) == first[::-1]
+    network = page.locator(".ranking th", has_text="network").first
+    network.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") is None
+    assert network.get_attribute("aria-sort") == "ascending"
+    assert names(page) == sorted(first)
+
+
+def test_classes_sort_by_the_recall_of_a_system(page):
+    column = page.locator(".classes th[data-sort]").nth(2)
+    column.get_by_role("button").click()
+    shown = [int(text) for text in page.locator(".classes tbody tr td:nth-child(3)").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+
+
+def test_words_and_classifier_filter_the_ranking(page):
+    page.get_by_label("Find").fill("NET elm")
+    assert names(page) == ["<b>net</b>"]
+    assert page.locator(".filters output").inner_text() == "1 of 4 systems"
+    page.get_by_label("Find").fill("")
+    page.locator("[data-role=classifier]").select_option("svm")
+    assert len(names(page)) == 2
+    page.locator("[data-role=classifier]").select_option("")
+    assert len(names(page)) == 4
+
+
+def test_two_systems_are_compared_and_their_clips_can_be_heard(page):
+    versus = page.locator(".versus")
+    a, b = versus.locator("[data-role=a]"), versus.locator("[data-role=b]")
+    a.select_option(label="vgg + svm")
+    b.select_option(label="<b>net</b> + svm")
+    said = versus.locator(".contrast")
+    assert said.inner_text().startswith("vgg + svm minus <b>net</b> + svm: +")
+    assert "95 % interval" in said.inner_text()
+    counts = [int(text) for text in versus.locator(".crossed b").all_inner_texts()]
+    assert sum(counts) == 80
+    versus.get_by_role("button", name="A right, B wrong").click()
+    dialog = page.locator("dialog")
+    items = dialog.locator("li")
+    assert items.count() == min(counts[0], 24)
+    assert dialog.locator("audio").count() == items.count()
+    for facts in dialog.locator("dl").all():
+        terms, values = (facts.locator(tag).all_inner_texts() for tag in ("dt", "dd"))
+        fact = dict(zip(terms, values, strict=True))
+        assert fact["A says"].startswith(fact["true"])
+    page.keyboard.press("Escape")
+    versus.get_by_role("button", name="Swap").click()
+    assert [int(text) for text in versus.locator(".crossed b").all_inner_texts()][:2] == counts[1::-1]
+    b.select_option(label="<b>net</b> + elm")
+    assert "not tested against each other" in said.inner_text()
+
+
+def test_a_cell_of_the_differences_chooses_its_systems(page):
+    page.locator("details.pairs summary").first.click()
+    page.locator(".differences [data-pair]").first.click()
+    chosen = page.locator(".versus select").evaluate_all("all => all.map(select => select.value)")
+    assert chosen == page.locator(".differences [data-pair]").first.get_attribute("data-pair").split()
+
+
+def test_clips_that_all_miss_can_be_heard(page):
+    page.locator("[data-missed]").click()
+    dialog = page.locator("dialog")
+    heard = dialog.locator("li .file").all_inner_texts()
+    assert set(MISSED) <= set(heard)
+    assert heard == page.locator(".missed tbody th").evaluate_all("all => all.map(th => th.textContent)")
+    assert dialog.locator("audio").count() == len(heard)
+    assert "mostly taken for" in dialog.inner_text()
+
+
+@pytest.mark.parametrize("name", ["CSV", "LaTeX", "BibTeX"])
+def test_a_table_can_be_copied(context, page, name):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = page.get_by_role("button", name=f"Copy as {name}")
+    button.click()
+    box = page.locator(f"textarea[aria-label={name}]")
+    page.locator(".said", has_text=f"{name} copied.").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.replace("\r\n", "\n") == box.input_value()
+    assert len(copied) > 100
+
+
+def test_where_copying_is_refused_the_text_is_shown_and_selected(page):
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    page.get_by_role("button", name="Copy as CSV").click()
+    page.locator(".said", has_text="Ctrl+C").wait_for()
+    box = page.locator("textarea[aria-label=CSV]")
+    assert box.is_visible()
+    assert page.evaluate("getSelection().toString()") == box.input_value()
+
+
+def test_what_is_wider_than_the_window_says_so_and_scrolls_by_keyboard(page):
+    region = page.locator(".plot .scroll").first
+    assert region.get_attribute("tabindex") is None
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = page.locator(".wide.more-right .scroll").first
+    wide.wait_for()
+    assert wide.get_attribute("tabindex") == "0"
+    assert page.locator(".hint:visible").count() >= 1
+    wide.focus()
+    page.keyboard.press("ArrowRight")
+    page.locator(".wide.more-left").first.wait_for()
+    assert wide.evaluate("region => region.scrollLeft") > 0
+
+
+def test_it_can_be_read_without_javascript(context, url):
+    plain = context.new_page()
+    session = context.new_cdp_session(plain)
+    session.send("Emulation.setScriptExecutionDisabled", {"value": True})
+    plain.goto(url)
+    text = plain.inner_text("body")
+    for words in ("is best with", "Ranking", "Class by class", "How this was made", "need JavaScript"):
+        assert words in text
+    assert plain.locator(".ranking tbody tr:visible").count() == 4
+    assert plain.locator("select:visible, .filters:visible, [data-copy]:visible").count() == 0
+    assert plain.locator("[data-cost]:visible").count() == plain.locator("[data-cost]").count() == 2
+    plain.close()
+
+
+def test_every_control_has_a_name(page):
+    unnamed = page.evaluate("""() =>
+        [...document.querySelectorAll("button, select, input, textarea, [role=region]")]
+        .filter((e) => !(e.hidden || e.textContent.trim() || e.labels?.length || e.ariaLabel))
+        .map((e) => e.outerHTML)""")
+    assert unnamed == []
 
 
 def test_the_file_needs_nothing_beside_it(url):

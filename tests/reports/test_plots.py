@@ -3,29 +3,34 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from tests.simulated import simulated_result
+from tests.reports.made import NETWORKS, STUDY, made
 
-from elmarc.comparison.compare import compare, rank_across
-from elmarc.reports import plots, plots_compare
-from elmarc.reports.published import published
+from elmarc._errors import ConfigError
+from elmarc.comparison.compare import rank_across
+from elmarc.reports import plots, plots_cost, plots_differences, plots_ranks
 
-NETWORKS = {"frame_level": 0.4, "vgg": 0.9, "temporal": 0.6, "mfcc": 0.7}
+COSTS = list(plots_cost.COSTS)
 
 
 @pytest.fixture(scope="module")
 def comparison():
-    results = [
-        simulated_result(f, c, skill=s, seed=k, cost=None if f == "mfcc" else {"n_parameters": 1000.0 * s})
-        for f, s in NETWORKS.items()
-        for c in ("elm", "svm")
-        for k in range(2)
-    ]
-    return compare(results)
+    return made(NETWORKS, ("elm", "svm"), n_seeds=3)
+
+
+def bars_of(ax):
+    return [c.datavalues.tolist() for c in ax.containers if getattr(c, "datavalues", None) is not None]
+
+
+def lines_of(ax):
+    return {line.get_label(): line for line in ax.lines}
 
 
 def test_bars_stand_in_the_study_s_order_with_svm_first(comparison):
@@ -34,7 +39,7 @@ def test_bars_stand_in_the_study_s_order_with_svm_first(comparison):
     assert [t.get_text() for t in ax.get_xticklabels()] == ["vgg", "temporal", "frame_level"] * 2
     assert [t.get_text() for t in ax.texts] == ["SVM", "ELM"]
     heights = {s.label: 100 * s.accuracy for s in comparison.scores}
-    assert ax.containers[0].datavalues.tolist() == pytest.approx(
+    assert bars_of(ax)[0] == pytest.approx(
         [heights[f"{name} + svm"] for name in ("vgg", "temporal", "frame_level")]
     )
 
@@ -47,24 +52,97 @@ def test_error_bars_are_the_deviation_over_seeds(comparison):
     assert np.ptp(error_bars[0][:, 1]) == pytest.approx(200 * deviation)
 
 
-def test_mfcc_is_a_red_line_not_a_bar(comparison):
+def test_each_seed_is_a_dot_on_its_bar(comparison):
     ax = Figure().subplots()
     plots.study_bars(ax, comparison)
-    (line,) = [line for line in ax.lines if line.get_label() == "MFCC + SVM"]
-    accuracy = {s.label: s.accuracy for s in comparison.scores}["mfcc + svm"]
-    assert line.get_color() == plots.RED
-    assert list(line.get_ydata()) == [100 * accuracy] * 2
+    dots = np.vstack([c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)])
+    drawn = [s for s in comparison.scores if not s.is_baseline]
+    assert sorted(dots[:, 1]) == pytest.approx(sorted(100 * v for s in drawn for v in s.by_seed))
 
 
-def test_published_bars_stand_beside_ours_where_the_study_has_them(comparison):
+def test_one_seed_has_neither_dots_nor_error_bars_and_no_word_of_them():
     ax = Figure().subplots()
-    plots.study_bars(ax, comparison, reference=published("urbansound8k"))  # which has no temporal network
-    drawn = [c.datavalues.tolist() for c in ax.containers if getattr(c, "datavalues", None) is not None]
+    plots.study_bars(ax, made())
+    assert len(ax.containers) == 1
+    assert len(ax.collections) == 0
+    assert "one seed" not in ax.get_legend_handles_labels()[1]
+    assert "seed" not in plots.study_caption(made())
+    assert "error bars" in plots.study_caption(made(n_seeds=2))
+
+
+def test_mfcc_is_a_red_line_across_the_bars_of_its_classifier(comparison):
+    ax = Figure().subplots()
+    plots.study_bars(ax, comparison)
+    red = [line for line in ax.lines if line.get_color() == plots.RED]
+    accuracies = {s.system.classifier: 100 * s.accuracy for s in comparison.scores if s.is_baseline}
+    assert [line.get_ydata()[0] for line in red] == pytest.approx([accuracies["svm"], accuracies["elm"]])
+    assert red[0].get_xdata()[1] < red[1].get_xdata()[0]
+    assert ax.get_legend_handles_labels()[1].count("MFCC") == 1
+
+
+def test_chance_and_the_largest_class_are_lines_in_every_figure_of_accuracies():
+    comparison = made(chance=0.1, majority=0.3)
+    scatters = [partial(plots_cost.cost_scatter, cost=cost) for cost in COSTS]
+    for draw in (plots.study_bars, *scatters):
+        ax = Figure().subplots()
+        draw(ax, comparison)
+        lines = lines_of(ax)
+        assert lines["chance: 10.0 %"].get_ydata()[0] == pytest.approx(10)
+        assert lines["largest class: 30.0 %"].get_ydata()[0] == pytest.approx(30)
+        assert ax.get_ylim()[0] < 10
+        ax = Figure().subplots()
+        draw(ax, made(chance=0.25, majority=0.25))
+        assert "chance, largest class: 25.0 %" in lines_of(ax)
+
+
+def test_published_bars_stand_beside_ours_where_the_study_has_them():
+    ax = Figure().subplots()
+    plots.study_bars(ax, made(NETWORKS, ("elm", "svm"), dataset="urbansound8k"))  # it has no temporal network
+    drawn = bars_of(ax)
     assert [round(v, 1) for v in drawn[1]] == [70.8, 38.6]
     assert [round(v, 1) for v in drawn[3]] == [66.8, 42.0]
+    assert {"elmarc", "published 2018", "MFCC, published"} <= set(ax.get_legend_handles_labels()[1])
 
 
-@pytest.mark.parametrize("draw", [plots.study_figure, plots_compare.difference_figure])
+def test_caption_and_legend_speak_of_the_study_only_where_it_has_numbers():
+    of_others, of_study = made(STUDY), made(STUDY, dataset="gtzan")
+    only_elm = made({"vgg": 0.6}, ("elm",), dataset="gtzan")
+    not_in_study = made({"conformer": 0.6}, ("ridge",), dataset="gtzan")
+    assert "2018" not in plots.study_caption(of_others)
+    assert "Hatched bars and dotted red line: Pons & Serra 2018" in plots.study_caption(of_study)
+    assert "Hatched bars: Pons & Serra 2018" in plots.study_caption(only_elm)
+    assert "2018" not in plots.study_caption(not_in_study)
+    for comparison in (of_others, not_in_study):
+        ax = Figure().subplots()
+        plots.study_bars(ax, comparison)
+        assert not {"elmarc", "published 2018"} & set(ax.get_legend_handles_labels()[1])
+    assert "MFCC" not in plots.study_caption(only_elm)
+
+
+@pytest.mark.parametrize("n_networks", [1, 2, 9])
+def test_the_longest_legend_leaves_room_for_the_bars(n_networks):
+    names = [name for name in STUDY if name != "mfcc"][:n_networks]
+    networks = {name: STUDY[name] for name in [*names, "mfcc"]}
+    figure = plots.study_figure(made(networks, n_seeds=3, dataset="gtzan", chance=0.1, majority=0.13))
+    figure.draw_without_rendering()  # matplotlib warns, and the test fails, where an axes collapses
+    width, height = figure.get_size_inches() * figure.dpi
+    legend = figure.axes[0].get_legend().get_window_extent()
+    assert figure.axes[0].get_window_extent().height > 0.35 * height
+    assert legend.x1 < width
+
+
+def test_many_bars_stand_in_a_row_for_each_classifier():
+    twenty = {f"net{k} (recipe {k})": 0.9 - k / 50 for k in range(20)}
+    assert len(plots.study_figure(made(twenty)).axes) == 1
+    figure = plots.study_figure(made(twenty, ("svm", "elm", "ridge"), n_seeds=2))
+    assert len(figure.axes) == 3
+    assert [ax.texts[0].get_text() for ax in figure.axes] == ["SVM", "ELM", "RIDGE"]
+    assert max(figure.get_size_inches()) < 12
+
+
+@pytest.mark.parametrize(
+    "draw", [plots.study_figure, plots_differences.difference_figure, plots_cost.cost_figure]
+)
 def test_equal_figures_are_equal_bytes_also_from_threads(comparison, draw):
     with ThreadPoolExecutor(4) as pool:
         svgs = set(pool.map(lambda _: plots.to_svg(draw(comparison)), range(4)))
@@ -90,42 +168,121 @@ def test_ids_in_svg_still_resolve(comparison):
 
 def test_pareto_front_holds_exactly_the_undominated(rng):
     cost, accuracy = rng.integers(1, 8, 40), rng.integers(1, 8, 40)
-    front = plots_compare.pareto_front(cost, accuracy)
+    front = plots_cost.pareto_front(cost, accuracy)
     for i in range(40):
         as_good = (cost <= cost[i]) & (accuracy >= accuracy[i])
         dominated = (as_good & ((cost < cost[i]) | (accuracy > accuracy[i]))).any()
         assert front[i] != dominated
 
 
-def test_cost_scatter_names_each_network_once(comparison):
+@pytest.mark.parametrize("cost", COSTS)
+def test_cost_scatter_names_each_network_once_and_mfcc_is_a_point(comparison, cost):
     ax = Figure().subplots()
-    plots_compare.cost_scatter(ax, comparison, "n_parameters")
-    assert sorted(t.get_text() for t in ax.texts) == ["frame_level", "temporal", "vgg"]
-    assert "MFCC + SVM" in ax.get_legend_handles_labels()[1]
+    plots_cost.cost_scatter(ax, comparison, cost)
+    assert sorted(t.get_text() for t in ax.texts) == sorted(NETWORKS)
+    red = [c for c in ax.collections if len(c.get_offsets()) == 1 and is_red(c)]
+    accuracies = sorted(100 * s.accuracy for s in comparison.scores if s.is_baseline)
+    assert sorted(c.get_offsets()[0, 1] for c in red) == pytest.approx(accuracies)
+    assert "MFCC is left out" not in plots_cost.cost_caption(comparison, cost)
 
 
-def test_difference_matrix_is_bold_where_the_test_says_so(comparison):
+def is_red(points):
+    return np.allclose(points.get_edgecolor()[0], to_rgba(plots.RED))
+
+
+@pytest.mark.parametrize("cost", ["multiply_adds_per_clip", "n_parameters"])
+def test_mfcc_without_a_network_stands_left_of_all_and_begins_the_front(comparison, cost):
     ax = Figure().subplots()
-    plots_compare.difference_matrix(ax, comparison)
-    contrasts = [c for family in comparison.families if family.kind == "pairs" for c in family.contrasts]
-    bold = [t for t in ax.texts if t.get_fontweight() == "bold"]
-    assert len(ax.texts) == 2 * len(contrasts)
-    assert len(bold) == sum(c.differs for c in contrasts) > 0
+    plots_cost.cost_scatter(ax, comparison, cost)
+    front = lines_of(ax)["Pareto front"]
+    best = max(s.accuracy for s in comparison.scores if s.is_baseline)
+    assert front.get_xdata()[0] < min(s.cost[cost] for s in comparison.scores if not s.is_baseline)
+    assert front.get_ydata()[0] == pytest.approx(100 * best)
+    assert ax.get_xticklabels()[0].get_text() == "no\nnetwork"
+    assert "no network" in plots_cost.cost_caption(comparison, cost)
+
+
+def test_mfcc_that_was_not_timed_is_left_out_with_a_word(comparison):
+    untimed = [s if not s.is_baseline else replace(s, cost={}) for s in comparison.scores]
+    untimed = replace(comparison, scores=tuple(untimed))
+    assert not any(s.is_baseline for s in plots_cost.with_cost(untimed, "s_per_clip"))
+    assert "MFCC is left out" in plots_cost.cost_caption(untimed, "s_per_clip")
+
+
+def test_there_is_no_cost_picture_of_mfcc_alone():
+    assert plots_cost.with_cost(made({"mfcc": 0.5}), "n_parameters") == []
+    assert plots_cost.with_cost(made({"mfcc": 0.5}), "s_per_clip") == []
+    assert plots_cost.with_cost(made({"vgg": 0.5}, timed=False), "s_per_clip") == []
+
+
+def test_names_in_the_cost_picture_do_not_lie_on_each_other():
+    comparison = made(STUDY, ("svm", "elm"), n_seeds=2)
+    figure = plots_cost.cost_figure(comparison, "s_per_clip")
+    figure.draw_without_rendering()
+    boxes = [t.get_window_extent() for t in figure.axes[0].texts]
+    overlaps = [(a, b) for k, a in enumerate(boxes) for b in boxes[:k] if a.overlaps(b)]
+    assert not overlaps
+
+
+@pytest.mark.parametrize("value", [(3.0, 3.0), (1.0, 2e6), (0.011, 0.013), (4.1e8, 9e8)])
+def test_a_cost_axis_always_has_ticks(value):
+    low, high = value
+    ticks = plots_cost._ticks(low, high)
+    assert ticks
+    assert len(ticks) <= 10
+    assert all(low / 1.2 < tick < high * 1.4 for tick in ticks)
+
+
+def test_difference_matrices_are_of_one_classifier_and_bold_where_the_test_says_so(comparison):
+    families = plots_differences.pair_families(comparison)
+    figure = plots_differences.difference_figure(comparison)
+    assert len(figure.axes) == len(families) == 2
+    for ax, family in zip(figure.axes, families, strict=True):
+        bold = [t.get_text() for t in ax.texts if t.get_fontweight() == "bold"]
+        assert len(ax.texts) == 2 * len(family.contrasts) == 12
+        assert sorted(bold) == sorted(f"{100 * c.difference:+.1f}" for c in family.contrasts if c.differs)
+        assert family.method in ax.get_xlabel()
+        assert family.classifier.upper() in ax.get_xlabel()
+
+
+def test_a_difference_stands_where_its_row_and_column_are_named(comparison):
+    family = plots_differences.pair_families(comparison)[0]
+    ax = Figure().subplots()
+    plots_differences.difference_matrix(ax, comparison, family)
+    columns = {at: t.get_text() for at, t in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)}
+    rows = {at: t.get_text() for at, t in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)}
+    shown = {
+        (rows[round(t.get_position()[1])], columns[t.get_position()[0]]): t.get_text()
+        for t in ax.texts
+        if "to" not in t.get_text()
+    }
+    names = [s.name for s in comparison.scores]
+    assert shown == {(names[c.a], names[c.b]): f"{100 * c.difference:+.1f}" for c in family.contrasts}
+
+
+def test_large_matrices_leave_the_intervals_out_and_do_not_speak_of_them():
+    ax = plots_differences.difference_figure(made({f"net{k}": 0.9 - k / 50 for k in range(20)})).axes[0]
+    assert len(ax.texts) == 190
+    assert "interval" not in ax.get_xlabel()
+
+
+def test_systems_of_different_classifiers_alone_have_no_differences_to_show():
+    lone = made({"vgg": 0.7}, ("svm", "elm"))
+    assert plots_differences.pair_families(lone) == []
+    with pytest.raises(ConfigError, match="two systems of one classifier"):
+        plots_differences.difference_figure(lone)
 
 
 def test_rank_diagram_names_every_system(comparison):
     ranking = rank_across([comparison, replace(comparison, dataset="music")])
-    ax = plots_compare.rank_figure(ranking).axes[0]
+    ax = plots_ranks.rank_figure(ranking).axes[0]
     text = " ".join(t.get_text() for t in ax.texts)
     assert all(s.label in text for s in comparison.scores)
     assert f"critical difference {ranking.critical_difference:.2f}" in text
 
 
-def test_a_dollar_sign_in_a_name_is_no_mathematics(comparison):
-    odd = compare([replace(simulated_result(), features="a$x_{$b", dataset="$\\frac{$")])
+def test_a_dollar_sign_in_a_name_is_no_mathematics():
+    odd = replace(made({"q$\\x$": 0.4, "a$x_{$b": 0.8}), dataset="$\\frac{$")
     assert plots.to_svg(plots.study_figure(odd))
-    assert plots.to_svg(plots_compare.difference_figure(compare([*_two("q$\\x$")])))
-
-
-def _two(name):
-    return simulated_result(name, skill=0.4), simulated_result("vgg", skill=0.8)
+    assert plots.to_svg(plots_differences.difference_figure(odd))
+    assert plots.to_svg(plots_cost.cost_figure(odd))

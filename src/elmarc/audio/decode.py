@@ -21,10 +21,16 @@ from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Waveform
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
+ROUNDING_S = 0.01  # how far beyond the end of its file a segment may end: tables hold rounded times
 
 
-def load(path: str | Path, *, sr: int | None = 12000) -> Waveform:
-    """Return a clip as mono samples at rate `sr`.
+def load(
+    path: str | Path, *, sr: int | None = 12000, start: float | None = None, end: float | None = None
+) -> Waveform:
+    """Return a clip, or a segment of one, as mono samples at rate `sr`.
+
+    Only the segment is read and resampled: at its borders the resampler takes what lies outside for silence,
+    which touches the first and last few milliseconds. Segments that meet share no sample and leave none out.
 
     Parameters
     ----------
@@ -32,6 +38,9 @@ def load(path: str | Path, *, sr: int | None = 12000) -> Waveform:
         An audio file of any rate and any number of channels, which are averaged.
     sr : int or None
         Rate wanted, in Hz; None keeps the file's own.
+    start, end : float or None
+        Seconds from the beginning of the file; None is the beginning, and the end. `end` may lie up to 10 ms
+        beyond the end of the file, as rounded times do.
 
     Returns
     -------
@@ -41,15 +50,29 @@ def load(path: str | Path, *, sr: int | None = 12000) -> Waveform:
     Raises
     ------
     AudioError
-        The file is missing, cannot be decoded, is empty or holds samples that are not finite.
+        The file is missing, cannot be decoded, is empty, holds samples that are not finite, or does not hold
+        the segment.
     """
-    samples, orig_sr = decode(path)
+    samples, orig_sr = decode(path, start=start, end=end)
     mono = _average(samples)
     return mono if sr is None else resample(mono, orig_sr=orig_sr, target_sr=sr)
 
 
-def decode(path: str | Path) -> tuple[NDArray[np.float32], int]:
-    """Return samples [shape=(n_samples, n_channels)] and rate of a file as they are.
+def decode(
+    path: str | Path, *, start: float | None = None, end: float | None = None
+) -> tuple[NDArray[np.float32], int]:
+    """Return the samples of a file, or of a segment of it, as they are.
+
+    Parameters
+    ----------
+    path, start, end
+        As for `load`.
+
+    Returns
+    -------
+    samples : np.ndarray [shape=(n_samples, n_channels), dtype=float32]
+    sr : int
+        The file's rate in Hz.
 
     Raises
     ------
@@ -57,7 +80,12 @@ def decode(path: str | Path) -> tuple[NDArray[np.float32], int]:
         As for `load`.
     """
     with _opened(path) as sound:
-        samples: NDArray[np.float32] = sound.read(dtype="float32", always_2d=True)
+        if start is None and end is None:
+            samples: NDArray[np.float32] = sound.read(dtype="float32", always_2d=True)
+        else:
+            first, stop = segment_samples(sound.frames, sound.samplerate, start, end, name=path)
+            sound.seek(first)
+            samples = sound.read(stop - first, dtype="float32", always_2d=True)
         sr = int(sound.samplerate)
     if not len(samples):
         raise AudioError(f"{path}: holds no samples: replace the file, or leave it out")
@@ -87,8 +115,28 @@ def resample(y: Waveform, *, orig_sr: int, target_sr: int) -> Waveform:
     return np.pad(resampled, (0, n_samples - len(resampled)))
 
 
-def duration_s(path: str | Path) -> float:
-    """Return the length of a file in seconds, from its header.
+def duration_s(path: str | Path, *, start: float | None = None, end: float | None = None) -> float:
+    """Return the length in seconds of a file, or of a segment of it, from its header.
+
+    Parameters
+    ----------
+    path, start, end
+        As for `load`.
+
+    Raises
+    ------
+    AudioError
+        The file is missing, not audio, or does not hold the segment.
+    """
+    n_samples, sr = header(path)
+    if start is None and end is None:
+        return n_samples / sr
+    first, stop = segment_samples(n_samples, sr, start, end, name=path)
+    return (stop - first) / sr
+
+
+def header(path: str | Path) -> tuple[int, int]:
+    """Return the number of samples (a channel) and the rate in Hz that a file's header states.
 
     Raises
     ------
@@ -96,11 +144,51 @@ def duration_s(path: str | Path) -> float:
         The file is missing or not audio.
     """
     with _opened(path) as sound:
-        return float(sound.frames / sound.samplerate)
+        return int(sound.frames), int(sound.samplerate)
+
+
+def segment_samples(
+    n_samples: int, sr: int, start: float | None, end: float | None, *, name: str | Path
+) -> tuple[int, int]:
+    """Return the first sample of a segment and the one after its last.
+
+    Parameters
+    ----------
+    n_samples, sr : int
+        What the file holds, and its rate in Hz.
+    start, end : float or None
+        As for `load`.
+    name : str or Path
+        What the error message calls the file.
+
+    Raises
+    ------
+    AudioError
+        The file does not hold the segment, or the segment no sample.
+
+    Examples
+    --------
+    >>> segment_samples(44100, 22050, 0.5, None, name="a.wav")
+    (11025, 44100)
+    """
+    length_s = n_samples / sr
+    begin, finish = start or 0.0, length_s if end is None else end
+    asked = f"{name}: the segment from {begin:g} s to {'the end' if end is None else f'{end:g} s'}"
+    if not (0 <= begin < length_s and finish <= length_s + ROUNDING_S):
+        raise AudioError(f"{asked} does not lie in the file, which lasts {length_s:g} s: correct its times")
+    first, stop = round(begin * sr), min(round(finish * sr), n_samples)
+    if stop <= first:
+        raise AudioError(f"{asked} holds no sample: its start has to come before its end")
+    return first, stop
 
 
 def content_hash(source: str | Path | NDArray[np.floating]) -> str:
     """Return the sha256, in hex, of a file's bytes, or of an array's shape and float32 samples.
+
+    Parameters
+    ----------
+    source : str, Path or np.ndarray
+        A file, read as bytes, or an array of samples.
 
     Raises
     ------

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from elmarc.cli.listing import ListingCommand
+from elmarc.cli.options import (
+    Audio,
+    Batch,
+    Data,
+    Device,
+    Jobs,
+    Json,
+    Output,
+    Precision,
+    ProtocolName,
+    Quiet,
+    Recipe,
+    RecipeName,
+    Seed,
+    SizeName,
+    SizeOption,
+    Store,
+    Strict,
+    Target,
+    Workers,
+)
 
 app = typer.Typer(
     name="elmarc",
@@ -31,55 +54,6 @@ INTERRUPTED = 130
 STOPPED = "stopped: what is finished is kept; run the same command again to go on"
 
 
-class SizeName(StrEnum):
-    """The study's two sizes."""
-
-    large = "large"
-    small = "small"
-
-
-class ProtocolName(StrEnum):
-    """How hyper-parameters are chosen."""
-
-    nested = "nested"
-    paper = "paper"
-
-
-class RecipeName(StrEnum):
-    """What is made of the networks' maps."""
-
-    study = "2018"
-    v2 = "v2"
-
-
-Data = Annotated[
-    str,
-    typer.Argument(
-        help="A folder with one sub-folder a class, a CSV file `path,label[,fold]`, or the name of a data "
-        "set (see `elmarc datasets list`) with --audio.",
-        show_default=False,
-    ),
-]
-Audio = Annotated[Path | None, typer.Option(help="Where the clips of a named data set or CSV file lie.")]
-Target = Annotated[str | None, typer.Option(help="For `toy`: label the clips by rhythm or by timbre.")]
-SizeOption = Annotated[SizeName, typer.Option(help="large: about 3,500 features; small: about 160.")]
-Store = Annotated[Path | None, typer.Option(help="Folder of stored features; default: the user's cache.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Let a clip that cannot be read end the run.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the random weights.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Recipe = Annotated[
-    RecipeName,
-    typer.Option(help="2018: the study's; v2: more accuracy from the same networks (docs/recipe.md)."),
-]
-Precision = Annotated[str, typer.Option(help="float32, tf32 (faster on a GPU) or bfloat16.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' grids.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode ahead of the network.")]
-Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.")]
-
-
 def _store(folder: Path | None) -> Any:
     from elmarc.datasets import cache_dir
     from elmarc.features.store import FeatureStore
@@ -94,7 +68,7 @@ def demo(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Rank nine untrained networks on built-in clips, by rhythm and by timbre, in about a minute.
+    """Rank nine untrained networks on built-in clips, by rhythm and by timbre, in a minute or two.
 
     It shows the study's point: long temporal filters win where rhythm tells the classes apart, and do not
     where timbre does.
@@ -125,14 +99,14 @@ def run(
     )
 
 
-@app.command()
+@app.command(cls=ListingCommand)
 def extract(
     data: Data,
-    network: Annotated[str, typer.Option(help="A network's name, or mfcc.")],
+    network: Annotated[str, typer.Option(help="mfcc, or one of {networks}.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
     audio: Audio = None,
     target: Target = None,
-    size: SizeOption = SizeName.large,
+    size: SizeOption = SizeName.small,
     n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
     seed: Seed = 0,
     recipe: Recipe = RecipeName.study,
@@ -148,7 +122,10 @@ def extract(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the features of a folder of clips to a file that other tools read."""
+    """Write the features of a folder of clips to a file that other tools read.
+
+    The columns id, label, fold and group come first, then a column a feature.
+    """
     from elmarc.cli import commands
     from elmarc.experiments import studies
 
@@ -172,15 +149,21 @@ def extract(
     )
 
 
-@app.command()
+@app.command(cls=ListingCommand)
 def rank(
     data: Data,
     audio: Audio = None,
     target: Target = None,
-    networks: Annotated[str, typer.Option(help="Comma-separated names, or all (the study's nine).")] = "all",
-    classifiers: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "svm,elm",
+    networks: Annotated[
+        str, typer.Option(help="Names with commas between, or all (the study's nine). Known: {networks}.")
+    ] = "all",
+    classifiers: Annotated[
+        str, typer.Option(help="Names with commas between, or all. Known: {classifiers}.")
+    ] = "svm,elm",
     size: SizeOption = SizeName.small,
-    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="How many draws of the weights; one cannot tell networks apart.")
+    ] = 2,
     protocol: Annotated[
         ProtocolName, typer.Option(help="nested: honest; paper: the 2018 study's, optimistic on folds.")
     ] = ProtocolName.nested,
@@ -205,7 +188,10 @@ def rank(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Say which untrained network suits a data set: cheapest first, with intervals and ties."""
+    """Say which untrained network suits a data set, how sure that is, and whether any beats the MFCC.
+
+    Networks run cheapest first; the last line is the command that extracts the features of the best.
+    """
     from elmarc.cli import commands
     from elmarc.experiments import studies
 
@@ -230,11 +216,9 @@ def rank(
     )
 
 
-@app.command()
+@app.command(cls=ListingCommand)
 def reproduce(
-    name: Annotated[
-        str, typer.Argument(help="gtzan, ballroom, extended_ballroom, urbansound8k, esc10, esc50.")
-    ],
+    name: Annotated[str, typer.Argument(help="One of {recorded}.", show_default=False)],
     audio: Annotated[Path, typer.Option(help="Where its clips lie.")],
     size: SizeOption = SizeName.large,
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 3,
@@ -281,10 +265,10 @@ def networks_list(as_json: Json = False) -> None:
     describe.networks_list(as_json=as_json)
 
 
-@networks_app.command("show")
+@networks_app.command("show", cls=ListingCommand)
 def networks_show(
-    name: Annotated[str, typer.Argument(help="A network's name.")],
-    size: SizeOption = SizeName.large,
+    name: Annotated[str, typer.Argument(help="One of {networks}, or single_layer.")],
+    size: SizeOption = SizeName.small,
     n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
     length: Annotated[int | None, typer.Option(min=1, help="Frames or samples of a clip.")] = None,
     filter_shape: Annotated[str | None, typer.Option(help="For single_layer: FRAMES,BANDS.")] = None,
@@ -308,7 +292,7 @@ def datasets_list(as_json: Json = False) -> None:
     describe.datasets_list(as_json=as_json)
 
 
-@datasets_app.command("validate")
+@datasets_app.command("validate", cls=ListingCommand)
 def datasets_validate(
     data: Data,
     audio: Audio = None,
@@ -346,7 +330,9 @@ def config_schema() -> None:
 def report(
     results: Annotated[Path, typer.Argument(help="A folder with results.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
-    embed_mb: Annotated[float, typer.Option(min=0, help="Megabytes of audio to put into the page.")] = 20.0,
+    embed_mb: Annotated[
+        float, typer.Option(min=0, help="Megabytes of audio and pictures to put into the page.")
+    ] = 20.0,
     quiet: Quiet = False,
 ) -> None:
     """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""
@@ -380,12 +366,26 @@ def _exit_code() -> int:
         problem.show()
         return int(problem.exit_code)
     except ElmarcError as problem:
-        typer.secho("error: ", fg="red", err=True, nl=False)
-        typer.echo(problem, err=True)
-        return 2
+        return _refused(problem)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(STOPPED, err=True)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it complains
+        return 1
+    except OSError as problem:
+        return _refused(problem)
     if code == INTERRUPTED:
         typer.echo(STOPPED, err=True)
     return code if isinstance(code, int) else 0
+
+
+def _refused(problem: Exception) -> int:
+    """Say in one sentence what went wrong; return the exit code."""
+    text = str(problem)
+    if isinstance(problem, OSError):
+        place = f"{problem.filename}: " if problem.filename else ""
+        text = f"{place}{problem.strerror or problem}: check the path, its permissions and the space left"
+    typer.secho("error: ", fg="red", err=True, nl=False)
+    typer.echo(text, err=True)
+    return 2

@@ -3,53 +3,69 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
-from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.cli import console
-from elmarc.comparison.systems import system_of
-from elmarc.config.loading import apply_overrides, load_config, parse_experiment
+from elmarc.cli.folders import check_file, check_writable
+from elmarc.cli.winner import extract_command, winning_cell
+from elmarc.comparison.compare import comparisons
+from elmarc.comparison.records import Comparison
+from elmarc.config.loading import load_config
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
+from elmarc.datasets.opening import RECORDED
 from elmarc.experiments import build, studies
-from elmarc.experiments.estimate import extraction_times
+from elmarc.experiments.cells import Cell, finished, make_cells
+from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.media import media_for
-from elmarc.experiments.runner import Study
+from elmarc.experiments.runner import run_cells
+from elmarc.experiments.summary import read_results, tell_apart, write_run, write_summary
 from elmarc.features.store import FeatureStore
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
 from elmarc.reports.page import build_page
-from elmarc.results import Result, collect, to_frame
+from elmarc.results import Result, to_frame
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its end: results that can be compared, and how they compare."""
+
+    cells: list[Cell]
+    results: list[Result]
+    compared: list[Comparison]
 
 
 def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
     """Rank the nine networks on toy, by rhythm and by timbre."""
     networks: list[Any] = [{"kind": name, "size": "small"} for name in STUDY_NETWORKS]
-    every = []
+    _check_folders(output, store)
+    runs = []
     for target in ("rhythm", "timbre"):
-        document = {"name": "demo", "data": {"kind": "toy", "target": target}}
-        cells = studies.grid_cells(
-            document,
+        configs = studies.grid_cells(
+            {"name": "demo", "data": {"kind": "toy", "target": target}},
             networks=[studies.BASELINE, *networks],
             classifiers=("svm", "elm"),
-            seeds=1,
+            seeds=2,
             scale=True,
         )
-        every.append((target, cells))
-    results = []
-    with console.Live(quiet=quiet) as live:
-        for target, cells in every:
-            study = Study(cells, output / target, store=store, observer=live, n_jobs=2)
-            found = study.run()
-            studies.write_summary(found, output / target)
-            results += found
-    show(results, output, as_json=as_json)
+        runs.append(_run(make_cells(configs, output / target), output / target, store=store, quiet=quiet))
+    show(
+        [result for run in runs for result in run.results],
+        [comparison for run in runs for comparison in run.compared],
+        output,
+        as_json=as_json,
+    )
 
 
 def run(
@@ -65,15 +81,15 @@ def run(
 ) -> None:
     """Run a configuration file."""
     loaded = load_config(config, overrides)
-    cells = [loaded] if isinstance(loaded, ExperimentConfig) else loaded.cells()
-    folder = output or cells[0].results / loaded.name
-    where = store or cells[0].store or cache_dir() / "features"
-    for note in cells[0].notes if not quiet else ():
+    configs = [loaded] if isinstance(loaded, ExperimentConfig) else loaded.cells()
+    folder = output or configs[0].results / loaded.name
+    kept = FeatureStore(store or configs[0].store or cache_dir() / "features")
+    _check_folders(folder, kept)
+    for note in configs[0].notes if not quiet else ():
         console.err.print(f"note: {escape(note)}", highlight=False)
-    results = _run(
-        Study(cells, folder, store=FeatureStore(where), budget_s=seconds(budget), n_jobs=n_jobs), quiet=quiet
-    )
-    show(results, folder, as_json=as_json)
+    cells = make_cells(configs, folder)
+    run = _run(cells, folder, store=kept, budget=budget, n_jobs=n_jobs, quiet=quiet)
+    show(run.results, run.compared, folder, as_json=as_json)
 
 
 def rank(
@@ -97,12 +113,12 @@ def rank(
     as_json: bool,
 ) -> None:
     """Rank networks on a data set."""
-    known = [*STUDY_NETWORKS, *(name for name in NETWORKS if name not in (*STUDY_NETWORKS, "single_layer"))]
+    known = [name for name, preset in NETWORKS.items() if not preset.required]
     chosen = (
         list(STUDY_NETWORKS) if networks == "all" else studies.choose_names(networks, known, what="network")
     )
     sections: list[Any] = [{"kind": name, "size": size, "precision": precision} for name in chosen]
-    cells = studies.grid_cells(
+    configs = studies.grid_cells(
         {"name": "rank", "data": data, "protocol": protocol, **common},
         networks=[studies.BASELINE] * baseline + sections,
         classifiers=studies.choose_names(classifiers, CLASSIFIERS, what="classifier"),
@@ -110,13 +126,14 @@ def rank(
         scale=protocol == "nested" if scale is None and common["recipe"] == "2018" else scale,
         overrides=overrides,
     )
-    study = Study(
-        cells, output, store=store, budget_s=seconds(budget), n_jobs=n_jobs, keep_going=not common["strict"]
-    )
-    _estimate(study, quiet=quiet)
-    show(_run(study, quiet=quiet), output, as_json=as_json)
+    _check_folders(output, store)
+    run = _run(
+        make_cells(configs, output), output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet,
+        keep_going=not common["strict"], with_forecast=True,
+    )  # fmt: skip
+    show(run.results, run.compared, output, as_json=as_json)
     if not (quiet or as_json):
-        console.out.print(f"to hear the mistakes: elmarc report {escape(str(output))}", highlight=False)
+        _show_next(run, output)
 
 
 def reproduce(
@@ -134,17 +151,19 @@ def reproduce(
     as_json: bool,
 ) -> None:
     """Make the study's figure for a data set anew."""
-    studies.choose_names(name, [known for known in datasets.DATASETS if known != "toy"], what="data set")
-    cells = studies.reproduction_cells(
+    studies.choose_names(name, RECORDED, what="data set")
+    configs = studies.reproduction_cells(
         name, audio=audio, size=size, seeds=seeds, protocols=protocols, overrides=overrides
     )
-    study = Study(cells, output, store=store, n_jobs=n_jobs, keep_going=True)
-    _estimate(study, quiet=quiet)
-    results = _run(study, quiet=quiet)
-    report(output, output / "report.html", embed_mb=20.0, quiet=True)
-    show(results, output, as_json=as_json)
+    _check_folders(output, store)
+    run = _run(
+        make_cells(configs, output), output, store=store, n_jobs=n_jobs, quiet=quiet, keep_going=True,
+        with_forecast=True,
+    )  # fmt: skip
+    _write_page(run.results, run.compared, output / "report.html", embed_mb=20.0)
+    show(run.results, run.compared, output, as_json=as_json)
     if not as_json:
-        console.show_beside(results)
+        console.show_beside(run.compared)
 
 
 def extract(
@@ -163,16 +182,16 @@ def extract(
 
     if output.suffix.lower() not in FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
-    baseline = network["kind"] == studies.BASELINE
-    document = {"data": data, "network": studies.BASELINE if baseline else network, **common}
-    config = parse_experiment(apply_overrides(document, overrides))
+    config = studies.extraction_config(data, network, common, overrides)
+    check_file(output, option="--output")
+    check_writable(store.root, option="--store")
     found = build.dataset(config.data)
     extractor, notes = build.extractor(config, found, store=store)
     with console.Live(quiet=quiet) as live:
         live.on_features(network["kind"], len(found.clips))
         extraction = extractor.extract(found.clips, progress=live.on_clips)
     extraction.matrix.save(output)
-    console.show_problems(extraction.skipped, notes, quiet=quiet)
+    console.show_problems(extraction.skipped, [*found.notes, *notes], quiet=quiet)
     n_clips, n_features = extraction.matrix.X.shape
     if as_json:
         skipped = [{"id": name, "reason": reason} for name, reason in extraction.skipped]
@@ -190,41 +209,22 @@ def extract(
 
 def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
     """Write the page of a folder of results."""
-    results = newest(collect(folder))
-    media = {}
-    for name in dict.fromkeys(result.dataset for result in results):
-        of_set = [result for result in results if result.dataset == name]
-        try:
-            clips = studies.open_source(of_set[0]).clips
-        except ElmarcError as problem:
-            console.err.print(
-                f"note: {escape(str(problem))}: {escape(name)} gets no players", highlight=False
-            )
-            continue
-        media[name] = media_for(of_set, clips)
-    page = build_page(results, media=media, max_audio_mb=embed_mb)
-    write_atomic(output, page)
+    check_file(output, option="--output")
+    found, notes = read_results(folder)
+    results, more = tell_apart(found)
+    for note in notes + more:
+        _note(note)
+    _write_page(results, comparisons(results), output, embed_mb=embed_mb)
     if not quiet:
         console.out.print(f"{escape(str(output.resolve()))}", highlight=False, soft_wrap=True)
 
 
-def newest(results: Sequence[Result]) -> list[Result]:
-    """Keep the newest of the results that answer the same question: clips may have changed between runs."""
-    kept: dict[object, Result] = {}
-    for result in sorted(results, key=lambda result: result.created):
-        kept[result.dataset, result.protocol, system_of(result), result.seed] = result
-    if len(kept) < len(results):
-        n_older = len(results) - len(kept)
-        console.err.print(f"note: {n_older} older results, of other clips or settings, are left out")
-    return list(kept.values())
-
-
-def show(results: list[Result], folder: Path, *, as_json: bool) -> None:
-    """Write the summary of a run, print its tables and say where everything lies."""
+def show(results: list[Result], compared: list[Comparison], folder: Path, *, as_json: bool) -> None:
+    """Print the results of a run and say where everything lies."""
     if as_json:
         console.print_json(to_frame(results).to_dict(orient="records"))
         return
-    console.show_results(results)
+    console.show_results(compared, results)
     console.out.print(f"results, tables and figures: {escape(str(folder.resolve()))}", highlight=False)
 
 
@@ -242,21 +242,97 @@ def seconds(text: str | None) -> float | None:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def _estimate(study: Study, *, quiet: bool) -> None:
-    """Open the data, where the user's mistakes show first, and say how long its features take."""
-    if quiet:
-        study.dataset(study.configs[0].data)
-    else:
-        console.show_estimate(extraction_times(study.configs, study.dataset))
+def _check_folders(output: Path, store: FeatureStore) -> None:
+    """Refuse folders that cannot be written before any work is done."""
+    check_writable(output, option="--output")
+    check_writable(store.root, option="--store")
 
 
-def _run(study: Study, *, quiet: bool) -> list[Result]:
-    with console.Live(quiet=quiet) as live:
-        study.observer = live
+def _run(
+    cells: list[Cell],
+    folder: Path,
+    *,
+    store: FeatureStore,
+    quiet: bool,
+    budget: str | None = None,
+    n_jobs: int = 2,
+    keep_going: bool = False,
+    with_forecast: bool = False,
+) -> Finished:
+    """Run cells; write the summary of what is finished also where the run is broken off."""
+    start, allowed = time.monotonic(), seconds(budget)
+    command = shlex.join(["elmarc", *sys.argv[1:]])
+    expected = forecast(cells, store=store, n_jobs=n_jobs) if with_forecast and not quiet else None
+    if expected is not None:
+        console.show_forecast(expected)
+    left = None if allowed is None else allowed - (time.monotonic() - start)
+    try:
+        with console.Live(quiet=quiet) as live:
+            results = run_cells(
+                cells,
+                store=store,
+                observer=live,
+                budget_s=left,
+                n_jobs=n_jobs,
+                keep_going=keep_going,
+                command=command,
+            )
+    except BaseException:
+        _summarise_what_there_is(cells, folder)
+        raise
+    _end(folder, expected, time.monotonic() - start)
+    own, compared = _summarise(results, folder)
+    return Finished(cells, own, compared)
+
+
+def _summarise(results: Sequence[Result], folder: Path) -> tuple[list[Result], list[Comparison]]:
+    """Compare results, once for the whole command, and write tables and figures."""
+    own, notes = tell_apart(results)
+    compared = comparisons(own)
+    for note in notes + write_summary(compared, folder):
+        _note(note)
+    return own, compared
+
+
+def _summarise_what_there_is(cells: Sequence[Cell], folder: Path) -> None:
+    """Write the summary of a run that a problem ended; what goes wrong here must not hide that problem."""
+    try:
+        if results := finished(cells):
+            _summarise(results, folder)
+    except Exception as second:
+        _note(f"no summary of what is finished: {second}")
+
+
+def _end(folder: Path, expected: Forecast | None, taken_s: float) -> None:
+    """Keep what a run took beside what was expected, and say it."""
+    if expected is not None:
+        write_run(folder, forecast_s=expected.seconds, taken_s=taken_s)
+        console.show_taken(expected, taken_s)
+
+
+def _show_next(run: Finished, folder: Path) -> None:
+    """Say what to do now: hear the mistakes, extract what won."""
+    said = [("to hear the mistakes", f"elmarc report {folder}")]
+    winner = winning_cell(run.compared[0].scores[0], run.cells)
+    if winner is not None:
+        said.append(("to extract the features of the best", extract_command(winner.config)))
+    for what, command in said:
+        console.out.print(f"{what}: {escape(command)}", highlight=False, soft_wrap=True)
+
+
+def _write_page(
+    results: Sequence[Result], compared: Sequence[Comparison], output: Path, *, embed_mb: float
+) -> None:
+    media = {}
+    for name in dict.fromkeys(result.dataset for result in results):
+        of_set = [result for result in results if result.dataset == name]
         try:
-            results = study.run()
-        finally:
-            finished = study.finished()
-            if finished:
-                studies.write_summary(finished, study.folder)
-    return results
+            clips = studies.open_source(of_set[0]).clips
+            media[name] = media_for(of_set, clips, page_folder=output.parent)
+        except ElmarcError as problem:
+            _note(f"{problem}: {name} gets no players")
+    write_atomic(output, build_page(results, compared=compared, media=media, max_media_mb=embed_mb))
+
+
+def _note(text: str) -> None:
+    console.err.print(f"note: {escape(text)}", highlight=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,13 +12,15 @@ from rich.console import Console, Group
 from rich.live import Live as Display
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from elmarc._errors import ElmarcError
-from elmarc.comparison.compare import comparisons
+from elmarc.comparison.records import Comparison
 from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments.forecast import Forecast
+from elmarc.experiments.observer import Observer
 from elmarc.experiments.record import feature_name
-from elmarc.experiments.runner import Observer
-from elmarc.reports import tables
+from elmarc.reports import terminal
 from elmarc.results import Result
 
 SHOWN = 20  # skipped clips listed on the terminal
@@ -54,11 +56,11 @@ class Live(Observer):
         )
         self._task = self._bar.add_task("starting", total=None, rate="")
         self._cached: int | None = None
-        self._lines: list[tuple[float, str]] = []
+        self._lines: list[tuple[float, Text]] = []
         self._display = Display(self._bar, console=err, transient=True)
 
     def __enter__(self) -> Self:
-        if err.is_terminal and not self.quiet:
+        if err.is_terminal and not err.is_dumb_terminal and not self.quiet:
             self._display.start()
         return self
 
@@ -89,18 +91,13 @@ class Live(Observer):
         """Show the accuracy of a finished cell."""
         if self.quiet:
             return
-        said = " (already done)" if resumed else ""
-        skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
-        line = (
-            f"{escape(result.label):<28} {result.classifier:<10} seed {result.seed}  {result.protocol:<6}  "
-            f"{100 * result.accuracy:5.1f} %{skipped}{said}"
-        )
+        line = Text(_result_line(result, resumed=resumed), no_wrap=True, overflow="ellipsis")
         if not self._display.is_started:
-            err.print(line, highlight=False)
+            err.print(line, highlight=False, soft_wrap=True)
             return
         self._lines.append((result.accuracy, line))
         best_first = [text for _, text in sorted(self._lines, key=lambda row: -row[0])]
-        self._display.update(Group(*best_first[: err.height - 4], self._bar))
+        self._display.update(Group(*best_first[: max(1, err.height - 4)], self._bar))
 
     def on_budget(self, n_done: int, n_cells: int) -> None:
         """Say that the time is used up."""
@@ -113,13 +110,30 @@ class Live(Observer):
         )
 
 
-def show_estimate(times: Mapping[str, tuple[float, int]]) -> None:
-    """Say how long the features of each network will take at most."""
-    total = sum(seconds for seconds, _ in times.values())
-    each = ", ".join(f"{name} {_rounded(seconds)}" for name, (seconds, _) in times.items())
-    err.print(
-        f"features take about {_rounded(total)} at most ({each}), then the classifiers", highlight=False
+def _result_line(result: Result, *, resumed: bool) -> str:
+    """Say what a cell gave, the number first: a narrow terminal cuts the end."""
+    skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
+    said = " (already done)" if resumed else ""
+    return (
+        f"{100 * result.accuracy:5.1f} %  {result.label:<24} {result.classifier:<6} seed {result.seed}, "
+        f"{result.dataset}, {result.protocol}{skipped}{said}"
     )
+
+
+def show_forecast(forecast: Forecast) -> None:
+    """Say how long a run will take about, and what takes it."""
+    if not forecast.seconds:
+        return
+    parts = {**forecast.features, **forecast.classifiers}
+    each = ", ".join(f"{name} {_rounded(seconds)}" for name, seconds in parts.items() if seconds >= 0.5)
+    done = f"; {forecast.n_done} of {forecast.n_cells} results are there already" if forecast.n_done else ""
+    err.print(f"about {_rounded(forecast.seconds)}{f': {each}' if each else ''}{done}", highlight=False)
+
+
+def show_taken(forecast: Forecast, taken_s: float) -> None:
+    """Say how long a run took, beside what was expected."""
+    if forecast.seconds:
+        err.print(f"took {_rounded(taken_s)}; expected {_rounded(forecast.seconds)}", highlight=False)
 
 
 def _rounded(seconds: float) -> str:
@@ -128,26 +142,45 @@ def _rounded(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def show_beside(results: Sequence[Result]) -> None:
-    """Print the protocols beside each other, and the study's numbers where it has some."""
-    out.print(tables.rich_beside(comparisons(results)))
+def show_beside(compared: Sequence[Comparison]) -> None:
+    """Print the protocols of one data set beside each other, and the study's numbers where it has some."""
+    out.print("Accuracy in %, by classifier and protocol:", style="bold", highlight=False)
+    out.print(terminal.beside(compared))
 
 
-def show_results(results: Sequence[Result]) -> None:
-    """Print the ranking of each data set and protocol, then notes and skipped clips."""
-    for comparison in comparisons(results):
-        out.print(tables.rich_table(comparison))
-        out.print(tables.legend(comparison), style="dim", highlight=False)
+def show_results(compared: Sequence[Comparison], results: Sequence[Result]) -> None:
+    """Print the ranking of each data set and protocol, then notes and skipped clips.
+
+    Parameters
+    ----------
+    compared : what `comparisons(results)` gave
+    results : whose notes and skipped clips are shown
+    """
+    for comparison in compared:
+        out.print(terminal.ranking(comparison), highlight=False)
     skipped = {clip.id: clip.reason for result in results for clip in result.skipped}
     notes = dict.fromkeys(note for result in results for note in result.notes)
-    show_problems(list(skipped.items()), list(notes), quiet=False)
+    show_problems(list(skipped.items()), list(notes), quiet=False, listed_in="each cell's result.json")
 
 
-def show_problems(skipped: Sequence[tuple[str, str]], notes: Sequence[str], *, quiet: bool) -> None:
-    """List notes, and the clips that could not be used with the reason."""
+def show_problems(
+    skipped: Sequence[tuple[str, str]], notes: Sequence[str], *, quiet: bool, listed_in: str = ""
+) -> None:
+    """List notes, and the clips that could not be used with the reason.
+
+    Parameters
+    ----------
+    quiet : bool
+        Leave out the notes.
+    listed_in : str
+        What lists all skipped clips, where something does: named when there are too many to show.
+    """
     for note in () if quiet else notes:
-        err.print(f"note: {escape(note)}", highlight=False)
+        err.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
     for name, reason in skipped[:SHOWN]:
-        err.print(f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}", highlight=False)
+        err.print(
+            f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}", highlight=False, soft_wrap=True
+        )
     if len(skipped) > SHOWN:
-        err.print(f"... and {len(skipped) - SHOWN} more; result.json lists them all")
+        where = f"; {listed_in} lists them all" if listed_in else ""
+        err.print(f"... and {len(skipped) - SHOWN} more{where}", highlight=False)

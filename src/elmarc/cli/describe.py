@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +11,31 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from elmarc import datasets
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc._types import Size
+from elmarc.audio.length import STUDY_LENGTH
 from elmarc.cli import console
 from elmarc.config.loading import json_schema, load_config, parse_experiment, to_yaml
+from elmarc.datasets import validate
+from elmarc.datasets.opening import DATASETS, dataset_module
 from elmarc.experiments import build, studies
-from elmarc.networks import NETWORKS, STUDY_NETWORKS, build_network
+from elmarc.frontends import FRONTENDS
+from elmarc.networks import NETWORKS, build_network
 
 
 def networks_list(*, as_json: bool) -> None:
     """List the networks."""
     rows: list[dict[str, Any]] = []
     for name, preset in NETWORKS.items():
-        shapes: dict[str, Any] = (
-            {"filter_shape": (7, 96), "pool_shape": (1, 1)} if name == "single_layer" else {}
-        )
+        shapes: dict[str, Any] = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if preset.required else {}
         large = build_network(name, size="large", **shapes)
         small = build_network(name, size="small", **shapes)
         rows.append(
-            {"name": name, "input": large.input_kind, "layers": list(large.layers),
+            {"name": name, "input": preset.frontend, "layers": list(large.layers),
              "large": {"n_filters": preset.large, "n_features": large.n_features},
              "small": {"n_filters": preset.small, "n_features": small.n_features},
-             "min_input_length": large.min_input_length, "study": name in STUDY_NETWORKS}
+             "min_input_length": large.min_input_length, "unit": large.input_unit, "study": preset.study}
         )  # fmt: skip
     if as_json:
         console.print_json(rows)
@@ -44,9 +44,8 @@ def networks_list(*, as_json: bool) -> None:
     for column in ("network", "input", "large", "small", "shortest"):
         table.add_column(column, no_wrap=True)
     for row in rows:
-        unit = "frames" if row["input"] == "logmel" else "samples"
         sizes = [f"{row[size]['n_filters']} ({row[size]['n_features']})" for size in ("large", "small")]
-        table.add_row(row["name"], row["input"], *sizes, f"{row['min_input_length']} {unit}")
+        table.add_row(row["name"], row["input"], *sizes, f"{row['min_input_length']} {row['unit']}")
     console.out.print(table)
     console.out.print("Layer by layer: elmarc networks show NAME", highlight=False)
 
@@ -62,12 +61,13 @@ def networks_show(
 ) -> None:
     """Show one network layer by layer."""
     pairs: dict[str, Any] = {key: _pair(key, text) for key, text in shapes.items() if text}
-    if name == "single_layer":
+    if name in NETWORKS and NETWORKS[name].required:
         pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
     net = build_network(name, size=size, n_filters=n_filters, **pairs)
-    unit = "frames" if net.input_kind == "logmel" else "samples"
-    length = length or (1376 if unit == "frames" else 350_000)
-    rows = net.describe(length)
+    unit = net.input_unit
+    front = FRONTENDS[NETWORKS[name].frontend]()
+    length = length or front.n_positions(STUDY_LENGTH.seconds(unit))
+    rows = net.layer_costs(length)
     if as_json:
         console.print_json(
             {"name": name, "input_length": length, "unit": unit, "n_features": net.n_features,
@@ -93,7 +93,7 @@ def networks_show(
 
 def datasets_list(*, as_json: bool) -> None:
     """List the data sets known by name."""
-    modules = {name: import_module(f"elmarc.datasets.{name}") for name in datasets.DATASETS}
+    modules = {name: dataset_module(name) for name in DATASETS}
     rows = [
         {
             "name": name,
@@ -124,7 +124,7 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
     """Check a data set; return the exit code."""
     config = parse_experiment({"data": section, "network": studies.BASELINE})
     found = build.dataset(config.data, keep_missing=True)
-    report = found.validate(decode=decode)
+    report = validate(found, decode=decode)
     if as_json:
         console.print_json(report.to_dict())
     else:

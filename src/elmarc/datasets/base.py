@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,19 @@ from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
 from elmarc._errors import DatasetError
+from elmarc._types import Waveform
+from elmarc.audio.decode import duration_s, load
 from elmarc.audio.length import InputLength
 from elmarc.datasets.files import suffixes_text
-from elmarc.datasets.validation import ValidationReport, validate
+from elmarc.datasets.groups import n_units
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
+PARTS = {  # what the lists are called, in lower case
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,13 +43,58 @@ Tagger: TypeAlias = Callable[[PurePath], Tags | None]  # None: the path does not
 
 @dataclass(frozen=True)
 class Clip:
-    """One sound: `id` is its path below the data set's folder, with `/` between the parts."""
+    """One sound: an audio file, or a segment of one.
+
+    Parameters
+    ----------
+    id : str
+        Its path below the data set's folder, with `/` between the parts; a segment's has its times behind.
+    path : Path
+        The audio file.
+    label : str
+        Its class.
+    fold : str or None
+        An official fold, or "train", "validation" or "test".
+    group : str or None
+        Clips of one group stay together; a clip without one stands alone.
+    start, end : float or None
+        The segment, in seconds; None is the beginning of the file, and its end.
+    """
 
     id: str
     path: Path
     label: str
     fold: str | None = None
     group: str | None = None
+    start: float | None = None
+    end: float | None = None
+
+    def __str__(self) -> str:
+        """Return what messages call the clip: its file, and the segment."""
+        return f"{self.path}{self._times}"
+
+    @property
+    def _times(self) -> str:
+        return segment_text(self.start, self.end)
+
+    def load(self, *, sr: int | None = 12000) -> Waveform:
+        """Return the clip's samples: see `elmarc.audio.load`."""
+        return load(self.path, sr=sr, start=self.start, end=self.end)
+
+    def duration_s(self) -> float:
+        """Return the clip's length in seconds, from the header of its file. Raises AudioError."""
+        return duration_s(self.path, start=self.start, end=self.end)
+
+    def content(self, file_hash: str) -> str:
+        """Return what identifies the clip's sound.
+
+        Parameters
+        ----------
+        file_hash : str
+            `content_hash` of its file, which one takes once for all segments of it. It identifies the whole
+            file as it stands; a segment's times are hashed with it.
+        """
+        return hashlib.sha256(f"{file_hash}{self._times}".encode()).hexdigest() if self._times else file_hash
 
 
 @dataclass(frozen=True)
@@ -97,19 +150,43 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def validate(self, *, decode: bool = False) -> ValidationReport:
-        """Check every file: see `elmarc.datasets.validation.validate`."""
-        return validate(self, decode=decode)
+
+def segment_text(start: float | None, end: float | None) -> str:
+    """Return what is put behind a file's name to name a segment; equal numbers give equal texts.
+
+    >>> segment_text(1.5, 3.0), segment_text(None, 0.25), segment_text(2, None), segment_text(0, None)
+    ('#1.5-3', '#0-0.25', '#2-', '')
+    """
+    if not start and end is None:
+        return ""
+    first, last = (repr(float(t or 0)).removesuffix(".0") for t in (start, end))
+    return f"#{first}-{'' if end is None else last}"
+
+
+def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
+    """Return the labels of clips as `sorted_labels` does."""
+    return sorted_labels([clip.label for clip in clips])
 
 
 def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return each label once, numbers by value and before words.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        With repetitions.
 
     >>> sorted_labels(["10", "9", "b", "9", "a"])
     ('9', '10', 'a', 'b')
     """
     numbers = sorted((label for label in set(labels) if label.isdecimal()), key=int)
     return (*numbers, *sorted(set(labels) - set(numbers)))
+
+
+def folds_for(clips: Sequence[Clip]) -> int:
+    """Return ten folds, as in the study, or fewer: as many as the smallest class has clips, or as groups."""
+    smallest = min(Counter(clip.label for clip in clips).values())
+    return max(2, min(10, smallest, n_units([clip.group for clip in clips])))
 
 
 def present(
@@ -119,6 +196,8 @@ def present(
 
     Parameters
     ----------
+    clips : sequence of Clip
+        As they are named.
     source : str
         What names the clips, for messages.
     on_missing : {"raise", "skip", "keep"}

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
+import platformdirs
+
 from elmarc._errors import DatasetError
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".aif"})
@@ -53,4 +55,4 @@ def cache_dir() -> Path:
     """Return the folder for what can be made again: $ELMARC_CACHE, or elmarc in the user's cache folder."""
     if own := os.environ.get("ELMARC_CACHE"):
         return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "elmarc"
+    return platformdirs.user_cache_path("elmarc", appauthor=False)

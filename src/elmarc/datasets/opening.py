@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from elmarc._choices import did_you_mean
 from elmarc._errors import DatasetError
-from elmarc.datasets import (
-    ballroom,
-    esc10,
-    esc50,
-    extended_ballroom,
-    folder,
-    gtzan,
-    lists,
-    table,
-    urbansound8k,
-)
+from elmarc.datasets import folder, lists, table
 from elmarc.datasets.base import Dataset, OnMissing
+
+RECORDED = (  # each the name of its module, whose clips lie in a folder of the user's
+    "gtzan",
+    "ballroom",
+    "extended_ballroom",
+    "urbansound8k",
+    "esc10",
+    "esc50",
+)
+DATASETS = (*RECORDED, "toy")
 
 
 class NamedDataset(lists.Source, Protocol):
-    """What the module of a data set offers."""
+    """What the module of a recorded data set offers."""
+
+    N_CLIPS: int
 
     def load(
         self, audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
@@ -32,15 +34,9 @@ class NamedDataset(lists.Source, Protocol):
         ...
 
 
-_MODULES: Mapping[str, NamedDataset] = {
-    "gtzan": gtzan,
-    "ballroom": ballroom,
-    "extended_ballroom": extended_ballroom,
-    "urbansound8k": urbansound8k,
-    "esc10": esc10,
-    "esc50": esc50,
-}
-DATASETS = (*_MODULES, "toy")
+def dataset_module(name: str) -> NamedDataset:
+    """Return the module of one of DATASETS: its constants, and `load`; imported when it is asked for."""
+    return cast(NamedDataset, import_module(f"elmarc.datasets.{name}"))
 
 
 def open_dataset(
@@ -57,7 +53,7 @@ def open_dataset(
     Parameters
     ----------
     data : str or Path
-        One of DATASETS, a folder with one sub-folder a class, or a CSV file `path,label[,fold|split]`.
+        One of DATASETS, a folder with one sub-folder a class, or a CSV file (see `table.load`).
     audio : str, Path or None
         Where the clips of a named data set or of a CSV file lie.
     target : {"rhythm", "timbre"} or None
@@ -85,7 +81,7 @@ def open_dataset(
     if name and (audio is not None or not Path(data).exists()):
         if audio is None:
             raise DatasetError(f"{name}: where do its clips lie? Name their folder: --audio DIR")
-        return _MODULES[name].load(audio, metadata=metadata, on_missing=on_missing or "skip")
+        return dataset_module(name).load(audio, metadata=metadata, on_missing=on_missing or "skip")
     return _open_path(Path(data).expanduser(), audio, fold_column, on_missing or "raise")
 
 
@@ -108,6 +104,14 @@ def open_lists(
         Put before each line as it stands.
     name : str or None
         The data set whose labels and folds these are; None: a clip's label is the folder it lies in.
+    files : str, Path or None
+        One list, to be cut into folds.
+    train, validation, test : str, Path or None
+        Three lists.
+    metadata : str, Path or None
+        The CSV file of UrbanSound8K or ESC.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------
@@ -118,9 +122,10 @@ def open_lists(
     given = {part: path for part, path in parts.items() if path is not None}
     if set(given) not in ({lists.ALL}, {"train", "validation", "test"}):
         raise DatasetError(f"found lists {sorted(given)}: expected files, or train, validation and test")
-    source = _MODULES.get(known_name(name)) if name else None
-    if name and source is None:
+    known = known_name(name) if name else ""
+    if name and known not in RECORDED:
         raise _unknown(name)
+    source = dataset_module(known) if known else None
     return lists.load(
         audio, given, name=name or "lists", source=source, metadata=metadata, on_missing=on_missing
     )
@@ -141,7 +146,11 @@ def _open_path(
 
 
 def known_name(text: str) -> str:
-    """Return the data set meant by a spelling such as ESC-10 or `Extended Ballroom`, "" if none is."""
+    """Return the data set meant by a spelling, "" if none is.
+
+    >>> known_name("ESC-10"), known_name("Extended Ballroom"), known_name("my clips")
+    ('esc10', 'extended_ballroom', '')
+    """
     plain = text.lower().translate(str.maketrans("", "", "-_ "))
     return next((name for name in DATASETS if name.replace("_", "") == plain), "")
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from elmarc._errors import AudioError
 from elmarc.audio.decode import content_hash, duration_s
-from elmarc.audio.decode import decode as decode_clip
+from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.files import clip_id, find_audio
-
-if TYPE_CHECKING:
-    from elmarc.datasets.base import Clip, Dataset
 
 N_SHOWN = 10
 
@@ -35,6 +31,7 @@ class ValidationReport:
     duplicated: tuple[tuple[str, ...], ...]
     off_list: tuple[str, ...]
     counts: dict[str, dict[str, int]]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -54,6 +51,7 @@ class ValidationReport:
             "duplicated": [list(clips) for clips in self.duplicated],
             "off_list": list(self.off_list),
             "counts": self.counts,
+            "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
@@ -71,20 +69,23 @@ class ValidationReport:
             lines.append(f"{what}: {len(clips) or 'none'}")
             lines += [f"  {clip}" for clip in clips[:N_SHOWN]]
             lines += [f"  and {len(clips) - N_SHOWN} more"] if len(clips) > N_SHOWN else []
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join([*lines, *_table(self.counts)])
 
 
 def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
-    """Check every file of a data set.
+    """Check every clip of a data set.
 
     Parameters
     ----------
+    dataset : Dataset
+        Opened with `on_missing="keep"`, where absent clips are to be listed.
     decode : bool
         Read every sample, not the headers alone: finds damage further in, and NaN samples.
     """
     missing = tuple(clip.id for clip in dataset.clips if not clip.path.is_file())
     there = [clip for clip in dataset.clips if clip.path.is_file()]
-    problems = {clip.id: _problem(clip.path, decode=decode) for clip in there}
+    problems = {clip.id: _problem(clip, decode=decode) for clip in there}
     return ValidationReport(
         name=dataset.name,
         n_clips=len(dataset.clips),
@@ -95,31 +96,35 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         duplicated=_duplicates(there),
         off_list=_off_list(dataset),
         counts=_counts(dataset),
+        notes=dataset.notes,
     )
 
 
-def _problem(path: Path, *, decode: bool) -> str | None:
-    """Return why a file cannot be read, "" if it has no samples, None if all is well."""
+def _problem(clip: Clip, *, decode: bool) -> str | None:
+    """Return why a clip cannot be read, "" if it has no samples, None if all is well."""
     try:
-        if not path.stat().st_size or not duration_s(path):
+        if not clip.path.stat().st_size or not duration_s(clip.path):
             return ""
+        clip.duration_s()  # does the file hold the segment?
         if decode:
-            decode_clip(path)
+            clip.load(sr=None)
     except (AudioError, OSError) as problem:
         return str(problem)
     return None
 
 
 def _duplicates(clips: Iterable[Clip]) -> tuple[tuple[str, ...], ...]:
-    """Return the ids of clips of equal content; only files of equal size are read."""
+    """Return the ids of clips of equal content; only files of equal size are read, and each once."""
     same_size = defaultdict(list)
     for clip in clips:
         same_size[clip.path.stat().st_size].append(clip)
     same_content = defaultdict(list)
     for size, suspects in same_size.items():
-        if size and len(suspects) > 1:
+        paths = {clip.path for clip in suspects}
+        if size and len(paths) > 1:
+            hashes = {path: content_hash(path) for path in paths}
             for clip in suspects:
-                same_content[content_hash(clip.path)].append(clip.id)
+                same_content[clip.content(hashes[clip.path])].append(clip.id)
     return tuple(tuple(ids) for ids in same_content.values() if len(ids) > 1)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,39 +15,51 @@ from PIL import Image
 
 from elmarc._errors import AudioError
 from elmarc._types import Waveform
-from elmarc.audio.decode import load
 from elmarc.datasets.base import Clip
 from elmarc.frontends.logmel import LogMel
-from elmarc.reports.page_data import ClipMedia
+from elmarc.reports.page_data import ClipMedia, listening_order
+from elmarc.reports.page_private import relative_link
 from elmarc.results import Result
 
 SR = 16000  # Hz: enough to tell what a clip is
-MAX_CLIPS = 400  # pictures and players; the other clips are linked
+MAX_CLIPS = 400  # pictures and players
 MAX_WIDTH = 320  # pixels of a picture
 N_COLOURS = 24
 
 
-def clip_media(path: Path) -> ClipMedia:
-    """Return player and picture of one clip; a link alone where it cannot be read."""
-    href = path.resolve().as_uri()
+def clip_media(clip: Clip, *, page_folder: Path) -> ClipMedia:
+    """Return player and picture of one clip, of its segment alone; without them where it cannot be read.
+
+    Parameters
+    ----------
+    page_folder : Path
+        Where the page will lie. Clips below it or beside it are linked, others are not: a page may be sent,
+        and is not to tell where its maker's clips lie.
+    """
+    href = _link(clip, page_folder)
     try:
-        y = load(path, sr=SR)
+        y = clip.load(sr=SR)
     except AudioError:
         return ClipMedia(href=href)
     return ClipMedia(_mp3(y), "audio/mpeg", _picture(y), href, len(y) / SR)
 
 
-def media_for(results: Sequence[Result], clips: Sequence[Clip]) -> dict[str, ClipMedia]:
+def media_for(results: Sequence[Result], clips: Sequence[Clip], *, page_folder: Path) -> dict[str, ClipMedia]:
     """Return media for the clips of a data set, the most often mistaken ones first, by clip id."""
-    paths = {clip.id: clip.path for clip in clips}
-    mistakes: Counter[str] = Counter()
-    for result in results:
-        mistakes.update({row.id: int(row.label != row.predicted) for row in result.predictions})
-    known = [name for name, _ in mistakes.most_common() if name in paths]
+    by_id = {clip.id: clip for clip in clips}
+    known = [by_id[name] for _, name in listening_order(results) if name in by_id]
     with ThreadPoolExecutor(2) as workers:
-        full = workers.map(clip_media, [paths[name] for name in known[:MAX_CLIPS]])
-        media = dict(zip(known, full, strict=False))
-    return media | {name: ClipMedia(href=paths[name].resolve().as_uri()) for name in known[MAX_CLIPS:]}
+        full = workers.map(partial(clip_media, page_folder=page_folder), known[:MAX_CLIPS])
+        media = {clip.id: found for clip, found in zip(known, full, strict=False)}
+    return media | {clip.id: ClipMedia(href=_link(clip, page_folder)) for clip in known[MAX_CLIPS:]}
+
+
+def _link(clip: Clip, page_folder: Path) -> str | None:
+    """Return a link to the clip's file, from its first second to its last (a media fragment)."""
+    link = relative_link(clip.path.resolve(), page_folder.resolve())
+    if link is None or (clip.start is None and clip.end is None):
+        return link
+    return f"{link}#t={clip.start or 0:g}" + ("" if clip.end is None else f",{clip.end:g}")
 
 
 def _mp3(y: Waveform) -> bytes:

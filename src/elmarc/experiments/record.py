@@ -1,25 +1,25 @@
-"""From the outcome of a cell to its Result, and to the files beside it."""
+"""From the evaluation of a cell to its Result, and to the files beside it."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from elmarc import __version__
 from elmarc._atomic import write_atomic
 from elmarc._cores import n_cores
-from elmarc.config.loading import ExperimentConfig
+from elmarc.config.loading import Data, ExperimentConfig
 from elmarc.config.recipes import recipe_name
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation import metrics
-from elmarc.evaluation.protocol import Outcome
+from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import recipe_key
-from elmarc.reports.tables import report_text
+from elmarc.reports.cell_report import report_text
 from elmarc.results import Prediction, Result, Skipped
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
@@ -30,15 +30,18 @@ def make_result(
     data: Dataset,
     extraction: Extraction,
     extractor: FeatureExtractor | None,
-    outcome: Outcome,
+    evaluation: Evaluation,
+    *,
+    clips_key: str,
     classify_s: float,
+    notes: Sequence[str] = (),
 ) -> Result:
     """Put together the record of a finished cell."""
     matrix = extraction.matrix
-    labels = [matrix.labels[i] for i, _, _ in outcome.held_out]
-    predicted = [label for _, label, _ in outcome.held_out]
+    labels = [matrix.labels[i] for i, _, _ in evaluation.held_out]
+    predicted = [label for _, label, _ in evaluation.held_out]
     net = config.network
-    size = None if net is None or net.n_filters else net.size or "large"
+    size = None if net is None or net.n_filters else net.size
     return Result(
         dataset=data.name,
         classes=list(data.classes),
@@ -47,43 +50,49 @@ def make_result(
         n_features=matrix.X.shape[1],
         classifier=config.classifier.name,
         protocol=config.protocol,
-        protocol_note=outcome.note,
+        protocol_note=evaluation.note,
         seed=config.seed,
-        accuracy=outcome.accuracy,
+        accuracy=evaluation.accuracy,
         macro_f1=metrics.macro_f1(labels, predicted),
         recalls=metrics.recalls(labels, predicted, classes=data.classes),
-        folds=outcome.folds,
-        best_params=outcome.best_params,
-        grid=outcome.grid,
+        folds=evaluation.folds,
+        best_params=evaluation.best_params,
+        grid=evaluation.grid,
         predictions=[
             Prediction(matrix.ids[i], matrix.labels[i], label, fold, matrix.groups[i])
-            for i, label, fold in outcome.held_out
+            for i, label, fold in evaluation.held_out
         ],
         recipe={"features": matrix.recipe, "classifier": config.classifier.model_dump(mode="json")},
         recipe_key=recipe_key(matrix.recipe),
         recipe_name=recipe_name(config.recipe, config.model_dump()),
         size=size,
         n_filters=net.n_filters if net else None,
+        notes=list(dict.fromkeys(notes)),
         skipped=[Skipped(clip, reason) for clip, reason in extraction.skipped],
         cost=_cost(extractor),
         timings=_timings(extraction, classify_s),
         environment=environment(),
-        source=config.data.model_dump(mode="json", exclude_none=True),
+        source=source(config.data),
+        clips_key=clips_key,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
 def feature_name(config: ExperimentConfig) -> str:
-    """Name a cell's features: the network, or mfcc; with `_2018` where it keeps that program's average."""
+    """Name a cell's features: the network, mfcc, or the file they are read from.
+
+    A network that keeps the 2018 program's average has `_2018` behind its name.
+    """
     if config.network is None:
-        return "mfcc"
+        return config.frontend.kind if config.features_file is None else config.features_file.stem
     averaged_as_2018 = config.network.compat and config.network.kind.startswith("frame_level")
     return config.network.kind + ("_2018" if averaged_as_2018 else "")
 
 
-def with_notes(result: Result, notes: Sequence[str]) -> Result:
-    """Return the result with what its reader should know."""
-    return replace(result, notes=list(dict.fromkeys(notes)))
+def source(data: Data) -> dict[str, Any]:
+    """Return the data section of a configuration with absolute paths: it can be opened from anywhere."""
+    section = data.model_dump(exclude_none=True)
+    return {key: str(value.resolve()) if isinstance(value, Path) else value for key, value in section.items()}
 
 
 def write(result: Result, folder: Path) -> None:
@@ -122,7 +131,16 @@ def _cost(extractor: FeatureExtractor | None) -> dict[str, float] | None:
 
 
 def _timings(extraction: Extraction, classify_s: float) -> dict[str, float]:
+    """Return seconds; `s_per_clip` is what one clip costs on one worker, from file to features.
+
+    It counts decoding and front-end for every network alike, whichever of them had them made. Features that
+    came from the store cost nothing here, and have no such entries.
+    """
     timings = {"extract_s": extraction.seconds, "classify_s": classify_s}
-    if extraction.n_computed:
-        timings["s_per_clip"] = extraction.seconds / extraction.n_computed
+    if extraction.frontend_s is not None and extraction.network_s is not None:
+        timings |= {
+            "frontend_s_per_clip": extraction.frontend_s,
+            "network_s_per_clip": extraction.network_s,
+            "s_per_clip": extraction.frontend_s + extraction.network_s,
+        }
     return timings

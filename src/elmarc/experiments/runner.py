@@ -1,264 +1,143 @@
 """Run cells, keep what is done, take up where a run was broken off.
 
-A cell is one ExperimentConfig. Cells that share features share their extraction, and cells that share clips
-share decoding and front-end. Each finished cell is a folder under RUN/cells whose name ends in a hash of what
-was asked and of the clips' list: running the same thing again finds it there.
+Cells that share features share their extraction (`group.run_group`); groups that share clips share decoding
+and front-end. A finished cell is a folder under RUN/cells (`cells.Cell`): running the same thing again finds
+it there.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from elmarc._errors import ElmarcError
-from elmarc.config.sections import Data, ExperimentConfig
-from elmarc.datasets.base import Dataset
-from elmarc.evaluation.protocol import evaluate
-from elmarc.evaluation.search import SearchWorkspace
-from elmarc.evaluation.splits import make_splits
-from elmarc.experiments import build, record
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments import record
+from elmarc.experiments.cells import Cell, by_features
+from elmarc.experiments.group import run_group
+from elmarc.experiments.observer import Observer
 from elmarc.features.cache import FrontEndCache
-from elmarc.features.extractor import Extraction, FeatureExtractor
-from elmarc.features.matrix import FeatureMatrix
-from elmarc.features.store import SCHEMA_VERSION, FeatureStore, recipe_key
-from elmarc.results import Result, load
-
-EXECUTION_KEYS = ("name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes")
+from elmarc.features.store import FeatureStore
+from elmarc.results import Result
 
 
 class OutOfBudgetError(ElmarcError):
     """The time given is used up; what is finished stays."""
 
 
-class Observer:
-    """Told what happens; every method may be left as it is."""
-
-    def on_features(self, name: str, n_clips: int) -> None:
-        """Extraction of one network's features begins."""
-
-    def on_clips(self, done: int, total: int) -> None:
-        """Some clips have their features."""
-
-    def on_classifier(self, name: str) -> None:
-        """A classifier's grid begins."""
-
-    def on_result(self, result: Result, *, resumed: bool) -> None:
-        """A cell is finished, or was found finished."""
-
-    def on_budget(self, n_done: int, n_cells: int) -> None:
-        """The time given is used up."""
-
-    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
-        """A cell cannot be run; the others go on."""
-
-
-@dataclass
-class Study:
-    """Cells to run and where their results go.
+def run_cells(
+    cells: Sequence[Cell],
+    *,
+    store: FeatureStore | None = None,
+    observer: Observer | None = None,
+    budget_s: float | None = None,
+    n_jobs: int = 1,
+    keep_going: bool = False,
+    command: str = "",
+) -> list[Result]:
+    """Run what is not done yet; return the results in the order of the cells.
 
     Parameters
     ----------
-    configs : sequence of ExperimentConfig
-    folder : path
-        The run's folder; results go to `folder/cells`.
+    cells : sequence of Cell
+        From `cells.make_cells`, which says in which folder their results lie.
     store : FeatureStore or None
         Features kept between runs.
-    observer : Observer
+    observer : Observer or None
+        Told what happens.
     budget_s : float or None
         Seconds after which no more work is begun.
     n_jobs : int
         Threads for the classifiers' grids.
     keep_going : bool
         Whether a cell that cannot be run is reported and passed over.
+    command : str
+        What was typed to start this, for the readers of the results.
+
+    Raises
+    ------
+    ElmarcError
+        A cell cannot be run (unless `keep_going`), or none gave a result.
     """
-
-    configs: Sequence[ExperimentConfig]
-    folder: Path
-    store: FeatureStore | None = None
-    observer: Observer = field(default_factory=Observer)
-    budget_s: float | None = None
-    n_jobs: int = 1
-    keep_going: bool = False
-    _datasets: dict[str, Dataset] = field(default_factory=dict, init=False)
-    _fingerprints: dict[str, str] = field(default_factory=dict, init=False)
-    _results: dict[int, Result] = field(default_factory=dict, init=False)
-    _deadline: float | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        self.folder = Path(self.folder)
-
-    def run(self) -> list[Result]:
-        """Run what is not done yet; return the results in the order of the cells.
-
-        Raises
-        ------
-        ElmarcError
-            A cell cannot be run (unless `keep_going`), or none gave a result.
-        """
-        problem: ElmarcError | None = None
-        self._deadline = None if self.budget_s is None else time.monotonic() + self.budget_s
-        with _study_cache(self.configs, self.store) as cache:
-            for members in _by_features(self.configs):
-                try:
-                    self._run_group(members, cache)
-                except OutOfBudgetError:
-                    self.observer.on_budget(len(self._results), len(self.configs))
-                    break
-                except ElmarcError as error:
-                    problem = error
-                    if not self.keep_going:
-                        raise
-                    self.observer.on_failure(self.configs[members[0]], problem)
-        if not self._results:
-            raise problem or OutOfBudgetError(
-                f"the budget of {self.budget_s:g} s ended before the first result: features made so far are "
-                "stored; give more time, or run again to go on"
-            )
-        return self.finished()
-
-    def finished(self) -> list[Result]:
-        """Return what is done so far, in the order of the cells."""
-        return [self._results[i] for i in sorted(self._results)]
-
-    def dataset(self, section: Data) -> Dataset:
-        """Open a data set once."""
-        key = section.model_dump_json()
-        if key not in self._datasets:
-            self._datasets[key] = build.dataset(section)
-        return self._datasets[key]
-
-    def _fingerprint(self, section: Data) -> str:
-        key = section.model_dump_json()
-        if key not in self._fingerprints:
-            self._fingerprints[key] = _fingerprint(self.dataset(section))
-        return self._fingerprints[key]
-
-    def cell_folder(self, config: ExperimentConfig) -> Path:
-        """Return where the result of a cell goes."""
-        identity = config.model_dump(mode="json", exclude=set(EXECUTION_KEYS))
-        identity |= {"clips": self._fingerprint(config.data), "schema": SCHEMA_VERSION}
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-        return self.folder / "cells" / f"{_cell_name(config)}-{digest}"
-
-    def _run_group(self, members: Sequence[int], cache: FrontEndCache | None) -> None:
-        """Run the cells that share one kind of features."""
-        for i in members:
-            file = self.cell_folder(self.configs[i]) / "result.json"
-            if file.exists():
-                self._finish(i, load(file), resumed=True)
-        missing = [i for i in members if i not in self._results]
-        if missing:
-            features = self._features(self.configs[missing[0]], cache)
-            for i in missing:
-                self._check_budget()
-                self._finish(i, self._classify(self.configs[i], features), resumed=False)
-
-    def _finish(self, i: int, result: Result, *, resumed: bool) -> None:
-        self._results[i] = result
-        self.observer.on_result(result, resumed=resumed)
-
-    def _features(self, config: ExperimentConfig, cache: FrontEndCache | None) -> _Features:
-        self._check_budget()
-        data = self.dataset(config.data)
-        self.observer.on_features(record.feature_name(config), len(data.clips))
-        if config.features_file is not None:
-            matrix = FeatureMatrix.load(config.features_file)
-            notes = [f"features read from {config.features_file.name}, not extracted"]
-            return _Features(data, Extraction(matrix, (), 0, 0.0), None, notes, SearchWorkspace(matrix.X))
-        extractor, notes = build.extractor(config, data, store=self.store, cache=cache)
-        extraction = extractor.extract(data.clips, progress=self._progress)
-        return _Features(data, extraction, extractor, notes, SearchWorkspace(extraction.matrix.X))
-
-    def _classify(self, config: ExperimentConfig, features: _Features) -> Result:
-        self.observer.on_classifier(config.classifier.name)
-        start = time.perf_counter()
-        matrix, data = features.extraction.matrix, features.dataset
-        parts = make_splits(
-            matrix.labels,
-            matrix.folds,
-            kind=data.split_kind,
-            groups=matrix.groups,
-            n_folds=data.n_folds,
-            shuffle=config.data.shuffle,
-        )
-        grouped = matrix.groups if any(matrix.groups) else matrix.folds
-        outcome = evaluate(
-            build.classifier(config.classifier, seed=config.seed),
-            matrix.X,
-            matrix.y,
-            parts,
-            protocol=config.protocol,
-            keep_together=grouped if any(grouped) else (),
-            workspace=features.workspace,
-            n_jobs=self.n_jobs,
-        )
-        seconds = time.perf_counter() - start
-        result = record.make_result(config, data, features.extraction, features.extractor, outcome, seconds)
-        said = [f"{config.classifier.name}: {note}" for note in outcome.notes]
-        result = record.with_notes(result, [*features.notes, *config.notes, *data.notes, *said])
-        record.write(result, self.cell_folder(config))
-        return result
-
-    def _progress(self, done: int, total: int) -> None:
-        self.observer.on_clips(done, total)
-        self._check_budget()
-
-    def _check_budget(self) -> None:
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            raise OutOfBudgetError(f"the budget of {self.budget_s:g} s is used up")
+    problem: ElmarcError | None = None
+    with _shared_front_ends(cells, store) as cache:
+        run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s))
+        for group in by_features(cells):
+            try:
+                run.group(group)
+            except OutOfBudgetError as over:
+                problem = problem or over
+                run.observer.on_budget(len(run.done), len(cells))
+                break
+            except ElmarcError as error:
+                problem = error
+                if not keep_going:
+                    raise
+                run.observer.on_failure(group[0].config, error)
+    if problem is not None and not run.done:
+        raise problem
+    return [run.done[cell.folder] for cell in cells if cell.folder in run.done]
 
 
 @dataclass(frozen=True)
-class _Features:
-    dataset: Dataset
-    extraction: Extraction
-    extractor: FeatureExtractor | None
-    notes: list[str]
-    workspace: SearchWorkspace
+class _Run:
+    """What the groups of one run have in common, and the results so far, by folder."""
+
+    store: FeatureStore | None
+    cache: FrontEndCache | None
+    observer: Observer
+    n_jobs: int
+    command: str
+    check: Callable[[], None]
+    done: dict[Path, Result] = field(default_factory=dict)
+
+    def group(self, cells: Sequence[Cell]) -> None:
+        """Take over the cells of a group that are finished, and run the others."""
+        for cell in cells:
+            if (result := cell.finished()) is not None:
+                self._done(cell, result, resumed=True)
+        missing = {cell.config: cell for cell in cells if cell.folder not in self.done}
+        if not missing:
+            return
+
+        def keep(config: ExperimentConfig, result: Result) -> None:
+            told = replace(result, command=self.command)
+            record.write(told, missing[config].folder)
+            self._done(missing[config], told, resumed=False)
+
+        run_group(
+            list(missing), material=cells[0].material, store=self.store, cache=self.cache,
+            n_jobs=self.n_jobs, observer=self.observer, keep=keep, check=self.check,
+        )  # fmt: skip
+
+    def _done(self, cell: Cell, result: Result, *, resumed: bool) -> None:
+        self.done[cell.folder] = result
+        self.observer.on_result(result, resumed=resumed)
 
 
-def _cell_name(config: ExperimentConfig) -> str:
-    net = config.network
-    width = "" if net is None else f"-{net.n_filters or net.size or 'large'}"
-    features = f"{record.feature_name(config)}{width}"
-    return f"{features}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
+def _budget(seconds: float | None) -> Callable[[], None]:
+    """Return a check that raises OutOfBudgetError once so many seconds have gone by."""
+    deadline = None if seconds is None else time.monotonic() + seconds
 
+    def check() -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            raise OutOfBudgetError(
+                f"the budget of {seconds:g} s ended before the first result: features made so far are "
+                "stored; give more time, or run again to go on"
+            )
 
-def _by_features(configs: Sequence[ExperimentConfig]) -> list[list[int]]:
-    """Group cells whose features are the same, in the order of their first member."""
-    groups: dict[str, list[int]] = {}
-    for i, config in enumerate(configs):
-        parts: dict[str, Any] = config.model_dump(
-            mode="json", exclude={*EXECUTION_KEYS, "classifier", "protocol"}
-        )
-        if config.network is None:
-            parts.pop("seed")  # the MFCC has no weights to draw
-        groups.setdefault(recipe_key(parts), []).append(i)
-    return list(groups.values())
-
-
-def _fingerprint(data: Dataset) -> str:
-    rows = [
-        (clip.id, clip.label, clip.fold, clip.group, clip.path.stat().st_size if clip.path.exists() else -1)
-        for clip in data.clips
-    ]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return check
 
 
 @contextmanager
-def _study_cache(
-    configs: Sequence[ExperimentConfig], store: FeatureStore | None
-) -> Iterator[FrontEndCache | None]:
-    """Give a folder for decoded clips where several kinds of features share them; remove it at the end."""
-    if len(_by_features(configs)) < 2:
+def _shared_front_ends(cells: Sequence[Cell], store: FeatureStore | None) -> Iterator[FrontEndCache | None]:
+    """Give a folder for decoded clips where several groups share them; remove it at the end."""
+    if len(by_features(cells)) < 2:
         yield None
         return
     root = None if store is None else store.root

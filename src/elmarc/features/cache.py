@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
 from elmarc._types import Recipe
-from elmarc.audio.decode import load
+from elmarc.datasets.base import Clip
+from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import recipe_key
 from elmarc.frontends.base import FrontEnd
 
@@ -33,14 +34,32 @@ class FrontEndCache:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._watch = Stopwatch()
 
-    def output(self, frontend: FrontEnd, path: Path, content: str) -> Array:
-        """Return the front-end's output for a whole clip, computed once for each content hash."""
+    def output(self, frontend: FrontEnd, clip: Clip, content: str) -> Array:
+        """Return the front-end's output for a whole clip, computed once for each content."""
         recipe = frontend.recipe()
-        return self._kept(recipe, content, lambda: frontend(self._waveform(frontend.sr, path, content)))
 
-    def _waveform(self, sr: int, path: Path, content: str) -> Array:
-        return self._kept({"kind": "decoded", "sr": sr}, content, lambda: load(path, sr=sr))
+        def compute() -> Array:
+            y = self._waveform(frontend.sr, clip, content)
+            with self._watch.lap(recipe_key(recipe)):
+                return np.asarray(frontend(y))
+
+        return self._kept(recipe, content, compute)
+
+    def seconds(self, frontend: FrontEnd) -> float | None:
+        """Return the seconds of decoding and front-end a clip, as measured when they were computed."""
+        parts = [self._watch.median(recipe_key(r)) for r in (_decoded(frontend.sr), frontend.recipe())]
+        return None if None in parts else sum(part for part in parts if part is not None)
+
+    def _waveform(self, sr: int, clip: Clip, content: str) -> Array:
+        recipe = _decoded(sr)
+
+        def compute() -> Array:
+            with self._watch.lap(recipe_key(recipe)):
+                return clip.load(sr=sr)
+
+        return self._kept(recipe, content, compute)
 
     def _kept(self, recipe: Recipe, content: str, compute: Callable[[], Array]) -> Array:
         file = self.root / recipe_key(recipe) / f"{content}.npy"
@@ -50,3 +69,7 @@ class FrontEndCache:
             write_atomic(file, buffer.getvalue(), sync=False)
         kept: Array = np.load(file, mmap_mode="r", allow_pickle=False)
         return kept
+
+
+def _decoded(sr: int) -> Recipe:
+    return {"kind": "decoded", "sr": sr}

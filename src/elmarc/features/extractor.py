@@ -15,18 +15,19 @@ import torch
 from numpy.typing import NDArray
 
 from elmarc._cores import n_cores
-from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc._errors import AudioError, DatasetError
 from elmarc._types import FeatureArray, FixLength, Recipe
-from elmarc.audio.decode import content_hash, load
 from elmarc.audio.length import fit_length
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
+from elmarc.features.contents import Contents, contents_of
+from elmarc.features.fitting import check_fit, resolve_device
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.pooling import column_names, pool
+from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import FeatureStore
 from elmarc.features.workers import Workers, ahead
 from elmarc.frontends.base import FrontEnd
-from elmarc.frontends.mfcc import MFCC
 from elmarc.networks.base import RandomCNN
 
 Item = TypeVar("Item")
@@ -38,12 +39,18 @@ SHARD_S = 20.0  # at most this much work is lost when a run is killed
 
 @dataclass(frozen=True)
 class Extraction:
-    """The features of the good clips, and the others with the reason why not."""
+    """The features of the good clips, and the others with the reason why not.
+
+    `frontend_s` and `network_s` are seconds a clip on one worker, None where nothing was computed: those of
+    decoding and front-end, also where another network of the run had them made, and those of the network.
+    """
 
     matrix: FeatureMatrix
     skipped: tuple[tuple[str, str], ...]
     n_computed: int
     seconds: float
+    frontend_s: float | None = None
+    network_s: float | None = None
 
 
 @dataclass
@@ -114,7 +121,8 @@ class FeatureExtractor:
         self.store = store
         self.cache = cache
         self.strict = strict
-        _check_fit(network, frontend, length)
+        self._watch = Stopwatch()
+        check_fit(network, frontend, length)
         if network is not None:
             network.to(self.device)
 
@@ -131,12 +139,16 @@ class FeatureExtractor:
     @property
     def columns(self) -> tuple[str, ...]:
         """Name the columns: layer, channel and statistic."""
-        if isinstance(self.frontend, MFCC):
+        if self.network is None:
             return self.frontend.columns
-        return () if self.network is None else tuple(column_names(self.network, self.statistics))
+        return tuple(column_names(self.network, self.statistics))
 
-    def extract(self, clips: Sequence[Clip], *, progress: Progress | None = None) -> Extraction:
+    def extract(
+        self, clips: Sequence[Clip], *, contents: Contents | None = None, progress: Progress | None = None
+    ) -> Extraction:
         """Return the features of all clips that can be read, in their order.
+
+        `contents` are the clips' hashes, where the caller has them already.
 
         Raises
         ------
@@ -146,21 +158,31 @@ class FeatureExtractor:
             No clip can be used.
         """
         start = time.perf_counter()
-        contents, skipped = self._contents(clips)
+        self._watch = Stopwatch()
+        known = contents or contents_of(clips, n_workers=self.n_workers)
+        hashes, skipped = self._hashes(clips, known)
         index = self.store.index(self.recipe) if self.store else {}
-        first = {content: clip for clip, content in zip(clips, contents, strict=True) if content}
+        first = {content: clip for clip, content in zip(clips, hashes, strict=True) if content}
         missing = [(clip, content) for content, clip in first.items() if content not in index]
         computed, reasons = self._compute(missing, len(clips), progress or _silent)
-        for clip, content in zip(clips, contents, strict=True):
+        for clip, content in zip(clips, hashes, strict=True):
             if content in reasons:
                 skipped[clip.id] = reasons[content]
         good = [i for i, clip in enumerate(clips) if clip.id not in skipped]
         if not good:
             some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
             raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
-        X = self._assemble([contents[i] for i in good], computed, index)
+        X = self._assemble([hashes[i] for i in good], computed, index)
         matrix = self._matrix(X, [clips[i] for i in good])
-        return Extraction(matrix, tuple(skipped.items()), len(computed), time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *self._costs(len(computed)))
+
+    def _costs(self, n_computed: int) -> tuple[float | None, float | None]:
+        """Return the seconds a clip of front-end and network."""
+        if not n_computed:
+            return None, None
+        front = self.cache.seconds(self.frontend) if self.cache else self._watch.median("frontend")
+        return front, 0.0 if self.network is None else self._watch.median("network")
 
     def _matrix(self, X: FeatureArray, clips: Sequence[Clip]) -> FeatureMatrix:
         return FeatureMatrix(
@@ -182,30 +204,25 @@ class FeatureExtractor:
             A waveform cannot be used.
         """
         rows = []
-        for _, outcome in self._outcomes(
-            range(len(waveforms)), lambda i: self._input(waveforms[i], f"row {i}")
+        for i, outcome in self._outcomes(
+            range(len(waveforms)), lambda i: self._fit(self.frontend(waveforms[i]), f"row {i}")
         ):
             if isinstance(outcome, AudioError):
-                raise outcome
+                raise _named(outcome, f"row {i}", f"row {i}")
             rows.append(outcome)
         return np.stack(rows)
 
     def prepare(self, clip: Clip, content: str | None = None) -> Array:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
         if self.cache is None or content is None:
-            return self._input(load(clip.path, sr=self.frontend.sr), str(clip.path))
-        return self._fit(self.cache.output(self.frontend, clip.path, content), clip.id)
-
-    def _input(self, y: Array, name: str) -> Array:
-        try:
-            return self._fit(self.frontend(y), name)
-        except AudioError as problem:
-            raise problem if name in str(problem) else AudioError(f"{name}: {problem}") from problem
+            with self._watch.lap("frontend"):
+                return self._fit(self.frontend(clip.load(sr=self.frontend.sr)), str(clip))
+        return self._fit(self.cache.output(self.frontend, clip, content), str(clip))
 
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
             return np.asarray(whole)
-        return fit_length(whole, self.length, how=self.fix_length, name=name, unit=self.frontend.unit)
+        return fit_length(whole, self.length, how=self.fix_length, name=name, unit=self.network.input_unit)
 
     def pool(self, inputs: Array) -> FeatureArray:
         """Return features [shape=(batch, n_features)] of network inputs [shape=(batch, length, n_bands)]."""
@@ -214,21 +231,18 @@ class FeatureExtractor:
         x = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
         if self.device.type == "cuda":
             x = x.pin_memory().to(self.device, non_blocking=True)
-        features: FeatureArray = pool(self.network, x, statistics=self.statistics).cpu().numpy()
+        with self._watch.lap("network", len(x)):
+            features: FeatureArray = pool(self.network, x, statistics=self.statistics).cpu().numpy()
         return features
 
-    def _contents(self, clips: Sequence[Clip]) -> tuple[list[str], dict[str, str]]:
-        """Hash each clip's file; "" where it cannot be read, with the reason by clip id."""
-        contents, skipped = [], {}
-        with Workers(self.n_workers) as workers:
-            for clip, future in ahead(workers, _hash, clips, 4 * self.n_workers):
-                try:
-                    contents.append(future.result())
-                except AudioError as problem:
-                    self._raise_if_strict(problem)
-                    contents.append("")
-                    skipped[clip.id] = str(problem)
-        return contents, skipped
+    def _hashes(self, clips: Sequence[Clip], known: Contents) -> tuple[list[str], dict[str, str]]:
+        """Return each clip's hash, "" where it cannot be read, and the reasons by clip id."""
+        skipped = {}
+        for clip in clips:
+            if problem := known.problems.get(clip.id):
+                self._raise_if_strict(problem)
+                skipped[clip.id] = str(problem)
+        return [known.of(clip) for clip in clips], skipped
 
     def _raise_if_strict(self, problem: AudioError) -> None:
         if self.strict:
@@ -245,10 +259,11 @@ class FeatureExtractor:
         pending = _Rows()
         rows = np.empty((0, 0), np.float32)  # one block: strewn rows keep freed maps in memory
         try:
-            for (_, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
+            for (clip, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
                 if isinstance(outcome, AudioError):
-                    self._raise_if_strict(outcome)
-                    reasons[content] = str(outcome)
+                    problem = _named(outcome, str(clip), str(clip.path))
+                    self._raise_if_strict(problem)
+                    reasons[content] = str(problem)
                 else:
                     if not computed:
                         rows = np.empty((len(missing), len(outcome)), outcome.dtype)
@@ -332,35 +347,6 @@ def _checked(row: FeatureArray) -> FeatureArray | AudioError:
     return AudioError("its features overflow: are its samples within [-1, 1]?")
 
 
-def resolve_device(device: str) -> torch.device:
-    """Return the torch device of a name; "auto" is the GPU where there is one."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device: {device!r} was asked for, but torch finds no GPU here: use auto or cpu")
-    return found
-
-
-def _check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None) -> None:
-    if network is None:
-        if not isinstance(frontend, MFCC):
-            raise ConfigError(f"a {frontend.kind} front-end gives no vector a clip: put a network behind it")
-        return
-    if frontend.kind != network.input_kind:
-        raise ConfigError(
-            f"{network.name} takes a {network.input_kind}, not a {frontend.kind}: leave the front-end out, "
-            "it follows from the network"
-        )
-    if length is None or length < network.min_input_length:
-        raise ConfigError(
-            f"{network.name} needs at least {network.min_input_length} {frontend.unit}, and would be fed "
-            f"{length}: feed more (repeat-pad makes short clips longer), or choose another network"
-        )
-
-
-def _hash(clip: Clip) -> str:
-    return content_hash(clip.path)
+def _named(problem: AudioError, name: str, file: str) -> AudioError:
+    """Name the clip where the message names no file: a front-end sees samples alone."""
+    return problem if file in str(problem) else AudioError(f"{name}: {problem}")

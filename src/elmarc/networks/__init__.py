@@ -1,27 +1,31 @@
-"""Network input -> named feature maps, by weights that are drawn once and never trained."""
+"""Network input -> named feature maps, by weights that are drawn once and never trained.
+
+`NETWORKS` lists every network, in one line each. Importing this package loads no torch: a network's class is
+imported when the network is built.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Precision, Size
-from elmarc.networks.base import Compat, LayerRow, Network, RandomCNN, Tile
-from elmarc.networks.external import ExternalNetwork
-from elmarc.networks.frame_level import FrameLevel, FrameLevelMany
-from elmarc.networks.sample_level import SampleLevel
-from elmarc.networks.single_layer import SingleLayer
-from elmarc.networks.timbral_temporal import AUDIO_LENGTHS, MUSIC_LENGTHS, TimbralTemporal
-from elmarc.networks.vgg import VGG
+
+if TYPE_CHECKING:
+    from elmarc.networks.base import Compat, Network, RandomCNN
+    from elmarc.networks.external import ExternalNetwork
+    from elmarc.networks.layers import LayerCost, LayerInfo, Tile
 
 __all__ = [
     "NETWORKS",
     "STUDY_NETWORKS",
     "ExternalNetwork",
-    "LayerRow",
+    "LayerCost",
+    "LayerInfo",
     "Network",
     "Preset",
     "RandomCNN",
@@ -30,37 +34,82 @@ __all__ = [
     "list_networks",
 ]
 
+_HOMES = {
+    "ExternalNetwork": "external",
+    "LayerCost": "layers",
+    "LayerInfo": "layers",
+    "Network": "base",
+    "RandomCNN": "base",
+    "Tile": "layers",
+}
+
 
 @dataclass(frozen=True)
 class Preset:
-    """A network by name: its class, the study's two sizes and the shape options it may be given."""
+    """A network by name.
 
-    make: type[RandomCNN]
+    Attributes
+    ----------
+    source : str
+        Where its class is, as "module:class"; a module of this package begins with a dot.
+    large, small : int
+        Filters of the two sizes.
+    frontend : str
+        The front-end it reads where nothing else is said; a key of `elmarc.frontends.FRONTENDS`.
+    study : bool
+        Whether Pons & Serra 2018 compare it.
+    fixed : mapping
+        Arguments of the class that make the network what it is.
+    shapes : mapping
+        Shapes that may be chosen, with their defaults; None for one that must be given.
+    layers : tuple of str or None
+        The layers that are read where nothing else is said; None for all.
+    """
+
+    source: str
     large: int
     small: int
+    _: KW_ONLY
+    frontend: str = "logmel"
+    study: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    shapes: Mapping[str, Any] = field(default_factory=dict)  # with their defaults; None must be given
+    shapes: Mapping[str, tuple[int, ...] | None] = field(default_factory=dict)
     layers: tuple[str, ...] | None = None
 
+    def load(self) -> type[RandomCNN]:
+        """Import the class."""
+        module, _, name = self.source.partition(":")
+        loaded: type[RandomCNN] = getattr(import_module(module, __name__), name)
+        return loaded
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The shapes that must be given."""
+        return tuple(option for option, default in self.shapes.items() if default is None)
+
+
+_SINGLE, _BRANCHES = ".single_layer:SingleLayer", ".timbral_temporal:TimbralTemporal"
+_MUSIC: dict[str, tuple[int, ...] | None] = {"temporal_lengths": (165, 128, 64, 32)}  # frames
+_SOUNDS = {"temporal_lengths": (64, 32, 16, 8)}  # the study's for sounds
+_7X96 = {"filter_shape": (7, 96), "pool_shape": (1, 1)}
+_7X86 = {"filter_shape": (7, 86), "pool_shape": (1, 11)}
+_OPEN = {"filter_shape": None, "pool_shape": None}
+_TIMBRAL, _TEMPORAL = ({"branches": (branch,)} for branch in ("timbral", "temporal"))
 
 NETWORKS: dict[str, Preset] = {
-    "vgg": Preset(VGG, 717, 32),
-    "7x96": Preset(SingleLayer, 3585, 160, {"filter_shape": (7, 96), "pool_shape": (1, 1)}, layers=("pool",)),
-    "7x86": Preset(
-        SingleLayer, 3585, 160, {"filter_shape": (7, 86), "pool_shape": (1, 11)}, layers=("pool",)
-    ),
-    "timbral": Preset(TimbralTemporal, 256, 8, {"branches": ("timbral",)}),
-    "temporal": Preset(
-        TimbralTemporal, 256, 8, {"branches": ("temporal",)}, {"temporal_lengths": MUSIC_LENGTHS}
-    ),
-    "timbral_temporal": Preset(TimbralTemporal, 128, 4, shapes={"temporal_lengths": MUSIC_LENGTHS}),
-    "sample_level": Preset(SampleLevel, 512, 23),
-    "frame_level": Preset(FrameLevel, 896, 40),
-    "frame_level_many": Preset(FrameLevelMany, 448, 20),
-    "single_layer": Preset(SingleLayer, 3585, 160, shapes={"filter_shape": None, "pool_shape": None}),
-    "timbral_temporal_audio": Preset(TimbralTemporal, 128, 4, {"temporal_lengths": AUDIO_LENGTHS}),
+    "vgg": Preset(".vgg:VGG", 717, 32, study=True),
+    "7x96": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X96, layers=("pool",)),
+    "7x86": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X86, layers=("pool",)),
+    "timbral": Preset(_BRANCHES, 256, 8, study=True, fixed=_TIMBRAL),
+    "temporal": Preset(_BRANCHES, 256, 8, study=True, fixed=_TEMPORAL, shapes=_MUSIC),
+    "timbral_temporal": Preset(_BRANCHES, 128, 4, study=True, shapes=_MUSIC),
+    "sample_level": Preset(".sample_level:SampleLevel", 512, 23, study=True, frontend="waveform"),
+    "frame_level": Preset(".frame_level:FrameLevel", 896, 40, study=True, frontend="waveform"),
+    "frame_level_many": Preset(".frame_level:FrameLevelMany", 448, 20, study=True, frontend="waveform"),
+    "single_layer": Preset(_SINGLE, 3585, 160, shapes=_OPEN),
+    "timbral_temporal_audio": Preset(_BRANCHES, 128, 4, fixed=_SOUNDS),
 }
-STUDY_NETWORKS = tuple(NETWORKS)[:9]
+STUDY_NETWORKS = tuple(name for name, preset in NETWORKS.items() if preset.study)
 
 
 def list_networks() -> tuple[str, ...]:
@@ -72,33 +121,49 @@ def build_network(
     name: str,
     *,
     n_filters: int | None = None,
-    size: Size = "large",
+    size: Size = "small",
     seed: int = 0,
     layers: Sequence[str] | None = None,
-    n_mels: int = 96,
+    n_bands: int | None = None,
     precision: Precision = "float32",
     compat: Compat | None = None,
     **shapes: Any,
 ) -> RandomCNN:
-    """Build a network of the study with freshly drawn weights.
+    """Build a network with freshly drawn weights.
 
     Parameters
     ----------
-    name : one of `list_networks()`.
-    n_filters : the study's N; None for that of `size` ("large": about 3,500 features, "small": about 160).
-    seed : of the weights.
-    layers : the layers to read; None for the network's default.
-    n_mels : bands of the log-mel input.
-    precision : "float32", "tf32" or "bfloat16".
-    compat : "2018" for the published averaging of the frame-level back-ends.
-    shapes : `filter_shape` and `pool_shape` of single_layer; `temporal_lengths` of the temporal ones.
+    name : str
+        One of `list_networks()`.
+    n_filters : int or None
+        The study's N; None for that of `size`.
+    size : {"small", "large"}
+        About 160 or about 3,500 features.
+    seed : int
+        Of the weights.
+    layers : sequence of str or None
+        The layers to read; None for the network's default.
+    n_bands : int or None
+        Size of the last axis of the input, as the front-end states it; None for 96, or 1 for waveforms.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of the convolutions.
+    compat : {"2018"} or None
+        "2018" for the published averaging of the frame-level back-ends.
+    **shapes : tuple of int
+        `filter_shape` and `pool_shape` of single_layer; `temporal_lengths` of the temporal ones.
+
+    Returns
+    -------
+    RandomCNN
 
     Raises
     ------
     ConfigError
         For anything unknown or that does not fit together; the message names the way out.
 
-    >>> build_network("vgg", size="small").layer_names
+    Examples
+    --------
+    >>> build_network("vgg").layer_names
     ('pool1', 'pool2', 'pool3', 'pool4', 'pool5')
     """
     preset = NETWORKS[choose("network", name, list_networks())]
@@ -106,12 +171,12 @@ def build_network(
         n_filters = getattr(preset, choose("size", size, ("large", "small")))
     if n_filters < 1:
         raise ConfigError(f"{name}: n_filters must be at least 1, not {n_filters}")
-    return preset.make(
+    return preset.load()(
         name,
         n_filters=n_filters,
         seed=seed,
         layers=preset.layers if layers is None else layers,
-        n_mels=n_mels,
+        n_bands=n_bands,
         precision=precision,
         compat=compat,
         **preset.fixed,
@@ -124,8 +189,13 @@ def _shape_options(name: str, preset: Preset, given: Mapping[str, Any]) -> dict[
         if not preset.shapes:
             raise ConfigError(f"{name} takes no option {option!r}: its shapes are fixed")
         choose(f"option of {name}", option, tuple(preset.shapes))
-    options = {**preset.shapes, **given}
-    missing = [option for option, value in options.items() if value is None]
+    missing = [option for option in preset.required if given.get(option) is None]
     if missing:
         raise ConfigError(f"{name} needs {' and '.join(missing)}, each a pair (frames, bands)")
-    return options
+    return {**preset.shapes, **given}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'elmarc.networks' has no attribute {name!r}")
+    return getattr(import_module(f"elmarc.networks.{_HOMES[name]}"), name)

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
-from elmarc.networks.blocks import conv_pool
-from elmarc.networks.fast.band_conv import FILTERS_AT_ONCE, BandConv
+from elmarc.networks.base import RandomCNN, spectrogram
+from elmarc.networks.blocks import FILTERS_AT_ONCE, BandConv, conv_pool
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 
 class SingleLayer(RandomCNN):
@@ -35,29 +35,29 @@ class SingleLayer(RandomCNN):
         n_filters: int,
         filter_shape: tuple[int, int],
         pool_shape: tuple[int, int],
-        n_mels: int = 96,
+        n_bands: int | None = None,
         **settings: Any,
     ) -> None:
-        self._check_shapes(name, filter_shape, pool_shape, n_mels)
+        n_bands = self._bands(name, n_bands)
+        self._check_shapes(name, filter_shape, pool_shape, n_bands)
         convs = {"conv": BandConv(*filter_shape, n_filters)}
-        super().__init__(
-            name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=("conv", "pool"), **settings
-        )
+        info = (LayerInfo("conv", n_filters, 1), LayerInfo("pool", n_filters, pool_shape[0]))
+        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
         self.filter_shape, self.pool_shape = filter_shape, pool_shape
 
     @staticmethod
     def _check_shapes(
-        name: str, filter_shape: tuple[int, int], pool_shape: tuple[int, int], n_mels: int
+        name: str, filter_shape: tuple[int, int], pool_shape: tuple[int, int], n_bands: int
     ) -> None:
         if min(*filter_shape, *pool_shape) < 1:
             raise ConfigError(
                 f"{name}: filter_shape {filter_shape} and pool_shape {pool_shape} must be positive"
             )
         needed = filter_shape[1] + pool_shape[1] - 1
-        if n_mels < needed:
+        if n_bands < needed:
             raise ConfigError(
                 f"{name}: filters of {filter_shape[1]} bands and pools of {pool_shape[1]} need "
-                f"at least {needed} bands, not n_mels = {n_mels}: change n_mels, or build "
+                f"at least {needed} bands, not {n_bands}: change the front-end's (n_mels), or build "
                 "single_layer with shapes that fit"
             )
 
@@ -89,11 +89,10 @@ class SingleLayer(RandomCNN):
                 pooled = conv_pool(maps, conv, pool=pool, activation=torch.relu_, filters=filters)
             yield Tile("pool", pooled.transpose(2, 3), channel=first)
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many frames."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         (frames, bands), pool = self.filter_shape, self.pool_shape
         positions = (input_length - frames + 1, self.n_bands - bands + 1)
-        yield self._conv_row("conv", f"conv {frames}x{bands}, ReLU", positions)
+        yield self._conv_cost("conv", f"conv {frames}x{bands}, ReLU", positions)
         if "pool" in self.layers:
             shape = (self.n_filters, positions[0] // pool[0], positions[1] // pool[1])
-            yield LayerRow("pool", f"max-pool {pool[0]}x{pool[1]}", shape)
+            yield LayerCost("pool", f"max-pool {pool[0]}x{pool[1]}", shape)

@@ -9,16 +9,15 @@ import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
-from elmarc.networks.blocks import RandomConv, same_padding
-from elmarc.networks.fast.band_conv import BandConv
+from elmarc.networks.base import RandomCNN, spectrogram
+from elmarc.networks.blocks import BandConv, RandomConv, same_padding
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 BRANCHES = ("timbral", "temporal")
 TIMBRAL_SHAPES = [
     (frames, share, times) for share in (0.9, 0.4) for frames, times in ((7, 1), (3, 2), (1, 4))
 ]
-MUSIC_LENGTHS = (165, 128, 64, 32)  # frames
-AUDIO_LENGTHS = (64, 32, 16, 8)  # the study's for sounds
+CHANNELS = sum(times for _, _, times in TIMBRAL_SHAPES)  # of a branch, for each of n_filters
 
 
 class TimbralTemporal(RandomCNN):
@@ -36,47 +35,46 @@ class TimbralTemporal(RandomCNN):
     """
 
     family = "timbral_temporal"
+    filters_multiple = 4  # the temporal filters come in quarters of N
 
     def __init__(
         self,
         name: str,
         *,
         n_filters: int,
-        n_mels: int = 96,
+        n_bands: int | None = None,
         branches: Sequence[str] = BRANCHES,
-        temporal_lengths: Sequence[int] = MUSIC_LENGTHS,
+        temporal_lengths: Sequence[int] = (),
         **settings: Any,
     ) -> None:
-        if "temporal" in branches and n_filters % 4:
-            raise ConfigError(f"{name}: n_filters must be divisible by 4, not {n_filters}")
-        if len(temporal_lengths) != 4 or min(temporal_lengths) < 1:
-            raise ConfigError(
-                f"{name}: temporal_lengths must be four numbers of frames, not {temporal_lengths}"
-            )
-        if int(0.4 * n_mels) < 1:
-            raise ConfigError(f"{name}: n_mels must be at least 3, not {n_mels}")
-        timbral = {
-            f"timbral{i}": BandConv(frames, int(share * n_mels), times * n_filters)
-            for i, (frames, share, times) in enumerate(TIMBRAL_SHAPES, start=1)
-        }
-        temporal = {
-            f"temporal{length}": RandomConv((length, 1, times * n_filters - n_filters // 4), taps=(1, 1))
-            for length, times in zip(temporal_lengths, (1, 2, 4, 8), strict=True)
-        }
+        n_bands = self._bands(name, n_bands)
+        if int(0.4 * n_bands) < 1:
+            raise ConfigError(f"{name} needs a front-end of at least 3 bands (n_mels), not {n_bands}")
         self.temporal_lengths = tuple(temporal_lengths)
-        convs = {**(timbral if "timbral" in branches else {}), **(temporal if "temporal" in branches else {})}
-        names = [branch for branch in BRANCHES if branch in branches]
-        super().__init__(name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=names, **settings)
+        convs: dict[str, RandomConv] = {}
+        if "timbral" in branches:
+            convs |= _timbral_convs(n_filters, n_bands)
+        if "temporal" in branches:
+            self._check_temporal(name, n_filters)
+            convs |= _temporal_convs(n_filters, self.temporal_lengths)
+        n_channels = CHANNELS * n_filters
+        info = [LayerInfo(branch, n_channels, 1) for branch in BRANCHES if branch in branches]
+        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
         self.timbral = [conv for conv in self.convs.values() if isinstance(conv, BandConv)]
+
+    def _check_temporal(self, name: str, n_filters: int) -> None:
+        if n_filters % self.filters_multiple:
+            raise ConfigError(
+                f"{name}: n_filters must be divisible by {self.filters_multiple}, not {n_filters}"
+            )
+        lengths = self.temporal_lengths
+        if len(lengths) != 4 or min(lengths) < 1:
+            raise ConfigError(f"{name}: temporal_lengths must be four numbers of frames, not {lengths}")
 
     @property
     def min_input_length(self) -> int:
         """One frame: both branches pad."""
         return 1
-
-    def n_channels(self, layer: str) -> int:
-        """Return 14 n_filters."""
-        return 14 * self.n_filters
 
     def options(self) -> Recipe:
         """Return the temporal filters' lengths, where they matter."""
@@ -106,12 +104,25 @@ class TimbralTemporal(RandomCNN):
     def _branch(self, branch: str) -> dict[str, RandomConv]:
         return {layer: conv for layer, conv in self.convs.items() if layer.startswith(branch)}
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many frames."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         for branch in self.layers:
             for layer, conv in self._branch(branch).items():
                 shape = "x".join(str(n) for n in conv.kernel_shape[: 2 if branch == "timbral" else 1])
                 places = (conv.n_bands_out(self.n_bands),) if branch == "timbral" else ()
-                yield self._conv_row(layer, f"conv {shape}, ReLU", (input_length, *places))
+                yield self._conv_cost(layer, f"conv {shape}, ReLU", (input_length, *places))
             kind = "max over frequency, joined" if branch == "timbral" else "joined"
-            yield LayerRow(branch, kind, (self.n_channels(branch), input_length))
+            yield LayerCost(branch, kind, (self.n_channels(branch), input_length))
+
+
+def _timbral_convs(n_filters: int, n_bands: int) -> dict[str, RandomConv]:
+    return {
+        f"timbral{i}": BandConv(frames, int(share * n_bands), times * n_filters)
+        for i, (frames, share, times) in enumerate(TIMBRAL_SHAPES, start=1)
+    }
+
+
+def _temporal_convs(n_filters: int, lengths: Sequence[int]) -> dict[str, RandomConv]:
+    return {
+        f"temporal{length}": RandomConv((length, 1, times * n_filters - n_filters // 4), taps=(1, 1))
+        for length, times in zip(lengths, (1, 2, 4, 8), strict=True)
+    }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from elmarc._errors import ConfigError
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
+from elmarc.networks.base import RandomCNN, spectrogram
 from elmarc.networks.blocks import RandomConv, conv_pool
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 POOLS = ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4))  # frames x bands
-N_BANDS = math.prod(bands for _, bands in POOLS)
+POOLED_BANDS = math.prod(bands for _, bands in POOLS)
 
 
 class VGG(RandomCNN):
@@ -25,23 +28,25 @@ class VGG(RandomCNN):
 
     family = "vgg"
 
-    def __init__(self, name: str, *, n_filters: int, n_mels: int = 96, **settings: Any) -> None:
-        if n_mels < N_BANDS:
+    def __init__(self, name: str, *, n_filters: int, n_bands: int | None = None, **settings: Any) -> None:
+        n_bands = self._bands(name, n_bands)
+        if n_bands < POOLED_BANDS:
             raise ConfigError(
-                f"{name} pools {N_BANDS} bands into one: n_mels must be at least {N_BANDS}, not {n_mels}"
+                f"{name} pools {POOLED_BANDS} bands into one, and cannot read {n_bands}: take a front-end of "
+                f"at least {POOLED_BANDS} bands (n_mels), or another network"
             )
         convs = {
             f"conv{i}": RandomConv((3, 3, 1 if i == 1 else n_filters, n_filters), taps=(3, 3), pad_bands=1)
             for i in range(1, len(POOLS) + 1)
         }
-        names = [f"pool{i}" for i in range(1, len(POOLS) + 1)]
-        super().__init__(name, convs, n_filters=n_filters, n_mels=n_mels, layer_names=names, **settings)
+        reductions = enumerate(accumulate((frames for frames, _ in POOLS), operator.mul), start=1)
+        info = [LayerInfo(f"pool{i}", n_filters, reduction) for i, reduction in reductions]
+        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
 
     @property
     def min_input_length(self) -> int:
         """Frames that leave one after the last selected pool."""
-        depth = self.layer_names.index(self.last) + 1
-        return math.prod(frames for frames, _ in POOLS[:depth])
+        return int(self.reduction(self.last))
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
         maps: Tensor = spectrogram(x)
@@ -52,12 +57,11 @@ class VGG(RandomCNN):
             if layer == self.last:
                 return
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many frames."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         frames, bands = input_length, self.n_bands
         for layer, conv, pool in zip(self.layer_names, self.convs, POOLS, strict=True):
-            yield self._conv_row(conv, "conv 3x3 same, ELU", (frames, bands))
+            yield self._conv_cost(conv, "conv 3x3 same, ELU", (frames, bands))
             frames, bands = frames // pool[0], bands // pool[1]
-            yield LayerRow(layer, f"max-pool {pool[0]}x{pool[1]}", (self.n_filters, frames, bands))
+            yield LayerCost(layer, f"max-pool {pool[0]}x{pool[1]}", (self.n_filters, frames, bands))
             if layer == self.last:
                 return

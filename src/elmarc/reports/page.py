@@ -1,7 +1,7 @@
 """The report page: one HTML file that opens from disk, holds all it shows, and asks the network nothing.
 
-The caller brings the clips' audio and pictures as bytes; nothing here reads a file but the page's own assets.
-Every name that a file or a label could carry is escaped; a content security policy forbids the rest.
+The caller brings the clips' audio and pictures as bytes; nothing here reads a file but the page's own
+templates and assets. Templates escape every value; a content security policy forbids the rest.
 """
 
 from __future__ import annotations
@@ -9,30 +9,46 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from html import escape
+from functools import cache
 from importlib.resources import files
-from string import Template
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from elmarc._errors import ConfigError
 from elmarc.comparison.compare import comparisons
-from elmarc.reports import page_parts as parts
+from elmarc.comparison.records import Comparison
+from elmarc.reports import page_figures, page_view, tables
+from elmarc.reports.citation import bibtex
 from elmarc.reports.page_data import ClipMedia, embed, island, page_data
+from elmarc.reports.page_made import Made
 from elmarc.results import Result
 
 MEGABYTE = 1_000_000
+SCRIPTS = (
+    "base.js", "theme.js", "costs.js", "scroll.js", "tables.js", "copy.js", "clips.js", "confusion.js",
+    "versus.js", "start.js",
+)  # fmt: skip
+STYLES = ("base.css", "tables.css", "clips.css")
 
 
 def build_page(
-    results: Sequence[Result], *, media: Mapping[str, Mapping[str, ClipMedia]] | None = None,
-    title: str = "Which architecture is better?",
-    max_audio_mb: float = 20.0, max_picture_mb: float = 10.0,
+    results: Sequence[Result], *, compared: Sequence[Comparison] | None = None,
+    media: Mapping[str, Mapping[str, ClipMedia]] | None = None,
+    title: str = "Which architecture is better?", max_media_mb: float = 20.0,
 ) -> str:  # fmt: skip
     """Return the page as HTML text; equal arguments give equal text.
 
     Parameters
     ----------
-    media : data set -> clip id -> what to hear and see of a clip; clips may be missing
-    max_audio_mb, max_picture_mb : how much to embed, the clips most often mistaken first; others become links
+    results : sequence of Result
+    compared : sequence of Comparison or None
+        What `comparisons(results)` gave, where it was computed already.
+    media : mapping
+        Data set -> clip id -> what to hear and see of a clip; clips may be missing.
+    title : str
+    max_media_mb : float
+        How much audio and pictures to embed, the clips most often mistaken first; others become links.
 
     Raises
     ------
@@ -41,36 +57,50 @@ def build_page(
     """
     if not results:
         raise ConfigError("no result to report: run a study first")
-    compared = comparisons(results)
-    data = page_data(results, compared)
-    embedded = embed(
-        data, results, media or {}, max_audio=max_audio_mb * MEGABYTE, max_picture=max_picture_mb * MEGABYTE
-    )
-    script, css = _asset("page.js"), _asset("page.css")
-    return Template(_asset("page.html")).substitute(
-        title=escape(title),
-        policy=_policy(script, css),
-        css=css,
-        script=script,
-        navigation=parts.navigation(compared),
-        sections="\n".join(parts.section(k, each) for k, each in enumerate(compared)),
-        across=parts.across(compared),
-        media_note=escape(embedded.note),
-        footer=parts.footer(results),
-        data=island(data),
-        media=island(embedded.clips),
-    )
+    compared = comparisons(results) if compared is None else compared
+    sections = page_view.sections(results, compared)
+    data = page_data(results, sections)
+    embedded = embed(data, results, media or {}, max_bytes=max_media_mb * MEGABYTE)
+    script, style = _assets(SCRIPTS), _assets(STYLES)
+    made = Made(results)
+    return _environment().get_template("page.html.j2").render(
+        title=title,
+        policy=Markup(_policy(script, style)),
+        style=Markup(style),
+        script=Markup(script),
+        sections=sections,
+        across=page_figures.across(compared),
+        media_note=embedded.note,
+        made=made,
+        bibtex=bibtex(made.elmarc_version) if made.elmarc_version else bibtex(),
+        data=Markup(island(data)),
+        media=Markup(island(embedded.clips)),
+    )  # fmt: skip
 
 
-def _asset(name: str) -> str:
-    return files("elmarc.reports").joinpath("assets", name).read_text(encoding="utf-8")
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("elmarc.reports"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "accuracy": tables.percent, "points": page_view.points, "p_value": page_view.p_value,
+        "shade": page_view.shade, "span": page_view.span,
+    }  # fmt: skip
+    environment.globals |= {"study_figure": page_figures.study, "cost_figures": page_figures.costs}
+    return environment
 
 
-def _policy(script: str, css: str) -> str:
+def _assets(names: Sequence[str]) -> str:
+    folder = files("elmarc.reports").joinpath("assets")
+    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
+
+
+def _policy(script: str, style: str) -> str:
     """Return a policy that runs this script and this style sheet alone and loads nothing from anywhere."""
-    allowed = {"script": _hash(script), "style": _hash(css)}
     return (
-        f"default-src 'none'; script-src {allowed['script']}; style-src {allowed['style']}; "
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
     )
 

@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from elmarc._errors import ConfigError
-from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import by_system
+from elmarc.reports.page_view import Section
+from elmarc.reports.tables import percent
 from elmarc.results import Result
 
 
@@ -23,10 +24,17 @@ class ClipMedia:
 
     Parameters
     ----------
-    audio : an encoded file that a browser plays, for example Ogg Opus or WAV
-    mime : its type, for example "audio/wav"
-    picture : PNG of the log-mel spectrogram
-    href : where the clip lies, for the link shown where it is not embedded: relative, file: or http(s):
+    audio : bytes or None
+        An encoded file that a browser plays, for example Ogg Opus or WAV.
+    mime : str
+        Its type, for example "audio/wav".
+    picture : bytes or None
+        PNG of the log-mel spectrogram.
+    href : str or None
+        Where the clip lies, for the link shown where it is not embedded: relative, http: or https:. Others
+        are left out, and so is file:, which would tell where the clips lie on the machine.
+    duration_s : float or None
+        Length in seconds.
     """
 
     audio: bytes | None = None
@@ -38,6 +46,11 @@ class ClipMedia:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"audio/[\w.+-]+", self.mime):
             raise ConfigError(f"media type {self.mime!r}: expected audio/..., such as audio/wav")
+
+    @property
+    def size(self) -> int:
+        """Bytes of audio and picture."""
+        return len(self.audio or b"") + len(self.picture or b"")
 
 
 @dataclass(frozen=True)
@@ -57,25 +70,43 @@ def listening_order(results: Iterable[Result]) -> list[tuple[str, str]]:
     return sorted(mistakes, key=lambda clip: (-mistakes[clip], clip))
 
 
-def page_data(results: Sequence[Result], compared: Sequence[Comparison]) -> dict[str, Any]:
+def page_data(results: Sequence[Result], sections: Sequence[Section]) -> dict[str, Any]:
     """Return classes and clips of each data set, and each system's predictions, as the script reads them."""
-    datasets = [_dataset(name, results) for name in dict.fromkeys(c.dataset for c in compared)]
+    datasets = [_dataset(name, results) for name in dict.fromkeys(s.comparison.dataset for s in sections)]
     place = {dataset["name"]: k for k, dataset in enumerate(datasets)}
-    sections = []
-    for each in compared:
-        own = [r for r in results if (r.dataset, r.protocol) == (each.dataset, each.protocol)]
-        cells = by_system(own)
-        dataset = datasets[place[each.dataset]]
-        systems = [
-            {"label": s.label, "runs": [_run(r, dataset) for r in cells[s.system]]} for s in each.scores
-        ]
-        sections.append({"dataset": place[each.dataset], "protocol": each.protocol, "systems": systems})
-    return {"datasets": datasets, "sections": sections}
+    return {
+        "datasets": datasets,
+        "sections": [
+            _section(each, place[each.comparison.dataset], datasets[place[each.comparison.dataset]])
+            for each in sections
+        ],
+    }
+
+
+def _section(section: Section, place: int, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    cells = by_system(section.results)
+    number = {clip: k for k, clip in enumerate(dataset["clips"])}
+    systems = [
+        {
+            "label": s.label,
+            "accuracy": percent(s.accuracy, s.deviation),
+            "runs": [_run(r, dataset) for r in cells[s.system]],
+        }
+        for s in section.comparison.scores
+    ]
+    return {
+        "dataset": place,
+        "protocol": section.comparison.protocol,
+        "systems": systems,
+        "contrasts": section.contrasts,
+        "missed": [number[m.clip] for m in section.missed],
+    }
 
 
 def _dataset(name: str, results: Iterable[Result]) -> dict[str, Any]:
     own = [r for r in results if r.dataset == name]
     labels = {p.id: p.label for r in own for p in r.predictions}
+    groups = {p.id: p.group for r in own for p in r.predictions}
     folds = sorted({p.fold for r in own for p in r.predictions})
     classes = list(dict.fromkeys(c for r in own for c in r.classes))
     number = {c: k for k, c in enumerate(classes)}
@@ -83,6 +114,7 @@ def _dataset(name: str, results: Iterable[Result]) -> dict[str, Any]:
     return {
         "name": name, "classes": classes, "clips": clips, "folds": folds,
         "labels": [number[labels[clip]] for clip in clips],
+        "groups": [groups[clip] for clip in clips] if any(groups.values()) else [],
     }  # fmt: skip
 
 
@@ -94,7 +126,7 @@ def _run(result: Result, dataset: Mapping[str, Any]) -> dict[str, Any]:
     both = [said.get(clip) for clip in dataset["clips"]]
     return {
         "seed": result.seed,
-        "accuracy": round(result.accuracy, 4),
+        "accuracy": percent(result.accuracy),
         "predicted": [classes[pair[0]] if pair else -1 for pair in both],
         "folds": [folds[pair[1]] if pair else -1 for pair in both],
     }
@@ -102,10 +134,9 @@ def _run(result: Result, dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 def embed(
     data: Mapping[str, Any], results: Sequence[Result], media: Mapping[str, Mapping[str, ClipMedia]], *,
-    max_audio: float, max_picture: float,
+    max_bytes: float,
 ) -> Embedded:  # fmt: skip
-    """Encode media in listening order until the caps (bytes) are reached; what is left keeps its link."""
-    room = {"audio": max_audio, "picture": max_picture}
+    """Encode audio and pictures in listening order until `max_bytes` are used; the rest keeps its link."""
     encoded: dict[tuple[str, str], dict[str, Any]] = {}
     heard = 0
     for dataset, clip in listening_order(results):
@@ -113,25 +144,42 @@ def embed(
         if found is None:
             continue
         entry = encoded[dataset, clip] = _link(found)
-        for kind, content, mime in (
-            ("audio", found.audio, found.mime),
-            ("picture", found.picture, "image/png"),
-        ):
-            if content is not None and len(content) <= room[kind]:
-                room[kind] -= len(content)
-                entry[kind] = f"data:{mime};base64,{base64.b64encode(content).decode()}"
+        if found.size > max_bytes:
+            continue
+        max_bytes -= found.size
+        entry |= _encoded(found)
         heard += "audio" in entry
     clips = [[encoded.get((d["name"], clip), {}) for clip in d["clips"]] for d in data["datasets"]]
     return Embedded(clips, _note(heard, sum(map(len, clips))))
 
 
+def _encoded(media: ClipMedia) -> dict[str, str]:
+    both = {"audio": (media.audio, media.mime), "picture": (media.picture, "image/png")}
+    return {
+        kind: f"data:{mime};base64,{base64.b64encode(content).decode()}"
+        for kind, (content, mime) in both.items()
+        if content is not None
+    }
+
+
 def _link(media: ClipMedia) -> dict[str, Any]:
     entry: dict[str, Any] = {}
-    if media.href is not None and urlsplit(media.href).scheme in ("", "file", "http", "https"):
+    if media.href is not None and _may_be_linked(media.href):
         entry["href"] = media.href
     if media.duration_s is not None:
         entry["duration"] = round(media.duration_s, 2)
     return entry
+
+
+def _may_be_linked(href: str) -> bool:
+    """Tell whether a link runs nothing and names no folder of the machine.
+
+    >>> [_may_be_linked(href) for href in ("dog/1.wav", "https://a.org/1.wav", "file:///a.wav", "/a.wav")]
+    [True, True, False, False]
+    """
+    parts = urlsplit(href)
+    local = not parts.scheme and not parts.netloc and not parts.path.startswith(("/", "\\"))
+    return local or parts.scheme in ("http", "https")
 
 
 def _note(heard: int, total: int) -> str:

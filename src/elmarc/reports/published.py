@@ -21,11 +21,37 @@ def _all() -> pd.DataFrame:
 def published(dataset: str) -> pd.DataFrame | None:
     """Return the study's results on a data set, or None where it has none.
 
-    Columns: network, classifier, accuracy and error_bar in [0, 1] (the latter NaN where none was drawn).
+    Returns
+    -------
+    DataFrame or None
+        Columns: network, classifier, accuracy and error_bar in [0, 1] (the latter NaN where none was drawn).
 
+    Examples
+    --------
     >>> published("gtzan").query("network == 'vgg' and classifier == 'svm'").accuracy.item()
     0.596
     """
     table = _all()
     rows = table[table.dataset == dataset].drop(columns="dataset").reset_index(drop=True)
     return None if rows.empty else rows
+
+
+def published_bar(dataset: str, features: str, classifier: str) -> tuple[float, float] | None:
+    """Return the study's accuracy of one system and its error bar (0 where none was drawn), or None.
+
+    `frame_level_2018` and `frame_level` have one published number: that of the first.
+    """
+    table = _all()
+    rows = table[
+        (table.dataset == dataset)
+        & (table.network == features.removesuffix("_2018"))
+        & (table.classifier == classifier)
+    ].fillna(0.0)
+    return None if rows.empty else (float(rows.accuracy.item()), float(rows.error_bar.item()))
+
+
+def study_place(features: str) -> int:
+    """Return a network's place in the study's figures; networks that it has not come after its own."""
+    order = list(dict.fromkeys(_all().network))
+    name = features.removesuffix("_2018")
+    return order.index(name) if name in order else len(order)

@@ -1,0 +1,51 @@
+"""Can a folder or file be written? Asked before a run begins, not after hours of work."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from elmarc._errors import ConfigError
+
+
+def check_writable(folder: Path, *, option: str) -> None:
+    """Make a folder where it is not there yet, and try to put a file into it.
+
+    Raises
+    ------
+    ConfigError
+        The folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise ConfigError(
+            f"{folder}: cannot be written ({reason(problem)}): name another folder with {option}"
+        ) from None
+
+
+def check_file(path: Path, *, option: str) -> None:
+    """Refuse a file that cannot be written.
+
+    Raises
+    ------
+    ConfigError
+        It is a folder, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder: name a file with {option}")
+    check_writable(path.parent, option=option)
+
+
+def reason(problem: OSError) -> str:
+    """Return what the system said, in words.
+
+    >>> reason(FileExistsError(17, "File exists"))
+    'a file lies where a folder is needed'
+    """
+    if isinstance(problem, FileExistsError | NotADirectoryError):
+        return "a file lies where a folder is needed"
+    return problem.strerror or os.strerror(problem.errno or 0)

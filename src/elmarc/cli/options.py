@@ -1,0 +1,58 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class SizeName(StrEnum):
+    """The study's two sizes."""
+
+    large = "large"
+    small = "small"
+
+
+class ProtocolName(StrEnum):
+    """How hyper-parameters are chosen."""
+
+    nested = "nested"
+    paper = "paper"
+
+
+class RecipeName(StrEnum):
+    """What is made of the networks' maps."""
+
+    study = "2018"
+    v2 = "v2"
+
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="A folder with one sub-folder a class; a CSV file with columns path, label and perhaps fold; or "
+        "one of {datasets}, whose clips lie in --audio (toy needs none).",
+        show_default=False,
+    ),
+]
+Audio = Annotated[Path | None, typer.Option(help="Where the clips of a named data set or CSV file lie.")]
+Target = Annotated[str | None, typer.Option(help="For `toy`: label the clips by rhythm or by timbre.")]
+SizeOption = Annotated[SizeName, typer.Option(help="large: about 3,500 features; small: about 160.")]
+Store = Annotated[Path | None, typer.Option(help="Folder of stored features; default: the user's cache.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Let a clip that cannot be read end the run.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random weights.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Recipe = Annotated[
+    RecipeName,
+    typer.Option(help="2018: the study's; v2: more accuracy from the same networks (docs/recipe.md)."),
+]
+Precision = Annotated[str, typer.Option(help="float32, tf32 (faster on a GPU) or bfloat16.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' grids.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode ahead of the network.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.")]

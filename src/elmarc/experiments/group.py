@@ -1,0 +1,143 @@
+"""Cells that share features: extracted once, then one classifier after the other.
+
+`run_group` keeps nothing between calls and its arguments can be pickled, so a worker process can call it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from elmarc.config.sections import ExperimentConfig
+from elmarc.evaluation.protocol import Evaluation, evaluate
+from elmarc.evaluation.search import SearchWorkspace
+from elmarc.evaluation.splits import keep_together, make_splits
+from elmarc.experiments import build, record
+from elmarc.experiments.cells import Material, open_material
+from elmarc.experiments.features_file import read_features
+from elmarc.experiments.observer import Observer
+from elmarc.features.cache import FrontEndCache
+from elmarc.features.extractor import Extraction, FeatureExtractor
+from elmarc.features.store import FeatureStore
+from elmarc.results import Result
+
+
+def run_group(
+    configs: Sequence[ExperimentConfig],
+    *,
+    material: Material | None = None,
+    store: FeatureStore | None = None,
+    cache: FrontEndCache | None = None,
+    n_jobs: int = 1,
+    observer: Observer | None = None,
+    keep: Callable[[ExperimentConfig, Result], None] | None = None,
+    check: Callable[[], None] | None = None,
+) -> list[Result]:
+    """Return the results of configurations that ask for the same features, in their order.
+
+    Parameters
+    ----------
+    configs : sequence of ExperimentConfig
+        They differ in classifier and protocol alone; see `cells.by_features`.
+    material : Material or None
+        Their data set, where it is open already.
+    store, cache : FeatureStore, FrontEndCache or None
+        Features kept between runs, and front-end outputs shared with other groups.
+    n_jobs : int
+        Threads for the classifiers' grids.
+    observer : Observer or None
+        Told how far the work has come.
+    keep : callable or None
+        Given each result as soon as it is there.
+    check : callable or None
+        Called between pieces of work; what it raises ends the group.
+
+    Raises
+    ------
+    ElmarcError
+        The features cannot be computed, or the clips cannot be split.
+    """
+    watcher = observer or Observer()
+    going_on = check or _nothing
+    features = _features(configs[0], material or open_material(configs[0]), store, cache, watcher, going_on)
+    workspace = SearchWorkspace(features.extraction.matrix.X)
+    found = []
+    for config in configs:
+        going_on()
+        watcher.on_classifier(config.classifier.name)
+        found.append(_scored(config, features, workspace, n_jobs))
+        if keep is not None:
+            keep(config, found[-1])
+    return found
+
+
+@dataclass(frozen=True)
+class _Features:
+    material: Material
+    extraction: Extraction
+    extractor: FeatureExtractor | None
+    notes: list[str]
+
+
+def _features(
+    config: ExperimentConfig,
+    material: Material,
+    store: FeatureStore | None,
+    cache: FrontEndCache | None,
+    observer: Observer,
+    check: Callable[[], None],
+) -> _Features:
+    def progress(done: int, total: int) -> None:
+        observer.on_clips(done, total)
+        check()
+
+    check()
+    data = material.dataset
+    observer.on_features(record.feature_name(config), len(data.clips))
+    extractor, notes = build.extractor(config, data, store=store, cache=cache)
+    if config.features_file is not None:
+        matrix, notes = read_features(config.features_file, config, data, extractor.recipe)
+        return _Features(material, Extraction(matrix, (), 0, 0.0), None, notes)
+    extraction = extractor.extract(data.clips, contents=material.contents, progress=progress)
+    return _Features(material, extraction, extractor, notes)
+
+
+def _scored(config: ExperimentConfig, features: _Features, workspace: SearchWorkspace, n_jobs: int) -> Result:
+    start = time.perf_counter()
+    evaluation = _evaluation(config, features, workspace, n_jobs)
+    seconds = time.perf_counter() - start
+    said = [f"{config.classifier.name}: {note}" for note in evaluation.notes]
+    notes = [*features.notes, *config.notes, *features.material.dataset.notes, *said]
+    return record.make_result(
+        config, features.material.dataset, features.extraction, features.extractor, evaluation,
+        clips_key=features.material.key, classify_s=seconds, notes=notes,
+    )  # fmt: skip
+
+
+def _evaluation(
+    config: ExperimentConfig, features: _Features, workspace: SearchWorkspace, n_jobs: int
+) -> Evaluation:
+    matrix, data = features.extraction.matrix, features.material.dataset
+    parts = make_splits(
+        matrix.labels,
+        matrix.folds,
+        kind=data.split_kind,
+        groups=matrix.groups,
+        n_folds=data.n_folds,
+        shuffle=config.data.shuffle,
+    )
+    return evaluate(
+        build.classifier(config.classifier, seed=config.seed),
+        matrix.X,
+        matrix.y,
+        parts,
+        protocol=config.protocol,
+        keep_together=keep_together(matrix.groups, matrix.folds),
+        workspace=workspace,
+        n_jobs=n_jobs,
+    )
+
+
+def _nothing() -> None:
+    """Let the work go on."""

@@ -1,0 +1,144 @@
+"""What a run leaves behind beside its cells: tables and figures of the results that belong together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from elmarc._atomic import write_atomic
+from elmarc._errors import ElmarcError, StoreError
+from elmarc.comparison.compare import rank_across
+from elmarc.comparison.ranks import Ranking
+from elmarc.comparison.records import Comparison
+from elmarc.comparison.systems import system_of
+from elmarc.reports import plots, plots_compare, tables
+from elmarc.results import Result, load
+
+Shown = TypeVar("Shown")
+
+
+def read_results(folder: Path) -> tuple[list[Result], list[str]]:
+    """Read every result below a folder; return them, and notes on those that cannot be read.
+
+    Raises
+    ------
+    StoreError
+        There is none that can be read.
+    """
+    paths = sorted(Path(folder).rglob("result.json"))
+    if not paths:
+        raise StoreError(f"{folder}: no result.json below it: give the folder that a run printed")
+    found, problems = [], []
+    for path in paths:
+        try:
+            found.append(load(path))
+        except StoreError as problem:
+            problems.append(problem)
+    if not found:
+        raise problems[0]
+    some = [f"{len(problems)} results are left out, such as {problems[0]}"] if problems else []
+    return found, some
+
+
+def tell_apart(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+    """Return the results that can be compared, and notes on what was done.
+
+    Clips of one place may have changed between runs: the newest state of them counts. Different data sets of
+    one name get names of their own. Of several results for one seed of a system, the newest counts.
+    """
+    newest: dict[tuple[str, str], Result] = {}
+    for result in sorted(results, key=lambda result: result.created):
+        newest[result.dataset, _place(result)] = result
+    kept = [r for r in results if _clips(r) == _clips(newest[r.dataset, _place(r)])]
+    notes = _older(results, kept)
+    kept, renamed = _renamed(kept)
+    latest = {(r.dataset, r.protocol, system_of(r), r.seed): r for r in sorted(kept, key=lambda r: r.created)}
+    if len(latest) < len(kept):
+        notes.append(f"{len(kept) - len(latest)} older results of other settings are left out")
+    chosen = {id(result) for result in latest.values()}
+    return [result for result in kept if id(result) in chosen], notes + renamed
+
+
+def _place(result: Result) -> str:
+    return json.dumps(result.source, sort_keys=True)
+
+
+def _clips(result: Result) -> str:
+    return result.clips_key or _place(result)
+
+
+def _older(results: Sequence[Result], kept: Sequence[Result]) -> list[str]:
+    left_out = [r.dataset for r in results if not any(r is one for one in kept)]
+    return [
+        f"{left_out.count(name)} older results for {name} are left out: its clips have changed since"
+        for name in dict.fromkeys(left_out)
+    ]
+
+
+def _renamed(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+    """Give data sets of one name, but other clips, names of their own: sounds, sounds-2."""
+    known = {r.dataset for r in results}
+    names: dict[tuple[str, str], str] = {}
+    notes = []
+    for result in sorted(results, key=lambda r: (r.dataset, _place(r))):
+        identity = (result.dataset, _clips(result))
+        if identity in names:
+            continue
+        name, number = result.dataset, 1
+        while name in names.values() or (number > 1 and name in known):
+            number += 1
+            name = f"{result.dataset}-{number}"
+        names[identity] = name
+        if number > 1:
+            where = result.source.get("path") or result.source.get("audio") or _place(result)
+            notes.append(f"several data sets are called {result.dataset}: {name} is the one of {where}")
+    return [replace(r, dataset=names[r.dataset, _clips(r)]) for r in results], notes
+
+
+def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
+    """Write the ranking in every form and figures of each data set and protocol, and ranks over data sets.
+
+    Returns notes on what could not be written; the rest is.
+    """
+    notes: list[str] = []
+    for comparison in compared:
+        where = folder if len(compared) == 1 else folder / f"{comparison.dataset}-{comparison.protocol}"
+        notes += _tried(_write, comparison, where)
+    for protocol in dict.fromkeys(comparison.protocol for comparison in compared):
+        of_sets = [comparison for comparison in compared if comparison.protocol == protocol]
+        if len(of_sets) < 2:
+            continue
+        if (ranking := rank_across(of_sets)) is None:
+            notes.append(f"no ranks over data sets ({protocol}): they have fewer than two systems in common")
+        else:
+            notes += _tried(_write_ranks, ranking, folder / f"ranks-{protocol}")
+    return notes
+
+
+def _write(comparison: Comparison, folder: Path) -> None:
+    for ending, form in tables.FORMS.items():
+        write_atomic(folder / f"ranking.{ending}", form(comparison))
+    plots.save(plots.study_figure(comparison), folder / "figure")
+    if plots_compare.pair_families(comparison):
+        plots.save(plots_compare.difference_figure(comparison), folder / "differences")
+
+
+def _write_ranks(ranking: Ranking, stem: Path) -> None:
+    plots.save(plots_compare.rank_figure(ranking), stem)
+
+
+def _tried(work: Callable[[Shown, Path], None], shown: Shown, path: Path) -> list[str]:
+    try:
+        work(shown, path)
+    except (ElmarcError, OSError) as problem:
+        return [f"{path} was not written: {problem}"]
+    return []
+
+
+def write_run(folder: Path, *, forecast_s: float, taken_s: float) -> None:
+    """Write run.json: how long the last run took, beside what was expected."""
+    text = json.dumps({"forecast_s": forecast_s, "taken_s": taken_s}, indent=1)
+    write_atomic(folder / "run.json", text + "\n")

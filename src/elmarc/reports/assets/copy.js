@@ -1,0 +1,21 @@
+// Copies a text of the page; where the browser refuses, the text is shown and selected.
+function startCopy() {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copy(button));
+  }
+}
+
+async function copy(button) {
+  const text = document.getElementById(button.dataset.copy);
+  const said = button.closest(".exports").querySelector(".said");
+  try {
+    await navigator.clipboard.writeText(text.value);
+    said.textContent = `${text.getAttribute("aria-label")} copied.`;
+  } catch {
+    text.closest("details").open = true;
+    text.focus();
+    text.select();
+    said.textContent = "This browser does not let the page copy: the text is selected, copy it with Ctrl+C or ⌘C.";
+  }
+}

@@ -1,0 +1,10 @@
+startTheme();
+startCosts();
+startTables();
+startCopy();
+startDialog();
+startMissed();
+document.querySelectorAll(".explorer").forEach(startExplorer);
+document.querySelectorAll(".versus").forEach(startVersus);
+startLinks();
+startScroll();

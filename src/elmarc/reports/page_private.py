@@ -1,0 +1,61 @@
+"""What may leave the machine: text without the folders of the page's maker, and links beside the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from elmarc.results import Result
+
+NAME = r"[^\s/\\'\"<>|:,;()]+"
+# A path from the root of a drive, or from a home. "1/2", "m/s" and "https://host/name" are none.
+ABSOLUTE = re.compile(rf"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?[/\\]+(?:{NAME}[/\\]+)*{NAME}")
+HOME = re.compile(rf"(?:/home|/Users|[A-Za-z]:\\Users)[/\\](?:[^/\\\n:,;\"']+[/\\]|{NAME})")
+SHARED_DEPTH = 2  # "/" and "/home", "C:\\" and "C:\\Users": folders that hold users' folders
+
+
+class Folders:
+    """The folders of a study's clips and of its user, to be taken out of texts.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        Their `source` says where the clips lay.
+
+    Examples
+    --------
+    >>> Folders([]).hide("/home/anna/sounds/dog.wav: holds no samples")
+    'dog.wav: holds no samples'
+    """
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        sources = (value for r in results for value in r.source.values() if isinstance(value, str))
+        roots = {str(Path(text)) for text in sources if Path(text).is_absolute()}
+        roots |= {str(Path(text).parent) for text in roots if Path(text).suffix}  # a table beside its clips
+        self._roots = sorted((root for root in roots if len(Path(root).parts) > 1), key=len, reverse=True)
+
+    def hide(self, text: str) -> str:
+        """Return text in which paths below a folder of the study are relative, and others a name."""
+        for root in self._roots:
+            text = re.sub(re.escape(root) + r"[/\\]+(?=\w)", "", text)
+            name = Path(root).name.replace("\\", r"\\")
+            text = re.sub(re.escape(root) + r"(?!\w)", name, text)
+        text = HOME.sub("~/", text)  # first: a user's name may have a space
+        return ABSOLUTE.sub(lambda found: re.split(r"[/\\]+", found[0])[-1], text)
+
+
+def relative_link(path: Path, page_folder: Path) -> str | None:
+    """Return a link from the page to a file below its folder or below that folder's parent, else None.
+
+    Folders that hold users' folders do not count, so that no link holds a user's name.
+
+    >>> relative_link(Path("/home/anna/sounds/a b.wav"), Path("/home/anna/runs"))
+    '../sounds/a%20b.wav'
+    >>> relative_link(Path("/home/bob/sounds/a.wav"), Path("/home/anna"))
+    """
+    for base, prefix in ((page_folder, ""), (page_folder.parent, "../")):
+        if path.is_relative_to(base) and len(base.parts) > SHARED_DEPTH:
+            return prefix + quote(path.relative_to(base).as_posix())
+    return None

@@ -1,0 +1,98 @@
+"""How numbers and what they mean are put into words, the same in every table, figure and page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from elmarc.comparison.records import Comparison, SystemScore
+
+
+def percent(accuracy: float, deviation: float | None = None) -> str:
+    """Return an accuracy in %, with its deviation over seeds where there is one.
+
+    >>> percent(0.8425, 0.006)
+    '84.2 ± 0.6'
+    """
+    spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
+    return f"{100 * accuracy:.1f}{spread}"
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval of accuracies in %.
+
+    >>> interval(0.8, 0.8825)
+    '80.0-88.2'
+    """
+    return f"{100 * low:.1f}-{100 * high:.1f}"
+
+
+def cells(score: SystemScore) -> dict[str, str]:
+    """Return what tables of text show of a system, by column."""
+    return {
+        "accuracy": percent(score.accuracy, score.deviation),
+        "interval": interval(score.low, score.high),
+        "macro-F1": percent(score.macro_f1),
+        "ties": score.ties,
+    }
+
+
+def levels(comparison: Comparison) -> dict[str, float]:
+    """Return the accuracies that no system needs to hear for: chance, and always the largest class.
+
+    Where both round to the same number they are one level.
+    """
+    chance, majority = comparison.chance, comparison.majority
+    if percent(chance) == percent(majority):
+        return {"chance, largest class": chance}
+    return {"chance": chance, "largest class": majority}
+
+
+def floor(comparison: Comparison) -> str:
+    """Say where the accuracies lie that no system needs to hear for."""
+    chance, majority = percent(comparison.chance), percent(comparison.majority)
+    return f"Chance: {chance} %; always the largest class: {majority} %."
+
+
+def several_seeds(comparison: Comparison) -> bool:
+    """Say whether any system ran with more than one seed, so that there is a deviation to show."""
+    return any(score.deviation is not None for score in comparison.scores)
+
+
+def heading(comparison: Comparison) -> str:
+    """Say in one line what was compared: data set, protocol, clips, seeds."""
+    protocol = comparison.protocol + (f" ({comparison.note})" if comparison.note else "")
+    return f"{comparison.dataset}: {protocol}, {extent(comparison)}"
+
+
+def extent(comparison: Comparison) -> str:
+    """Say how many clips, groups of clips and seeds a comparison rests on."""
+    clips = _span([score.n_clips for score in comparison.scores], "clip")
+    groups = f" in {comparison.design.n_units} groups" if comparison.design.grouped else ""
+    return f"{clips}{groups}, {_span([len(score.seeds) for score in comparison.scores], 'seed')}"
+
+
+def _span(numbers: Sequence[int], noun: str) -> str:
+    low, high = min(numbers), max(numbers)
+    return (f"{low}-{high}" if low != high else str(low)) + f" {noun}" + ("" if high == 1 else "s")
+
+
+def methods(comparison: Comparison, kind: str) -> list[str]:
+    """Return how the families of one kind ("pairs" or "baseline") were tested, each way once."""
+    return list(dict.fromkeys(family.method for family in comparison.families if family.kind == kind))
+
+
+def legend(comparison: Comparison) -> list[str]:
+    """Return a sentence for each thing that a table shows and that needs one."""
+    several = several_seeds(comparison)
+    mean = ": mean ± standard deviation over seeds" if several else ""
+    drawn = ("groups of clips" if comparison.design.grouped else "clips") + (" and seeds" if several else "")
+    lines = [f"Accuracy in %{mean}. Interval: {100 * comparison.confidence:.0f} %, over {drawn}."]
+    if has_ties(comparison):
+        how = f" ({'; '.join(methods(comparison, 'pairs'))})" if methods(comparison, "pairs") else ""
+        lines.append(f"Systems of one classifier that share a letter are not told apart{how}.")
+    return lines
+
+
+def has_ties(comparison: Comparison) -> bool:
+    """Say whether there are letters to show: none where the design can tell nothing apart."""
+    return any(score.ties for score in comparison.scores)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from tests.reports.made import STUDY, made
+from tests.simulated import simulated_result
+
+from elmarc.cli import console
+from elmarc.results import Skipped
+
+RESULT = simulated_result("timbral_temporal", skill=0.8)
+
+
+def on(monkeypatch, *, name="err", width=80, environment=None, terminal=False):
+    """Let one of the module's consoles write into text, on a terminal or into a file."""
+    text = io.StringIO()
+    fake = Console(file=text, width=width, force_terminal=terminal, _environ=environment or {})
+    monkeypatch.setattr(console, name, fake)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("environment", "terminal"), [({}, False), ({"TERM": "dumb"}, True), ({"TERM": "unknown"}, True)]
+)
+def test_where_the_cursor_cannot_move_each_result_is_a_line(monkeypatch, environment, terminal):
+    text = on(monkeypatch, environment=environment, terminal=terminal, width=40)
+    with console.Live() as live:
+        live.on_result(RESULT, resumed=False)
+        live.on_result(replace(RESULT, skipped=[Skipped("a.wav", "empty")]), resumed=True)
+    first, second = text.getvalue().strip("\n").split("\n")
+    assert first.strip().startswith(f"{100 * RESULT.accuracy:.1f} %")
+    assert second.endswith("1 clips skipped (already done)")
+    assert "\x1b" not in text.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_terminal_shows_the_accuracy_however_narrow_it_is(monkeypatch, width):
+    text = on(monkeypatch, environment={"TERM": "xterm"}, terminal=True, width=width)
+    with console.Live() as live:
+        live.on_result(RESULT, resumed=False)
+    assert f"{100 * RESULT.accuracy:.1f} %" in text.getvalue()
+
+
+def test_quiet_shows_failures_only(monkeypatch):
+    text = on(monkeypatch)
+    with console.Live(quiet=True) as live:
+        live.on_result(RESULT, resumed=False)
+    assert text.getvalue() == ""
+
+
+def test_no_color_is_heeded(monkeypatch):
+    for environment, coloured in (({"TERM": "xterm-256color"}, True), ({"NO_COLOR": "1"}, False)):
+        text = on(monkeypatch, environment=environment, terminal=True)
+        console.show_problems([("a.wav", "empty")], ["a note"], quiet=False)
+        assert ("\x1b[33m" in text.getvalue()) == coloured
+
+
+def test_results_are_shown_from_the_comparisons_that_are_handed_on(monkeypatch):
+    shown, said = on(monkeypatch, name="out"), on(monkeypatch)
+    skipping = replace(RESULT, skipped=[Skipped("a [b].wav", "empty")], notes=["read [twice]"])
+    console.show_results([made(STUDY), made(STUDY, dataset="music")], [skipping, skipping])
+    assert "sounds: nested, 400 clips, 1 seed" in shown.getvalue()
+    assert "music: nested" in shown.getvalue()
+    assert said.getvalue() == f"note: read [twice]{os.linesep}skipped a [b].wav: empty{os.linesep}"
+
+
+def test_many_skipped_clips_are_counted_and_a_list_is_named_only_where_there_is_one(monkeypatch):
+    skipped = [(f"{k}.wav", "empty") for k in range(console.SHOWN + 3)]
+    text = on(monkeypatch)
+    console.show_problems(skipped, [], quiet=False)
+    assert text.getvalue().splitlines()[-1] == "... and 3 more"
+    text = on(monkeypatch)
+    console.show_problems(skipped, [], quiet=False, listed_in="--json")
+    assert text.getvalue().splitlines()[-1] == "... and 3 more; --json lists them all"
+    text = on(monkeypatch)
+    console.show_results([], [replace(RESULT, skipped=[Skipped(*each) for each in skipped])])
+    assert "result.json lists them all" in text.getvalue()

@@ -1,0 +1,79 @@
+"""Which results of an earlier run a cell takes over."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from tests.experiments.conftest import SR, cells
+
+from elmarc._errors import AudioError, ConfigError
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments import cells as cells_module
+from elmarc.experiments.cells import finished, make_cells
+from elmarc.experiments.group import run_group
+from elmarc.experiments.runner import run_cells
+from elmarc.features.store import FeatureStore
+
+
+def run(configs: list[ExperimentConfig], folder: Path):
+    return run_cells(make_cells(configs, folder))
+
+
+def test_a_clip_that_changed_and_kept_its_size_is_run_anew(
+    tones: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    run(cells(tones), tmp_path / "run")
+    assert finished(make_cells(cells(tones), tmp_path / "run"))
+    clip = tones / "low" / "1.wav"
+    size = clip.stat().st_size
+    sf.write(clip, 0.1 * rng.standard_normal(SR // 2), SR)
+    assert clip.stat().st_size == size
+    assert not finished(make_cells(cells(tones), tmp_path / "run"))
+
+
+def test_a_strict_run_takes_over_no_result_that_left_clips_out(tones: Path, tmp_path: Path) -> None:
+    (tones / "low" / "bad.wav").write_bytes(b"rubbish")
+    (lenient,) = run(cells(tones), tmp_path / "run")
+    assert lenient.skipped
+    with pytest.raises(AudioError, match=r"bad\.wav"):
+        run(cells(tones, strict=True), tmp_path / "run")
+    assert finished(make_cells(cells(tones), tmp_path / "run")) == [lenient]  # nothing was lost
+
+
+def test_a_lenient_run_takes_over_a_strict_ones_result(tones: Path, tmp_path: Path) -> None:
+    strict = run(cells(tones, strict=True), tmp_path / "run")
+    assert finished(make_cells(cells(tones), tmp_path / "run")) == strict
+
+
+@pytest.mark.parametrize("version", ["features", "evaluation", "result"])
+def test_another_version_of_the_numbers_is_run_anew(
+    tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    run(cells(tones), tmp_path / "run")
+    monkeypatch.setitem(cells_module.VERSIONS, version, cells_module.VERSIONS[version] + 1)
+    assert not finished(make_cells(cells(tones), tmp_path / "run"))
+
+
+def test_a_device_that_is_not_there_is_refused_before_any_work(tones: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no Apple GPU here"):
+        make_cells(cells(tones, device="mps"), tmp_path / "run")
+
+
+def test_a_worker_process_can_run_a_group(tones: Path, tmp_path: Path) -> None:
+    configs = cells(tones, classifier=["knn", "ridge"])
+    here = run_group(configs)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = pool.submit(run_group, configs, store=FeatureStore(tmp_path / "store"), n_jobs=1).result()
+    assert [r.predictions for r in here] == [r.predictions for r in there]
+    assert [r.clips_key for r in here] == [r.clips_key for r in there]
+
+
+def test_opened_clips_can_be_sent_to_a_process(tones: Path, tmp_path: Path) -> None:
+    (cell,) = make_cells(cells(tones), tmp_path)
+    assert pickle.loads(pickle.dumps(cell)) == cell
