@@ -44,10 +44,15 @@ class HitTable:
         """Which clips each system has judged under every seed, (n_systems, n_clips)."""
         return np.array([(self.weights[:, own] > 0).all(axis=1) for own in self.columns])
 
-    def per_unit(self, mask: Mask) -> tuple[Floats, Floats]:
-        """Return hits and weights of the clips in `mask` summed within each unit, (n_units, n_columns)."""
-        index = np.unique(self.units[mask], return_inverse=True)[1]
-        return _sums(self.hits[mask], index), _sums(self.weights[mask], index)
+    def per_unit(self, mask: Mask, columns: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Return hits and weights of the clips in `mask` summed within units, (n_units, len(columns))."""
+        hits, weights = (values[np.ix_(mask, columns)] for values in (self.hits, self.weights))
+        order = np.argsort(self.units[mask], kind="stable")
+        units = self.units[mask][order]
+        starts = np.flatnonzero(np.diff(units, prepend=-1))
+        if len(starts) == len(units):  # each clip is a unit, whatever their order
+            return hits, weights
+        return np.add.reduceat(hits[order], starts), np.add.reduceat(weights[order], starts)
 
     def of(self, systems: Sequence[int]) -> HitTable:
         """Return the table of some of the systems, with the clips that any of them has judged."""
@@ -113,9 +118,3 @@ def shared_clips(judged: Mask) -> Iterator[tuple[Mask, list[tuple[int, int]]]]:
             raise ConfigError("two systems have no clip in common: they cannot be compared")
         found.setdefault(common.tobytes(), (common, []))[1].append((a, b))
     yield from found.values()
-
-
-def _sums(values: Floats, index: NDArray[np.intp]) -> Floats:
-    sums = np.zeros((int(index.max()) + 1, values.shape[1]))
-    np.add.at(sums, index, values)
-    return sums
