@@ -39,8 +39,7 @@ from elmarc.features.pooling import pool  # noqa: E402
 from elmarc.frontends.logmel import LogMel  # noqa: E402
 from elmarc.frontends.waveform import RawWaveform  # noqa: E402
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network  # noqa: E402
-from elmarc.networks.blocks import RandomConv  # noqa: E402
-from elmarc.networks.fast.band_conv import BandConv  # noqa: E402
+from elmarc.networks.blocks import BandConv, RandomConv  # noqa: E402
 
 SR = 12000
 N_FRAMES, N_SAMPLES = 1368, 350_000

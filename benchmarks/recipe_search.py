@@ -24,7 +24,8 @@ import numpy as np
 
 from elmarc.classifiers import make_classifier
 from elmarc.config.loading import apply_overrides, parse_experiment
-from elmarc.config.sections import ExperimentConfig, input_kind
+from elmarc.config.parts import default_frontend
+from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
@@ -81,7 +82,7 @@ def cell(
     task: str, network: str, changes: Sequence[str], *, args: argparse.Namespace, **keys: Any
 ) -> ExperimentConfig:
     """Return one configuration; clips are fed once, digits repeated to 1.4 s, both to 27 s for vgg."""
-    waveform = input_kind(network) == "waveform"
+    waveform = default_frontend(network) == "waveform"
     length = {"n_samples": SAMPLES.get(task)} if waveform else {"n_frames": FRAMES.get(task)}
     if network == "vgg":
         length = {"n_frames": 1280}
@@ -109,7 +110,7 @@ def options(args: argparse.Namespace) -> None:
     for name, changes in OPTIONS.items():
         means = []
         for network in args.networks:
-            if input_kind(network) == "waveform" and "scaling" in name:
+            if default_frontend(network) == "waveform" and "scaling" in name:
                 continue
             cells = [
                 cell(task, network, changes, args=args, seed=seed)
@@ -209,7 +210,7 @@ def cost(args: argparse.Namespace) -> None:
         seconds = []
         for recipe in ("2018", "v2"):
             section = {"kind": network, "size": args.size}
-            length = {"n_samples": 350_000} if input_kind(network) == "waveform" else {"n_frames": 1368}
+            length = {"n_samples": 350_000} if default_frontend(network) == "waveform" else {"n_frames": 1368}
             document = {"data": "toy", "network": section, "recipe": recipe, "input": length}
             config = parse_experiment(document)
             extractor, _ = build.extractor(config, build.dataset(config.data))

@@ -72,4 +72,4 @@ def test_settings_are_checked() -> None:
 
 
 def test_input_lengths_compare_by_value() -> None:
-    assert InputLength(188, 48000, "repeat-pad") == InputLength(188, 48000, "repeat-pad")
+    assert InputLength(4.0, 4.0, "repeat-pad") == InputLength(4.0, 4.0, "repeat-pad")

@@ -10,12 +10,11 @@ import pytest
 
 from elmarc.config import legacy
 from elmarc.config.loading import ExperimentConfig, load_config, parse_experiment, to_yaml
-from elmarc.config.sections import (
-    WAVEFORM_NETWORKS,
-    ListsData,
-    LogMelFrontEnd,
-    MFCCFrontEnd,
-    WaveformFrontEnd,
+from elmarc.config.parts import FRONTEND_SECTIONS
+from elmarc.config.sections import ListsData
+
+LogMelFrontEnd, WaveformFrontEnd, MFCCFrontEnd = (
+    FRONTEND_SECTIONS[kind] for kind in ("logmel", "waveform", "mfcc")
 )
 
 README_GTZAN = """\
@@ -230,7 +229,7 @@ NETWORKS = [
 
 
 def cnn_of(architecture: str, selected: list[int]) -> dict[str, Any]:
-    signal = WAVEFORM if architecture in WAVEFORM_NETWORKS else {}
+    signal = WAVEFORM if architecture.startswith(("sample_", "frame_")) else {}
     return {**signal, "architecture": architecture, "selected_features_list": selected}
 
 
@@ -356,8 +355,8 @@ def test_mfcc(fix: str) -> None:
 @pytest.mark.parametrize("fix", [False, ...])
 def test_mfcc_without_a_rule_reads_the_whole_clip(fix: object) -> None:
     frontend = read(document(features_type="MFCC", fix_length_by=fix, CNN=...)).frontend
-    assert isinstance(frontend, MFCCFrontEnd)
-    assert frontend.fixed_length is None
+    assert frontend == MFCCFrontEnd(kind="mfcc", pad_mode="reflect")
+    assert frontend.options()["fixed_length"] is None
 
 
 def test_older_files_without_later_keys_are_read() -> None:

@@ -6,14 +6,15 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 
 from elmarc._errors import ConfigError
-from elmarc.config import sections as config_models
 from elmarc.config.loading import (
     ExperimentConfig,
     SweepConfig,
@@ -24,6 +25,8 @@ from elmarc.config.loading import (
     parse_experiment,
     to_yaml,
 )
+from elmarc.config.parts import FRONTEND_SECTIONS, NETWORK_SECTIONS
+from elmarc.frontends import FRONTENDS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -162,31 +165,45 @@ def test_compat_may_be_written_as_a_number() -> None:
     assert network.compat == "2018"
 
 
-def test_names_are_those_of_the_parts() -> None:
+def listed(schema: dict[str, Any]) -> set[str]:
+    """Return the names that a key of the schema may have."""
+    names = set(schema.get("enum", ())) | ({schema["const"]} if "const" in schema else set())
+    for part in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        names |= listed(part)
+    return names
+
+
+def test_the_schema_lists_the_names_in_the_tables_of_the_parts() -> None:
     from elmarc.classifiers.grids import CLASSIFIERS
     from elmarc.datasets import DATASETS
+    from elmarc.features.statistics import STATISTICS
+    from elmarc.frontends import FRONTENDS
     from elmarc.networks import NETWORKS
 
-    assert set(get_args(config_models.ClassifierName)) == set(CLASSIFIERS)
-    assert set(get_args(config_models.DatasetName)) == set(DATASETS) - {"toy"}
-    assert {*get_args(config_models.NetworkName), "single_layer"} == set(NETWORKS)
-    for name in get_args(config_models.NetworkName):
-        assert NETWORKS[name].frontend == config_models.input_kind(name)
+    forms = json_schema()["$defs"]
+
+    def names(key: str, sections: Iterable[str]) -> set[str]:
+        return {name for section in sections for name in listed(forms[section]["properties"][key])}
+
+    assert names("name", ["ClassifierSection"]) == set(CLASSIFIERS)
+    assert names("name", ["NamedData"]) == set(DATASETS) - {"toy"}
+    assert names("kind", [form.__name__ for form in NETWORK_SECTIONS]) == set(NETWORKS)
+    assert names("kind", [form.__name__ for form in FRONTEND_SECTIONS.values()]) == set(FRONTENDS)
+    assert listed(json_schema()["properties"]["pooling"]["anyOf"][0]["anyOf"][0]["items"]) == set(STATISTICS)
 
 
-def test_front_ends_have_the_defaults_of_the_parts() -> None:
-    from elmarc.frontends.logmel import LogMel
-    from elmarc.frontends.mfcc import MFCC
-    from elmarc.frontends.waveform import RawWaveform
+def test_front_ends_have_the_keys_and_defaults_of_the_parts() -> None:
+    for kind, made in FRONTENDS.items():
+        assert FRONTEND_SECTIONS[kind](kind=kind).options() == asdict(made())
 
-    sections = [
-        (config_models.LogMelFrontEnd(kind="logmel"), LogMel()),
-        (config_models.MFCCFrontEnd(kind="mfcc"), MFCC()),
-        (config_models.WaveformFrontEnd(kind="waveform"), RawWaveform()),
-    ]
-    for section, built in sections:
-        options = section.model_dump(exclude={"kind"})
-        assert options == {key: getattr(built, key) for key in options}
+
+def test_the_size_is_small_where_nothing_is_said() -> None:
+    network = parse_experiment(TOY).network
+    assert network is not None
+    assert network == parse_experiment({**TOY, "network": {"kind": "vgg", "size": "small"}}).network
+    wide = parse_experiment({**TOY, "network": {"kind": "vgg", "n_filters": 8}}).network
+    assert wide is not None
+    assert (network.size, wide.size) == ("small", None)
 
 
 # Mistakes
@@ -231,6 +248,11 @@ MISTAKES = [
     ({"frontend": {"kind": "logmel", "pad_mode": "zero"}}, r"frontend\.pad_mode: .*'reflect' or 'constant'"),
     ({"input": {"n_samples": 9}}, r"input\.n_samples: a logmel network is cut by input\.n_frames"),
     ({"network": "mfcc", "input": {"n_frames": 9}}, "input: the MFCC does not read it"),
+    ({"input": {"seconds": 2, "n_frames": 9}}, "input: found seconds and n_frames, expected one of them"),
+    ({"input": {"seconds": 0}}, r"input\.seconds: found 0 .*greater than 0"),
+    ({"frontend": {"sr": 0}}, r"frontend\.sr: found 0, expected a positive number"),
+    ({"frontend": {"fmax": 9000}}, r"frontend\.fmin, fmax: found 0 and 9000 Hz, expected"),
+    ({"network": "sample_level", "frontend": {"hop_length": 128}}, r"frontend\.hop_length: unknown key"),
     ({"data": {"kind": "named", "name": "esc10"}}, r"data\.audio: missing"),
     ({"data": {"kind": "lists", "train": "a", "test": "b"}}, "data: missing validation; expected train"),
     ({"data": {"kind": "lists", "train": "a", "files": "b"}}, "data: found files beside fixed lists"),
@@ -295,10 +317,17 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         ("frontend.top_db=null", "frontend", {"top_db": None}),
         ("pooling=[mean, std]", "pooling", ["mean", "std"]),
         ("name=a=b", "name", "a=b"),
+        ("frontend.sr=22050", "frontend", {"sr": 22050}),
     ],
 )
 def test_an_override_is_put_in(override: str, key: str, value: object) -> None:
     assert apply_overrides(TOY, [override]) == {**TOY, key: value}
+
+
+@pytest.mark.parametrize("network", ["vgg", "sample_level", "mfcc"])
+def test_an_override_of_the_front_end_needs_no_kind(network: str) -> None:
+    config = parse_experiment(apply_overrides({**TOY, "network": network}, ["frontend.sr=22050"]))
+    assert config.frontend.options()["sr"] == 22050
 
 
 def test_overrides_leave_the_original_alone() -> None:

@@ -104,3 +104,43 @@ def test_an_override_can_make_a_sweep_of_an_experiment(tmp_path: Path) -> None:
     sweep = load_config(path, ["seed=[0, 1, 2]"])
     assert isinstance(sweep, SweepConfig)
     assert [c.seed for c in sweep.cells()] == [0, 1, 2]
+
+
+# A front-end without kind
+
+
+def test_a_front_end_without_kind_is_that_of_each_network() -> None:
+    found = cells(network=["vgg", "sample_level", "mfcc"], frontend={"sr": 22050})
+    assert [(c.frontend.kind, c.frontend.options()["sr"]) for c in found] == [
+        ("logmel", 22050), ("waveform", 22050), ("mfcc", 22050),
+    ]  # fmt: skip
+
+
+def test_a_key_goes_to_the_cells_whose_front_end_has_it() -> None:
+    found = cells(network=["vgg", "sample_level", "mfcc"], frontend={"hop_length": [128, 512]})
+    assert [c.frontend.options().get("hop_length") for c in found] == [128, 512, None, None]
+
+
+def test_a_key_that_no_front_end_of_the_sweep_has_is_refused() -> None:
+    for networks in (["vgg", "sample_level", "mfcc"], ["sample_level", "frame_level"]):
+        key = "hop_lenth" if "vgg" in networks else "hop_length"
+        with pytest.raises(ConfigError, match=rf"frontend\.{key}: unknown key"):
+            cells(network=networks, frontend={key: 128})
+
+
+def test_an_unknown_front_end_is_refused_though_no_network_reads_it() -> None:
+    with pytest.raises(ConfigError, match=r"frontend\.kind: found 'logmell' .*did you mean 'logmel'"):
+        cells(network=["vgg", "sample_level"], frontend={"kind": "logmell"})
+
+
+def test_what_a_network_alone_can_use_is_left_out_of_the_mfcc() -> None:
+    baseline = parse_config({**TOY, "network": "mfcc"})
+    sections = {"input": {"seconds": 2.0}, "pooling": ["std"]}
+    assert cells(network=[{"kind": ["vgg", "mfcc"], "size": "large"}], **sections)[1] == baseline
+    with pytest.raises(ConfigError, match="input: the MFCC does not read it"):
+        cells(network="mfcc", seed=[0, 1], input={"seconds": 2.0})
+
+
+def test_seconds_go_with_networks_of_every_unit() -> None:
+    found = cells(network=["vgg", "sample_level"], input={"seconds": 2.5})
+    assert [c.input.seconds for c in found] == [2.5, 2.5]

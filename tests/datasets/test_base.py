@@ -61,7 +61,7 @@ def test_nothing_is_left_out_where_nothing_would_remain(tmp_path: Path) -> None:
 def test_every_data_set_says_what_it_is(name: str) -> None:
     module = dataset_module(name)
     assert len(set(module.CLASSES)) == len(module.CLASSES) > 1
-    assert module.INPUT_LENGTH.n_samples > module.INPUT_LENGTH.n_frames > 0
+    assert module.INPUT_LENGTH.frames_s >= module.INPUT_LENGTH.samples_s > 1
     for constant in ("CITATION", "LICENCE", "URL"):
         assert getattr(module, constant)
     assert module.N_CLIPS > 100

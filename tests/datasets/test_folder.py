@@ -7,6 +7,7 @@ from tests.datasets.conftest import Write
 
 from elmarc._errors import DatasetError
 from elmarc.datasets import open_dataset
+from elmarc.evaluation.splits import Lists, dataset_splits
 
 
 def test_a_sub_folder_is_a_class(folder: Path) -> None:
@@ -90,3 +91,65 @@ def test_there_are_no_more_folds_than_the_smallest_class_has_clips(tmp_path: Pat
     for i in range(3):
         write_clip(f"c/{i}.wav")
     assert open_dataset(tmp_path).n_folds == 3
+
+
+def parts(write_clip: Write, *names: str, classes: tuple[str, ...] = ("cat", "dog")) -> None:
+    for name in names:
+        for label in classes:
+            write_clip(f"{name}/{label}/1.wav")
+
+
+@pytest.mark.parametrize("names", [("train", "validation", "test"), ("Training", "Val", "TEST")])
+def test_train_validation_and_test_are_lists(
+    tmp_path: Path, write_clip: Write, names: tuple[str, ...]
+) -> None:
+    parts(write_clip, *names)
+    (tmp_path / "docs").mkdir()
+    data = open_dataset(tmp_path)
+    assert (data.split_kind, data.classes) == ("lists", ("cat", "dog"))
+    found = {clip.id: (clip.label, clip.fold) for clip in data.clips}
+    for name, part in zip(names, ("train", "validation", "test"), strict=True):
+        assert found[f"{name}/cat/1.wav"] == ("cat", part)
+    assert isinstance(dataset_splits(data), Lists)
+
+
+def test_train_and_test_are_enough(tmp_path: Path, write_clip: Write) -> None:
+    parts(write_clip, "train", "test")
+    write_clip("train/stray.wav")
+    data = open_dataset(tmp_path)
+    assert {clip.fold for clip in data.clips} == {"train", "test"}
+    assert "1 clips lie beside the class folders" in data.notes[0]
+    split = dataset_splits(data)
+    assert isinstance(split, Lists)
+    assert (len(split.train), len(split.validation), len(split.test)) == (2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("train", "val"), "found folders train, val, but none of test clips: call one `test`"),
+        (("train", "test", "dev", "val"), "two of them for the same list.*CSV file path,label,split"),
+        (("train", "test", "noise"), "found folders test, train, lists it seems, beside noise"),
+    ],
+)
+def test_lists_that_are_not_whole_are_refused(
+    tmp_path: Path, write_clip: Write, names: tuple[str, ...], message: str
+) -> None:
+    parts(write_clip, *names)
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(tmp_path)
+
+
+def test_lists_without_class_folders_are_refused(tmp_path: Path, write_clip: Write) -> None:
+    parts(write_clip, "train")
+    write_clip("test/1.wav")
+    with pytest.raises(DatasetError, match=r"test: clips of the test list .*expected test/CLASS/clip\.wav"):
+        open_dataset(tmp_path)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path, write_clip: Write) -> None:
+    for label in ("bus", "train"):
+        write_clip(f"{label}/1.wav")
+        write_clip(f"{label}/2.wav")
+    data = open_dataset(tmp_path)
+    assert (data.split_kind, data.classes) == ("none", ("bus", "train"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,38 @@ from tests.datasets.conftest import Write
 
 from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
-from elmarc.datasets import open_dataset, suggest_input_length
+from elmarc.datasets import DATASETS, Clip, open_dataset, suggest_input_length
+from elmarc.frontends import LogMel, RawWaveform
+
+STUDY_LENGTHS = {  # frames of 256 samples, samples; both at 12 kHz, as in the 2018 program
+    "gtzan": (1404, 350_000),
+    "ballroom": (1376, 350_000),
+    "extended_ballroom": (1376, 350_000),
+    "urbansound8k": (188, 48_000),
+    "esc10": (1376, 60_000),
+    "esc50": (1376, 60_000),
+    "toy": (376, 96_000),
+}
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_lengths_in_seconds_are_the_frames_and_samples_of_the_study(name: str) -> None:
+    length = import_module(f"elmarc.datasets.{name}").INPUT_LENGTH
+    found = LogMel().n_positions(length.frames_s), RawWaveform().n_positions(length.samples_s)
+    assert found == STUDY_LENGTHS[name]
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 12000, 16000, 22050, 44100, 48000])
+def test_suggested_lengths_are_those_of_before_at_the_studys_rate_and_hop(
+    rate: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = open_dataset(folder)
+    for n in (*range(1, 400, 7), *range(rate, 30 * rate, 9973)):
+        monkeypatch.setattr(Clip, "duration_s", lambda _clip, n=n: n / rate)
+        found = suggest_input_length(data)
+        n_samples = max(1, math.ceil(min(29.2, n / rate) * 12000))
+        assert RawWaveform().n_positions(found.samples_s) == n_samples
+        assert LogMel().n_positions(found.frames_s) == 1 + n_samples // 256
 
 
 def test_most_clips_are_heard_whole_and_outliers_do_not_count(folder: Path, write_clip: Write) -> None:
@@ -15,13 +48,13 @@ def test_most_clips_are_heard_whole_and_outliers_do_not_count(folder: Path, writ
         write_clip(f"clips/cat/{i:03d}.wav", seconds=0.5)
     write_clip("clips/dog/long.wav", seconds=3.0)
     found = suggest_input_length(open_dataset(folder))
-    assert found == InputLength(n_frames=1 + 6000 // 256, n_samples=6000, fix_length="repeat-pad")
+    assert found == InputLength(frames_s=0.5, samples_s=0.5, fix_length="repeat-pad")
 
 
 def test_no_more_than_the_study_heard(folder: Path, write_clip: Write) -> None:
     for i in range(4):
         write_clip(f"clips/cat/{i + 1}.wav", seconds=40.0)
-    assert suggest_input_length(open_dataset(folder)).n_samples == 350400
+    assert suggest_input_length(open_dataset(folder)).samples_s == 29.2
 
 
 def test_unreadable_clips_do_not_count_unless_all_are(folder: Path) -> None:

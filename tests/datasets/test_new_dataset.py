@@ -27,7 +27,7 @@ N_CLIPS = 4
 CITATION = "A. Birder: Two birds. 2024"
 LICENCE = "CC0-1.0"
 URL = "https://example.org/birds"
-INPUT_LENGTH = INPUT
+INPUT_LENGTH = InputLength(frames_s=3.0, samples_s=3.0, fix_length="repeat-pad")
 
 def load(audio_dir, *, metadata=None, on_missing="skip"):
     folder = existing_folder(audio_dir, name="birds")
@@ -62,9 +62,7 @@ def package(tmp_path: Path) -> Path:
     source = Path(elmarc.__file__).parent
     copy = tmp_path / "src" / "elmarc"
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    neighbour = (source / "datasets" / "esc50.py").read_text().splitlines()
-    length = next(line for line in neighbour if line.startswith("INPUT_LENGTH"))
-    (copy / "datasets" / "birds.py").write_text(MODULE.replace("INPUT_LENGTH = INPUT", length))
+    (copy / "datasets" / "birds.py").write_text(MODULE)
     opening = copy / "datasets" / "opening.py"
     text = opening.read_text()
     assert text.count('    "esc50",\n') == 1

@@ -101,10 +101,10 @@ def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_clips_are_audio_that_fits_the_input_length(tmp_path: Path) -> None:
     data = toy.load(tmp_path, **SMALL)
     assert data.input_length is not None
-    assert data.input_length.n_frames == 1 + data.input_length.n_samples // 256
+    assert (data.input_length.frames_s, data.input_length.samples_s) == (8.0, 8.0)
     for clip in data.clips[::7]:
         samples, sr = decode(clip.path)
-        assert (samples.shape, sr) == ((data.input_length.n_samples, 1), SR)
+        assert (samples.shape, sr) == ((round(data.input_length.samples_s * SR), 1), SR)
         assert 0.4 < np.abs(samples).max() < 1.0
     assert validate(data).ok
 

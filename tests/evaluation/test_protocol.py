@@ -6,7 +6,7 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from elmarc.classifiers.grids import make_classifier
 from elmarc.datasets import toy
-from elmarc.evaluation.protocol import evaluate
+from elmarc.evaluation.protocol import Protocol, evaluate
 from elmarc.evaluation.splits import Folds, Lists, make_splits
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix
@@ -101,3 +101,15 @@ def test_every_clip_is_held_out_once(toy_features: FeatureMatrix) -> None:
         make_classifier("ridge"), toy_features.X, toy_features.y, folds(toy_features), protocol="nested"
     )
     assert sorted(i for i, _, _ in outcome.held_out) == list(range(160))
+
+
+@pytest.mark.parametrize("protocol", ["nested", "paper"])
+def test_without_a_validation_list_the_training_list_chooses(
+    toy_features: FeatureMatrix, protocol: Protocol
+) -> None:
+    names = ["test" if fold == "5" else "train" for fold in toy_features.folds]
+    parts = make_splits(toy_features.labels, names, kind="lists")
+    outcome = evaluate(make_classifier("knn"), toy_features.X, toy_features.y, parts, protocol=protocol)
+    assert outcome.note == "selected inside the training list: there is no validation list"
+    assert {len(candidate.scores) for candidate in outcome.grid} == {5}
+    assert sorted(i for i, _, _ in outcome.held_out) == [i for i, name in enumerate(names) if name == "test"]

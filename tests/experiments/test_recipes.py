@@ -125,9 +125,10 @@ def test_mistakes_are_named(change: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("size", ["small", "large"])
 @pytest.mark.parametrize("name", STUDY_NETWORKS)
 def test_more_statistics_of_fewer_filters_make_about_as_many_features(name: str, size: Any) -> None:
-    old = build.network(parse(network={"kind": name, "size": size}).network, seed=0, n_mels=96)
     config = parse(recipe="v2", network={"kind": name, "size": size})
-    new = build.network(config.network, seed=0, n_mels=96)
+    n_bands = build.frontend(config.frontend).n_bands
+    old = build.network(parse(network={"kind": name, "size": size}).network, seed=0, n_bands=n_bands)
+    new = build.network(config.network, seed=0, n_bands=n_bands)
     assert new.n_filters == build.narrowed(NETWORKS[name], size, len(config.pooling))
     assert new.n_filters <= old.n_filters
     at_least_four = 4 * old.n_features if new.n_filters == 4 else old.n_features

@@ -11,7 +11,9 @@ import torch
 
 from elmarc._errors import ConfigError
 from elmarc._types import Precision
-from elmarc.features.pooling import STATISTICS, Map, column_names, pool, rounding
+from elmarc.features.maps import Map
+from elmarc.features.pooling import column_names, pool, rounding
+from elmarc.features.statistics import STATISTICS
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from elmarc.networks import blocks
-from elmarc.networks.blocks import RandomConv, conv_pool, padded_slice, same_padding, to_hops
-from elmarc.networks.fast import band_conv, onednn
-from elmarc.networks.fast.band_conv import BandConv
+from elmarc.networks.blocks import BandConv, RandomConv, conv_pool, padded_slice, same_padding, to_hops
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 7, 32])
@@ -46,6 +42,7 @@ def random_conv(conv: RandomConv, rng: np.random.Generator) -> RandomConv:
 
 
 @pytest.mark.parametrize("tile_values", [1, 300, 10**9])
+@pytest.mark.usefixtures("way")
 def test_pooling_tile_by_tile_changes_nothing(tile_values: int, rng, monkeypatch: pytest.MonkeyPatch) -> None:
     conv = random_conv(RandomConv((3, 3, 2, 5), taps=(3, 3), pad_bands=1), rng)
     maps = torch.from_numpy(rng.normal(size=(2, 2, 8, 31)).astype(np.float32))
@@ -56,6 +53,7 @@ def test_pooling_tile_by_tile_changes_nothing(tile_values: int, rng, monkeypatch
 
 
 @pytest.mark.parametrize("n_filters", [4, 20, 70])  # all five places at once, three, and one
+@pytest.mark.usefixtures("way")
 def test_filters_over_bands_equal_a_2d_convolution(n_filters: int, rng: np.random.Generator) -> None:
     conv = random_conv(BandConv(3, 5, n_filters), rng)
     conv.bias.copy_(torch.from_numpy(rng.normal(size=n_filters)))
@@ -63,35 +61,6 @@ def test_filters_over_bands_equal_a_2d_convolution(n_filters: int, rng: np.rando
     kernel = torch.from_numpy(conv.get_kernel()).permute(3, 2, 1, 0)  # filters, 1, bands, frames
     torch.testing.assert_close(conv(maps), F.conv2d(maps, kernel, conv.bias), rtol=1e-5, atol=1e-5)
     assert conv.n_bands_out(9) == 5
-
-
-@pytest.mark.parametrize("n_filters", [4, 20, 70])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("bias", [0, 1])  # above some peaks below zero
-def test_peaks_are_the_rectified_maxima_over_bands(n_filters: int, dtype, bias, rng, monkeypatch) -> None:
-    monkeypatch.setattr(band_conv, "TILE_BYTES", 2000)  # several tiles
-    conv = random_conv(BandConv(3, 5, n_filters), rng)
-    conv.bias.copy_(torch.from_numpy(bias * rng.normal(size=n_filters)))
-    maps = torch.from_numpy(rng.normal(size=(2, 1, 9, 40))).to(dtype)
-    monkeypatch.setattr(band_conv, "FILTERS_AT_ONCE", 3)
-    expected = conv(maps).relu().amax(dim=2)
-    for first, found in conv.peaks(maps):
-        torch.testing.assert_close(found, expected[:, first : first + 3], rtol=1e-5, atol=1e-5)
-    assert first + found.shape[1] == n_filters
-
-
-@pytest.mark.parametrize("n_frames", [13, 400])
-@pytest.mark.parametrize("taps", [3, 7])
-def test_peaks_with_fewer_products_are_the_same(taps: int, n_frames: int, rng, monkeypatch) -> None:
-    monkeypatch.setattr(band_conv, "BLOCKS_AT_ONCE", 30)  # several tiles
-    monkeypatch.setattr(band_conv, "FILTERS_AT_ONCE", 100)
-    conv = random_conv(BandConv(taps, 64, 140), rng)
-    conv.bias.copy_(torch.from_numpy(rng.normal(size=140)))
-    maps = torch.from_numpy(rng.normal(size=(1, 1, 80, n_frames)).astype(np.float32))
-    assert conv._fewer_products_pay(maps) or not onednn.packs_kernels(maps)
-    expected = conv(maps).relu().amax(dim=2)
-    found = torch.cat([peaks for _, peaks in conv.peaks(maps)], dim=1)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.max()))
 
 
 def test_kernels_return_as_they_were_given(rng: np.random.Generator) -> None:
@@ -105,33 +74,10 @@ def test_kernels_return_as_they_were_given(rng: np.random.Generator) -> None:
         assert np.array_equal(conv.get_kernel(), kernel)
 
 
+@pytest.mark.usefixtures("way")
 def test_the_half_precision_copy_follows_the_weights(rng: np.random.Generator) -> None:
     conv = random_conv(RandomConv((3, 2, 4), taps=(1, 3)), rng)
     maps = torch.ones(1, 2, 1, 5, dtype=torch.bfloat16)
     before = conv(maps)
     conv.set_kernel(-conv.get_kernel())
     assert torch.equal(conv(maps), -before)
-
-
-@pytest.mark.parametrize("can_pack", [True, False])
-@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 1e-4), (torch.bfloat16, 0.02)])
-def test_kernels_kept_as_onednn_likes_them_equal_a_plain_convolution(
-    can_pack: bool, dtype, rtol: float, rng, monkeypatch
-) -> None:
-    monkeypatch.setattr(onednn, "CAN_PACK_KERNELS", can_pack and onednn.CAN_PACK_KERNELS)
-    conv = random_conv(RandomConv((3, 3, 20, 40), taps=(3, 3), pad_bands=1), rng)
-    conv.bias.copy_(torch.from_numpy(rng.normal(size=40)))
-    for n_frames in (50, 7, 50):
-        maps = torch.from_numpy(rng.normal(size=(1, 20, 6, n_frames))).to(dtype)
-        expected = F.conv2d(maps.float(), conv.weight.to(dtype).float(), conv.bias, padding=(1, 0))
-        torch.testing.assert_close(conv(maps).float(), expected, rtol=rtol, atol=5 * rtol)
-        some = conv(maps, filters=slice(3, 9)).float()
-        torch.testing.assert_close(some, expected[:, 3:9], rtol=rtol, atol=5 * rtol)
-        conv.set_kernel(-conv.get_kernel())  # taken up by the next
-
-
-def test_a_convolution_that_has_run_can_be_pickled(rng: np.random.Generator) -> None:
-    conv = random_conv(RandomConv((3, 20, 40), taps=(1, 3)), rng)
-    maps = torch.from_numpy(rng.normal(size=(1, 20, 1, 50)).astype(np.float32))
-    before = conv(maps)
-    assert torch.equal(pickle.loads(pickle.dumps(conv))(maps), before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import torch
 from elmarc._errors import ConfigError
 from elmarc.frontends import LogMel, RawWaveform
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, RandomCNN, build_network, list_networks
+from elmarc.networks.blocks import BandConv
 
 ALL = [*STUDY_NETWORKS, "timbral_temporal_audio"]
 FRONTENDS = {"logmel": LogMel, "waveform": RawWaveform}
@@ -29,13 +31,32 @@ def clips(
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_maps_have_the_shapes_that_describe_states(name: str, rng: np.random.Generator) -> None:
+def test_maps_have_the_shapes_that_layer_costs_states(name: str, rng: np.random.Generator) -> None:
     network = small(name)
     length = network.min_input_length + 45
-    stated = {row.layer: row.shape for row in network.describe(length)}
+    stated = {cost.layer: cost.shape for cost in network.layer_costs(length)}
     for layer, maps in network(clips(network, rng, n=2, length=length)).items():
         assert maps.shape == (2, *stated[layer])
         assert maps.shape[1] == network.n_channels(layer)
+
+
+@pytest.mark.parametrize("name", [*ALL, "single_layer"])
+def test_layers_have_the_channels_and_positions_that_layer_info_states(
+    name: str, rng: np.random.Generator
+) -> None:
+    shapes = {"filter_shape": (5, 8), "pool_shape": (3, 2)} if name == "single_layer" else {}
+    network = small(name, layers=None, **shapes)
+    network = small(name, layers=small(name, **shapes).layer_names, **shapes)
+    strides = [info.reduction for info in network.layer_info]
+    length = network.min_input_length
+    longer = length + math.lcm(*strides)
+    short, long = (network(clips(network, rng, length=n)) for n in (length, longer))
+    assert tuple(long) == network.layer_names
+    for info in network.layer_info:
+        assert long[info.name].shape[1] == info.n_channels == network.n_channels(info.name)
+        more = long[info.name].shape[2] - short[info.name].shape[2]
+        assert more * info.reduction == longer - length
+        assert network.reduction(info.name) == info.reduction
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -68,13 +89,21 @@ def test_a_selected_layer_is_the_same_alone_and_costs_no_other(name: str, rng: n
         alone = small(name, layers=[layer])
         run = convs_that_run(alone, x)
         assert torch.equal(alone(x)[layer], maps[layer])
-        assert run == {row.layer for row in alone.describe(x.shape[1])} & set(alone.convs)
+        assert run == {cost.layer for cost in alone.layer_costs(x.shape[1])} & set(alone.convs)
 
 
 def convs_that_run(network: RandomCNN, x: torch.Tensor) -> set[str]:
-    """Those of a new network that have made their kernels ready."""
+    run: set[str] = set()
+
+    def noted(layer, call):
+        return lambda *args, **settings: run.add(layer) or call(*args, **settings)
+
+    for layer, conv in network.convs.items():
+        conv.forward = noted(layer, conv.forward)
+        if isinstance(conv, BandConv):
+            conv.peaks = noted(layer, conv.peaks)
     network(x)
-    return {layer for layer, conv in network.convs.items() if conv._made}
+    return run
 
 
 def test_layers_not_asked_for_are_not_computed(rng: np.random.Generator) -> None:
@@ -121,7 +150,7 @@ def test_small_sizes_are_those_of_the_study(name: str, features: int) -> None:
 
 
 def test_arithmetic_grows_with_the_filters_and_the_length() -> None:
-    conv = small("7x86").describe(106)[0]
+    conv = small("7x86").layer_costs(106)[0]
     assert conv.multiply_adds == 100 * 11 * 7 * 86 * 4
     assert small("7x86").multiply_adds(206) == 2 * conv.multiply_adds
 

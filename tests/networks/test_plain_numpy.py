@@ -112,6 +112,7 @@ CASES = [
 ]
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("plain", "name", "length", "shapes"), CASES, ids=[case[1] for case in CASES])
 def test_maps_equal_the_plain_definition(plain, name, length, shapes, rng: np.random.Generator) -> None:
     network = build_network(name, n_filters=4, seed=3, **shapes)

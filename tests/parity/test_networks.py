@@ -62,6 +62,7 @@ def assert_close(found: torch.Tensor, expected: np.ndarray) -> None:
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-7 * np.abs(expected).max())
 
 
+@pytest.mark.usefixtures("way")
 def test_layer_means_are_those_of_2018(reference: dict[str, Any]) -> None:
     network = network_of(reference, layers=network_of(reference).layer_names)
     expected = layer_means(reference)

@@ -83,7 +83,7 @@ def decode(
         if start is None and end is None:
             samples: NDArray[np.float32] = sound.read(dtype="float32", always_2d=True)
         else:
-            first, stop = _segment(path, sound, start, end)
+            first, stop = segment_samples(sound.frames, sound.samplerate, start, end, name=path)
             sound.seek(first)
             samples = sound.read(stop - first, dtype="float32", always_2d=True)
         sr = int(sound.samplerate)
@@ -128,11 +128,58 @@ def duration_s(path: str | Path, *, start: float | None = None, end: float | Non
     AudioError
         The file is missing, not audio, or does not hold the segment.
     """
+    n_samples, sr = header(path)
+    if start is None and end is None:
+        return n_samples / sr
+    first, stop = segment_samples(n_samples, sr, start, end, name=path)
+    return (stop - first) / sr
+
+
+def header(path: str | Path) -> tuple[int, int]:
+    """Return the number of samples (a channel) and the rate in Hz that a file's header states.
+
+    Raises
+    ------
+    AudioError
+        The file is missing or not audio.
+    """
     with _opened(path) as sound:
-        if start is None and end is None:
-            return float(sound.frames / sound.samplerate)
-        first, stop = _segment(path, sound, start, end)
-        return float((stop - first) / sound.samplerate)
+        return int(sound.frames), int(sound.samplerate)
+
+
+def segment_samples(
+    n_samples: int, sr: int, start: float | None, end: float | None, *, name: str | Path
+) -> tuple[int, int]:
+    """Return the first sample of a segment and the one after its last.
+
+    Parameters
+    ----------
+    n_samples, sr : int
+        What the file holds, and its rate in Hz.
+    start, end : float or None
+        As for `load`.
+    name : str or Path
+        What the error message calls the file.
+
+    Raises
+    ------
+    AudioError
+        The file does not hold the segment, or the segment no sample.
+
+    Examples
+    --------
+    >>> segment_samples(44100, 22050, 0.5, None, name="a.wav")
+    (11025, 44100)
+    """
+    length_s = n_samples / sr
+    begin, finish = start or 0.0, length_s if end is None else end
+    asked = f"{name}: the segment from {begin:g} s to {'the end' if end is None else f'{end:g} s'}"
+    if not (0 <= begin < length_s and finish <= length_s + ROUNDING_S):
+        raise AudioError(f"{asked} does not lie in the file, which lasts {length_s:g} s: correct its times")
+    first, stop = round(begin * sr), min(round(finish * sr), n_samples)
+    if stop <= first:
+        raise AudioError(f"{asked} holds no sample: its start has to come before its end")
+    return first, stop
 
 
 def content_hash(source: str | Path | NDArray[np.floating]) -> str:
@@ -156,21 +203,6 @@ def content_hash(source: str | Path | NDArray[np.floating]) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as problem:
         raise _unreadable(source, problem) from problem
-
-
-def _segment(
-    path: str | Path, sound: sf.SoundFile, start: float | None, end: float | None
-) -> tuple[int, int]:
-    """Return the first sample of a segment and the one after its last."""
-    length_s = sound.frames / sound.samplerate
-    begin, finish = start or 0.0, length_s if end is None else end
-    asked = f"{path}: the segment from {begin:g} s to {'the end' if end is None else f'{end:g} s'}"
-    if not (0 <= begin < length_s and finish <= length_s + ROUNDING_S):
-        raise AudioError(f"{asked} does not lie in the file, which lasts {length_s:g} s: correct its times")
-    first, stop = round(begin * sound.samplerate), min(round(finish * sound.samplerate), sound.frames)
-    if stop <= first:
-        raise AudioError(f"{asked} holds no sample: its start has to come before its end")
-    return first, stop
 
 
 def _average(samples: NDArray[np.float32]) -> Waveform:

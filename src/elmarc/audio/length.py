@@ -9,16 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
-from elmarc._types import FixLength
+from elmarc._types import FixLength, Unit
+
+STUDY_S = 29.2  # what the study's longest clips hold, rounded
 
 
 @dataclass(frozen=True)
 class InputLength:
-    """How much of a clip the networks of a study are fed: frames of log-mel, or samples of waveform."""
+    """How much of a clip networks are fed, in seconds; a front-end turns them into frames or samples.
 
-    n_frames: int
-    n_samples: int
+    Parameters
+    ----------
+    frames_s, samples_s : float
+        For networks that read frames, and for those that read samples: the study's own two lengths differ.
+    fix_length : {"crop", "zero-pad", "repeat-pad"}
+        What becomes of clips of another length.
+    """
+
+    frames_s: float
+    samples_s: float
     fix_length: FixLength
+
+    def seconds(self, unit: Unit) -> float:
+        """Return the length for networks that read this unit."""
+        return self.frames_s if unit == "frames" else self.samples_s
+
+
+STUDY_LENGTH = InputLength(frames_s=29.34, samples_s=350_000 / 12_000, fix_length="crop")  # 1376 frames
 
 
 def fit_length(

@@ -191,7 +191,7 @@ def extract(
         live.on_features(network["kind"], len(found.clips))
         extraction = extractor.extract(found.clips, progress=live.on_clips)
     extraction.matrix.save(output)
-    console.show_problems(extraction.skipped, notes, quiet=quiet)
+    console.show_problems(extraction.skipped, [*found.notes, *notes], quiet=quiet)
     n_clips, n_features = extraction.matrix.X.shape
     if as_json:
         skipped = [{"id": name, "reason": reason} for name, reason in extraction.skipped]

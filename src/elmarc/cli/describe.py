@@ -14,11 +14,13 @@ from rich.table import Table
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc._types import Size
+from elmarc.audio.length import STUDY_LENGTH
 from elmarc.cli import console
 from elmarc.config.loading import json_schema, load_config, parse_experiment, to_yaml
 from elmarc.datasets import validate
 from elmarc.datasets.opening import DATASETS, dataset_module
 from elmarc.experiments import build, studies
+from elmarc.frontends import FRONTENDS
 from elmarc.networks import NETWORKS, build_network
 
 
@@ -63,8 +65,9 @@ def networks_show(
         pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
     net = build_network(name, size=size, n_filters=n_filters, **pairs)
     unit = net.input_unit
-    length = length or (1376 if unit == "frames" else 350_000)
-    rows = net.describe(length)
+    front = FRONTENDS[NETWORKS[name].frontend]()
+    length = length or front.n_positions(STUDY_LENGTH.seconds(unit))
+    rows = net.layer_costs(length)
     if as_json:
         console.print_json(
             {"name": name, "input_length": length, "unit": unit, "n_features": net.n_features,

@@ -33,7 +33,7 @@ def _names(kind: str) -> list[str]:
         case "networks":
             from elmarc.networks import NETWORKS
 
-            return [name for name in NETWORKS if name != "single_layer"]
+            return [name for name, preset in NETWORKS.items() if not preset.required]
         case "classifiers":
             from elmarc.classifiers.grids import CLASSIFIERS
 

@@ -47,7 +47,7 @@ def extract_command(config: ExperimentConfig, *, output: str = "features.npz") -
     words += ["--strict"] * config.strict
     plain = studies.extraction_config({"kind": "folder", "path": "."}, section, common, ())
     for key, value in _changes(config, plain):
-        words += ["--set", f"{key}={json.dumps(value)}"]
+        words += ["--set", f"{key}={_yaml(value)}"]
     return shlex.join([*words, "-o", output])
 
 
@@ -56,7 +56,7 @@ def _data_words(data: Data) -> list[str]:
     first = "toy" if data.kind == "toy" else str(section.get("name") or section.get("path", ""))
     rest = {key: value for key, value in section.items() if key in ("audio", "target")}
     other = {f"data.{key}": value for key, value in section.items() if key not in (*PLACES, *ONLY_SPLITS)}
-    sets = [word for key, value in other.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    sets = [word for key, value in other.items() for word in ("--set", f"{key}={_yaml(value)}")]
     return [first, *_options(rest), *sets]
 
 
@@ -73,6 +73,10 @@ def _changes(config: ExperimentConfig, plain: ExperimentConfig) -> Iterator[tupl
             if mine != other:
                 yield section, mine
             continue
-        for key, value in mine.items():
-            if value != other.get(key):
-                yield f"{section}.{key}", value
+        changed = {key: value for key, value in mine.items() if value != other.get(key)}
+        yield from ((f"{section}.{key}", value) for key, value in changed.items())
+
+
+def _yaml(value: Any) -> str:
+    """Return a value as `--set` reads it; words need no quotes of their own."""
+    return value if isinstance(value, str) and value.isidentifier() else json.dumps(value)

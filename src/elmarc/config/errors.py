@@ -113,6 +113,8 @@ def _line(model: type[BaseModel], item: ErrorDetails) -> str:
             return f"{key}: {_one_of(item['input'], expected)}"
         case "value_error":
             return ": ".join(filter(None, [key, str(item["ctx"]["error"])]))
+        case "refused_by_part":  # its text begins with the option
+            return f"{key}.{item['ctx']['text']}"
         case _:
             return f"{key}: found {found(item['input'])}, expected {_expected(model, item)}"
 

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from elmarc._errors import ConfigError
+from elmarc._types import FixLength
 from elmarc.config.errors import checked
 from elmarc.config.literals import AssignmentReader
-from elmarc.config.sections import Count, Section, Shape, Text, input_kind
+from elmarc.config.parts import default_frontend
+from elmarc.config.values import Count, Section, Shape, Text
 
 BACK_END = ("back1", "back2", "back3")
 MAPS = {
@@ -71,7 +73,7 @@ class CNN2018(Section):
     @property
     def reads(self) -> str:
         """The front-end of this architecture."""
-        return input_kind(self.architecture)
+        return default_frontend(NAMES.get(self.architecture, self.architecture))
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -118,7 +120,7 @@ class Config2018(Section):
     val_set_list: OptionalText = None
     test_set_list: OptionalText = None
     audios_list: OptionalText = None
-    fix_length_by: Annotated[Literal["zero-pad", "repeat-pad", "crop"] | None, NothingIfFalse] = None
+    fix_length_by: Annotated[FixLength | None, NothingIfFalse] = None
     CNN: CNN2018 | None = None
     MFCC: MFCC2018 | None = None
 

@@ -19,6 +19,7 @@ from elmarc._choices import did_you_mean
 from elmarc._errors import ConfigError
 from elmarc.config import legacy
 from elmarc.config.errors import checked
+from elmarc.config.parts import FRONTEND_SECTIONS
 from elmarc.config.sections import (
     ClassifierSection,
     Data,
@@ -27,15 +28,10 @@ from elmarc.config.sections import (
     FrontEnd,
     InputSection,
     ListsData,
-    LogMelFrontEnd,
-    MFCCFrontEnd,
     NamedData,
     Network,
-    SingleLayerNetwork,
-    StudyNetwork,
     TableData,
     ToyData,
-    WaveformFrontEnd,
     expand,
 )
 from elmarc.config.sweep import SweepConfig, is_sweep, make_sweep
@@ -48,16 +44,11 @@ __all__ = [
     "FrontEnd",
     "InputSection",
     "ListsData",
-    "LogMelFrontEnd",
-    "MFCCFrontEnd",
     "NamedData",
     "Network",
-    "SingleLayerNetwork",
-    "StudyNetwork",
     "SweepConfig",
     "TableData",
     "ToyData",
-    "WaveformFrontEnd",
     "apply_overrides",
     "json_schema",
     "load_config",
@@ -166,11 +157,20 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON schema of an experiment or sweep, for editors that complete and check while typing."""
     schema = ExperimentConfig.model_json_schema()
     schema["required"] = [key for key in schema["required"] if key != "frontend"]
+    _leave_kind_to_the_network(schema)
     for section in [schema, *schema["$defs"].values()]:
         keys = section.get("properties", {})
         keys.update({key: _one_or_many(inner, short=key in SHORT_FORMS) for key, inner in keys.items()})
     schema["properties"]["kind"] = {"const": "sweep"}
     return schema
+
+
+def _leave_kind_to_the_network(schema: dict[str, Any]) -> None:
+    """Let a front-end be written without its kind."""
+    frontend = schema["properties"]["frontend"]
+    schema["properties"]["frontend"] = {"anyOf": frontend["oneOf"]}
+    for section in FRONTEND_SECTIONS.values():
+        schema["$defs"][section.__name__]["required"].remove("kind")
 
 
 def _one_or_many(inner: dict[str, Any], *, short: bool) -> dict[str, Any]:

@@ -9,46 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from elmarc._types import FixLength, Precision, Size
+from elmarc._types import FixLength, Unit
 from elmarc.config import recipes
-
-DatasetName: TypeAlias = Literal["gtzan", "ballroom", "extended_ballroom", "urbansound8k", "esc10", "esc50"]
-NetworkName: TypeAlias = Literal[
-    "vgg", "7x96", "7x86", "timbral", "temporal", "timbral_temporal", "timbral_temporal_audio",
-    "sample_level", "frame_level", "frame_level_many",
-]  # fmt: skip
-ClassifierName: TypeAlias = Literal["svm", "linear_svm", "elm", "knn", "mlp", "linear", "ridge"]
-Statistic: TypeAlias = Literal["mean", "std", "max", "ppv", "lag1", "lag2", "lag4", "lag8", "lag16"]
-PadMode: TypeAlias = Literal["reflect", "constant"]
-
-WAVEFORM_NETWORKS = ("sample_level", "frame_level", "frame_level_many")
-
-Count = Annotated[int, Field(strict=True, ge=1)]
-Folds = Annotated[int, Field(strict=True, ge=2)]
-Flag = Annotated[bool, Field(strict=True)]
-Hertz = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Shape = tuple[Count, Count]  # (time, frequency)
-Location = Annotated[Path, AfterValidator(Path.expanduser)]
-Compat = Annotated[Literal["2018"], BeforeValidator(lambda value: str(value) if value == 2018 else value)]
-RecipeName = Annotated[
-    Literal["2018", "v2"], BeforeValidator(lambda value: str(value) if value == 2018 else value)
-]
-Text = Annotated[str, Field(coerce_numbers_to_str=True)]
-Name = Annotated[Text, Field(pattern=r"^[^/\\]+$", description="a name without slashes")]
-Device = Annotated[
-    str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps or cuda:0")
-]
-
-
-class Section(BaseModel):
-    """A part of a configuration: fixed once made, and closed to keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from elmarc.config.parts import FRONTEND_SECTIONS, default_frontend, unit_read
+from elmarc.config.parts import FrontEnd as FrontEnd
+from elmarc.config.parts import Network as Network
+from elmarc.config.values import (
+    ClassifierName,
+    Count,
+    DatasetName,
+    Device,
+    Flag,
+    Folds,
+    Location,
+    Name,
+    RecipeName,
+    Seconds,
+    Section,
+    Statistic,
+)
+from elmarc.frontends import FRONTENDS, frontends_of
 
 
 class DataOptions(Section):
@@ -117,90 +101,27 @@ class ToyData(DataOptions):
     target: Literal["rhythm", "timbre"] = "rhythm"
 
 
-class LogMelFrontEnd(Section):
-    """Log-mel spectrogram in dB; `fmax: null` is half the sampling rate, `top_db: null` cuts nothing.
+class InputSection(Section):
+    """How much of a clip a network reads; what is left out follows from the data set.
 
-    Cells become (dB + `shift_db`) / `scale_db`, once a share `levelling` of the clip's own loudness is out.
+    `seconds` holds at any rate and hop; `n_frames` and `n_samples` are positions of the network's input.
     """
 
-    kind: Literal["logmel"]
-    sr: Count = 12000
-    n_fft: Count = 512
-    hop_length: Count = 256
-    n_mels: Count = 96
-    fmin: Hertz = 0.0
-    fmax: Hertz | None = None
-    power: Annotated[float, Field(gt=0)] = 2.0
-    top_db: Annotated[float, Field(gt=0)] | None = 80.0
-    pad_mode: PadMode = "reflect"
-    shift_db: float = 0.0
-    scale_db: Annotated[float, Field(gt=0)] = 1.0
-    levelling: Share = 0.0
-
-
-class WaveformFrontEnd(Section):
-    """The samples themselves; `levelling` takes out a share of each clip's own loudness."""
-
-    kind: Literal["waveform"]
-    sr: Count = 12000
-    levelling: Share = 0.0
-
-
-class MFCCFrontEnd(Section):
-    """The study's baseline, no network behind it; clips come to `fixed_length` samples by `fix_length`."""
-
-    kind: Literal["mfcc"]
-    sr: Count = 12000
-    n_mfcc: Count = 20
-    fixed_length: Count | None = None
-    fix_length: FixLength = "crop"
-    pad_mode: PadMode = "constant"
-
-
-class InputSection(Section):
-    """How much of a clip a network reads; what is left out follows from the data set."""
-
+    seconds: Seconds | None = None
     n_frames: Count | None = None
     n_samples: Count | None = None
     fix_length: FixLength | None = None
 
-
-class NetworkOptions(Section):
-    """What every network takes. `size` (large where nothing is said) or `n_filters`, not both.
-
-    `narrower` divides the filters of `size`, so that more pooling statistics make no more features. `layers`
-    picks feature maps by name; `compat: "2018"` repeats that program's frame-level defect.
-    """
-
-    kind: str
-    size: Size | None = None
-    n_filters: Count | None = None
-    narrower: Count = 1
-    layers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    precision: Precision = "float32"
-    compat: Compat | None = None
-
     @model_validator(mode="after")
-    def _one_size(self) -> Self:
-        if self.size is not None and self.n_filters is not None:
-            raise ValueError("found size and n_filters, expected one of them (set the other to null)")
-        if self.narrower > 1 and self.n_filters is not None:
-            raise ValueError("found n_filters and narrower, which divides the filters of a size: drop one")
+    def _one_unit(self) -> Self:
+        positions = [key for key in ("n_frames", "n_samples") if getattr(self, key) is not None]
+        if self.seconds is not None and positions:
+            raise ValueError(f"found seconds and {positions[0]}, expected one of them")
         return self
 
-
-class StudyNetwork(NetworkOptions):
-    """A network of the study, by name."""
-
-    kind: NetworkName
-
-
-class SingleLayerNetwork(NetworkOptions):
-    """One convolution of any shape: 7x96 and 7x86 are `filter_shape` [7, 96] and [7, 86]."""
-
-    kind: Literal["single_layer"]
-    filter_shape: Shape
-    pool_shape: Shape
+    def positions(self, unit: Unit) -> int | None:
+        """Return the length in this unit, where it is given so."""
+        return self.n_frames if unit == "frames" else self.n_samples
 
 
 class ClassifierSection(Section):
@@ -249,28 +170,24 @@ def expand(key: str, value: Any) -> Any:
             return value
 
 
-def input_kind(network: str) -> str:
-    """Return the kind of front-end a network reads."""
-    return "waveform" if network in WAVEFORM_NETWORKS else "logmel"
-
-
 def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
     """Write every section out; the front-end follows from the network, and `network: mfcc` is one alone."""
     full = {key: expand(key, value) for key, value in document.items()}
     network = full.get("network")
     kind = network.get("kind") if isinstance(network, Mapping) else None
-    if kind == "mfcc":
-        if network != {"kind": "mfcc"}:
-            raise ValueError("network: the MFCC baseline has no options here; write `network: mfcc`")
+    if kind in frontends_of(None):
+        if network != {"kind": kind}:
+            raise ValueError(
+                f"network: the {kind.upper()} baseline has no options here; write `network: {kind}`"
+            )
         full["network"] = None
-    if full.get("frontend") is None:
-        full["frontend"] = {"kind": "mfcc" if kind in (None, "mfcc") else input_kind(kind)}
+    frontend = full.get("frontend")
+    if frontend is None or (isinstance(frontend, Mapping) and "kind" not in frontend):
+        full["frontend"] = {"kind": default_frontend(kind), **(frontend or {})}
     return recipes.in_full(full)
 
 
 Data = Annotated[NamedData | FolderData | TableData | ListsData | ToyData, Field(discriminator="kind")]
-FrontEnd = Annotated[LogMelFrontEnd | WaveformFrontEnd | MFCCFrontEnd, Field(discriminator="kind")]
-Network = Annotated[StudyNetwork | SingleLayerNetwork, Field(discriminator="kind")]
 
 
 class ExperimentConfig(Section):
@@ -307,21 +224,27 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        wanted = "mfcc" if self.network is None else input_kind(self.network.kind)
-        if self.frontend.kind != wanted:
-            reader = "the MFCC baseline (no network)" if self.network is None else self.network.kind
+        unit = unit_read(self.network.kind if self.network else None)
+        if FRONTENDS[self.frontend.kind].unit != unit:
+            known = " or ".join(repr(kind) for kind in frontends_of(unit))
+            reader = "a configuration without a network" if self.network is None else self.network.kind
             raise ValueError(
-                f"frontend.kind: found '{self.frontend.kind}', but {reader} reads '{wanted}'; "
-                "leave frontend out and it follows from the network"
+                f"frontend.kind: found '{self.frontend.kind}', but {reader} reads {known}; "
+                "leave kind out and it follows from the network"
             )
-        _check_input(self.input, wanted)
+        _check_input(self.input, self.frontend.kind, unit)
         return self
 
 
-def _check_input(length: InputSection, frontend: str) -> None:
+def _check_input(length: InputSection, kind: str, unit: Unit | None) -> None:
     """Refuse a length in the wrong unit: it would be ignored in silence."""
-    if frontend == "mfcc" and length != InputSection():
-        raise ValueError("input: the MFCC does not read it; use frontend.fixed_length and fix_length")
-    used, other = ("n_samples", "n_frames") if frontend == "waveform" else ("n_frames", "n_samples")
+    if unit is None:
+        if length != InputSection():
+            keys = ", ".join(key for key in FRONTEND_SECTIONS[kind].model_fields if key != "kind")
+            raise ValueError(f"input: the {kind.upper()} does not read it; frontend has {keys}")
+        return
+    used, other = ("n_frames", "n_samples") if unit == "frames" else ("n_samples", "n_frames")
     if getattr(length, used) is None and getattr(length, other) is not None:
-        raise ValueError(f"input.{other}: a {frontend} network is cut by input.{used}; give that one")
+        raise ValueError(
+            f"input.{other}: a {kind} network is cut by input.{used}; give that one, or input.seconds"
+        )

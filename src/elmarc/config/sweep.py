@@ -4,22 +4,46 @@
     classifier: [svm, elm]
     seed: [0, 1, 2]
 
-A front-end is combined with the networks that read it, and `input` with everything but the MFCC; so one sweep
-may hold networks of both kinds beside the baseline.
+One sweep may hold networks of both kinds beside the MFCC: what a cell's network cannot use is left out of
+that cell, as long as another cell uses it. A key that no cell can use is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
 
 from elmarc._errors import ConfigError
-from elmarc.config.errors import checked
-from elmarc.config.sections import ExperimentConfig, expand, input_kind
+from elmarc.config.errors import checked, sections
+from elmarc.config.parts import FRONTEND_SECTIONS, default_frontend, unit_read
+from elmarc.config.sections import ExperimentConfig, expand
+from elmarc.frontends import FRONTENDS, frontends_of
 
-LIST_KEYS = ("pooling", "notes", "network.layers", "network.filter_shape", "network.pool_shape")
+OF_NETWORKS = ("input", "pooling")  # sections that say nothing where there is no network
+
+
+def _list_keys() -> Iterator[str]:
+    """Yield the keys that hold a list anyway, dotted."""
+    for name, field in ExperimentConfig.model_fields.items():
+        if _holds_list(field.annotation):
+            yield name
+    for name, forms in sections(ExperimentConfig).items():
+        yield from (f"{name}.{key}" for form in forms for key in _lists_of(form))
+
+
+def _lists_of(form: type[BaseModel]) -> Iterator[str]:
+    return (key for key, field in form.model_fields.items() if _holds_list(field.annotation))
+
+
+def _holds_list(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(_holds_list(part) for part in get_args(annotation))
+
+
+LIST_KEYS = frozenset(_list_keys())
 
 
 @dataclass(frozen=True)
@@ -67,9 +91,8 @@ def make_sweep(document: Mapping[str, Any], source: str) -> SweepConfig:
     empty = [key for key, values in axes(document).items() if not values]
     if empty:
         raise ConfigError(f"{source}: {empty[0]}: found an empty list, expected at least one value")
-    cells = [_in_full(cell) for cell in _variants({k: v for k, v in document.items() if k != "kind"})]
-    _check_frontends(cells, source)
-    experiments = _checked_cells([_fitting(cell) for cell in cells], source)
+    cells = _variants({key: value for key, value in document.items() if key != "kind"})
+    experiments = check_cells(fit_cells(cells, source), source)
     return SweepConfig(experiments[0].name, document, experiments)
 
 
@@ -89,8 +112,22 @@ def _variants(value: Any, key: str = "") -> list[Any]:
     return [value]
 
 
-def _in_full(cell: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: expand(key, value) for key, value in cell.items()}
+def fit_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> list[dict[str, Any]]:
+    """Leave out of each document what its network cannot use, as long as another one's can.
+
+    That is a front-end of another unit; the keys of a front-end without `kind` that this cell's does not
+    have; and where there is no network, the sections `input` and `pooling` and the network's options.
+
+    Raises
+    ------
+    ConfigError
+        No cell reads a front-end that is given.
+    """
+    full = [{key: expand(key, value) for key, value in cell.items()} for cell in cells]
+    _check_frontends(full, source)
+    known = {key for cell in full for key in FRONTEND_SECTIONS[_frontend_kind(cell)].model_fields}
+    with_network = any(_unit(cell) is not None for cell in full)
+    return [_fitted(cell, known, with_network=with_network) for cell in full]
 
 
 def _kind(cell: Mapping[str, Any], section: str) -> Any:
@@ -98,30 +135,55 @@ def _kind(cell: Mapping[str, Any], section: str) -> Any:
     return value.get("kind") if isinstance(value, Mapping) else None
 
 
-def _wanted(cell: Mapping[str, Any]) -> str:
-    network = _kind(cell, "network")
-    return "mfcc" if network in (None, "mfcc") else input_kind(network)
+def _unit(cell: Mapping[str, Any]) -> str | None:
+    return unit_read(_kind(cell, "network"))
 
 
-def _fitting(cell: dict[str, Any]) -> dict[str, Any]:
-    """Leave out a front-end that this cell's network does not read, and an input length for the MFCC."""
-    unread = set()
-    if _kind(cell, "frontend") not in (None, _wanted(cell)):
-        unread.add("frontend")
-    if _wanted(cell) == "mfcc":
-        unread.add("input")
-    return {key: value for key, value in cell.items() if key not in unread}
+def _reads(cell: Mapping[str, Any], kind: Any) -> bool:
+    return _is_frontend(kind) and FRONTENDS[kind].unit == _unit(cell)
+
+
+def _is_frontend(kind: Any) -> bool:
+    return isinstance(kind, str) and kind in FRONTENDS
+
+
+def _frontend_kind(cell: Mapping[str, Any]) -> str:
+    given = _kind(cell, "frontend")
+    return given if _reads(cell, given) else default_frontend(_kind(cell, "network"))
+
+
+def _fitted(cell: dict[str, Any], known: set[str], *, with_network: bool) -> dict[str, Any]:
+    fitted = dict(cell)
+    frontend = cell.get("frontend")
+    if isinstance(frontend, Mapping):
+        if "kind" not in frontend:
+            own = FRONTEND_SECTIONS[_frontend_kind(cell)].model_fields
+            fitted["frontend"] = {key: v for key, v in frontend.items() if key in own or key not in known}
+        elif _is_frontend(frontend["kind"]) and not _reads(cell, frontend["kind"]):
+            del fitted["frontend"]
+    if with_network and _unit(cell) is None:
+        for section in OF_NETWORKS:
+            fitted.pop(section, None)
+        if (alone := _kind(cell, "network")) in frontends_of(None):
+            fitted["network"] = {"kind": alone}
+    return fitted
 
 
 def _check_frontends(cells: list[dict[str, Any]], source: str) -> None:
     """Refuse a front-end that no network of the sweep reads: it would be left out in silence."""
-    given = {_kind(cell, "frontend") for cell in cells} - {None}
-    unread = sorted(map(str, given - {_wanted(cell) for cell in cells}))
-    if unread:
-        raise ConfigError(f"{source}: frontend.kind: no network of the sweep reads '{unread[0]}'")
+    for kind in filter(_is_frontend, [_kind(cell, "frontend") for cell in cells]):
+        if not any(_reads(cell, kind) for cell in cells):
+            raise ConfigError(f"{source}: frontend.kind: no network of the sweep reads '{kind}'")
 
 
-def _checked_cells(cells: list[dict[str, Any]], source: str) -> tuple[ExperimentConfig, ...]:
+def check_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> tuple[ExperimentConfig, ...]:
+    """Return the experiments of several documents, each once.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem, however many cells it spoils.
+    """
     experiments: dict[ExperimentConfig, None] = {}
     lines: dict[str, None] = {}
     for cell in cells:

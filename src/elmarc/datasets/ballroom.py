@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 
 from elmarc._errors import DatasetError
-from elmarc.audio.length import InputLength
+from elmarc.audio.length import STUDY_LENGTH
 from elmarc.datasets.base import Dataset, OnMissing, Tagger, Tags
 from elmarc.datasets.files import existing_folder
 from elmarc.datasets.folder import class_folder_clips
@@ -27,7 +27,7 @@ CITATION = (
 )
 LICENCE = "none stated; excerpts from ballroomdancers.com, for research"
 URL = "http://mtg.upf.edu/ismir2004/contest/tempoContest/node5.html"
-INPUT_LENGTH = InputLength(n_frames=1376, n_samples=350000, fix_length="crop")
+INPUT_LENGTH = STUDY_LENGTH
 
 
 def load(
@@ -35,8 +35,14 @@ def load(
 ) -> Dataset:
     """Open the folder of the dances' folders; those of one dance (Rumba-American, ...) are one class.
 
-    The study makes ten stratified folds, not shuffled. No file names the clips: there is no metadata, and
-    none can be missing.
+    The study makes ten stratified folds, not shuffled.
+
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder of the dances' folders.
+    metadata, on_missing
+        Not used: no file names the clips.
 
     Raises
     ------

@@ -14,9 +14,15 @@ from elmarc._types import Waveform
 from elmarc.audio.decode import duration_s, load
 from elmarc.audio.length import InputLength
 from elmarc.datasets.files import suffixes_text
+from elmarc.datasets.groups import n_units
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
+PARTS = {  # what the lists are called, in lower case
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Clip:
 
     @property
     def _times(self) -> str:
-        return segment_text(self.start, self.end) if self.start or self.end is not None else ""
+        return segment_text(self.start, self.end)
 
     def load(self, *, sr: int | None = 12000) -> Waveform:
         """Return the clip's samples: see `elmarc.audio.load`."""
@@ -148,21 +154,39 @@ class Dataset:
 def segment_text(start: float | None, end: float | None) -> str:
     """Return what is put behind a file's name to name a segment; equal numbers give equal texts.
 
-    >>> segment_text(1.5, 3.0), segment_text(None, 0.25), segment_text(2, None)
-    ('#1.5-3', '#0-0.25', '#2-')
+    >>> segment_text(1.5, 3.0), segment_text(None, 0.25), segment_text(2, None), segment_text(0, None)
+    ('#1.5-3', '#0-0.25', '#2-', '')
     """
+    if not start and end is None:
+        return ""
     first, last = (repr(float(t or 0)).removesuffix(".0") for t in (start, end))
     return f"#{first}-{'' if end is None else last}"
 
 
+def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
+    """Return the labels of clips as `sorted_labels` does."""
+    return sorted_labels([clip.label for clip in clips])
+
+
 def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return each label once, numbers by value and before words.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        With repetitions.
 
     >>> sorted_labels(["10", "9", "b", "9", "a"])
     ('9', '10', 'a', 'b')
     """
     numbers = sorted((label for label in set(labels) if label.isdecimal()), key=int)
     return (*numbers, *sorted(set(labels) - set(numbers)))
+
+
+def folds_for(clips: Sequence[Clip]) -> int:
+    """Return ten folds, as in the study, or fewer: as many as the smallest class has clips, or as groups."""
+    smallest = min(Counter(clip.label for clip in clips).values())
+    return max(2, min(10, smallest, n_units([clip.group for clip in clips])))
 
 
 def present(
@@ -172,6 +196,8 @@ def present(
 
     Parameters
     ----------
+    clips : sequence of Clip
+        As they are named.
     source : str
         What names the clips, for messages.
     on_missing : {"raise", "skip", "keep"}

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from elmarc._errors import DatasetError
 from elmarc.datasets.base import Clip, OnMissing, Tags, present
 from elmarc.datasets.files import clip_id, find_audio
-from elmarc.datasets.table import read_rows
+from elmarc.datasets.rows import read_rows
 
 ESC50 = (
     "dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow",
@@ -44,6 +44,19 @@ def clips(
 ) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     """Return the clips of some of the classes, and notes.
 
+    Parameters
+    ----------
+    folder : Path
+        Of the class folders, or of `audio/` and `meta/`.
+    name : {"esc10", "esc50"}
+        Which of the two; ESC-10 is a part of ESC-50.
+    classes : tuple of str
+        The labels to keep.
+    metadata : str, Path or None
+        `esc50.csv`, where it lies elsewhere.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
+
     Raises
     ------
     DatasetError
@@ -68,6 +81,11 @@ def clips(
 
 def tags(path: PurePath) -> Tags | None:
     """Return label, fold and source of a clip from its name and folder, None if they do not tell.
+
+    Parameters
+    ----------
+    path : PurePath
+        At least the file and its folder.
 
     >>> tags(PurePath("001 - Dog bark/1-100032-A.ogg"))
     Tags(label='dog', fold='1', group='100032')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elmarc.audio.length import InputLength
+from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.datasets import esc
 from elmarc.datasets.base import Dataset, OnMissing, Tagger
 from elmarc.datasets.files import existing_folder
@@ -14,13 +14,22 @@ N_CLIPS = 2000
 CITATION = esc.CITATION
 LICENCE = "CC BY-NC 3.0"
 URL = esc.URL
-INPUT_LENGTH = InputLength(n_frames=1376, n_samples=60000, fix_length="repeat-pad")
+INPUT_LENGTH = InputLength(frames_s=STUDY_LENGTH.frames_s, samples_s=5.0, fix_length="repeat-pad")
 
 
 def load(
     audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
 ) -> Dataset:
     """Open the folder of the class folders, or that of `audio/` and `meta/`.
+
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder of the class folders, or that of `audio/` and `meta/`.
+    metadata : str, Path or None
+        `esc50.csv`, where it lies elsewhere.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------

@@ -1,54 +1,117 @@
-"""A folder with one sub-folder of clips a class: the sub-folder's name is the label."""
+"""A folder with one sub-folder of clips a class: the sub-folder's name is the label.
+
+Or a folder with `train/` and `test/`, and such sub-folders in each.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Clip, Dataset, sorted_labels
-from elmarc.datasets.files import as_text, clip_id, existing_folder, find_audio, suffixes_text
+from elmarc.datasets.base import PARTS, Clip, Dataset, classes_of, folds_for
+from elmarc.datasets.files import as_text, clip_id, existing_folder, find_audio, is_audio, suffixes_text
 
 
 def load(audio_dir: str | Path) -> Dataset:
     """Open a folder of class folders; clips may lie deeper in these.
 
-    Stratified folds are to be made: ten, or as many as the smallest class has clips.
+    Stratified folds are to be made: ten, or as many as the smallest class has clips. Where the folder holds
+    `train/` and `test/`, perhaps `validation/` (or as `base.PARTS` has it), with class folders in each, these
+    are fixed lists.
+
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder.
 
     Raises
     ------
     DatasetError
-        The folder is absent or holds no audio, or has no sub-folders, or clips of one class only.
+        The folder is absent or holds no audio, or has no sub-folders, or clips of one class only, or is
+        partly laid out as lists.
     """
     folder = existing_folder(audio_dir, name="folder")
-    clips = class_folder_clips(folder, label_of=lambda name: name)
+    parts = list_folders(folder)
+    if parts:
+        clips = tuple(clip for part, place in parts.items() for clip in _part_clips(folder, place, part))
+    else:
+        clips = class_folder_clips(folder, label_of=lambda name: name)
     if not clips:
         raise _no_classes(folder)
-    counts = Counter(clip.label for clip in clips)
     return Dataset(
         name=as_text(folder.resolve().name),
         clips=clips,
-        classes=sorted_labels(list(counts)),
-        n_folds=folds_for(counts),
-        notes=_left_out(folder),
+        classes=classes_of(clips),
+        split_kind="lists" if parts else "none",
+        n_folds=folds_for(clips),
+        notes=_left_out([folder, *parts.values()]),
         audio_dir=folder,
     )
 
 
+def list_folders(folder: Path) -> dict[str, Path]:
+    """Return the folders of the lists by "train", "validation" and "test"; none where they are classes.
+
+    Parameters
+    ----------
+    folder : Path
+        Its sub-folders without audio do not count.
+
+    Raises
+    ------
+    DatasetError
+        There are a training and another list, but no test list, two of a kind, or other folders beside them.
+    """
+    subs = [sub for sub in _sub_folders(folder) if next(find_audio(sub), None)]
+    named = {sub: PARTS[sub.name.lower()] for sub in subs if sub.name.lower() in PARTS}
+    others = [sub.name for sub in subs if sub not in named]
+    parts = {part: sub for sub, part in named.items()}
+    if "train" not in parts or len(named) < 2 or (others and "test" not in parts):
+        return {}  # a class may be called train
+    found = f"{folder}: found folders {', '.join(as_text(sub.name) for sub in named)}"
+    way_out = "or name the split of each clip in a CSV file path,label,split"
+    if "test" not in parts:
+        raise DatasetError(f"{found}, but none of test clips: call one `test`, {way_out}")
+    if len(parts) < len(named):
+        raise DatasetError(f"{found}, two of them for the same list: keep one, {way_out}")
+    if others:
+        beside = ", ".join(map(as_text, others))
+        raise DatasetError(f"{found}, lists it seems, beside {beside}: move the others away, {way_out}")
+    return parts
+
+
+def _part_clips(folder: Path, place: Path, part: str) -> list[Clip]:
+    clips = class_folder_clips(place, label_of=lambda name: name)
+    if not clips:
+        raise DatasetError(
+            f"{place}: clips of the {part} list lie in no class folder: expected "
+            f"{place.name}/CLASS/clip.wav, or a CSV file path,label,split"
+        )
+    return [replace(clip, id=clip_id(clip.path, folder), fold=part) for clip in clips]
+
+
+def _sub_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def class_folder_clips(folder: Path, *, label_of: Callable[[str], str | None]) -> tuple[Clip, ...]:
-    """Return the clips of every sub-folder that `label_of` gives a label."""
+    """Return the clips of every sub-folder that `label_of` gives a label.
+
+    Parameters
+    ----------
+    folder : Path
+        Their ids are their paths below it.
+    label_of : callable
+        Folder name to label, or to None where the folder is left out.
+    """
     clips = []
-    for sub in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for sub in _sub_folders(folder):
         label = label_of(as_text(sub.name))
         if label is not None:
             clips += [Clip(clip_id(path, folder), path, label) for path in find_audio(sub)]
     return tuple(clips)
-
-
-def folds_for(counts: Counter[str]) -> int:
-    """Return ten folds, as in the study, or fewer where the smallest class has fewer clips."""
-    return max(2, min(10, *counts.values()))
 
 
 def _no_classes(folder: Path) -> DatasetError:
@@ -63,6 +126,8 @@ def _no_classes(folder: Path) -> DatasetError:
     )
 
 
-def _left_out(folder: Path) -> tuple[str, ...]:
-    n_beside = sum(1 for path in find_audio(folder) if path.parent == folder)
+def _left_out(folders: Sequence[Path]) -> tuple[str, ...]:
+    n_beside = sum(
+        1 for folder in folders for path in folder.iterdir() if path.is_file() and is_audio(path.name)
+    )
     return (f"{n_beside} clips lie beside the class folders and were left out",) if n_beside else ()

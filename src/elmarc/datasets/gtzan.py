@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path, PurePath
 
-from elmarc.audio.length import InputLength
+from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder, find_audio
 
@@ -30,7 +30,7 @@ CITATION = (
 )
 LICENCE = "none stated; excerpts of commercial recordings, for research"
 URL = "http://marsyas.info/downloads/datasets.html"
-INPUT_LENGTH = InputLength(n_frames=1404, n_samples=350000, fix_length="crop")
+INPUT_LENGTH = InputLength(frames_s=29.94, samples_s=STUDY_LENGTH.samples_s, fix_length="crop")  # 1404 frames
 LISTS = {"train": "gtzan_train_filtered.txt", "validation": "gtzan_valid_filtered.txt",
          "test": "gtzan_test_filtered.txt"}  # fmt: skip
 
@@ -40,7 +40,14 @@ def load(
 ) -> Dataset:
     """Open the folder of GTZAN's clips, named `genre.NNNNN` with any audio suffix, in any sub-folders.
 
-    There is no metadata; absent clips are treated as `on_missing` says.
+    Parameters
+    ----------
+    audio_dir : str or Path
+        The folder of the clips.
+    metadata : None
+        Not used: the clips' names or folders tell everything.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------

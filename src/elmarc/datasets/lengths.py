@@ -7,17 +7,22 @@ import math
 import numpy as np
 
 from elmarc._errors import AudioError, DatasetError
-from elmarc.audio.length import InputLength
+from elmarc.audio.length import STUDY_S, InputLength
 from elmarc.datasets.base import Dataset
 
-STUDY_S = 29.2  # of GTZAN and Ballroom: what the study's longest inputs hold
 HEARD_WHOLE = 0.95
+STUDY_SR = 12000  # lengths end on a sample of this rate, so that clips of any rate are heard to their end
 
 
-def suggest_input_length(dataset: Dataset, *, sr: int = 12000, hop_length: int = 256) -> InputLength:
+def suggest_input_length(dataset: Dataset) -> InputLength:
     """Return a length that holds 95 % of the clips whole, at most 29.2 s; shorter clips are repeated.
 
     Only headers are read. Clips that cannot be read do not count.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        One without a length of its own.
 
     Raises
     ------
@@ -32,6 +37,6 @@ def suggest_input_length(dataset: Dataset, *, sr: int = 12000, hop_length: int =
             problem = unreadable
     if not any(durations):
         raise DatasetError(f"{dataset.name}: none of its clips can be read: {problem or 'all are empty'}")
-    seconds = min(STUDY_S, float(np.quantile(durations, HEARD_WHOLE, method="higher")))
-    n_samples = max(1, math.ceil(seconds * sr))
-    return InputLength(n_frames=1 + n_samples // hop_length, n_samples=n_samples, fix_length="repeat-pad")
+    longest = min(STUDY_S, float(np.quantile(durations, HEARD_WHOLE, method="higher")))
+    seconds = math.ceil(longest * STUDY_SR) / STUDY_SR
+    return InputLength(frames_s=seconds, samples_s=seconds, fix_length="repeat-pad")

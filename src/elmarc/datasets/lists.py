@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Protocol
 
 from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
-from elmarc.datasets.base import Clip, Dataset, OnMissing, SplitKind, Tagger, Tags, present, sorted_labels
-from elmarc.datasets.folder import folds_for
+from elmarc.datasets.base import (
+    Clip,
+    Dataset,
+    OnMissing,
+    SplitKind,
+    Tagger,
+    Tags,
+    classes_of,
+    folds_for,
+    present,
+)
 
 ALL = "all"
 
@@ -48,6 +56,12 @@ def load(
         {"train": ..., "validation": ..., "test": ...}, or {"all": ...}, to be cut into folds.
     source : module or None
         The data set whose labels and folds these are; None: a clip's label is the folder it lies in.
+    name : str
+        What the data set is called.
+    metadata : str, Path or None
+        What the data set's module needs to tell the labels.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------
@@ -58,14 +72,13 @@ def load(
     clips = [clip for part, path in lists.items() for clip in _clips(part, Path(path), audio, tagger, name)]
     texts = ", ".join(str(path) for path in lists.values())
     found, notes = present(clips, source=texts + _slash_hint(audio, clips), on_missing=on_missing)
-    counts = Counter(clip.label for clip in found)
     kind: SplitKind = "lists" if ALL not in lists else "folds" if found[0].fold else "none"
     return Dataset(
         name=name,
         clips=found,
-        classes=source.CLASSES if source else sorted_labels(list(counts)),
+        classes=source.CLASSES if source else classes_of(found),
         split_kind=kind,
-        n_folds=10 if source else folds_for(counts),
+        n_folds=10 if source else folds_for(found),
         input_length=source.INPUT_LENGTH if source else None,
         citation=source.CITATION if source else "",
         licence=source.LICENCE if source else "",
@@ -77,6 +90,11 @@ def load(
 
 def read_list(path: str | Path) -> list[str]:
     """Return the lines of a list file, blank ones left out; the last may lack its newline.
+
+    Parameters
+    ----------
+    path : str or Path
+        A text in UTF-8, one path a line.
 
     Raises
     ------

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Clip, Dataset, OnMissing, present, sorted_labels
-from elmarc.datasets.folder import folds_for
+from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
 
 Reader: TypeAlias = str | Callable[[Any], object]  # an attribute's name, or what takes it from a track
 
@@ -30,6 +28,8 @@ def from_mirdata(
         Anything with `load_tracks()` or `load_clips()` whose items have an `audio_path`.
     label, fold, group : str or callable
         The attribute that holds it, such as "genre" or "class_label", or a function of the track.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------
@@ -48,13 +48,12 @@ def from_mirdata(
         for key, track in _tracks(name, dataset).items()
     ]
     found, notes = present(clips, source=name, on_missing=on_missing)
-    counts = Counter(clip.label for clip in found)
     return Dataset(
         name=name,
         clips=found,
-        classes=sorted_labels(list(counts)),
+        classes=classes_of(found),
         split_kind="folds" if fold else "none",
-        n_folds=folds_for(counts),
+        n_folds=folds_for(found),
         notes=notes,
         n_expected=len(clips),
     )

@@ -53,7 +53,7 @@ def open_dataset(
     Parameters
     ----------
     data : str or Path
-        One of DATASETS, a folder with one sub-folder a class, or a CSV file `path,label[,fold|split]`.
+        One of DATASETS, a folder with one sub-folder a class, or a CSV file (see `table.load`).
     audio : str, Path or None
         Where the clips of a named data set or of a CSV file lie.
     target : {"rhythm", "timbre"} or None
@@ -104,6 +104,14 @@ def open_lists(
         Put before each line as it stands.
     name : str or None
         The data set whose labels and folds these are; None: a clip's label is the folder it lies in.
+    files : str, Path or None
+        One list, to be cut into folds.
+    train, validation, test : str, Path or None
+        Three lists.
+    metadata : str, Path or None
+        The CSV file of UrbanSound8K or ESC.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------
@@ -138,7 +146,11 @@ def _open_path(
 
 
 def known_name(text: str) -> str:
-    """Return the data set meant by a spelling such as ESC-10 or `Extended Ballroom`, "" if none is."""
+    """Return the data set meant by a spelling, "" if none is.
+
+    >>> known_name("ESC-10"), known_name("Extended Ballroom"), known_name("my clips")
+    ('esc10', 'extended_ballroom', '')
+    """
     plain = text.lower().translate(str.maketrans("", "", "-_ "))
     return next((name for name in DATASETS if name.replace("_", "") == plain), "")
 

@@ -1,24 +1,26 @@
-"""A CSV file with a header: `path,label`, and if need be `fold` or `split`, and `group`."""
+"""A CSV file with a header: `path,label`, and if need be `fold` or `split`, `group`, and `start,end`."""
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Clip, Dataset, OnMissing, SplitKind, present, sorted_labels
+from elmarc.datasets.base import (
+    PARTS,
+    Clip,
+    Dataset,
+    OnMissing,
+    SplitKind,
+    classes_of,
+    folds_for,
+    present,
+    segment_text,
+)
 from elmarc.datasets.files import existing_folder
-from elmarc.datasets.folder import folds_for
-
-PARTS = {
-    "train": "train", "training": "train",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
-Row = dict[str, str]
+from elmarc.datasets.labels import check_no_numbers, check_one_label, combined_notes
+from elmarc.datasets.rows import Row, read_rows, unused_notes
+from elmarc.datasets.segments import check_times, read_times, segment_notes
 
 
 def load(
@@ -34,11 +36,14 @@ def load(
     ----------
     table : str or Path
         UTF-8, comma-separated; columns `path` and `label`, perhaps `fold` (any names), or `split` (train,
-        validation, test), and `group` (clips that must not be torn apart).
+        validation, test), `group` (clips that must not be torn apart), `start` and `end` (seconds: the clip
+        is that segment of the file). A note names the columns that are not used.
     audio_dir : str, Path or None
         What paths are relative to; default: the folder of the file.
     fold_column : str or None
         The column with the folds, where it has another name.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent; see `base.present`.
 
     Raises
     ------
@@ -50,57 +55,19 @@ def load(
     rows = list(read_rows(table, needed=("path", "label", *([fold_column] if fold_column else []))))
     kind, column = _split(table, rows[0][1], fold_column)
     clips = [_clip(table, line, row, folder, kind, column) for line, row in rows]
+    check_no_numbers([clip.label for clip in clips], where=str(table))
     found, notes = present(clips, source=str(table), on_missing=on_missing)
-    counts = Counter(clip.label for clip in found)
+    check_times({clip: line for clip, (line, _) in zip(clips, rows, strict=True)}, table=table)
     return Dataset(
         name=table.stem,
         clips=found,
-        classes=sorted_labels(list(counts)),
+        classes=classes_of(found),
         split_kind=kind,
-        n_folds=folds_for(counts),
-        notes=notes,
+        n_folds=folds_for(found),
+        notes=(*_notes(table, rows[0][1], column, found), *notes),
         n_expected=len(clips),
         audio_dir=folder if audio_dir else None,
     )
-
-
-def read_rows(table: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
-    """Yield (line number, cells by column) of a CSV file; column names lose their case and spaces.
-
-    Raises
-    ------
-    DatasetError
-        The file cannot be read, lacks a column, or has no rows.
-    """
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            columns = [name.strip().lower() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            _check_columns(table, columns, needed)
-            rows = [(reader.line_num, _cells(row)) for row in reader]
-    except OSError as problem:
-        raise DatasetError(f"{table}: cannot be read ({problem.strerror}): expected a CSV file") from problem
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise DatasetError(f"{table}: is not CSV in UTF-8 ({problem}): save it so") from problem
-    if not rows:
-        raise DatasetError(f"{table}: has a header but no rows: name at least two clips")
-    yield from rows
-
-
-def _cells(row: dict[str | Any, str | Any]) -> Row:
-    return {column: cell.strip() for column, cell in row.items() if column}
-
-
-def _check_columns(table: Path, columns: list[str], needed: tuple[str, ...]) -> None:
-    if not columns:
-        raise DatasetError(f"{table}: is empty: expected a header such as path,label,fold")
-    missing = [name for name in needed if name.lower() not in columns]
-    if missing:
-        raise DatasetError(
-            f"{table}: no column {', '.join(map(repr, missing))}; found: {', '.join(columns)}; expected a "
-            f"header with {','.join(needed)}, separated by commas"
-        )
 
 
 def _split(table: Path, row: Row, fold_column: str | None) -> tuple[SplitKind, str]:
@@ -115,15 +82,32 @@ def _split(table: Path, row: Row, fold_column: str | None) -> tuple[SplitKind, s
     return ("folds" if named == ["fold"] else "lists"), named[0]
 
 
+def _notes(table: Path, row: Row, column: str, clips: Sequence[Clip]) -> list[str]:
+    """Return what a reader of the scores should know of the table."""
+    used = ["path", "label", "group", "start", "end", *([column] if column else [])]
+    known = [*used, *(() if column else ("fold", "split"))]
+    unused = unused_notes(table.name, list(row), [name for name in used if name in row], known)
+    torn = [] if column else segment_notes(clips, where=table.name)
+    return [*unused, *combined_notes((clip.label for clip in clips), where=table.name), *torn]
+
+
 def _clip(table: Path, line: int, row: Row, folder: Path, kind: SplitKind, column: str) -> Clip:
+    where = f"{table}, line {line}"
     for name in filter(None, ("path", "label", column)):
         if not row[name]:
-            raise DatasetError(f"{table}, line {line}: {name} is empty: fill it in, or delete the line")
-    fold = row[column] if column else None
-    if kind == "lists":
-        fold = _part(table, line, row[column])
+            raise DatasetError(f"{where}: {name} is empty: fill it in, or delete the line")
+    check_one_label(row["label"], where=where)
+    start, end = read_times(row, where=where)
     path = PurePath(row["path"])
-    return Clip(path.as_posix(), folder / path, row["label"], fold, row.get("group") or None)
+    return Clip(
+        id=path.as_posix() + segment_text(start, end),
+        path=folder / path,
+        label=row["label"],
+        fold=_part(table, line, row[column]) if kind == "lists" else row[column] if column else None,
+        group=row.get("group") or None,
+        start=start,
+        end=end,
+    )
 
 
 def _part(table: Path, line: int, text: str) -> str:

@@ -33,7 +33,7 @@ N_FOLDS = 5
 CITATION = "Synthesised by elmarc"
 LICENCE = "CC0-1.0"
 URL = ""
-INPUT_LENGTH = InputLength(n_frames=376, n_samples=96000, fix_length="repeat-pad")  # the whole clip
+INPUT_LENGTH = InputLength(frames_s=8.0, samples_s=8.0, fix_length="repeat-pad")  # the whole clip
 MARKER = "checksums.json"
 
 

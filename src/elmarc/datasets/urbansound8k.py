@@ -8,7 +8,7 @@ from elmarc._errors import DatasetError
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder
-from elmarc.datasets.table import read_rows
+from elmarc.datasets.rows import read_rows
 
 CLASSES: tuple[str, ...] = (
     "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",
@@ -21,7 +21,7 @@ CITATION = (
 )
 LICENCE = "CC BY-NC 3.0"
 URL = "https://urbansounddataset.weebly.com/urbansound8k.html"
-INPUT_LENGTH = InputLength(n_frames=188, n_samples=48000, fix_length="repeat-pad")
+INPUT_LENGTH = InputLength(frames_s=4.0, samples_s=4.0, fix_length="repeat-pad")
 METADATA = "UrbanSound8K.csv"
 COLUMNS = ("slice_file_name", "fsID", "fold", "classID")
 
@@ -33,8 +33,12 @@ def load(
 
     Parameters
     ----------
+    audio_dir : str or Path
+        The folder of the data set, or its folder `audio`.
     metadata : str, Path or None
         UrbanSound8K.csv; default: beside the clips, or in the folder `metadata`.
+    on_missing : {"raise", "skip", "keep"}
+        What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
     Raises
     ------
@@ -73,6 +77,11 @@ def tagger(audio_dir: str | Path, *, metadata: str | Path | None = None) -> Tagg
 def read_metadata(table: str | Path) -> dict[str, Tags]:
     """Return label, fold and group (the recording a slice was cut from) by file name.
 
+    Parameters
+    ----------
+    table : str or Path
+        UrbanSound8K.csv.
+
     Raises
     ------
     DatasetError
@@ -88,7 +97,20 @@ def read_metadata(table: str | Path) -> dict[str, Tags]:
 
 
 def find_metadata(folder: Path, metadata: str | Path | None) -> Path:
-    """Return where UrbanSound8K.csv lies. Raises DatasetError if it is nowhere near the clips."""
+    """Return where UrbanSound8K.csv lies.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the clips; the CSV file may lie in it, in its folder `metadata`, or beside it.
+    metadata : str, Path or None
+        The CSV file itself, where it is named.
+
+    Raises
+    ------
+    DatasetError
+        It is nowhere near the clips.
+    """
     if metadata is not None:
         return Path(metadata).expanduser()
     near = [place / sub / METADATA for place in (folder, folder.parent) for sub in ("", "metadata")]

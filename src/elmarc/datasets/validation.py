@@ -31,6 +31,7 @@ class ValidationReport:
     duplicated: tuple[tuple[str, ...], ...]
     off_list: tuple[str, ...]
     counts: dict[str, dict[str, int]]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -50,6 +51,7 @@ class ValidationReport:
             "duplicated": [list(clips) for clips in self.duplicated],
             "off_list": list(self.off_list),
             "counts": self.counts,
+            "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
@@ -67,6 +69,7 @@ class ValidationReport:
             lines.append(f"{what}: {len(clips) or 'none'}")
             lines += [f"  {clip}" for clip in clips[:N_SHOWN]]
             lines += [f"  and {len(clips) - N_SHOWN} more"] if len(clips) > N_SHOWN else []
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join([*lines, *_table(self.counts)])
 
 
@@ -93,6 +96,7 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         duplicated=_duplicates(there),
         off_list=_off_list(dataset),
         counts=_counts(dataset),
+        notes=dataset.notes,
     )
 
 

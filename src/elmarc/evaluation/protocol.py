@@ -7,6 +7,8 @@ nested
     Chosen inside the training part alone, by folds made of it (of its official folds or groups, where there
     are some); reported on the held-out part. Fixed lists: as in the paper, then fitted on training and
     validation clips together.
+
+Fixed lists without a validation list: chosen by folds made of the training list, in both.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ NOTES = {
     ("nested", "folds"): "selected inside each training part",
     ("nested", "lists"): "selected on the validation list, fitted on training and validation lists",
 }
+NO_VALIDATION = "selected inside the training list: there is no validation list"
 EVALUATION_VERSION = 1  # rises whenever the same features would give another score
 INNER_SEED = 0  # the same inner folds for every network: a comparison is paired
 
@@ -77,7 +80,7 @@ def evaluate(
     protocol : {"nested", "paper"}
         See the module docstring.
     keep_together : sequence of n_clips strings
-        Official folds or groups, which inner folds must not tear apart; may be empty.
+        From `splits.keep_together`: what inner folds must not tear apart; may be empty.
     inner_folds : int
         How many folds choose the hyper-parameters in the nested protocol.
     workspace : SearchWorkspace
@@ -86,11 +89,11 @@ def evaluate(
     notes: list[str] = []
     run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs, notes)
     if isinstance(parts, Lists):
-        found = _on_lists(run, parts, refit_on_all=protocol == "nested")
+        found = _on_lists(run, parts, protocol, run.inner(parts.train, keep_together, inner_folds))
     elif protocol == "paper":
         found = _paper_folds(run, parts)
     else:
-        found = _nested_folds(run, parts, np.asarray(keep_together), inner_folds)
+        found = _nested_folds(run, parts, keep_together, inner_folds)
     return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -102,6 +105,12 @@ class _Run:
     workspace: SearchWorkspace
     n_jobs: int
     notes: list[str]
+
+    def inner(self, train: NDArray[np.intp], together: Sequence[str], n_folds: int) -> list[Split]:
+        """Return folds of a training part, which choose the hyper-parameters."""
+        names = np.asarray(together)[train].tolist() if len(together) else []
+        found = inner_splits(self.y[train], names, n_folds=n_folds, seed=INNER_SEED)
+        return [(train[fit], train[held]) for fit, held in found]
 
     def search(self, splits: Sequence[Split]) -> GridScores:
         found = candidate_scores(
@@ -133,12 +142,13 @@ def _grid(scores: GridScores) -> list[Candidate]:
     ]
 
 
-def _on_lists(run: _Run, parts: Lists, *, refit_on_all: bool) -> Evaluation:
-    scores = run.search([(parts.train, parts.validation)])
+def _on_lists(run: _Run, parts: Lists, protocol: Protocol, inner: Sequence[Split]) -> Evaluation:
+    validated = len(parts.validation) > 0
+    scores = run.search([(parts.train, parts.validation)] if validated else inner)
     params = scores.candidates[scores.best]
-    train = np.concatenate([parts.train, parts.validation]) if refit_on_all else parts.train
+    train = parts.train if protocol == "paper" else np.concatenate([parts.train, parts.validation])
     fold, held_out = run.score("test", params, (train, parts.test))
-    note = NOTES["nested" if refit_on_all else "paper", "lists"]
+    note = NOTES[protocol, "lists"] if validated else NO_VALIDATION
     return Evaluation(fold.accuracy, [fold], params, _grid(scores), held_out, note)
 
 
@@ -155,12 +165,10 @@ def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
     return Evaluation(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
 
 
-def _nested_folds(run: _Run, parts: Folds, keep_together: NDArray[np.str_], inner_folds: int) -> Evaluation:
+def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds: int) -> Evaluation:
     folds, held_out = [], []
     for name, (train, test) in zip(parts.names, parts.splits, strict=True):
-        names = keep_together[train].tolist() if len(keep_together) else []
-        inner = inner_splits(run.y[train], names, n_folds=inner_folds, seed=INNER_SEED)
-        scores = run.search([(train[fit], train[held]) for fit, held in inner])
+        scores = run.search(run.inner(train, together, inner_folds))
         fold, said = run.score(name, scores.candidates[scores.best], (train, test))
         folds.append(fold)
         held_out += said

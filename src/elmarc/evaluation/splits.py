@@ -1,4 +1,7 @@
-"""Which clips train and which test: official folds, fixed lists, or stratified folds of our own."""
+"""Which clips train and which test: official folds, fixed lists, or stratified folds of our own.
+
+Clips of one group stay together, and a clip without a group stands alone: see `elmarc.datasets.groups`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from elmarc._errors import DatasetError
+from elmarc.datasets.base import Dataset
+from elmarc.datasets.groups import n_units, units
 
 Index = NDArray[np.intp]
 Split = tuple[Index, Index]  # train, test
@@ -28,7 +33,7 @@ class Folds:
 
 @dataclass(frozen=True)
 class Lists:
-    """Fixed parts, as index arrays."""
+    """Fixed parts, as index arrays; `validation` may be empty."""
 
     train: Index
     validation: Index
@@ -50,7 +55,8 @@ def make_splits(
     Parameters
     ----------
     labels, folds, groups : sequences of n_clips strings
-        `folds` names the official fold or list of each clip; `groups` what must not be torn apart.
+        `folds` names the official fold or list of each clip; clips of one of `groups` are not torn apart.
+        "" where a clip has none.
     kind : {"folds", "lists", "none"}
         What the data set comes with; "none": stratified folds are made.
     n_folds : int
@@ -61,49 +67,109 @@ def make_splits(
     Raises
     ------
     DatasetError
-        A part is empty, or a class has fewer clips than there are folds.
+        A part is empty, a training part holds clips of one class only, or clips of a class or groups are
+        too few for the folds.
     """
     y = np.asarray(labels)
     if len(set(labels)) < 2:
         raise DatasetError(f"every clip has the label {y[0]!r}: a classifier needs at least two classes")
     if kind == "lists":
-        return _lists(folds)
+        return _lists(y, folds)
     if kind == "folds" and not shuffle:
-        return _official(folds)
+        return _learnable(y, _official(folds))
     if kind == "folds":
         warnings.warn(
             "shuffling a data set that has official folds: clips of one recording may fall on both sides, "
             "and scores will be too high",
             stacklevel=2,
         )
-    return _stratified(y, groups, n_folds=n_folds, shuffle=shuffle, seed=seed)
+    return _learnable(y, _stratified(y, groups, n_folds=n_folds, shuffle=shuffle, seed=seed))
 
 
-def inner_splits(
-    y: NDArray[np.str_], keep_together: Sequence[str], *, n_folds: int, seed: int
-) -> list[Split]:
-    """Return folds inside a training part; clips that share a name in `keep_together` stay together."""
-    names = np.asarray(keep_together)
-    n_groups = len(set(keep_together))
+def dataset_splits(data: Dataset, *, shuffle: bool = False) -> Folds | Lists:
+    """Return the parts of a data set as it is listed: what cannot be split is said before any clip is read.
+
+    Raises
+    ------
+    DatasetError
+        As for `make_splits`.
+    """
+    return make_splits(
+        [clip.label for clip in data.clips],
+        [clip.fold or "" for clip in data.clips],
+        kind=data.split_kind,
+        groups=[clip.group or "" for clip in data.clips],
+        n_folds=data.n_folds,
+        shuffle=shuffle,
+    )
+
+
+def keep_together(groups: Sequence[str], folds: Sequence[str]) -> Sequence[str]:
+    """Return what inner folds must not tear apart: groups, or official folds where no clip has a group."""
+    return groups if any(groups) else folds
+
+
+def inner_splits(y: NDArray[np.str_], together: Sequence[str], *, n_folds: int, seed: int) -> list[Split]:
+    """Return folds inside a training part.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n_clips,)] of str
+        The labels of the part.
+    together : sequence of n_clips strings
+        Clips that share a name stay together, one without a name ("") stands alone; may be empty. Where there
+        are too few names for that, the folds are stratified alone.
+    n_folds : int
+        At most so many: no more than names, or clips of the rarest class.
+    seed : int
+        How the clips are mixed.
+    """
+    parts = units(together)
+    n_parts = n_units(together)
+    if 2 <= n_parts < len(y):
+        rule = StratifiedGroupKFold(min(n_folds, n_parts), shuffle=True, random_state=seed)
+        splits = [split for split in rule.split(y, y, parts) if _can_choose(y, split)]
+        if splits:
+            return splits
     _, counts = np.unique(y, return_counts=True)
-    if 2 <= n_groups < len(y):
-        n_folds = min(n_folds, n_groups)
-        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(y, y, names)
-    else:
-        n_folds = max(2, min(n_folds, int(counts.min())))
-        folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(y, y)
-    return [(train, test) for train, test in folds if len(train) and len(test)]
+    n_folds = max(2, min(n_folds, int(counts.min())))
+    plain = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    return [split for split in plain.split(y, y) if _can_choose(y, split)]
 
 
-def _lists(folds: Sequence[str]) -> Lists:
+def _can_choose(y: NDArray[np.str_], split: Split) -> bool:
+    train, test = split
+    return len(test) > 0 and len(np.unique(y[train])) > 1
+
+
+def _learnable(y: NDArray[np.str_], parts: Folds) -> Folds:
+    """Return the folds if each can be tested by what the others train."""
+    for name, (train, test) in zip(parts.names, parts.splits, strict=True):
+        if not len(test):
+            raise DatasetError(
+                f"fold {name} would be empty: the groups are too unequal in size for {len(parts.names)} "
+                "folds: ask for fewer folds, or name smaller groups"
+            )
+        if len(np.unique(y[train])) < 2:
+            raise DatasetError(
+                f"the clips outside fold {name} are all of class {str(y[train][0])!r}, and a classifier "
+                "learns from at least two: deal each class to several folds or groups"
+            )
+    return parts
+
+
+def _lists(y: NDArray[np.str_], folds: Sequence[str]) -> Lists:
     names = np.asarray(folds)
     unknown = sorted(set(folds) - set(LISTS))
     if unknown:
         raise DatasetError(f"split {unknown[0]!r} is unknown: expected {', '.join(LISTS)}")
     parts = {name: np.flatnonzero(names == name) for name in LISTS}
-    for name, part in parts.items():
-        if not len(part):
-            raise DatasetError(f"the {name} list has no usable clip: all three lists need some")
+    for name in ("train", "test"):
+        if not len(parts[name]):
+            raise DatasetError(f"the {name} list has no usable clip: training and test lists need some")
+    if len(np.unique(y[parts["train"]])) < 2:
+        only = str(y[parts["train"]][0])
+        raise DatasetError(f"the train list holds clips of one class only, {only!r}: it needs at least two")
     return Lists(**parts)
 
 
@@ -130,8 +196,23 @@ def _stratified(
         )
     random_state = seed if shuffle else None
     if any(groups):
+        _check_groups(groups, n_folds)
         rule = StratifiedGroupKFold(n_folds, shuffle=shuffle, random_state=random_state)
-        parts = list(rule.split(y, y, np.asarray(groups)))
+        parts = list(rule.split(y, y, units(groups)))
     else:
         parts = list(StratifiedKFold(n_folds, shuffle=shuffle, random_state=random_state).split(y, y))
     return Folds(tuple(str(i + 1) for i in range(n_folds)), tuple(parts))
+
+
+def _check_groups(groups: Sequence[str], n_folds: int) -> None:
+    found = n_units(groups)
+    if found == 1:
+        raise DatasetError(
+            f"column `group`: all clips are of one group, {groups[0]!r}, which cannot be both learned from "
+            "and tested: name the group of each clip (its recording, its speaker), or leave the column out"
+        )
+    if found < n_folds:
+        raise DatasetError(
+            f"column `group`: {found} groups (a clip without one counts as one), too few for {n_folds} "
+            f"folds: ask for at most {found} (data.n_folds), or name smaller groups"
+        )

@@ -6,21 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 from elmarc import datasets
-from elmarc._types import FixLength, Size
+from elmarc._types import FixLength, Size, Unit
+from elmarc.audio.length import STUDY_LENGTH
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
-from elmarc.frontends.base import FrontEnd
-from elmarc.frontends.logmel import LogMel
-from elmarc.frontends.mfcc import MFCC
-from elmarc.frontends.waveform import RawWaveform
+from elmarc.frontends import FRONTENDS, FrontEnd
 from elmarc.networks import NETWORKS, Preset, build_network
 from elmarc.networks.base import RandomCNN
 
-PAPER_FRAMES = 1376  # what the study repeated short clips to where a network needs more than they have
+# What the study repeated short clips to where a network needs more frames than they have.
+RAISED_TO_S: dict[Unit, float] = {"frames": STUDY_LENGTH.frames_s, "samples": 0.0}
 
 
 def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
@@ -61,20 +60,17 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
 
 def frontend(section: cfg.FrontEnd) -> FrontEnd:
     """Return the front-end of a configuration."""
-    options = section.model_dump(exclude={"kind"})
-    kinds = {"logmel": LogMel, "waveform": RawWaveform, "mfcc": MFCC}
-    built: FrontEnd = kinds[section.kind](**options)
+    built: FrontEnd = FRONTENDS[section.kind](**section.options())
     return built
 
 
-def network(section: cfg.Network, *, seed: int, n_mels: int) -> RandomCNN:
-    """Return the network of a configuration, its weights drawn from the seed."""
-    options = section.model_dump(exclude={"kind", "size", "narrower"}, exclude_none=True)
-    size = section.size or "large"
-    if section.narrower > 1:
-        options["n_filters"] = narrowed(NETWORKS[section.kind], size, section.narrower)
-    n_bands = n_mels if NETWORKS[section.kind].load().input_unit == "frames" else None
-    return build_network(section.kind, size=size, seed=seed, n_bands=n_bands, **options)
+def network(section: cfg.Network, *, seed: int, n_bands: int) -> RandomCNN:
+    """Return the network of a configuration for inputs of so many bands, its weights drawn from the seed."""
+    options = section.model_dump(exclude={"kind", "narrower"}, exclude_none=True)
+    if section.size is not None and section.narrower > 1:
+        preset = NETWORKS[section.kind]
+        options["n_filters"] = narrowed(preset, options.pop("size"), section.narrower)
+    return build_network(section.kind, seed=seed, n_bands=n_bands, **options)
 
 
 def narrowed(preset: Preset, size: Size, divisor: int) -> int:
@@ -90,7 +86,7 @@ def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
 
 
 def input_length(
-    config: cfg.ExperimentConfig, data: Dataset, net: RandomCNN
+    config: cfg.ExperimentConfig, data: Dataset, front: FrontEnd, net: RandomCNN
 ) -> tuple[int, FixLength, list[str]]:
     """Return (frames or samples fed to the network, what to do with other clips, notes).
 
@@ -99,15 +95,16 @@ def input_length(
     """
     default = data.input_length or datasets.suggest_input_length(data)
     how = config.input.fix_length or default.fix_length
-    in_frames = net.input_unit == "frames"
-    given = config.input.n_frames if in_frames else config.input.n_samples
-    length = given or (default.n_frames if in_frames else default.n_samples)
+    unit = net.input_unit
+    given = config.input.positions(unit)
+    if given is None and config.input.seconds is not None:
+        given = front.n_positions(config.input.seconds)
+    length = given or front.n_positions(default.seconds(unit))
     if given or length >= net.min_input_length or how == "crop":
         return length, how, []
-    longer = max(PAPER_FRAMES, net.min_input_length) if in_frames else net.min_input_length
-    needs = f"{net.name} needs {net.min_input_length} {net.input_unit}"
-    note = f"{needs}; clips of {length} were made {longer} by {how}"
-    return longer, how, [note]
+    longer = max(net.min_input_length, front.n_positions(RAISED_TO_S[unit]))
+    needs = f"{net.name} needs {net.min_input_length} {unit}"
+    return longer, how, [f"{needs}; clips of {length} were made {longer} by {how}"]
 
 
 def extractor(
@@ -129,8 +126,7 @@ def extractor(
     }
     if config.network is None:
         return FeatureExtractor(front, **work), []
-    n_mels = getattr(config.frontend, "n_mels", 96)
-    net = network(config.network, seed=config.seed, n_mels=n_mels)
-    length, how, notes = input_length(config, data, net)
+    net = network(config.network, seed=config.seed, n_bands=front.n_bands)
+    length, how, notes = input_length(config, data, front, net)
     built = FeatureExtractor(front, net, length=length, fix_length=how, statistics=config.pooling, **work)
     return built, notes

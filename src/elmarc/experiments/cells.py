@@ -19,10 +19,11 @@ from elmarc import results
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import EVALUATION_VERSION
+from elmarc.evaluation.splits import dataset_splits
 from elmarc.experiments import build, record
 from elmarc.features import store
 from elmarc.features.contents import Contents, contents_of
-from elmarc.features.extractor import resolve_device
+from elmarc.features.fitting import resolve_device
 from elmarc.features.store import recipe_key
 
 EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
@@ -74,9 +75,10 @@ def open_material(config: ExperimentConfig) -> Material:
     Raises
     ------
     DatasetError
-        The data set is not as described.
+        The data set is not as described, or cannot be split.
     """
     data = build.dataset(config.data)
+    dataset_splits(data, shuffle=config.data.shuffle)  # what cannot be split is said before it is heard
     return Material(data, contents_of(data.clips, n_workers=config.n_workers))
 
 
@@ -122,7 +124,7 @@ def _features_key(config: ExperimentConfig) -> str:
 
 def _name(config: ExperimentConfig) -> str:
     net = config.network
-    width = "" if net is None else f"-{net.n_filters or net.size or 'large'}"
+    width = "" if net is None else f"-{net.n_filters or net.size}"
     features = f"{record.feature_name(config)}{width}"
     return f"{features}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.protocol import Evaluation, evaluate
 from elmarc.evaluation.search import SearchWorkspace
-from elmarc.evaluation.splits import make_splits
+from elmarc.evaluation.splits import keep_together, make_splits
 from elmarc.experiments import build, record
 from elmarc.experiments.cells import Material, open_material
 from elmarc.experiments.features_file import read_features
@@ -127,14 +127,13 @@ def _evaluation(
         n_folds=data.n_folds,
         shuffle=config.data.shuffle,
     )
-    grouped = matrix.groups if any(matrix.groups) else matrix.folds
     return evaluate(
         build.classifier(config.classifier, seed=config.seed),
         matrix.X,
         matrix.y,
         parts,
         protocol=config.protocol,
-        keep_together=grouped if any(grouped) else (),
+        keep_together=keep_together(matrix.groups, matrix.folds),
         workspace=workspace,
         n_jobs=n_jobs,
     )

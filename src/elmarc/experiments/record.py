@@ -41,7 +41,7 @@ def make_result(
     labels = [matrix.labels[i] for i, _, _ in evaluation.held_out]
     predicted = [label for _, label, _ in evaluation.held_out]
     net = config.network
-    size = None if net is None or net.n_filters else net.size or "large"
+    size = None if net is None or net.n_filters else net.size
     return Result(
         dataset=data.name,
         classes=list(data.classes),
@@ -84,7 +84,7 @@ def feature_name(config: ExperimentConfig) -> str:
     A network that keeps the 2018 program's average has `_2018` behind its name.
     """
     if config.network is None:
-        return "mfcc" if config.features_file is None else config.features_file.stem
+        return config.frontend.kind if config.features_file is None else config.features_file.stem
     averaged_as_2018 = config.network.compat and config.network.kind.startswith("frame_level")
     return config.network.kind + ("_2018" if averaged_as_2018 else "")
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
+from elmarc.audio.length import STUDY_LENGTH
 from elmarc.config.loading import apply_overrides, parse_experiment
-from elmarc.config.sections import ExperimentConfig
+from elmarc.config.sections import ExperimentConfig, expand
+from elmarc.config.sweep import check_cells, fit_cells
 from elmarc.datasets import Dataset
 from elmarc.datasets.opening import known_name
 from elmarc.experiments import build
@@ -17,12 +19,7 @@ from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import Result
 
 BASELINE = "mfcc"
-MFCC_SECTION = {
-    "kind": "mfcc",
-    "fixed_length": 2048,
-    "fix_length": "repeat-pad",
-}  # whole clips, tiny ones too
-OF_NETWORKS = ("network", "frontend", "input", "pooling")  # keys that say nothing to the baseline
+WHOLE_CLIPS = {"fixed_length": 2048, "fix_length": "repeat-pad"}  # of the baseline, tiny ones too
 
 
 def data_section(data: str, *, audio: Path | None = None, target: str | None = None) -> dict[str, Any]:
@@ -72,19 +69,20 @@ def grid_cells(
     scale : bool or None
         Whether classifiers see standardised features; None: as the recipe has it.
     overrides : sequence of str
-        `key=value`, applied to every cell that has such a key.
+        `key=value`, applied to every cell that can use it; one that no cell can use is an error.
     """
-    cells = []
+    documents = []
     for network in networks:
         for seed in range(seeds):
             for classifier in classifiers:
                 section = {"name": classifier} if scale is None else {"name": classifier, "scale": scale}
                 cell = {**document, "network": network, "classifier": section, "seed": seed}
-                changes = overrides
-                if network == BASELINE:
-                    cell |= {"frontend": MFCC_SECTION}
-                    changes = [text for text in overrides if not text.startswith(OF_NETWORKS)]
-                cells.append(parse_experiment(apply_overrides(cell, changes)))
+                documents.append(apply_overrides(cell, overrides))
+    fitted = fit_cells(documents, "--set")
+    for cell in fitted:
+        if expand("network", cell["network"]) == {"kind": BASELINE}:
+            cell["frontend"] = {**WHOLE_CLIPS, **expand("frontend", cell.get("frontend", {}))}
+    cells = check_cells(fitted)
     costs = {config.network: _multiply_adds(config) for config in cells}
     return sorted(cells, key=lambda config: costs[config.network])
 
@@ -127,8 +125,10 @@ def _multiply_adds(config: ExperimentConfig) -> float:
     """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost."""
     if config.network is None:
         return 0.0
-    net = build.network(config.network, seed=0, n_mels=getattr(config.frontend, "n_mels", 96))
-    return float(net.multiply_adds(1376 if net.input_unit == "frames" else 350_000))
+    front = build.frontend(config.frontend)
+    net = build.network(config.network, seed=0, n_bands=front.n_bands)
+    length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))
+    return float(net.multiply_adds(max(length, net.min_input_length)))
 
 
 def open_source(result: Result) -> Dataset:

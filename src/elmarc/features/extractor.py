@@ -15,19 +15,19 @@ import torch
 from numpy.typing import NDArray
 
 from elmarc._cores import n_cores
-from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc._errors import AudioError, DatasetError
 from elmarc._types import FeatureArray, FixLength, Recipe
 from elmarc.audio.length import fit_length
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents, contents_of
+from elmarc.features.fitting import check_fit, resolve_device
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.pooling import column_names, pool
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import FeatureStore
 from elmarc.features.workers import Workers, ahead
 from elmarc.frontends.base import FrontEnd
-from elmarc.frontends.mfcc import MFCC
 from elmarc.networks.base import RandomCNN
 
 Item = TypeVar("Item")
@@ -122,7 +122,7 @@ class FeatureExtractor:
         self.cache = cache
         self.strict = strict
         self._watch = Stopwatch()
-        _check_fit(network, frontend, length)
+        check_fit(network, frontend, length)
         if network is not None:
             network.to(self.device)
 
@@ -139,9 +139,9 @@ class FeatureExtractor:
     @property
     def columns(self) -> tuple[str, ...]:
         """Name the columns: layer, channel and statistic."""
-        if isinstance(self.frontend, MFCC):
+        if self.network is None:
             return self.frontend.columns
-        return () if self.network is None else tuple(column_names(self.network, self.statistics))
+        return tuple(column_names(self.network, self.statistics))
 
     def extract(
         self, clips: Sequence[Clip], *, contents: Contents | None = None, progress: Progress | None = None
@@ -222,7 +222,7 @@ class FeatureExtractor:
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
             return np.asarray(whole)
-        return fit_length(whole, self.length, how=self.fix_length, name=name, unit=self.frontend.unit)
+        return fit_length(whole, self.length, how=self.fix_length, name=name, unit=self.network.input_unit)
 
     def pool(self, inputs: Array) -> FeatureArray:
         """Return features [shape=(batch, n_features)] of network inputs [shape=(batch, length, n_bands)]."""
@@ -350,36 +350,3 @@ def _checked(row: FeatureArray) -> FeatureArray | AudioError:
 def _named(problem: AudioError, name: str, file: str) -> AudioError:
     """Name the clip where the message names no file: a front-end sees samples alone."""
     return problem if file in str(problem) else AudioError(f"{name}: {problem}")
-
-
-def resolve_device(device: str) -> torch.device:
-    """Return the torch device of a name; "auto" is the GPU where there is one."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device: {device!r} was asked for, but torch finds no GPU here: use auto or cpu")
-    if found.type == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("device: 'mps' was asked for, but torch finds no Apple GPU here: use auto or cpu")
-    return found
-
-
-def _check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None) -> None:
-    if network is None:
-        if not isinstance(frontend, MFCC):
-            raise ConfigError(f"a {frontend.kind} front-end gives no vector a clip: put a network behind it")
-        return
-    if (frontend.unit, frontend.n_bands) != (network.input_unit, network.n_bands):
-        raise ConfigError(
-            f"{network.name} takes {network.input_unit} of {network.n_bands} bands, and a {frontend.kind} "
-            f"front-end gives {frontend.unit} of {frontend.n_bands}: leave the front-end out, it follows "
-            "from the network"
-        )
-    if length is None or length < network.min_input_length:
-        raise ConfigError(
-            f"{network.name} needs at least {network.min_input_length} {frontend.unit}, and would be fed "
-            f"{length}: feed more (repeat-pad makes short clips longer), or choose another network"
-        )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float32
@@ -12,88 +11,13 @@ from torch import Tensor
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc.networks.base import FeatureMap, Input, Network
+from elmarc.features.maps import BLOCK_VALUES, Map
+from elmarc.features.statistics import STATISTICS
+from elmarc.networks.base import Network
+from elmarc.networks.layers import FeatureMap, Input
 
 Features = Float32[Tensor, "clips features"]
-LAGS = (1, 2, 4, 8, 16)  # positions of a map
-BLOCK_VALUES = 2**17  # of float32 in a core's cache
 CACHE_LINE = 16  # channels that lie beside each other in memory: reading fewer reads them all
-CONSTANT = 1e-5  # deviations below this share of the level are rounding
-
-
-class Map:
-    """A feature map, and what several statistics need of it, computed once.
-
-    Attributes
-    ----------
-    maps : Tensor [shape=(clips, channels, *positions)]
-    """
-
-    def __init__(self, maps: FeatureMap) -> None:
-        self.maps = maps
-
-    @cached_property
-    def level(self) -> Tensor:
-        """The mean over positions (clips, channels), added up in float32."""
-        axes = tuple(range(2, self.maps.ndim))
-        if self.maps.dtype == torch.float32:
-            return self.maps.mean(dim=axes)
-        frames = max(1, BLOCK_VALUES * self.maps.shape[2] // self.maps.numel())  # of a copy in float32
-        parts = torch.split(self.maps, frames, dim=2)
-        total = torch.stack([part.sum(dim=axes, dtype=torch.float32) for part in parts]).sum(dim=0)
-        return total * (self.maps.shape[0] * self.maps.shape[1] / self.maps.numel())
-
-    @cached_property
-    def deviations(self) -> Tensor:
-        """The values less their mean (clips, channels, positions), frame by frame."""
-        values = self.maps.flatten(2).to(torch.float32, memory_format=torch.contiguous_format)
-        return values - values.mean(dim=2, keepdim=True)
-
-    @cached_property
-    def energy(self) -> Tensor:
-        """The sum of squared deviations (clips, channels)."""
-        return self.deviations.square().sum(dim=2)
-
-
-def mean(of: Map) -> Tensor:
-    """Return the mean over positions: the study's feature."""
-    return of.level
-
-
-def std(of: Map) -> Tensor:
-    """Return the population standard deviation over positions."""
-    return (of.energy / of.deviations.shape[2]).sqrt()
-
-
-def maximum(of: Map) -> Tensor:
-    """Return the maximum over positions."""
-    return of.maps.amax(dim=tuple(range(2, of.maps.ndim))).float()
-
-
-def ppv(of: Map) -> Tensor:
-    """Return the proportion of positive values over positions (Dempster et al. 2020, ROCKET)."""
-    return Map(of.maps > 0).level
-
-
-def autocorrelation(of: Map, *, lag: int) -> Tensor:
-    """Return the autocorrelation over time, the first position axis: from -1 to 1, whatever the map's level.
-
-    0 where a map is constant but for rounding, or no longer than the lag.
-    """
-    n = of.deviations.shape[2]
-    step = lag * (n // of.maps.shape[2])
-    later, earlier = of.deviations[..., step:], of.deviations[..., : max(n - step, 0)]
-    rounding = of.level.square() * (CONSTANT**2 * n)
-    return torch.where(of.energy > rounding, (later * earlier).sum(dim=2) / of.energy, 0.0)
-
-
-STATISTICS: dict[str, Callable[[Map], Tensor]] = {
-    "mean": mean,
-    "std": std,
-    "max": maximum,
-    "ppv": ppv,
-    **{f"lag{lag}": partial(autocorrelation, lag=lag) for lag in LAGS},
-}
 
 
 def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -> Features:
@@ -132,18 +56,38 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
 
 @contextmanager
 def rounding(network: Network, device: torch.device) -> Iterator[None]:
-    """Keep a GPU in float32 unless the network asks for TF32, which is cuDNN's own default."""
-    if device.type != "cuda":
-        yield
-        return
-    allowed = getattr(network, "precision", None) == "tf32"
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if allowed else "highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=allowed):
+    """Round alike in every run: no TF32 unless the network asks for it, one thread where it needs that."""
+    if device.type == "cuda":
+        with _tf32(allowed=getattr(network, "precision", None) == "tf32"):
             yield
+    elif device.type == "cpu" and network.one_thread:
+        with _one_thread():
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _tf32(*, allowed: bool) -> Iterator[None]:
+    """Say whether TF32 is allowed, which is cuDNN's own default; its other flags are the user's."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> list[str]:

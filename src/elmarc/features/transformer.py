@@ -16,18 +16,16 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from elmarc._types import FeatureArray, FixLength, Precision, Size
+from elmarc._errors import ConfigError
+from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.audio.decode import duration_s
+from elmarc.audio.length import STUDY_S
 from elmarc.datasets.base import Clip
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
-from elmarc.frontends.base import FrontEnd
-from elmarc.frontends.logmel import LogMel
-from elmarc.frontends.mfcc import MFCC
-from elmarc.frontends.waveform import RawWaveform
-from elmarc.networks import build_network
-
-LONGEST_S = 29.2  # as much of a clip as the study used
+from elmarc.frontends import FRONTENDS, MFCC, FrontEnd
+from elmarc.networks import NETWORKS, build_network
+from elmarc.networks.base import RandomCNN
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):
@@ -86,9 +84,11 @@ class RandomCNNFeatures(_ClipTransformer):
         The feature maps to keep; None: the study's.
     sr : int
         Hz; the rate that files are brought to, and that arrays are taken to have.
+    duration : float or None
+        Seconds of each clip that are fed to the network. None: the longest clip seen in `fit`, at most
+        29.2 s, and what the network needs at least.
     input_length : int or None
-        Frames or samples fed to the network. None: the longest clip seen in `fit`, at most 29.2 s, and what
-        the network needs at least.
+        The same in frames or samples; one of the two may be given.
     fix_length : {"repeat-pad", "zero-pad", "crop"}
         What to do with shorter clips.
     statistics : sequence of str
@@ -107,10 +107,11 @@ class RandomCNNFeatures(_ClipTransformer):
         self,
         network: str = "timbral_temporal",
         *,
-        size: Size = "small",
+        size: Size = DEFAULT_SIZE,
         n_filters: int | None = None,
         layers: Sequence[str] | None = None,
         sr: int = 12000,
+        duration: float | None = None,
         input_length: int | None = None,
         fix_length: FixLength = "repeat-pad",
         statistics: Sequence[str] = ("mean",),
@@ -126,6 +127,7 @@ class RandomCNNFeatures(_ClipTransformer):
         self.n_filters = n_filters
         self.layers = layers
         self.sr = sr
+        self.duration = duration
         self.input_length = input_length
         self.fix_length = fix_length
         self.statistics = statistics
@@ -147,14 +149,11 @@ class RandomCNNFeatures(_ClipTransformer):
             precision=self.precision,
             seed=_seed(self.random_state),
         )
-        logmel = LogMel(sr=self.sr)
-        frontend: FrontEnd = logmel if net.input_unit == "frames" else RawWaveform(sr=self.sr)
-        n_samples = int(min(longest, LONGEST_S * self.sr))
-        natural = logmel.n_frames(n_samples) if net.input_unit == "frames" else n_samples
+        frontend: FrontEnd = FRONTENDS[NETWORKS[self.network].frontend](sr=self.sr)
         self.extractor_ = FeatureExtractor(
             frontend,
             net,
-            length=self.input_length or max(natural, net.min_input_length),
+            length=self._length(frontend, net, longest),
             fix_length=self.fix_length,
             statistics=self.statistics,
             batch_size=self.batch_size,
@@ -164,6 +163,15 @@ class RandomCNNFeatures(_ClipTransformer):
             strict=True,
         )
         return self
+
+    def _length(self, frontend: FrontEnd, net: RandomCNN, longest: float) -> int:
+        """Return the frames or samples to feed; `longest` is in samples of the waveform."""
+        if self.duration is not None and self.input_length is not None:
+            raise ConfigError("duration, input_length: found both, expected one of them")
+        if self.duration is not None:
+            return frontend.n_positions(self.duration)
+        heard_s = int(min(longest, STUDY_S * self.sr)) / self.sr
+        return self.input_length or max(frontend.n_positions(heard_s), net.min_input_length)
 
 
 class MFCCFeatures(_ClipTransformer):

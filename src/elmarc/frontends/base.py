@@ -9,40 +9,64 @@ from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
-from elmarc._types import Recipe
-from elmarc._types import Unit as Unit
+from elmarc._types import Recipe, Unit
 
 Waveforms: TypeAlias = Float[np.ndarray, "*clips samples"]
 Frames: TypeAlias = Float32[np.ndarray, "*clips frames bands"]
 
 
 class FrontEnd(Protocol):
-    """Waveforms to network input, batched over the leading axes.
+    """Waveforms to network input, or to one vector a clip, batched over the leading axes.
 
-    A clip's output depends on the clip and the recipe alone, bit for bit, whatever batch it rode in.
+    A front-end is a frozen, keyword-only dataclass; its fields are the keys of its section in a
+    configuration. A network takes every front-end of its unit and number of bands. A clip's output depends on
+    the clip and the recipe alone, bit for bit, whatever batch it rode in.
     """
 
     @property
     def kind(self) -> str:
-        """What it gives: "logmel", "waveform" or "mfcc"; a network says which one it takes."""
+        """Its name in `FRONTENDS`, in configurations and in recipes."""
 
     @property
     def sr(self) -> int:
         """Rate of the waveforms, in Hz."""
 
     @property
-    def unit(self) -> Unit:
-        """What the length of its output counts."""
+    def unit(self) -> Unit | None:
+        """What the length of its output counts; None where it gives one vector a clip."""
 
     @property
     def n_bands(self) -> int:
         """Size of the last axis of its output."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Name each number of the vector; empty where a network comes behind it."""
+
+    @property
+    def positions_per_second(self) -> float | None:
+        """Frames or samples in a second of its output; None where it gives one vector a clip."""
+
+    def n_positions(self, seconds: float) -> int:
+        """Return the length of its output for a clip of that many seconds; 1 where it gives a vector."""
+
     def __call__(self, y: Waveforms) -> NDArray[np.float32]:
-        """Return the output [shape=(..., length, n_bands)] of waveforms [shape=(..., n_samples)]."""
+        """Return the output of waveforms [shape=(..., n_samples)].
+
+        It has the shape (..., length, n_bands), or (..., n_bands) where it is one vector a clip.
+        """
 
     def recipe(self) -> Recipe:
         """Return everything that changes the numbers, JSON-able, in canonical form."""
+
+
+def nearest_sample(seconds: float, sr: int) -> int:
+    """Return the number of samples nearest to a duration, at least 1.
+
+    >>> nearest_sample(1.1, 12000)
+    13200
+    """
+    return max(1, round(seconds * sr))
 
 
 def as_waveforms(y: Waveforms) -> Float32[np.ndarray, "*clips samples"]:

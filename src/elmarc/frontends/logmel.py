@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe
-from elmarc.frontends.base import Frames, Unit, Waveforms, as_waveforms, check_positive, check_share
+from elmarc._types import Recipe, Unit
+from elmarc.frontends.base import (
+    Frames,
+    Waveforms,
+    as_waveforms,
+    check_positive,
+    check_share,
+    nearest_sample,
+)
 from elmarc.frontends.mel import mel_filterbank
 
 PadMode: TypeAlias = Literal["reflect", "constant"]
@@ -59,6 +66,7 @@ class LogMel:
 
     kind: ClassVar[str] = "logmel"
     unit: ClassVar[Unit] = "frames"
+    columns: ClassVar[tuple[str, ...]] = ()
 
     sr: int = 12000
     n_fft: int = 512
@@ -92,6 +100,19 @@ class LogMel:
     def n_bands(self) -> int:
         """Number of mel bands."""
         return self.n_mels
+
+    @property
+    def positions_per_second(self) -> float:
+        """Frames in a second."""
+        return self.sr / self.hop_length
+
+    def n_positions(self, seconds: float) -> int:
+        """Return how many frames a clip of that many seconds gives.
+
+        >>> LogMel().n_positions(10), LogMel(hop_length=128).n_positions(10)
+        (469, 938)
+        """
+        return self.n_frames(nearest_sample(seconds, self.sr))
 
     def n_frames(self, n_samples: int) -> int:
         """Return how many frames a clip of `n_samples` gives."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from elmarc._errors import AudioError, ConfigError
 from elmarc._types import FixLength, Recipe
 from elmarc.audio.length import fit_length
-from elmarc.frontends.base import Unit, Waveforms, as_waveforms, check_positive
+from elmarc.frontends.base import Waveforms, as_waveforms, check_positive
 from elmarc.frontends.logmel import LogMel, PadMode
 
 N_STATISTICS = 6  # mean and std of the coefficients, of their first and of their second differences
@@ -49,7 +49,8 @@ class MFCC:
     """
 
     kind: ClassVar[str] = "mfcc"
-    unit: ClassVar[Unit] = "samples"
+    unit: ClassVar[None] = None
+    positions_per_second: ClassVar[None] = None
 
     sr: int = 12000
     n_mfcc: int = 20
@@ -76,6 +77,10 @@ class MFCC:
         """What each number of the vector is, as "delta-std/3"."""
         parts = [f"{name}{statistic}" for name in ("", "delta-", "delta2-") for statistic in ("mean", "std")]
         return tuple(f"mfcc/{part}/{i}" for part in parts for i in range(self.n_mfcc))
+
+    def n_positions(self, seconds: float) -> int:
+        """Return 1: a clip of any length gives one vector."""
+        return 1
 
     def recipe(self) -> Recipe:
         """Return everything that changes the numbers."""

@@ -8,8 +8,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._types import Recipe
-from elmarc.frontends.base import Frames, Unit, Waveforms, as_waveforms, check_positive, check_share
+from elmarc._types import Recipe, Unit
+from elmarc.frontends.base import (
+    Frames,
+    Waveforms,
+    as_waveforms,
+    check_positive,
+    check_share,
+    nearest_sample,
+)
 
 SILENCE = 1e-4  # -80 dB of full scale: quieter clips are not made louder than this would be
 
@@ -35,6 +42,7 @@ class RawWaveform:
     kind: ClassVar[str] = "waveform"
     unit: ClassVar[Unit] = "samples"
     n_bands: ClassVar[int] = 1
+    columns: ClassVar[tuple[str, ...]] = ()
 
     sr: int = 12000
     levelling: float = 0.0
@@ -42,6 +50,15 @@ class RawWaveform:
     def __post_init__(self) -> None:
         check_positive(sr=self.sr)
         check_share(levelling=self.levelling)
+
+    @property
+    def positions_per_second(self) -> float:
+        """Samples in a second."""
+        return float(self.sr)
+
+    def n_positions(self, seconds: float) -> int:
+        """Return how many samples a clip of that many seconds gives."""
+        return nearest_sample(seconds, self.sr)
 
     def recipe(self) -> Recipe:
         """Return everything that changes the numbers; samples as they are name no levelling."""

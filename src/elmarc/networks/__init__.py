@@ -16,14 +16,16 @@ from elmarc._errors import ConfigError
 from elmarc._types import Precision, Size
 
 if TYPE_CHECKING:
-    from elmarc.networks.base import Compat, LayerRow, Network, RandomCNN, Tile
+    from elmarc.networks.base import Compat, Network, RandomCNN
     from elmarc.networks.external import ExternalNetwork
+    from elmarc.networks.layers import LayerCost, LayerInfo, Tile
 
 __all__ = [
     "NETWORKS",
     "STUDY_NETWORKS",
     "ExternalNetwork",
-    "LayerRow",
+    "LayerCost",
+    "LayerInfo",
     "Network",
     "Preset",
     "RandomCNN",
@@ -34,10 +36,11 @@ __all__ = [
 
 _HOMES = {
     "ExternalNetwork": "external",
-    "LayerRow": "base",
+    "LayerCost": "layers",
+    "LayerInfo": "layers",
     "Network": "base",
     "RandomCNN": "base",
-    "Tile": "base",
+    "Tile": "layers",
 }
 
 
@@ -85,6 +88,7 @@ class Preset:
         return tuple(option for option, default in self.shapes.items() if default is None)
 
 
+_SINGLE, _BRANCHES = ".single_layer:SingleLayer", ".timbral_temporal:TimbralTemporal"
 _MUSIC: dict[str, tuple[int, ...] | None] = {"temporal_lengths": (165, 128, 64, 32)}  # frames
 _SOUNDS = {"temporal_lengths": (64, 32, 16, 8)}  # the study's for sounds
 _7X96 = {"filter_shape": (7, 96), "pool_shape": (1, 1)}
@@ -94,18 +98,16 @@ _TIMBRAL, _TEMPORAL = ({"branches": (branch,)} for branch in ("timbral", "tempor
 
 NETWORKS: dict[str, Preset] = {
     "vgg": Preset(".vgg:VGG", 717, 32, study=True),
-    "7x96": Preset(".single_layer:SingleLayer", 3585, 160, study=True, fixed=_7X96, layers=("pool",)),
-    "7x86": Preset(".single_layer:SingleLayer", 3585, 160, study=True, fixed=_7X86, layers=("pool",)),
-    "timbral": Preset(".timbral_temporal:TimbralTemporal", 256, 8, study=True, fixed=_TIMBRAL),
-    "temporal": Preset(
-        ".timbral_temporal:TimbralTemporal", 256, 8, study=True, fixed=_TEMPORAL, shapes=_MUSIC
-    ),
-    "timbral_temporal": Preset(".timbral_temporal:TimbralTemporal", 128, 4, study=True, shapes=_MUSIC),
+    "7x96": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X96, layers=("pool",)),
+    "7x86": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X86, layers=("pool",)),
+    "timbral": Preset(_BRANCHES, 256, 8, study=True, fixed=_TIMBRAL),
+    "temporal": Preset(_BRANCHES, 256, 8, study=True, fixed=_TEMPORAL, shapes=_MUSIC),
+    "timbral_temporal": Preset(_BRANCHES, 128, 4, study=True, shapes=_MUSIC),
     "sample_level": Preset(".sample_level:SampleLevel", 512, 23, study=True, frontend="waveform"),
     "frame_level": Preset(".frame_level:FrameLevel", 896, 40, study=True, frontend="waveform"),
     "frame_level_many": Preset(".frame_level:FrameLevelMany", 448, 20, study=True, frontend="waveform"),
-    "single_layer": Preset(".single_layer:SingleLayer", 3585, 160, shapes=_OPEN),
-    "timbral_temporal_audio": Preset(".timbral_temporal:TimbralTemporal", 128, 4, fixed=_SOUNDS),
+    "single_layer": Preset(_SINGLE, 3585, 160, shapes=_OPEN),
+    "timbral_temporal_audio": Preset(_BRANCHES, 128, 4, fixed=_SOUNDS),
 }
 STUDY_NETWORKS = tuple(name for name, preset in NETWORKS.items() if preset.study)
 

@@ -10,12 +10,10 @@ import abc
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -23,32 +21,11 @@ from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Precision, Recipe, Unit
 from elmarc.networks.blocks import RandomConv
+from elmarc.networks.layers import FeatureMap, Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.weights import draw_kernel
 
 Compat = Literal["2018"]
 N_BANDS = 96  # of the study's log-mel spectrograms
-Input = Float[Tensor, "clips length bands"]
-FeatureMap = Float[Tensor, "clips channels *positions"]
-
-
-class Tile(NamedTuple):
-    """A block of one layer's map, and the clip and channel at which it starts."""
-
-    layer: str
-    maps: FeatureMap
-    clip: int = 0
-    channel: int = 0
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """What one layer costs for one clip; `shape` is (channels, *positions)."""
-
-    layer: str
-    kind: str
-    shape: tuple[int, ...]
-    n_parameters: int = 0
-    multiply_adds: int = 0
 
 
 class Network(nn.Module, abc.ABC):
@@ -60,9 +37,13 @@ class Network(nn.Module, abc.ABC):
     input_unit : "frames" of a spectrogram or "samples" of a waveform: what the length of the input counts.
         Any front-end of that unit and number of bands will do.
     n_bands : size of the last axis of the input (clips, length, bands); 1 for waveforms.
-    layer_names : all layers, in the order of the 2018 program.
+    layer_info : what each layer gives, in the order of the 2018 program.
     layers : those that are read, in the order of their features.
+    one_thread : whether a clip must be computed on one thread for its features to be equal in every run. A
+        sum over a whole clip is split over threads, and rounds with their number.
     """
+
+    one_thread = False
 
     def __init__(
         self,
@@ -70,24 +51,21 @@ class Network(nn.Module, abc.ABC):
         *,
         input_unit: Unit,
         n_bands: int,
-        layer_names: Sequence[str],
-        layers: Sequence[str],
+        layer_info: Sequence[LayerInfo],
+        layers: Sequence[str] | None,
     ) -> None:
         super().__init__()
         self.name, self.input_unit, self.n_bands = name, input_unit, n_bands
-        self.layer_names = tuple(layer_names)
-        self.layers = tuple(choose(f"layer of {name}", layer, self.layer_names) for layer in layers)
+        self.layer_info = tuple(layer_info)
+        chosen = self.layer_names if layers is None else layers
+        self.layers = tuple(choose(f"layer of {name}", layer, self.layer_names) for layer in chosen)
         if not self.layers or len(set(self.layers)) < len(self.layers):
-            raise ConfigError(f"{name}: layers {list(layers)} must name each layer once, and at least one")
+            raise ConfigError(f"{name}: layers {list(chosen)} must name each layer once, and at least one")
 
     @property
     @abc.abstractmethod
     def min_input_length(self) -> int:
         """The frames or samples that the selected layers need."""
-
-    @abc.abstractmethod
-    def n_channels(self, layer: str) -> int:
-        """Return the channels of a layer."""
 
     @abc.abstractmethod
     def recipe(self) -> Recipe:
@@ -96,6 +74,22 @@ class Network(nn.Module, abc.ABC):
     @abc.abstractmethod
     def _tiles(self, x: Input) -> Iterator[Tile]:
         """Yield the selected layers' maps of a few clips, computing nothing else."""
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """All layers."""
+        return tuple(info.name for info in self.layer_info)
+
+    def n_channels(self, layer: str) -> int:
+        """Return the channels of a layer."""
+        return self._info(layer).n_channels
+
+    def reduction(self, layer: str) -> float:
+        """Return the input positions per position of a layer."""
+        return self._info(layer).reduction
+
+    def _info(self, layer: str) -> LayerInfo:
+        return self.layer_info[self.layer_names.index(layer)]
 
     @property
     def n_features(self) -> int:
@@ -187,7 +181,7 @@ class RandomCNN(Network):
         convs: Mapping[str, RandomConv],
         *,
         n_filters: int,
-        layer_names: Sequence[str],
+        layer_info: Sequence[LayerInfo],
         layers: Sequence[str] | None,
         seed: int = 0,
         n_bands: int | None = None,
@@ -198,8 +192,8 @@ class RandomCNN(Network):
             name,
             input_unit=self.input_unit,
             n_bands=self._bands(name, n_bands),
-            layer_names=layer_names,
-            layers=layer_names if layers is None else layers,
+            layer_info=layer_info,
+            layers=layers,
         )
         choose("precision", precision, get_args(Precision))
         if compat is not None:
@@ -222,30 +216,32 @@ class RandomCNN(Network):
         return 1
 
     @abc.abstractmethod
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         """Yield what is computed for one clip of that many frames or samples, layer by layer."""
 
     def options(self) -> Recipe:
         """Return the settings of this family, JSON-able."""
         return {}
 
-    def n_channels(self, layer: str) -> int:
-        """Return the channels of a layer."""
-        return self.n_filters
-
     @property
     def n_parameters(self) -> int:
         """Weights and biases of all layers."""
         return sum(conv.n_parameters for conv in self.convs.values())
 
-    def describe(self, input_length: int) -> list[LayerRow]:
-        """Return shape, parameters and multiply-adds of every layer computed for one clip."""
+    def layer_costs(self, input_length: int) -> list[LayerCost]:
+        """Return shape, parameters and multiply-adds of every layer computed for one clip.
+
+        Raises
+        ------
+        ConfigError
+            A clip of that many frames or samples is too short.
+        """
         self.check_input((1, input_length, self.n_bands))
-        return list(self.rows(input_length))
+        return list(self._costs(input_length))
 
     def multiply_adds(self, input_length: int) -> int:
         """Return the dense arithmetic of one clip; a multiply-add is two operations."""
-        return sum(row.multiply_adds for row in self.describe(input_length))
+        return sum(cost.multiply_adds for cost in self.layer_costs(input_length))
 
     def recipe(self) -> Recipe:
         """Return everything that changes the maps; the name does not."""
@@ -307,10 +303,10 @@ class RandomCNN(Network):
         weight = next(self.parameters())
         return x.to(weight.device, torch.bfloat16 if self.precision == "bfloat16" else weight.dtype)
 
-    def _conv_row(self, layer: str, kind: str, positions: tuple[int, ...]) -> LayerRow:
+    def _conv_cost(self, layer: str, kind: str, positions: tuple[int, ...]) -> LayerCost:
         conv = self.convs[layer]
         shape = (conv.n_filters, *positions)
-        return LayerRow(layer, kind, shape, conv.n_parameters, math.prod(positions) * conv.weight.numel())
+        return LayerCost(layer, kind, shape, conv.n_parameters, math.prod(positions) * conv.weight.numel())
 
 
 def spectrogram(x: Input) -> Tensor:

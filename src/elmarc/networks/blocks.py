@@ -8,9 +8,7 @@ activation: the same function (both are monotone) of fewer values.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +16,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elmarc.networks.fast import onednn, toom_cook
+from elmarc.networks import fast
 
 Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
 EVERY = slice(None)
-MAKING = threading.Lock()  # clips are in work side by side: what all need is made once
+FILTERS_AT_ONCE = 512  # over bands, so that their maps stay near the cache
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
 
 
@@ -38,8 +36,6 @@ class RandomConv(nn.Module):
     pad_bands : zeros added below and above.
     """
 
-    fewest_channels = 128  # from which fewer products pay: at 64 they lose, at 256 they win by 1.1 to 1.9
-
     def __init__(self, kernel_shape: tuple[int, ...], *, taps: tuple[int, int], pad_bands: int = 0) -> None:
         super().__init__()
         self.kernel_shape, self.taps, self.pad_bands = kernel_shape, taps, pad_bands
@@ -48,10 +44,7 @@ class RandomConv(nn.Module):
         weight = torch.zeros(self.n_filters, self.n_channels, *taps)
         self.weight = nn.Parameter(weight.to(memory_format=torch.channels_last), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(self.n_filters), requires_grad=False)
-        self._made: dict[str, tuple[object, Tensor]] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_made": {}}  # what oneDNN laid out cannot be pickled
+        self.kept = fast.Kept()
 
     @property
     def n_parameters(self) -> int:
@@ -78,49 +71,28 @@ class RandomConv(nn.Module):
 
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
         """Convolve (clips, channels, bands, frames), "valid" in frames, with some of the filters."""
-        if filters == EVERY and self._fewer_products_pay(maps):
-            n_blocks = toom_cook.tiling(maps.shape, self.taps, self.pad_bands).n_blocks
-            kernel = self._products(maps, filters, n_blocks)
-            return toom_cook.convolve(maps, kernel, self.bias, taps=self.taps, pad_bands=self.pad_bands)
-        kernel = self._kept(
-            f"kernel {filters}",
-            maps,
-            lambda weight: onednn.pack_kernel(
-                weight[filters].to(maps.dtype), maps.shape, pad_bands=self.pad_bands
-            ),
-            maps.shape,
-        )
-        return onednn.convolve(maps, kernel, self.bias[filters].to(maps.dtype), pad_bands=self.pad_bands)
+        sooner = fast.convolve(self, maps, filters)
+        if sooner is not None:
+            return sooner
+        weight, bias = self.weight[filters].to(maps.dtype), self.bias[filters].to(maps.dtype)
+        return F.conv2d(maps, weight, bias, padding=(self.pad_bands, 0))
 
-    def _fewer_products_pay(self, maps: Tensor) -> bool:
-        """Whether the layer is large, on a CPU and in float32; cuDNN chooses such algorithms by itself."""
-        return (
-            maps.dtype == torch.float32
-            and onednn.packs_kernels(maps)
-            and self.taps in toom_cook.POINTS
-            and self.n_channels >= self.fewest_channels
-            and self.n_filters >= 128
-            and len(maps) == 1
-            and maps.shape[2] * maps.shape[3] >= 1000
-        )
 
-    def _products(self, maps: Tensor, filters: slice, n_blocks: int) -> Tensor:
-        return self._kept(
-            f"products {filters}",
-            maps,
-            lambda weight: toom_cook.transform_kernel(weight[filters], n_blocks),
-            n_blocks,
-        )
+class BandConv(RandomConv):
+    """Filters of (frames, bands) that slide over both axes of a spectrogram, "valid"."""
 
-    def _kept(
-        self, kind: str, maps: Tensor, make: Callable[[Tensor], Tensor], shape: object = None
-    ) -> Tensor:
-        """Return `make(weight)`, made anew when the weight, the precision, the threads or `shape` changed."""
-        key = (maps.dtype, maps.device, self.weight._version, torch.get_num_threads(), shape)
-        with MAKING:
-            if kind not in self._made or self._made[kind][0] != key:
-                self._made[kind] = key, make(self.weight)
-            return self._made[kind][1]
+    def __init__(self, n_frames: int, n_bands: int, n_filters: int) -> None:
+        super().__init__((n_frames, n_bands, 1, n_filters), taps=(n_bands, n_frames))
+
+    def peaks(self, maps: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Convolve (clips, 1, bands, frames), rectify, and take the maximum over all bands that are left.
+
+        Yields the first of some filters, and their maps (clips, filters, frames).
+        """
+        sooner = fast.band_peaks(self, maps)
+        for first in range(0, self.n_filters, FILTERS_AT_ONCE):
+            filters = slice(first, first + FILTERS_AT_ONCE)
+            yield first, sooner(filters) if sooner else self(maps, filters=filters).relu_().amax(dim=2)
 
 
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:

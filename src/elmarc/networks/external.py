@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
-import hashlib
+import threading
 from collections.abc import Iterator, Sequence
+from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
 
-from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe, Unit
-from elmarc.networks.base import FeatureMap, Input, Network, Tile
+from elmarc.networks.base import Network
+from elmarc.networks.capture import Reader, copied, find_calls, like_weights
+from elmarc.networks.fingerprint import fingerprint
+from elmarc.networks.layers import FeatureMap, Input, Tile
+from elmarc.networks.trial import Trial
 
 
 class ExternalNetwork(Network):
     """A module of your own, in eval mode and without gradients.
 
+    The module is copied, so that it stays as it is, and what is done to it later does not reach the network.
+    Each thread runs a copy of its own that shares the weights: modules may work in place, or keep values on
+    themselves during a forward pass. A few trial clips are run at once to see what the layers give.
+
     Parameters
     ----------
-    module : takes (clips, frames, n_mels) or (clips, samples, 1).
-    layers : names of submodules, as `module.named_modules()` has them, whose output is
-        (clips, channels, *positions).
-    input_unit, n_bands : what the module takes.
-    input_length : frames or samples of one trial clip, and the least that clips must have.
+    module : nn.Module
+        Takes (clips, length, n_bands). It must give a clip the same maps whatever ran before it or beside it.
+    layers : sequence of str
+        Names of submodules, as `module.named_modules()` has them, whose output is (clips, channels) or
+        (clips, channels, *positions). "act#2" is the second call of "act" in a forward pass.
+    input_unit : {"frames", "samples"}
+        What the length of the input counts.
+    input_length : int
+        Frames or samples of the trial clips, and the least that clips must have.
+    n_bands : int
+        Bands of the input; 1 for waveforms.
+    name : str
+        What messages call it.
 
+    Raises
+    ------
+    ConfigError
+        The module or a layer is not as said above.
+
+    Examples
+    --------
     >>> net = ExternalNetwork(
     ...     nn.Sequential(nn.Conv1d(100, 4, 1), nn.ReLU()), layers=["1"], input_unit="frames", n_bands=96,
     ...     input_length=100)
     >>> net.n_features
     4
     """
+
+    one_thread = True
 
     def __init__(
         self,
@@ -42,63 +66,51 @@ class ExternalNetwork(Network):
         n_bands: int = 1,
         name: str = "external",
     ) -> None:
-        known = [path for path, _ in module.named_modules() if path]
-        for layer in layers:
-            choose(f"layer of {name}", layer, known)
-        super().__init__(name, input_unit=input_unit, n_bands=n_bands, layer_names=layers, layers=layers)
-        self.module = module.eval()
-        self._min_input_length = input_length
-        self._channels = {layer: maps.shape[1] for layer, maps in self._trial(input_length).items()}
+        calls = find_calls(module, layers, name)
+        copy = copied(module, name)
+        before = fingerprint(copy)
+        trial = Trial(copy, calls, name, shape=(input_length, n_bands))
+        super().__init__(
+            name, input_unit=input_unit, n_bands=n_bands, layer_info=trial.layer_info(), layers=layers
+        )
+        self.module, self._calls, self._min_input_length = copy, calls, input_length
+        self._time_axes = trial.time_axes
+        self._threads = threading.local()
+        self.eval()
+        if fingerprint(copy) != before:
+            raise ConfigError(
+                f"{name}: a forward pass changes the module's weights or buffers, so a clip's features would "
+                "depend on the clips before it: make it leave them alone in eval mode"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_threads": None}  # copies are made again where they are needed
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._threads = threading.local()
 
     @property
     def min_input_length(self) -> int:
         """The length of the trial clip."""
         return self._min_input_length
 
-    def n_channels(self, layer: str) -> int:
-        """Return the channels of a layer."""
-        return self._channels[layer]
-
     def recipe(self) -> Recipe:
-        """Return the module's class, text and the sha256 of its state."""
-        digest = hashlib.sha256(repr(self.module).encode())
-        for key, value in self.module.state_dict().items():
-            digest.update(
-                key.encode() + value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-            )
-        return {"network": "external", "layers": list(self.layers), "module_sha256": digest.hexdigest()}
+        """Return the layers, and the sha256 of the module's structure, weights, settings and code."""
+        return {"network": "external", "layers": list(self.layers), "module_sha256": fingerprint(self.module)}
+
+    def _apply(self, *args: Any, **options: Any) -> Self:
+        """Move or convert the module; what threads have copied of it goes."""
+        self._threads = threading.local()
+        super()._apply(*args, **options)  # type: ignore[no-untyped-call]
+        return self
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
-        for layer, maps in self._read(x).items():
-            yield Tile(layer, maps)
+        if not hasattr(self._threads, "reader"):
+            self._threads.reader = Reader(self.module, self._calls, self.name)
+        maps: dict[str, FeatureMap] = self._threads.reader(x)
+        for layer in self.layers:
+            yield Tile(layer, maps.pop(layer).movedim(self._time_axes[layer], 2))
 
-    @torch.no_grad()
-    def _trial(self, input_length: int) -> dict[str, FeatureMap]:
-        like = next(self.module.parameters(), torch.empty(0))
-        return self._read(like.new_zeros(1, input_length, self.n_bands))
-
-    def _read(self, x: Input) -> dict[str, FeatureMap]:
-        maps: dict[str, FeatureMap] = {}
-
-        def reader(layer: str, output: object) -> None:
-            if not isinstance(output, Tensor) or output.ndim < 2:
-                raise ConfigError(
-                    f"{self.name}: layer {layer!r} gives no tensor (clips, channels, *positions)"
-                )
-            maps[layer] = output if output.ndim > 2 else output[..., None]
-
-        hooks = [
-            self.module.get_submodule(layer).register_forward_hook(
-                lambda _module, _input, output, layer=layer: reader(layer, output)
-            )
-            for layer in self.layers
-        ]
-        try:
-            self.module(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        missing = [layer for layer in self.layers if layer not in maps]
-        if missing:
-            raise ConfigError(f"{self.name}: layers {missing} took no part in the module's forward")
-        return maps
+    def _prepared(self, x: Input) -> Tensor:
+        return x.to(like_weights(self.module))

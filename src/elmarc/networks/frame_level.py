@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, sequence
+from elmarc.networks.base import RandomCNN, sequence
 from elmarc.networks.blocks import BACK_END_TAPS, RandomConv, back_end, back_end_convs, same_padding, to_hops
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 STRIDE = 32
 BACK_END = ("back1", "back2", "back3")
@@ -36,11 +37,11 @@ class _FrameLevel(RandomCNN):
             if layer == self.last:
                 return
 
-    def _back_rows(self, n_frames: int) -> Iterator[LayerRow]:
+    def _back_costs(self, n_frames: int) -> Iterator[LayerCost]:
         kinds = ("conv 7, ReLU", "conv 7 same, ReLU, + back1", "max-pool 2, conv 7 same, ReLU, + pool")
         valid = n_frames - BACK_END_TAPS + 1
         for layer, kind, frames in zip(BACK_END, kinds, (valid, valid, valid // 2), strict=True):
-            yield self._conv_row(layer, kind, (frames,))
+            yield self._conv_cost(layer, kind, (frames,))
             if layer == self.last:
                 return
 
@@ -59,7 +60,8 @@ class FrameLevel(_FrameLevel):
             "conv": _strided_conv(self.filter_length, n_filters),
             **back_end_convs(n_filters, n_filters),
         }
-        super().__init__(name, convs, n_filters=n_filters, layer_names=("conv", *BACK_END), **settings)
+        info = _info(("conv",), n_filters)
+        super().__init__(name, convs, n_filters=n_filters, layer_info=info, **settings)
 
     @property
     def min_input_length(self) -> int:
@@ -76,12 +78,11 @@ class FrameLevel(_FrameLevel):
             del front
             yield from back
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many samples."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         frames = (input_length - self.filter_length) // STRIDE + 1
-        yield self._conv_row("conv", f"conv {self.filter_length} stride {STRIDE}, ReLU", (frames,))
+        yield self._conv_cost("conv", f"conv {self.filter_length} stride {STRIDE}, ReLU", (frames,))
         if self.last != "conv":
-            yield from self._back_rows(frames)
+            yield from self._back_costs(frames)
 
 
 class FrameLevelMany(_FrameLevel):
@@ -99,7 +100,8 @@ class FrameLevelMany(_FrameLevel):
             **{f"conv{length}": _strided_conv(length, n_filters) for length in self.filter_lengths},
             **back_end_convs(len(self.fronts) * n_filters, n_filters),
         }
-        super().__init__(name, convs, n_filters=n_filters, layer_names=(*self.fronts, *BACK_END), **settings)
+        info = _info(self.fronts, n_filters)
+        super().__init__(name, convs, n_filters=n_filters, layer_info=info, **settings)
 
     @property
     def min_input_length(self) -> int:
@@ -131,14 +133,19 @@ class FrameLevelMany(_FrameLevel):
             if layer in self.layers or self.last in BACK_END:
                 yield layer, length
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many samples."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         frames = -(-input_length // STRIDE)
         for layer, length in self._needed_fronts():
-            yield self._conv_row(layer, f"conv {length} stride {STRIDE} same, ReLU", (frames,))
+            yield self._conv_cost(layer, f"conv {length} stride {STRIDE} same, ReLU", (frames,))
         if self.last in BACK_END:
-            yield from self._back_rows(frames)
+            yield from self._back_costs(frames)
 
 
 def _strided_conv(length: int, n_filters: int) -> RandomConv:
     return RandomConv((length, 1, n_filters), taps=(1, length // STRIDE))
+
+
+def _info(fronts: Sequence[str], n_filters: int) -> list[LayerInfo]:
+    """Describe the front layers and the back-end's; the last of these pools two frames into one."""
+    reductions = dict.fromkeys((*fronts, *BACK_END), STRIDE) | {BACK_END[-1]: 2 * STRIDE}
+    return [LayerInfo(layer, n_filters, reduction) for layer, reduction in reductions.items()]

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, sequence
+from elmarc.networks.base import RandomCNN, sequence
 from elmarc.networks.blocks import Activation, RandomConv, conv_pool, to_hops
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 N_POOLS = 6
 POOL = 3
@@ -30,12 +31,13 @@ class SampleLevel(RandomCNN):
         for i in range(1, N_POOLS + 1):
             convs[f"conv{i}"] = RandomConv((3, n_filters, n_filters), taps=(1, 3))
         names = ["conv0", *(f"pool{i}" for i in range(1, N_POOLS + 1))]
-        super().__init__(name, convs, n_filters=n_filters, layer_names=names, **settings)
+        info = [LayerInfo(layer, n_filters, POOL**depth) for depth, layer in enumerate(names, start=1)]
+        super().__init__(name, convs, n_filters=n_filters, layer_info=info, **settings)
 
     @property
     def min_input_length(self) -> int:
         """Samples that leave one after the last selected layer."""
-        return int(POOL ** (self.layer_names.index(self.last) + 1))
+        return int(self.reduction(self.last))
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
         maps = to_hops(x[..., 0], POOL)
@@ -56,11 +58,10 @@ class SampleLevel(RandomCNN):
         maps: Tensor = self.convs["conv0"](hops)
         return maps.relu_()
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many samples."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         length = input_length // POOL
-        yield self._conv_row("conv0", f"conv {POOL} stride {POOL}, ReLU", (length,))
+        yield self._conv_cost("conv0", f"conv {POOL} stride {POOL}, ReLU", (length,))
         for i in range(1, self.layer_names.index(self.last) + 1):
-            yield self._conv_row(f"conv{i}", "conv 3 same, ReLU", (length,))
+            yield self._conv_cost(f"conv{i}", "conv 3 same, ReLU", (length,))
             length //= POOL
-            yield LayerRow(f"pool{i}", f"max-pool {POOL}", (self.n_filters, length))
+            yield LayerCost(f"pool{i}", f"max-pool {POOL}", (self.n_filters, length))

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
-from elmarc.networks.blocks import conv_pool
-from elmarc.networks.fast.band_conv import FILTERS_AT_ONCE, BandConv
+from elmarc.networks.base import RandomCNN, spectrogram
+from elmarc.networks.blocks import FILTERS_AT_ONCE, BandConv, conv_pool
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 
 class SingleLayer(RandomCNN):
@@ -41,9 +41,8 @@ class SingleLayer(RandomCNN):
         n_bands = self._bands(name, n_bands)
         self._check_shapes(name, filter_shape, pool_shape, n_bands)
         convs = {"conv": BandConv(*filter_shape, n_filters)}
-        super().__init__(
-            name, convs, n_filters=n_filters, n_bands=n_bands, layer_names=("conv", "pool"), **settings
-        )
+        info = (LayerInfo("conv", n_filters, 1), LayerInfo("pool", n_filters, pool_shape[0]))
+        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
         self.filter_shape, self.pool_shape = filter_shape, pool_shape
 
     @staticmethod
@@ -90,11 +89,10 @@ class SingleLayer(RandomCNN):
                 pooled = conv_pool(maps, conv, pool=pool, activation=torch.relu_, filters=filters)
             yield Tile("pool", pooled.transpose(2, 3), channel=first)
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many frames."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         (frames, bands), pool = self.filter_shape, self.pool_shape
         positions = (input_length - frames + 1, self.n_bands - bands + 1)
-        yield self._conv_row("conv", f"conv {frames}x{bands}, ReLU", positions)
+        yield self._conv_cost("conv", f"conv {frames}x{bands}, ReLU", positions)
         if "pool" in self.layers:
             shape = (self.n_filters, positions[0] // pool[0], positions[1] // pool[1])
-            yield LayerRow("pool", f"max-pool {pool[0]}x{pool[1]}", shape)
+            yield LayerCost("pool", f"max-pool {pool[0]}x{pool[1]}", shape)

@@ -9,14 +9,15 @@ import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
-from elmarc.networks.blocks import RandomConv, same_padding
-from elmarc.networks.fast.band_conv import BandConv
+from elmarc.networks.base import RandomCNN, spectrogram
+from elmarc.networks.blocks import BandConv, RandomConv, same_padding
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 BRANCHES = ("timbral", "temporal")
 TIMBRAL_SHAPES = [
     (frames, share, times) for share in (0.9, 0.4) for frames, times in ((7, 1), (3, 2), (1, 4))
 ]
+CHANNELS = sum(times for _, _, times in TIMBRAL_SHAPES)  # of a branch, for each of n_filters
 
 
 class TimbralTemporal(RandomCNN):
@@ -56,8 +57,9 @@ class TimbralTemporal(RandomCNN):
         if "temporal" in branches:
             self._check_temporal(name, n_filters)
             convs |= _temporal_convs(n_filters, self.temporal_lengths)
-        names = [branch for branch in BRANCHES if branch in branches]
-        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_names=names, **settings)
+        n_channels = CHANNELS * n_filters
+        info = [LayerInfo(branch, n_channels, 1) for branch in BRANCHES if branch in branches]
+        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
         self.timbral = [conv for conv in self.convs.values() if isinstance(conv, BandConv)]
 
     def _check_temporal(self, name: str, n_filters: int) -> None:
@@ -73,10 +75,6 @@ class TimbralTemporal(RandomCNN):
     def min_input_length(self) -> int:
         """One frame: both branches pad."""
         return 1
-
-    def n_channels(self, layer: str) -> int:
-        """Return 14 n_filters."""
-        return 14 * self.n_filters
 
     def options(self) -> Recipe:
         """Return the temporal filters' lengths, where they matter."""
@@ -106,15 +104,14 @@ class TimbralTemporal(RandomCNN):
     def _branch(self, branch: str) -> dict[str, RandomConv]:
         return {layer: conv for layer, conv in self.convs.items() if layer.startswith(branch)}
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many frames."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         for branch in self.layers:
             for layer, conv in self._branch(branch).items():
                 shape = "x".join(str(n) for n in conv.kernel_shape[: 2 if branch == "timbral" else 1])
                 places = (conv.n_bands_out(self.n_bands),) if branch == "timbral" else ()
-                yield self._conv_row(layer, f"conv {shape}, ReLU", (input_length, *places))
+                yield self._conv_cost(layer, f"conv {shape}, ReLU", (input_length, *places))
             kind = "max over frequency, joined" if branch == "timbral" else "joined"
-            yield LayerRow(branch, kind, (self.n_channels(branch), input_length))
+            yield LayerCost(branch, kind, (self.n_channels(branch), input_length))
 
 
 def _timbral_convs(n_filters: int, n_bands: int) -> dict[str, RandomConv]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from elmarc._errors import ConfigError
-from elmarc.networks.base import Input, LayerRow, RandomCNN, Tile, spectrogram
+from elmarc.networks.base import RandomCNN, spectrogram
 from elmarc.networks.blocks import RandomConv, conv_pool
+from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 
 POOLS = ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4))  # frames x bands
 POOLED_BANDS = math.prod(bands for _, bands in POOLS)
@@ -36,14 +39,14 @@ class VGG(RandomCNN):
             f"conv{i}": RandomConv((3, 3, 1 if i == 1 else n_filters, n_filters), taps=(3, 3), pad_bands=1)
             for i in range(1, len(POOLS) + 1)
         }
-        names = [f"pool{i}" for i in range(1, len(POOLS) + 1)]
-        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_names=names, **settings)
+        reductions = enumerate(accumulate((frames for frames, _ in POOLS), operator.mul), start=1)
+        info = [LayerInfo(f"pool{i}", n_filters, reduction) for i, reduction in reductions]
+        super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
 
     @property
     def min_input_length(self) -> int:
         """Frames that leave one after the last selected pool."""
-        depth = self.layer_names.index(self.last) + 1
-        return math.prod(frames for frames, _ in POOLS[:depth])
+        return int(self.reduction(self.last))
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
         maps: Tensor = spectrogram(x)
@@ -54,12 +57,11 @@ class VGG(RandomCNN):
             if layer == self.last:
                 return
 
-    def rows(self, input_length: int) -> Iterator[LayerRow]:
-        """Yield what is computed for one clip of that many frames."""
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
         frames, bands = input_length, self.n_bands
         for layer, conv, pool in zip(self.layer_names, self.convs, POOLS, strict=True):
-            yield self._conv_row(conv, "conv 3x3 same, ELU", (frames, bands))
+            yield self._conv_cost(conv, "conv 3x3 same, ELU", (frames, bands))
             frames, bands = frames // pool[0], bands // pool[1]
-            yield LayerRow(layer, f"max-pool {pool[0]}x{pool[1]}", (self.n_filters, frames, bands))
+            yield LayerCost(layer, f"max-pool {pool[0]}x{pool[1]}", (self.n_filters, frames, bands))
             if layer == self.last:
                 return

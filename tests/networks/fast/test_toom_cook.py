@@ -11,9 +11,14 @@ import torch.nn.functional as F
 from scipy.signal import correlate2d
 
 from elmarc.features.pooling import pool
-from elmarc.networks import blocks, build_network
-from elmarc.networks.fast import onednn, toom_cook
-from elmarc.networks.fast.toom_cook import POINTS, grid
+from elmarc.networks import build_network
+from elmarc.networks.fast import onednn, plain, scratch, switch, tiles, toom_cook
+from elmarc.networks.fast.points import POINTS, grid
+
+needs_onednn = pytest.mark.skipif(
+    switch.is_plain() or not onednn.packs_kernels(torch.empty(0)),
+    reason="Toom-Cook products are computed by oneDNN's operators",
+)
 
 
 @pytest.mark.parametrize("taps", POINTS)
@@ -36,17 +41,16 @@ def test_it_saves_multiplications(taps: tuple[int, int], fewer: float) -> None:
     [((1, 3), 1, 0), ((1, 3), 6, 1), ((1, 7), 1, 0), ((3, 3), 6, 0), ((3, 3), 6, 1), ((3, 3), 1, 1)],
 )
 @pytest.mark.parametrize("n_frames", [7, 100, 5001])
-@pytest.mark.parametrize("can_pack", [True, False])
+@needs_onednn
 def test_convolutions_agree_to_float32_rounding(
-    taps: tuple[int, int], n_bands: int, pad_bands: int, n_frames: int, can_pack: bool, rng, monkeypatch
+    taps: tuple[int, int], n_bands: int, pad_bands: int, n_frames: int, rng, monkeypatch
 ) -> None:
-    monkeypatch.setattr(onednn, "CAN_PACK_KERNELS", can_pack and onednn.CAN_PACK_KERNELS)
-    monkeypatch.setattr(toom_cook, "TILE_POSITIONS", 300)  # several tiles
+    monkeypatch.setattr(tiles, "TILE_POSITIONS", 300)  # several tiles
     maps = torch.from_numpy(rng.normal(size=(1, n_bands, n_frames, 32))).relu().permute(0, 3, 1, 2)
     weight = torch.from_numpy(rng.normal(size=(16, 32, *taps))) / np.sqrt(32 * math.prod(taps))
     bias = torch.from_numpy(rng.normal(size=16))
     expected = F.conv2d(maps, weight, bias, padding=(pad_bands, 0))
-    n_blocks = toom_cook.tiling(maps.shape, taps, pad_bands).n_blocks
+    n_blocks = tiles.tiling(maps.shape, taps, pad_bands).n_blocks
     kernel = toom_cook.transform_kernel(weight.float(), n_blocks)
     found = toom_cook.convolve(maps.float(), kernel, bias.float(), taps=taps, pad_bands=pad_bands)
     assert found.shape == expected.shape
@@ -57,14 +61,15 @@ def test_convolutions_agree_to_float32_rounding(
     ("name", "length"),
     [("sample_level", 20_000), ("frame_level", 50_000), ("vgg", 1300), ("7x86", 300), ("timbral", 300)],
 )
+@needs_onednn
 def test_features_stay_within_rounding_of_the_direct_form(
-    name: str, length: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    name: str, length: int, rng: np.random.Generator
 ) -> None:
     network = build_network(name, n_filters=140)
     x = torch.from_numpy(rng.normal(0, 0.1, size=(1, length, network.n_bands)).astype(np.float32))
     fast = pool(network, x)
-    monkeypatch.setattr(blocks.RandomConv, "_fewer_products_pay", lambda _self, _maps: False)
-    direct = pool(network, x)
+    with plain():
+        direct = pool(network, x)
     assert not torch.equal(fast, direct)  # both forms ran
     torch.testing.assert_close(fast, direct, rtol=1e-4, atol=1e-5 * float(direct.max()))
 
@@ -72,7 +77,7 @@ def test_features_stay_within_rounding_of_the_direct_form(
 def test_scratch_taken_in_inference_mode_serves_outside(rng: np.random.Generator) -> None:
     network = build_network("sample_level", n_filters=128, layers=["pool1"])
     x = torch.from_numpy(rng.normal(0, 0.1, size=(1, 9000, 1)).astype(np.float32))
-    toom_cook.SCRATCH.__init__()
+    scratch.SCRATCH.__init__()
     with torch.inference_mode():
         inside = pool(network, x)
     assert torch.equal(pool(network, x), inside)

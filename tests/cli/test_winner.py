@@ -1,0 +1,77 @@
+"""The command that extracts what won gives the rows that won."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.cli.conftest import Run
+
+from elmarc.cli.winner import extract_command
+from elmarc.experiments import build, studies
+from elmarc.features.matrix import FeatureMatrix
+
+
+def command_of(out: str) -> list[str]:
+    (line,) = [line for line in out.splitlines() if "elmarc extract" in line]
+    return shlex.split(line[line.index("elmarc extract") :])[1:]
+
+
+WIDTH = ["--set", "network.n_filters=4", "--set", "network.size=null"]
+CASES = {
+    "baseline beside": ["--networks", "temporal"],
+    "v2": ["--networks", "timbral", "--recipe", "v2", "--no-baseline"],
+    "options": ["--networks", "temporal", "--set", "pooling=[mean, max]", "--no-baseline"],
+    "width": ["--networks", "temporal", *WIDTH, "--no-baseline"],
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rank_ends_with_the_command_that_extracts_the_best(elmarc: Run, folder: Path, case: str) -> None:
+    moved = folder.rename("my clips")  # a name that a shell would split
+    code, out, err = elmarc("rank", moved, *CASES[case], "--classifiers", "knn", "--seeds", 1, "-o", "out")
+    assert code == 0, err
+    args = command_of(out)
+    assert args[1] == "my clips"
+    code, out, err = elmarc(*args, "--json")
+    assert code == 0, err
+    assert json.loads(out)["n_computed"] == 0  # its rows are in the store: the rank's own
+
+
+@pytest.mark.parametrize("network", ["temporal", "mfcc"])
+def test_its_rows_are_those_of_the_rank(elmarc: Run, folder: Path, network: str) -> None:
+    section = network if network == "mfcc" else {"kind": network, "size": "small"}
+    (config,) = studies.grid_cells(
+        {"data": studies.data_section(str(folder))}, networks=[section], classifiers=["svm"], seeds=1
+    )
+    data = build.dataset(config.data)
+    extractor, _ = build.extractor(config, data)
+    code, _, err = elmarc(*shlex.split(extract_command(config))[1:])
+    assert code == 0, err
+    found = FeatureMatrix.load("features.npz")
+    np.testing.assert_array_equal(found.X, extractor.extract(data.clips).matrix.X)
+
+
+def test_every_option_that_matters_is_said() -> None:
+    document = {"data": {"kind": "toy", "target": "timbre"}, "recipe": "v2", "device": "cpu", "strict": True}
+    sections = [{"kind": "timbral", "size": "large", "precision": "bfloat16"}]
+    config = studies.grid_cells(
+        document,
+        networks=sections,
+        classifiers=["svm"],
+        seeds=2,
+        overrides=["frontend.sr=16000"],
+    )[1]
+    assert extract_command(config) == (
+        "elmarc extract toy --target timbre --network timbral --size large --seed 1 --recipe v2 "
+        "--precision bfloat16 --device cpu --strict --set frontend.sr=16000 -o features.npz"
+    )
+
+
+def test_named_data_sets_say_where_their_clips_lie() -> None:
+    data = studies.data_section("esc10", audio=Path("my clips"))
+    (config,) = studies.grid_cells({"data": data}, networks=["mfcc"], classifiers=["svm"], seeds=1)
+    assert extract_command(config).startswith("elmarc extract esc10 --audio 'my clips' --network mfcc --set")
