@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmarc._errors import ConfigError
+from elmarc.datasets.groups import units
 from elmarc.results import Prediction, Result
 
 Floats = NDArray[np.float64]
@@ -76,10 +77,9 @@ def hit_table(cells: Sequence[Sequence[Result]]) -> HitTable:
         rows = [row[p.id] for p in result.predictions]
         weights[rows, column] = fold_weights(result.predictions)
         hits[rows, column] = weights[rows, column] * [p.label == p.predicted for p in result.predictions]
-    units = np.unique([groups[clip] or f"\0{clip}" for clip in clips], return_inverse=True)[1]
     ends = np.cumsum([len(results) for results in cells])
     columns = tuple(np.arange(end - len(c), end) for end, c in zip(ends, cells, strict=True))
-    return HitTable(hits, weights, units, columns)
+    return HitTable(hits, weights, units([groups[clip] for clip in clips]), columns)
 
 
 def fold_weights(predictions: Sequence[Prediction]) -> Floats:

@@ -143,6 +143,14 @@ class FeatureExtractor:
             return self.frontend.columns
         return tuple(column_names(self.network, self.statistics))
 
+    @property
+    def layer_rates(self) -> dict[str, float]:
+        """Positions per second of each layer that is read: the front-end's over the layer's reduction."""
+        rate = self.frontend.positions_per_second
+        if self.network is None or rate is None:
+            return {}
+        return {layer: rate / self.network.reduction(layer) for layer in self.network.layers}
+
     def extract(
         self, clips: Sequence[Clip], *, contents: Contents | None = None, progress: Progress | None = None
     ) -> Extraction:
