@@ -48,6 +48,10 @@ def test_untrained_features_tell_timbres_apart(example: ModuleType, timbres: Dat
     assert example.main(timbres) > 2 * CHANCE
 
 
+def test_a_module_of_ones_own_has_one_accuracy(timbres: Dataset) -> None:
+    assert len({own_network.main(timbres) for _ in range(3)}) == 1
+
+
 def test_temporal_filters_beat_timbral_ones_on_rhythm() -> None:
     comparison = compare_networks.main(seeds=2)
     assert [score.name for score in comparison.scores] == ["temporal", "timbral"]

@@ -96,6 +96,16 @@ def test_a_gpu_rounds_to_tf32_only_when_asked(precision: Precision) -> None:
     assert before == (torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision())
 
 
+@pytest.mark.parametrize("on", [False, True])
+def test_cudnns_other_flags_stay_the_users(on: bool) -> None:
+    cudnn, names = torch.backends.cudnn, ("enabled", "benchmark", "deterministic")
+    with cudnn.flags(**dict.fromkeys((*names, "allow_tf32"), on)):
+        with rounding(build_network("temporal", n_filters=4), torch.device("cuda")):
+            assert [getattr(cudnn, name) for name in names] == [on] * 3
+            assert not cudnn.allow_tf32
+        assert [getattr(cudnn, name) for name in (*names, "allow_tf32")] == [on] * 4
+
+
 def test_tf32_is_float32_on_a_cpu_and_stored_apart(rng: np.random.Generator) -> None:
     single, rounded = (build_network("7x96", n_filters=4, precision=p) for p in ("float32", "tf32"))
     x = clips(single, rng)

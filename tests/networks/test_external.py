@@ -239,7 +239,6 @@ def test_time_is_the_first_axis_of_positions_whatever_the_module_says() -> None:
 def test_half_precision_is_fed_and_read(module: Trained) -> None:
     network = wrap(module.to(torch.bfloat16), "first")
     assert network(torch.randn(2, 12, 20))["first"].dtype == torch.bfloat16
-    assert len(network.recipe()["module_sha256"]) == 64
 
 
 def test_a_network_can_be_copied_pickled_and_moved(module: Trained) -> None:

@@ -25,9 +25,17 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
 
     Parameters
     ----------
-    network : from `build_network`, or an `ExternalNetwork`.
-    x : Tensor [shape=(clips, frames, n_mels) or (clips, samples, 1)]
-    statistics : of "mean", "std", "max", "ppv", "lag1" (also 2, 4, 8, 16); `column_names` names columns.
+    network : Network
+        From `build_network`, or an `ExternalNetwork`.
+    x : Tensor [shape=(clips, length, bands)]
+        Frames of a spectrogram or samples of a waveform, as the network takes them.
+    statistics : sequence of str
+        Keys of `STATISTICS`, each once.
+
+    Returns
+    -------
+    Tensor of float32 [shape=(clips, features)]
+        `column_names` names the columns.
 
     Raises
     ------
@@ -93,6 +101,18 @@ def _one_thread() -> Iterator[None]:
 def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> list[str]:
     """Return the name of each feature, layer/channel/statistic.
 
+    Parameters
+    ----------
+    network : Network
+    statistics : sequence of str
+
+    Returns
+    -------
+    list of str
+        In the order of the columns of `pool`.
+
+    Examples
+    --------
     >>> from elmarc.networks import build_network
     >>> column_names(build_network("vgg", size="small", layers=["pool3"]))[17]
     'pool3/17/mean'

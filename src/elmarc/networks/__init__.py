@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc._types import Precision, Size
+from elmarc._types import DEFAULT_SIZE, Precision, Size
 
 if TYPE_CHECKING:
     from elmarc.networks.base import Compat, Network, RandomCNN
@@ -121,7 +121,7 @@ def build_network(
     name: str,
     *,
     n_filters: int | None = None,
-    size: Size = "small",
+    size: Size = DEFAULT_SIZE,
     seed: int = 0,
     layers: Sequence[str] | None = None,
     n_bands: int | None = None,

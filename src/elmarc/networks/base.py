@@ -33,14 +33,20 @@ class Network(nn.Module, abc.ABC):
 
     Attributes
     ----------
-    name : as asked for.
-    input_unit : "frames" of a spectrogram or "samples" of a waveform: what the length of the input counts.
-        Any front-end of that unit and number of bands will do.
-    n_bands : size of the last axis of the input (clips, length, bands); 1 for waveforms.
-    layer_info : what each layer gives, in the order of the 2018 program.
-    layers : those that are read, in the order of their features.
-    one_thread : whether a clip must be computed on one thread for its features to be equal in every run. A
-        sum over a whole clip is split over threads, and rounds with their number.
+    name : str
+        As asked for.
+    input_unit : {"frames", "samples"}
+        What the length of the input counts: frames of a spectrogram or samples of a waveform. Any front-end
+        of that unit and number of bands will do.
+    n_bands : int
+        Size of the last axis of the input (clips, length, bands); 1 for waveforms.
+    layer_info : tuple of LayerInfo
+        What each layer gives, in the order of the 2018 program.
+    layers : tuple of str
+        Those that are read, in the order of their features.
+    one_thread : bool
+        Whether a clip must be computed on one thread for its features to be equal in every run. A sum over a
+        whole clip is split over threads, and rounds with their number.
     """
 
     one_thread = False
@@ -108,6 +114,12 @@ class Network(nn.Module, abc.ABC):
         Parameters
         ----------
         x : Tensor [shape=(clips, length, bands)]
+            Frames or samples; one clip at a time is computed on a CPU, all at once on a GPU.
+
+        Yields
+        ------
+        Tile
+            Maps of a layer, for some clips and channels.
 
         Raises
         ------
@@ -122,7 +134,22 @@ class Network(nn.Module, abc.ABC):
                 del tile  # freed before the next one is computed
 
     def forward(self, x: Input) -> dict[str, FeatureMap]:
-        """Return the selected layers' whole maps, (clips, channels, *positions) each."""
+        """Return the selected layers' whole maps.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(clips, length, bands)]
+
+        Returns
+        -------
+        dict of str to Tensor [shape=(clips, channels, *positions)]
+            By layer; the first axis of positions is time.
+
+        Raises
+        ------
+        ConfigError
+            As in `tiles`.
+        """
         maps: dict[str, Tensor] = {}
         for layer, block, clip, channel in self.tiles(x):
             if layer not in maps:
@@ -131,7 +158,18 @@ class Network(nn.Module, abc.ABC):
         return {layer: maps[layer] for layer in self.layers}
 
     def check_input(self, shape: tuple[int, ...]) -> None:
-        """Raise a ConfigError unless clips of this shape fit the network."""
+        """Check that the network takes an input.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the input, (clips, length, bands).
+
+        Raises
+        ------
+        ConfigError
+            It has other axes or bands, or the clips are too short.
+        """
         if len(shape) != 3 or shape[2] != self.n_bands:
             raise ConfigError(
                 f"{self.name} takes input of shape (clips, {self.input_unit}, {self.n_bands}), not {shape}"
@@ -157,14 +195,25 @@ class RandomCNN(Network):
 
     Parameters
     ----------
-    name : what messages call it.
-    n_filters : the study's N.
-    seed : of the weights; each layer has its own stream, equal on every platform and device.
-    layers : the layers to read; None for the network's default.
-    n_bands : of the input; None for 96, or 1 where samples are read.
-    precision : "bfloat16" convolves in half precision and adds up in float32; "tf32" lets a GPU round the
+    name : str
+        What messages call it.
+    convs : mapping of str to RandomConv
+        The convolutions, by the names of their weights' streams.
+    n_filters : int
+        The study's N.
+    layer_info : sequence of LayerInfo
+        What each layer gives.
+    layers : sequence of str or None
+        The layers to read; None for all.
+    seed : int
+        Of the weights; each layer has its own stream, equal on every platform and device.
+    n_bands : int or None
+        Of the input; None for 96, or 1 where samples are read.
+    precision : {"float32", "tf32", "bfloat16"}
+        "bfloat16" convolves in half precision and adds up in float32; "tf32" lets a GPU round the
         convolutions' inputs to 10 bits, and is float32 on a CPU.
-    compat : "2018" keeps the published averaging of the frame-level back-ends.
+    compat : {"2018"} or None
+        "2018" keeps the published averaging of the frame-level back-ends.
 
     References
     ----------
@@ -231,6 +280,16 @@ class RandomCNN(Network):
     def layer_costs(self, input_length: int) -> list[LayerCost]:
         """Return shape, parameters and multiply-adds of every layer computed for one clip.
 
+        Parameters
+        ----------
+        input_length : int
+            Frames or samples.
+
+        Returns
+        -------
+        list of LayerCost
+            In the order of computation.
+
         Raises
         ------
         ConfigError
@@ -245,6 +304,7 @@ class RandomCNN(Network):
 
     def recipe(self) -> Recipe:
         """Return everything that changes the maps; the name does not."""
+        # "n_mels" by its old name: stores are keyed by it
         bands = {"n_mels": self.n_bands} if self.input_unit == "frames" else {}
         compat = {"compat": self.compat} if self.collapsed_layers else {}
         weights = (
@@ -262,7 +322,14 @@ class RandomCNN(Network):
         }
 
     def get_weights(self) -> list[NDArray[np.float32]]:
-        """Return kernel and bias of each layer in the order and layout of the 2018 program (HWIO, WIO)."""
+        """Return the weights in the order and layout of the 2018 program.
+
+        Returns
+        -------
+        list of ndarray
+            Kernel [shape=(frames, bands, channels, filters) or (frames, channels, filters)] and bias
+            [shape=(filters,)] of each layer, in turn.
+        """
         return [
             a
             for conv in self.convs.values()
@@ -270,7 +337,12 @@ class RandomCNN(Network):
         ]
 
     def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
-        """Take over kernels and biases in the order and layout of `get_weights`.
+        """Take over kernels and biases; their digest takes the seed's place in the recipe.
+
+        Parameters
+        ----------
+        weights : sequence of ndarray
+            In the order and layout of `get_weights`.
 
         Raises
         ------

@@ -30,10 +30,13 @@ class RandomConv(nn.Module):
 
     Parameters
     ----------
-    kernel_shape : the 2018 kernel's shape, HWIO or WIO.
-    taps : (bands, frames) that the kernel spans as computed here. A kernel with a stride is computed as one
-        of fewer taps over more channels (`to_hops`).
-    pad_bands : zeros added below and above.
+    kernel_shape : tuple of int
+        The 2018 kernel's shape, (frames, bands, channels, filters) or (frames, channels, filters).
+    taps : (int, int)
+        (bands, frames) that the kernel spans as computed here. A kernel with a stride is computed as one of
+        fewer taps over more channels (`to_hops`).
+    pad_bands : int
+        Zeros added below and above.
     """
 
     def __init__(self, kernel_shape: tuple[int, ...], *, taps: tuple[int, int], pad_bands: int = 0) -> None:
@@ -70,7 +73,18 @@ class RandomConv(nn.Module):
         return n_bands + 2 * self.pad_bands - self.taps[0] + 1
 
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
-        """Convolve (clips, channels, bands, frames), "valid" in frames, with some of the filters."""
+        """Convolve, "valid" in frames.
+
+        Parameters
+        ----------
+        maps : Tensor [shape=(clips, channels, bands, frames)]
+        filters : slice
+            Those to convolve with.
+
+        Returns
+        -------
+        Tensor [shape=(clips, filters, bands, frames)]
+        """
         sooner = fast.convolve(self, maps, filters)
         if sooner is not None:
             return sooner
@@ -85,9 +99,16 @@ class BandConv(RandomConv):
         super().__init__((n_frames, n_bands, 1, n_filters), taps=(n_bands, n_frames))
 
     def peaks(self, maps: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Convolve (clips, 1, bands, frames), rectify, and take the maximum over all bands that are left.
+        """Convolve, rectify, and take the maximum over all bands that are left.
 
-        Yields the first of some filters, and their maps (clips, filters, frames).
+        Parameters
+        ----------
+        maps : Tensor [shape=(clips, 1, bands, frames)]
+
+        Yields
+        ------
+        (int, Tensor) [shape=(clips, filters, frames)]
+            The first of some filters, and their maps.
         """
         sooner = fast.band_peaks(self, maps)
         for first in range(0, self.n_filters, FILTERS_AT_ONCE):
@@ -98,6 +119,13 @@ class BandConv(RandomConv):
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
     """Return TensorFlow's "same" padding (before, after): the smaller half comes first.
 
+    Parameters
+    ----------
+    n, kernel, stride : int
+        Positions of the input, of the kernel, and between two places of the kernel.
+
+    Examples
+    --------
     >>> same_padding(6000, 512, stride=32), same_padding(188, 128)
     ((248, 248), (63, 64))
     """
@@ -106,16 +134,38 @@ def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
 
 
 def to_hops(signal: Tensor, hop: int) -> Tensor:
-    """Cut (clips, samples) into hops: (clips, hop, 1, n_hops), a view. A rest is dropped.
+    """Cut signals into hops. A convolution of k samples with stride `hop` is one of k / hop taps over them.
 
-    A convolution of k samples with stride `hop` is one of k / hop taps over these channels.
+    Parameters
+    ----------
+    signal : Tensor [shape=(clips, samples)]
+    hop : int
+        Samples.
+
+    Returns
+    -------
+    Tensor [shape=(clips, hop, 1, n_hops)]
+        A view; a rest is dropped.
     """
     n_hops = signal.shape[-1] // hop
     return signal[:, : n_hops * hop].reshape(len(signal), 1, n_hops, hop).permute(0, 3, 1, 2)
 
 
 def padded_slice(maps: Tensor, start: int, stop: int, *, before: Activation | None = None) -> Tensor:
-    """Return frames start:stop, with zeros for those outside the map; `before` is applied to the others."""
+    """Return some frames of maps, with zeros for those outside.
+
+    Parameters
+    ----------
+    maps : Tensor [shape=(clips, channels, bands, frames)]
+    start, stop : int
+        The frames; before 0 and from the map's end on they are zeros.
+    before : callable or None
+        Applied to the frames inside.
+
+    Returns
+    -------
+    Tensor [shape=(clips, channels, bands, stop - start)]
+    """
     n = maps.shape[-1]
     inside = maps[..., max(start, 0) : min(stop, n)]
     inside = before(inside) if before else inside
@@ -124,7 +174,17 @@ def padded_slice(maps: Tensor, start: int, stop: int, *, before: Activation | No
 
 
 def conv_same(maps: Tensor, conv: RandomConv) -> Tensor:
-    """Convolve with zeros around, so that there are as many frames as before, and rectify."""
+    """Convolve with zeros around, so that there are as many frames as before, and rectify.
+
+    Parameters
+    ----------
+    maps : Tensor [shape=(clips, channels, bands, frames)]
+    conv : RandomConv
+
+    Returns
+    -------
+    Tensor [shape=(clips, filters, bands, frames)]
+    """
     padding = same_padding(maps.shape[-1], conv.taps[1])
     return conv_pool(maps, conv, pool=(1, 1), activation=torch.relu_, padding=padding)
 
@@ -141,8 +201,24 @@ def conv_pool(
 ) -> Tensor:
     """Convolve, max-pool and activate, a few frames at a time: the convolution's own map is never kept.
 
-    `pool` is (bands, frames); `padding` the zeros before and after in frames; `activation` may work in place.
-    `before` makes the map to convolve from `maps`, frame by frame, so that it is not kept either.
+    Parameters
+    ----------
+    maps : Tensor [shape=(clips, channels, bands, frames)]
+    conv : RandomConv
+    pool : (int, int)
+        (bands, frames).
+    activation : callable
+        May work in place.
+    padding : (int, int)
+        Zeros before and after, in frames.
+    filters : slice
+        Those to convolve with.
+    before : callable or None
+        Makes the maps to convolve, frame by frame, so that they are not kept either.
+
+    Returns
+    -------
+    Tensor [shape=(clips, filters, bands, frames)]
     """
     n_frames = maps.shape[-1] + sum(padding) - conv.taps[1] + 1
     n_bands = conv.n_bands_out(maps.shape[2])
@@ -170,7 +246,19 @@ def _even_step(n: int, n_tiles: int) -> int:
 
 
 def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
-    """Return the back-end's three convolutions; 2018 wrote their kernels over (frames, channels, 1)."""
+    """Return the back-end's three convolutions.
+
+    Parameters
+    ----------
+    n_channels : int
+        Of the front map.
+    n_filters : int
+
+    Returns
+    -------
+    dict of str to RandomConv
+        "back1" to "back3"; 2018 wrote their kernels over (frames, channels, 1).
+    """
     return {
         f"back{i}": RandomConv((BACK_END_TAPS, channels, 1, n_filters), taps=(1, BACK_END_TAPS))
         for i, channels in enumerate((n_channels, n_filters, n_filters), start=1)
@@ -178,7 +266,20 @@ def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
 
 
 def back_end(maps: Tensor, convs: Mapping[str, RandomConv]) -> Iterator[tuple[str, Tensor]]:
-    """Yield the residual back-end's layers one by one, so that the caller may stop."""
+    """Yield the residual back-end's layers one by one, so that the caller may stop.
+
+    Parameters
+    ----------
+    maps : Tensor [shape=(clips, channels, 1, frames)]
+        The front map.
+    convs : mapping of str to RandomConv
+        From `back_end_convs`.
+
+    Yields
+    ------
+    (str, Tensor) [shape=(clips, filters, 1, frames)]
+        The layer's name and map.
+    """
     first = convs["back1"](maps).relu_()
     del maps
     yield "back1", first

@@ -12,7 +12,7 @@ from elmarc._errors import ConfigError
 from elmarc._types import Recipe, Unit
 from elmarc.networks.base import Network
 from elmarc.networks.capture import Reader, copied, find_calls, like_weights
-from elmarc.networks.fingerprint import fingerprint
+from elmarc.networks.fingerprint import code_sha256, state_sha256
 from elmarc.networks.layers import FeatureMap, Input, Tile
 from elmarc.networks.trial import Trial
 
@@ -47,11 +47,11 @@ class ExternalNetwork(Network):
 
     Examples
     --------
-    >>> net = ExternalNetwork(
-    ...     nn.Sequential(nn.Conv1d(100, 4, 1), nn.ReLU()), layers=["1"], input_unit="frames", n_bands=96,
-    ...     input_length=100)
-    >>> net.n_features
-    4
+    >>> conv = nn.Conv1d(1, 4, 64, stride=32)
+    >>> module = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (1, -1)), conv, nn.ReLU())
+    >>> network = ExternalNetwork(module, layers=["2", "3"], input_unit="samples", input_length=2000)
+    >>> network.n_features, network.layer_info[0]
+    (8, LayerInfo(name='2', n_channels=4, reduction=32))
     """
 
     one_thread = True
@@ -68,7 +68,7 @@ class ExternalNetwork(Network):
     ) -> None:
         calls = find_calls(module, layers, name)
         copy = copied(module, name)
-        before = fingerprint(copy)
+        code, state = code_sha256(copy), state_sha256(copy)
         trial = Trial(copy, calls, name, shape=(input_length, n_bands))
         super().__init__(
             name, input_unit=input_unit, n_bands=n_bands, layer_info=trial.layer_info(), layers=layers
@@ -77,7 +77,8 @@ class ExternalNetwork(Network):
         self._time_axes = trial.time_axes
         self._threads = threading.local()
         self.eval()
-        if fingerprint(copy) != before:
+        self._code_sha256 = code  # of the copy, whose code and settings stay
+        if state_sha256(copy) != state:
             raise ConfigError(
                 f"{name}: a forward pass changes the module's weights or buffers, so a clip's features would "
                 "depend on the clips before it: make it leave them alone in eval mode"
@@ -96,8 +97,13 @@ class ExternalNetwork(Network):
         return self._min_input_length
 
     def recipe(self) -> Recipe:
-        """Return the layers, and the sha256 of the module's structure, weights, settings and code."""
-        return {"network": "external", "layers": list(self.layers), "module_sha256": fingerprint(self.module)}
+        """Return the layers, and digests of the module's code and weights."""
+        return {
+            "network": "external",
+            "layers": list(self.layers),
+            "code_sha256": self._code_sha256,
+            "state_sha256": state_sha256(self.module),
+        }
 
     def _apply(self, *args: Any, **options: Any) -> Self:
         """Move or convert the module; what threads have copied of it goes."""

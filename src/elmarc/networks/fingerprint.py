@@ -1,4 +1,4 @@
-"""A module's fingerprint: its structure, weights, settings and code, and nothing else.
+"""Digests of a module: of its structure, settings and code, and of its weights; of nothing else.
 
 Code is told by its bytecode, which is what runs: a source file may have been edited since it was imported,
 and in a REPL there is none. Helper functions, classes and constants that the code names are followed. Code
@@ -14,10 +14,8 @@ import enum
 import functools
 import hashlib
 import sys
-import sysconfig
 import types
 from collections.abc import Callable, Iterable, Mapping
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._errors import ConfigError
+from elmarc.networks.provenance import PYTHON, full_name, home, module_of, published_name
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, torch.dtype, torch.layout)
 RECORDS = (types.SimpleNamespace, argparse.Namespace)
@@ -36,25 +35,48 @@ NO_CODE = frozenset(
         *("__orig_bases__", "__parameters__", "__type_params__"),
     )
 )
-PYTHON = "Python"
-HEAP_TYPE = 1 << 9  # of a class made by a class statement, also where it claims to be a built-in one
 OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
-def fingerprint(module: nn.Module) -> str:
-    """Return the sha256 of all that a module's output follows from.
+def code_sha256(module: nn.Module) -> str:
+    """Return a digest of a module's structure, settings and code.
+
+    Parameters
+    ----------
+    module : nn.Module
+
+    Returns
+    -------
+    str
+        The sha256 in hexadecimal: the same in every process of one minor version of Python.
+
+    Examples
+    --------
+    >>> code_sha256(nn.ReLU()) == code_sha256(nn.ReLU()), code_sha256(nn.ReLU()) == code_sha256(nn.ELU())
+    (True, False)
+    """
+    return _Walk().of(module).hex()
+
+
+def state_sha256(module: nn.Module) -> str:
+    """Return a digest of a module's parameters and buffers, of any type and layout.
+
+    Parameters
+    ----------
+    module : nn.Module
+
+    Returns
+    -------
+    str
+        The sha256 in hexadecimal.
 
     Raises
     ------
     ConfigError
         The module has weights that are not there yet, as lazy layers before their first clip.
-
-    Examples
-    --------
-    >>> fingerprint(nn.ReLU()) == fingerprint(nn.ReLU()), fingerprint(nn.ReLU()) == fingerprint(nn.ELU())
-    (True, False)
     """
-    return _Walk().of(module).hex()
+    tensors = (dict(part) for part in (module.named_parameters(), module.named_buffers()))
+    return _Walk().of(list(tensors)).hex()
 
 
 class _Walk:
@@ -90,8 +112,8 @@ class _Walk:
             "module",
             [
                 type(part),
-                dict(part.named_parameters(recurse=False, remove_duplicate=False)),
-                dict(part.named_buffers(recurse=False, remove_duplicate=False)),
+                sorted(name for name, _ in part.named_parameters(recurse=False)),
+                sorted(name for name, _ in part.named_buffers(recurse=False)),
                 dict(part._modules.items()),
                 dict(sorted(settings.items())),
                 list(part._forward_pre_hooks.values()),
@@ -117,7 +139,7 @@ class _Walk:
         return _digest("array", array.dtype.str, repr(array.shape), values)
 
     def _class(self, kind: type) -> bytes:
-        name = _published(kind)
+        name = published_name(kind)
         if name:
             return _digest("class", name)
         own = {key: value for key, value in vars(kind).items() if key not in NO_CODE}
@@ -125,7 +147,7 @@ class _Walk:
         return self._all("class", [bases, dict(sorted(own.items()))])
 
     def _function(self, function: types.FunctionType) -> bytes:
-        name = _published(function)
+        name = published_name(function)
         if name:
             return _digest("function", name)
         cells = [_cell(cell) for cell in function.__closure__ or ()]
@@ -134,8 +156,9 @@ class _Walk:
             (name, self._named(_names(function.__code__), vars(sys.modules[name])))
             for name in sorted(_imports(function.__code__, function.__globals__.get("__package__")))
         ]
-        parts = [function.__code__, function.__defaults__, function.__kwdefaults__, cells, named, imported]
-        return self._all("function", parts)
+        defaults = function.__defaults__, function.__kwdefaults__
+        own = dict(sorted(vars(function).items()))
+        return self._all("function", [function.__code__, *defaults, own, cells, named, imported])
 
     def _named(self, names: Iterable[str], namespace: Mapping[str, Any]) -> bytes:
         """Return the digest of those names that a namespace has; names are looked up in its modules too."""
@@ -146,7 +169,7 @@ class _Walk:
     def _followed(self, value: object, names: Iterable[str]) -> object:
         if not isinstance(value, types.ModuleType):
             return value
-        published = _published(value)
+        published = published_name(value)
         if published or id(value) in self._known:
             return published or value.__name__
         self._known[id(value)] = value, _digest("itself")
@@ -162,9 +185,10 @@ class _Walk:
         """Return the digest of any other object: its class, and what it holds unless that is Python's own."""
         kind = type(value)
         held: dict[str, Any] = {}
-        if _home(_module_of(kind)) != PYTHON or isinstance(value, RECORDS):  # not of locks, loggers ...
-            slots = (name for base in kind.__mro__ for name in vars(base).get("__slots__", ()))
-            held = {name: getattr(value, name, None) for name in slots} | getattr(value, "__dict__", {})
+        if home(module_of(kind)) != PYTHON or isinstance(value, RECORDS):  # not of locks, loggers ...
+            slots = [vars(base).get("__slots__", ()) for base in kind.__mro__]
+            names = (name for some in slots for name in ([some] if isinstance(some, str) else some))
+            held = {name: getattr(value, name, None) for name in names} | getattr(value, "__dict__", {})
         return self._all("instance", [kind, dict(sorted(held.items()))])
 
     _contents: Mapping[Any, Callable[[_Walk, Any], bytes]] = {
@@ -175,7 +199,7 @@ class _Walk:
         types.FunctionType: _function,
         types.MethodType: lambda walk, method: walk._all("method", [method.__func__, method.__self__]),
         (types.BuiltinFunctionType, types.MethodDescriptorType): lambda _walk, it: _digest(
-            "built-in", _name(it)
+            "built-in", full_name(it)
         ),
         types.ModuleType: lambda _walk, module: _digest("python module", module.__name__),
         functools.partial: lambda walk, it: walk._all("partial", [it.func, it.args, it.keywords]),
@@ -229,46 +253,4 @@ def _imports(code: types.CodeType, package: str | None) -> set[str]:
     }
     relative = {f"{package}.{name}".rstrip(".") for name in wanted} if package else set()
     loaded = (wanted | relative) & set(sys.modules)
-    return {name for name in loaded if not _published(sys.modules[name])}
-
-
-def _module_of(thing: Any) -> str:
-    if isinstance(thing, types.ModuleType):
-        return thing.__name__
-    module = getattr(thing, "__module__", None) or ""
-    made_here = module == "builtins" and isinstance(thing, type) and thing.__flags__ & HEAP_TYPE
-    return "" if made_here else module
-
-
-def _name(thing: Any) -> str:
-    """Return the full name of a module, class or function."""
-    module = _module_of(thing)
-    return module if isinstance(thing, types.ModuleType) else f"{module}.{getattr(thing, '__qualname__', '')}"
-
-
-def _published(thing: Any) -> str:
-    """Return the name and the home of what is installed, and "" for code of one's own."""
-    home = _home(_module_of(thing))
-    return home and f"{_name(thing)} of {home}"
-
-
-@functools.cache
-def _home(module: str) -> str:
-    """Return "Python", "torch" or a package and its version; "" for a module that is not installed."""
-    top = module.partition(".")[0]
-    if top in {"torch", "numpy"}:
-        return top
-    file = getattr(sys.modules.get(top), "__file__", None)
-    if file is None or top == "__main__":
-        return PYTHON if top in sys.stdlib_module_names else ""
-    if "site-packages" in file or "dist-packages" in file:
-        return _version(top)
-    return PYTHON if file.startswith(sysconfig.get_path("stdlib")) else ""
-
-
-def _version(top: str) -> str:
-    try:
-        return f"{top} {metadata.version(top)}"
-    except metadata.PackageNotFoundError:
-        version = getattr(sys.modules[top], "__version__", None)
-        return f"{top} {version}" if version else ""
+    return {name for name in loaded if not published_name(sys.modules[name])}

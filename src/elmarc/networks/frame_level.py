@@ -49,7 +49,9 @@ class _FrameLevel(RandomCNN):
 class FrameLevel(_FrameLevel):
     """Conv 512 stride 32 "valid", ReLU; back-end.
 
-    Source: Pons & Serra 2018, section 3; 2018 name `frame_level`.
+    References
+    ----------
+    Pons & Serra 2018, section 3; in the 2018 program `frame_level`.
     """
 
     family = "frame_level"
@@ -88,7 +90,9 @@ class FrameLevel(_FrameLevel):
 class FrameLevelMany(_FrameLevel):
     """Convs of five lengths, stride 32 "same", ReLU; joined; back-end.
 
-    Source: Pons & Serra 2018, section 3; 2018 name `frame_level_many`.
+    References
+    ----------
+    Pons & Serra 2018, section 3; in the 2018 program `frame_level_many`.
     """
 
     family = "frame_level_many"

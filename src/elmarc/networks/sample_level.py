@@ -20,7 +20,9 @@ FILTERS_AT_ONCE = 32  # of the first layer, whose map is the largest
 class SampleLevel(RandomCNN):
     """Conv 3 stride 3, ReLU, then six times conv 3 "same", ReLU, max-pool 3.
 
-    Source: Pons & Serra 2018, section 3; 2018 name `sample_level`.
+    References
+    ----------
+    Pons & Serra 2018, section 3; in the 2018 program `sample_level`.
     """
 
     family = "sample_level"

@@ -20,9 +20,12 @@ class SingleLayer(RandomCNN):
 
     Parameters
     ----------
-    filter_shape, pool_shape : (frames, bands).
+    filter_shape, pool_shape : (int, int)
+        (frames, bands), each at least 1.
 
-    Source: Pons & Serra 2018, section 3; 2018 name `cnn_single`.
+    References
+    ----------
+    Pons & Serra 2018, section 3; in the 2018 program `cnn_single`.
     """
 
     family = "single_layer"

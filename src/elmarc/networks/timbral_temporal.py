@@ -28,10 +28,14 @@ class TimbralTemporal(RandomCNN):
 
     Parameters
     ----------
-    branches : those that exist; "timbral" alone has the weights it has beside "temporal".
-    temporal_lengths : frames of the four temporal filters.
+    branches : sequence of {"timbral", "temporal"}
+        Those that exist; "timbral" alone has the weights it has beside "temporal".
+    temporal_lengths : sequence of int
+        Frames of the four temporal filters; the study's are in `NETWORKS`.
 
-    Source: Pons & Serra 2018, section 3; 2018 names `cnn_music`, `cnn_audio`.
+    References
+    ----------
+    Pons & Serra 2018, section 3; in the 2018 program `cnn_music` and `cnn_audio`.
     """
 
     family = "timbral_temporal"

@@ -23,7 +23,9 @@ POOLED_BANDS = math.prod(bands for _, bands in POOLS)
 class VGG(RandomCNN):
     """Five layers of conv 3x3 "same", ELU, max-pool; the pooled maps are the layers.
 
-    Source: Pons & Serra 2018, section 3; 2018 name `cnn_small_filters`.
+    References
+    ----------
+    Pons & Serra 2018, section 3; in the 2018 program `cnn_small_filters`.
     """
 
     family = "vgg"

@@ -20,6 +20,22 @@ def draw_kernel(seed: int, family: str, layer: str, shape: tuple[int, ...]) -> N
     Values are normal(0, sigma) cut at 2 sigma, with sigma = sqrt(1.3 * 2 / fan_in): sigma belongs to the
     uncut normal, so the kernel's own standard deviation is 0.88 sigma. Bit-equal on every platform.
 
+    Parameters
+    ----------
+    seed : int
+    family : str
+        Of the network.
+    layer : str
+        Seed, family and layer name the stream of random numbers.
+    shape : tuple of int
+        Of the kernel; the last axis is the filters, the others make fan_in.
+
+    Returns
+    -------
+    ndarray of float32
+
+    Examples
+    --------
     >>> draw_kernel(0, "vgg", "conv1", (3, 3, 1, 8)).shape
     (3, 3, 1, 8)
     """
