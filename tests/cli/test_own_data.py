@@ -46,7 +46,7 @@ def baseline() -> Result:
 def test_one_group_is_refused_before_any_feature_is_computed(elmarc: Run, table: Path) -> None:
     code, said = rank(elmarc, write(table, "group", ["rex"] * 20))
     assert code != 0
-    assert "column `group`: all clips are of one group, 'rex'" in said
+    assert "clips: column `group`: all clips are of one group, 'rex'" in said
     assert "Traceback" not in said
     assert not list(Path().rglob("*.safetensors"))
 

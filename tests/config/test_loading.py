@@ -192,6 +192,15 @@ def test_the_schema_lists_the_names_in_the_tables_of_the_parts() -> None:
     assert listed(json_schema()["properties"]["pooling"]["anyOf"][0]["anyOf"][0]["items"]) == set(STATISTICS)
 
 
+def test_the_documentation_lists_the_names_in_the_tables_of_the_parts() -> None:
+    from elmarc.classifiers.grids import CLASSIFIERS
+    from elmarc.datasets import DATASETS
+    from elmarc.networks import NETWORKS
+
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert {*CLASSIFIERS, *DATASETS, *FRONTENDS, *NETWORKS} <= set(re.findall(r"\w+", page))
+
+
 def test_front_ends_have_the_keys_and_defaults_of_the_parts() -> None:
     for kind, made in FRONTENDS.items():
         assert FRONTEND_SECTIONS[kind](kind=kind).options() == asdict(made())
@@ -248,11 +257,15 @@ MISTAKES = [
     ({"frontend": {"kind": "logmel", "pad_mode": "zero"}}, r"frontend\.pad_mode: .*'reflect' or 'constant'"),
     ({"input": {"n_samples": 9}}, r"input\.n_samples: a logmel network is cut by input\.n_frames"),
     ({"network": "mfcc", "input": {"n_frames": 9}}, "input: the MFCC does not read it"),
+    ({"network": "mfcc", "pooling": ["std"]}, "pooling: the MFCC has no maps to pool"),
     ({"input": {"seconds": 2, "n_frames": 9}}, "input: found seconds and n_frames, expected one of them"),
     ({"input": {"seconds": 0}}, r"input\.seconds: found 0 .*greater than 0"),
     ({"frontend": {"sr": 0}}, r"frontend\.sr: found 0, expected a positive number"),
     ({"frontend": {"fmax": 9000}}, r"frontend\.fmin, fmax: found 0 and 9000 Hz, expected"),
-    ({"network": "sample_level", "frontend": {"hop_length": 128}}, r"frontend\.hop_length: unknown key"),
+    (
+        {"network": "sample_level", "frontend": {"hop_length": 128}},
+        r"frontend\.hop_length: unknown key; kind logmel has it$",
+    ),
     ({"data": {"kind": "named", "name": "esc10"}}, r"data\.audio: missing"),
     ({"data": {"kind": "lists", "train": "a", "test": "b"}}, "data: missing validation; expected train"),
     ({"data": {"kind": "lists", "train": "a", "files": "b"}}, "data: found files beside fixed lists"),

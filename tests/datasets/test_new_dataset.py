@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,30 +15,7 @@ from tests.datasets.conftest import Write
 
 import elmarc
 
-MODULE = """
-from pathlib import Path
-
-from elmarc.audio.length import InputLength
-from elmarc.datasets.base import Dataset, Tags
-from elmarc.datasets.files import existing_folder
-from elmarc.datasets.folder import class_folder_clips
-
-CLASSES = ("owl", "wren")
-N_CLIPS = 4
-CITATION = "A. Birder: Two birds. 2024"
-LICENCE = "CC0-1.0"
-URL = "https://example.org/birds"
-INPUT_LENGTH = InputLength(frames_s=3.0, samples_s=3.0, fix_length="repeat-pad")
-
-def load(audio_dir, *, metadata=None, on_missing="skip"):
-    folder = existing_folder(audio_dir, name="birds")
-    clips = class_folder_clips(folder, label_of=lambda name: name if name in CLASSES else None)
-    return Dataset("birds", clips, CLASSES, n_folds=2, input_length=INPUT_LENGTH, citation=CITATION,
-                   licence=LICENCE, url=URL, n_expected=N_CLIPS, audio_dir=folder)
-
-def tagger(audio_dir, *, metadata=None):
-    return lambda path: Tags(path.parent.name)
-"""
+DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 ASK = """
 import json, sys
 import elmarc.config.loading as loading
@@ -58,11 +36,12 @@ print(json.dumps({
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of elmarc with one file and one line more."""
+    """A copy of elmarc with one file more, the one shown in the documentation, and one line."""
     source = Path(elmarc.__file__).parent
     copy = tmp_path / "src" / "elmarc"
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "datasets" / "birds.py").write_text(MODULE)
+    (module,) = re.findall(r'^```python\n("""Birds: .*?)^```', DOCS.read_text(), re.MULTILINE | re.DOTALL)
+    (copy / "datasets" / "birds.py").write_text(module)
     opening = copy / "datasets" / "opening.py"
     text = opening.read_text()
     assert text.count('    "esc50",\n') == 1

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from elmarc._errors import DatasetError
 from elmarc.datasets import DATASETS, open_dataset
-from elmarc.datasets.opening import RECORDED
+from elmarc.datasets.opening import RECORDED, dataset_module
 
 
 def test_the_names() -> None:
@@ -40,3 +41,11 @@ def test_a_folder_that_is_called_like_a_data_set(folder: Path, monkeypatch: pyte
     folder.rename(folder.parent / "esc10")
     monkeypatch.chdir(folder.parent)
     assert open_dataset("esc10").classes == ("cat", "dog")
+
+
+def test_the_docs_list_every_data_set() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", text, re.MULTILINE)
+    assert {name: int(n.replace(",", "")) for name, n in rows} == {
+        name: dataset_module(name).N_CLIPS for name in DATASETS
+    }

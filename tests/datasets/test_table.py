@@ -36,6 +36,14 @@ def test_folds_and_groups(folder: Path) -> None:
     assert [(clip.fold, clip.group) for clip in data.clips] == [("1", "x"), ("b", None)]
 
 
+def test_groups_in_several_folds_are_told_of(folder: Path) -> None:
+    rows = "cat/1.wav,cat,1,x\ncat/2.wav,cat,2,x\ndog/1.wav,dog,1,\ndog/2.wav,dog,2,\n"
+    (note,) = open_dataset(table(folder, "path,label,fold,group\n" + rows)).notes
+    assert note.startswith("clips.csv: 1 of 1 groups have clips in several folds, such as 'x'")
+    whole = rows.replace("2,x", "1,x").replace("dog,1", "dog,2")
+    assert not open_dataset(table(folder, "path,label,fold,group\n" + whole)).notes
+
+
 def test_there_are_no_more_folds_than_groups(folder: Path, write_clip: Write) -> None:
     for i in range(3, 21):
         write_clip(f"clips/cat/{i}.wav")

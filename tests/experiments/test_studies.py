@@ -34,7 +34,7 @@ def test_a_hop_reaches_the_cells_that_have_one() -> None:
 
 @pytest.mark.parametrize("networks", [("sample_level",), ("mfcc", "sample_level")])
 def test_a_key_that_no_cell_has_is_refused(networks: Any) -> None:
-    with pytest.raises(ConfigError, match=r"frontend\.hop_length: unknown key"):
+    with pytest.raises(ConfigError, match=r"^config: frontend\.hop_length: unknown key; kind logmel has it$"):
         grid("frontend.hop_length=128", networks=networks)
 
 

@@ -229,6 +229,26 @@ def test_columns_name_layer_channel_and_statistic(clips: list[Clip]) -> None:
     assert matrix.columns[0] == "temporal/0/mean"
 
 
+def test_layers_state_their_positions_per_second() -> None:
+    net = build_network("vgg", n_filters=4)
+    rates = FeatureExtractor(LogMel(hop_length=128), net, length=2751).layer_rates
+    maps = net(torch.zeros(1, 2751, 96))
+    assert tuple(rates) == net.layers
+    for layer, rate in rates.items():
+        assert maps[layer].shape[2] == int(rate * 2751 * 128 / 12000)
+    waveform = FeatureExtractor(RawWaveform(), build_network("frame_level", n_filters=4), length=12000)
+    assert waveform.layer_rates["conv"] == 12000 / 32
+    assert FeatureExtractor(MFCC()).layer_rates == {}
+
+
+def test_a_front_end_of_other_bands_or_of_none_is_refused() -> None:
+    net = build_network("temporal", n_filters=4)
+    with pytest.raises(ConfigError, match=r"takes frames of 96 bands, .* gives frames of 80"):
+        FeatureExtractor(LogMel(n_mels=80), net, length=64)
+    with pytest.raises(ConfigError, match="a mfcc front-end gives one vector a clip"):
+        FeatureExtractor(MFCC(), net, length=64)
+
+
 def test_features_do_not_follow_torchs_rounding_of_products(clips: list[Clip]) -> None:
     expected = extractor("timbral").extract(clips).matrix.X
     torch.set_float32_matmul_precision("medium")  # bfloat16, on some CPUs

@@ -60,7 +60,12 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
         families += _families(classifier, members, inference, confidence)
     about = results[0].dataset, results[0].protocol, results[0].protocol_note
     return Comparison(
-        *about, tuple(scores), tuple(families), design_of(table, found), confidence, *_guessing(results)
+        *about,
+        tuple(scores),
+        tuple(families),
+        design_of(table, found, confidence),
+        confidence,
+        *_guessing(results),
     )
 
 
@@ -118,7 +123,7 @@ def _cost(cells: Sequence[Result]) -> dict[str, float]:
 
 def _fill(scores: list[SystemScore], members: Sequence[int], found: Inference, confidence: float) -> None:
     """Put intervals and letters into the rows of one classifier's systems."""
-    low, high = contrasts.accuracy_interval(found.accuracy, found.own.n_units, confidence)
+    low, high = contrasts.accuracy_interval(found.accuracy, confidence)
     different = np.zeros((len(members), len(members)), dtype=bool)
     different[found.pairs.a, found.pairs.b] = found.pairs.p_value <= 1.0 - confidence
     ties = multiplicity.letters(different | different.T) if found.can_tell else [""] * len(members)

@@ -8,15 +8,14 @@ Rockette 1995; Hillis 2007), degrees of freedom follow Satterthwaite (1946).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from elmarc.comparison import multiplicity
-from elmarc.comparison.variance import Moments, SeedVariance
+from elmarc.comparison.variance import LEAST, Moments, SeedVariance
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -24,50 +23,69 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimates with standard errors and degrees of freedom, all of one shape."""
+    """Estimates with their uncertainty, all of one shape.
+
+    Parameters
+    ----------
+    value : np.ndarray
+    standard_error, df : np.ndarray
+        Over units and seeds, and the degrees of freedom behind it.
+    units_error : np.ndarray
+        Over units alone, the seeds being as drawn.
+    units_df : float
+    """
 
     value: Floats
     standard_error: Floats
     df: Floats
+    units_error: Floats
+    units_df: float
 
     def p_value(self) -> Floats:
-        """Return the two-sided p-value of each estimate being 0."""
-        return np.asarray(2.0 * stats.t.sf(np.abs(self.value) / self.standard_error, self.df))
+        """Return the two-sided p-value of each estimate being 0, no smaller than over units alone."""
+        size = np.abs(self.value)
+        both = special.stdtr(self.df, -size / self.standard_error)
+        return np.asarray(2.0 * np.maximum(both, special.stdtr(self.units_df, -size / self.units_error)))
 
     def half_width(self, confidence: float) -> Floats:
-        """Return half the width of each t-interval."""
-        return np.asarray(stats.t.ppf(0.5 + confidence / 2.0, self.df) * self.standard_error)
+        """Return half the width of each t-interval, no smaller than over units alone."""
+        tail = 0.5 + confidence / 2.0
+        both = special.stdtrit(self.df, tail) * self.standard_error
+        return np.asarray(np.maximum(both, special.stdtrit(self.units_df, tail) * self.units_error))
 
 
 def difference(found: Moments, seeds: SeedVariance, a: Places, b: Places) -> Estimate:
     """Return accuracy of the systems `a` minus that of the systems `b`."""
     c = found.covariance
     units = c[a, a] + c[b, b] - c[a, b] - c[b, a]
-    return _estimate(found.accuracy[a] - found.accuracy[b], units, found, seeds, [a, b])
+    return _estimate(found.accuracy[a] - found.accuracy[b], units, found, seeds, np.stack([a, b]))
 
 
 def accuracy(found: Moments, seeds: SeedVariance) -> Estimate:
     """Return the accuracy of every system."""
     places = np.arange(len(found.accuracy))
-    return _estimate(found.accuracy, np.diag(found.covariance), found, seeds, [places])
+    return _estimate(found.accuracy, np.diag(found.covariance), found, seeds, places[None])
 
 
-def _estimate(
-    value: Floats, units: Floats, found: Moments, seeds: SeedVariance, systems: Sequence[Places]
-) -> Estimate:
-    n, drawn = found.n_units, found.n_seeds
-    least = 1.0 / (n**2 * drawn[systems[0]])  # as if one unit had come out otherwise under one seed
-    units = np.maximum(units, least)
-    knows = seeds.df > 0
-    between = sum(np.where(knows[k], seeds.value[k] / drawn[k], 0.0) for k in systems)
-    chance = sum(np.where(knows[k], found.interaction[k] / drawn[k], 0.0) for k in systems)
-    variance = np.maximum(units - chance, 0.0) + between
-    variance = np.maximum(variance, units)
-    doubt = units**2 / max(n - 1, 1) + sum(
-        np.where(knows[k], (seeds.value[k] / drawn[k]) ** 2 / np.maximum(seeds.df[k], 1.0), 0.0)
-        for k in systems
-    )
-    return Estimate(value, np.sqrt(variance), variance**2 / doubt)
+def _estimate(value: Floats, units: Floats, found: Moments, seeds: SeedVariance, systems: Places) -> Estimate:
+    """Add up the variance of each row of `systems`, (1 or 2, n), and its degrees of freedom."""
+    n = found.n_units
+    units = np.maximum(
+        units, 1.0 / (n**2 * found.n_seeds[systems[0]])
+    )  # as if one unit had come out otherwise
+    known = seeds.df > 0
+    mean_of_seeds = np.where(known, seeds.value / found.n_seeds, 0.0)
+    in_both = np.where(known, found.interaction / found.n_seeds, 0.0)[systems].sum(axis=0)
+    between = mean_of_seeds[systems].sum(axis=0)
+    variance = np.maximum(np.maximum(units - in_both, 0.0) + between, LEAST)
+    doubt = mean_of_seeds**2 / np.where(known, seeds.df, 1.0)
+    doubt_between = np.maximum(doubt[systems].sum(axis=0), between**2 / max(seeds.total_df, 1.0))
+    df = variance**2 / (units**2 / max(n - 1, 1) + doubt_between)
+    fewest = np.where(known, seeds.df, np.inf)[systems].min(axis=0)
+    df = np.maximum(
+        df, np.minimum(fewest, max(n - 1, 1))
+    )  # no sum has less than the least known of its parts
+    return Estimate(value, np.sqrt(variance), df, np.sqrt(units), float(max(n - 1, 1)))
 
 
 def adjust_pairs(p: Floats, n: int) -> Floats:
@@ -81,18 +99,18 @@ def adjust_many_to_one(p: Floats, shares: Floats) -> Floats:
 
 
 def _normal(p: Floats) -> Floats:
-    return np.asarray(stats.norm.isf(np.clip(p, 1e-300, 1.0) / 2.0))
+    return np.asarray(-special.ndtri(np.clip(p, 1e-300, 1.0) / 2.0))
 
 
-def accuracy_interval(found: Estimate, n_units: int, confidence: float) -> tuple[Floats, Floats]:
-    """Return Wilson's interval (1927) of each accuracy, for as many units as its variance is worth.
+def accuracy_interval(found: Estimate, confidence: float) -> tuple[Floats, Floats]:
+    """Return Wilson's interval (1927) of each accuracy, of the width that the estimate has.
 
-    A variance other than a binomial one is taken for another number of units (Franco et al. 2019): the ends
-    stay within 0 and 1, and an accuracy of 1 has an interval too.
+    Its ends stay within 0 and 1. An accuracy of 0 or 1 is taken for that of independent units.
     """
-    spread = np.maximum(found.value * (1.0 - found.value), 0.0)
-    worth = np.where(spread > 0, spread / found.standard_error**2, float(n_units))
-    t2 = stats.t.ppf(0.5 + confidence / 2.0, found.df) ** 2 / worth
-    centre = (found.value + t2 / 2.0) / (1.0 + t2)
-    half = np.sqrt(t2 * spread + t2**2 / 4.0) / (1.0 + t2)
+    spread = found.value * (1.0 - found.value)
+    certain = spread <= 0.0
+    binomial = special.ndtri(0.5 + confidence / 2.0) ** 2 / (found.units_df + 1.0)
+    ratio = np.where(certain, binomial, found.half_width(confidence) ** 2 / np.where(certain, 1.0, spread))
+    centre = (found.value + ratio / 2.0) / (1.0 + ratio)
+    half = np.sqrt(ratio * np.maximum(spread, 0.0) + ratio**2 / 4.0) / (1.0 + ratio)
     return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from elmarc.comparison import contrasts
 from elmarc.comparison.contrasts import Estimate
-from elmarc.comparison.hits import HitTable, shared_clips
+from elmarc.comparison.hits import HitTable, Mask, shared_clips
 from elmarc.comparison.variance import Moments, SeedVariance, moderate, moments
 
 Floats = NDArray[np.float64]
@@ -62,59 +63,76 @@ def infer(table: HitTable, baseline: int | None = None) -> Inference:
     baseline : int or None
         The place of the system that the others are compared with.
     """
-    own = _own_moments(table)
+    judged = table.judged
+    if (judged == judged[0]).all():
+        return infer_from(_moments(table, judged[0], range(len(judged))), baseline)
+    own = _own_moments(table, judged)
     seeds = moderate(own)
+    places = _pairs(len(judged))
+    return _conclude(own, seeds, places, _differences(table, judged, own, seeds, places), baseline)
+
+
+def infer_from(own: Moments, baseline: int | None = None) -> Inference:
+    """Compare systems that have all judged the same clips, as `infer` does."""
+    seeds = moderate(own)
+    places = _pairs(len(own.accuracy))
+    return _conclude(own, seeds, places, contrasts.difference(own, seeds, places[0], places[1]), baseline)
+
+
+@cache
+def _pairs(n: int) -> Places:
+    return np.array(list(combinations(range(n), 2)), dtype=np.intp).reshape(-1, 2).T
+
+
+def _conclude(
+    own: Moments, seeds: SeedVariance, places: Places, estimate: Estimate, baseline: int | None
+) -> Inference:
+    """Adjust the p-values within each family; with one seed, none speaks of other weights: all are 1."""
     can_tell = bool(own.seed_df.any() or own.fixed.all())
-    places = np.array(list(combinations(range(len(table.columns)), 2)), dtype=np.intp).reshape(-1, 2)
-    estimate = _differences(table, seeds, places)
-    p = estimate.p_value() if can_tell else np.ones(len(places))
-    adjusted = contrasts.adjust_pairs(p, len(table.columns))
-    pairs = Tested(places[:, 0], places[:, 1], estimate, adjusted)
+    p = estimate.p_value() if can_tell else np.ones(places.shape[1])
+    adjusted = contrasts.adjust_pairs(p, len(own.accuracy)) if can_tell else p
+    pairs = Tested(places[0], places[1], estimate, adjusted)
     accuracy = contrasts.accuracy(own, seeds)
     against = None if baseline is None else _against(baseline, pairs, p, accuracy)
     return Inference(accuracy, pairs, against, own, seeds, can_tell)
 
 
-def _own_moments(table: HitTable) -> Moments:
-    """Return the moments of each system on the clips that it has judged itself (covariances stay 0)."""
-    judged = table.judged
+def _own_moments(table: HitTable, judged: Mask) -> Moments:
+    """Return the moments of each system on the clips that it has judged itself."""
     parts: list[tuple[list[int], Moments]] = []
     for mask in np.unique(judged, axis=0):
-        systems = [k for k, own in enumerate(judged) if (own == mask).all()]
+        systems = np.flatnonzero((judged == mask).all(axis=1)).tolist()
         parts.append((systems, _moments(table, mask, systems)))
-    if len(parts) == 1:
-        return parts[0][1]
     order = np.argsort([k for systems, _ in parts for k in systems])
-    covariance = np.diag(np.concatenate([np.diag(m.covariance) for _, m in parts])[order])
+    variances = np.concatenate([np.diag(m.covariance) for _, m in parts])[order]
     joined = {
         name: np.concatenate([getattr(m, name) for _, m in parts])[order]
         for name in ("accuracy", "between", "interaction", "n_seeds", "fixed")
     }
-    return Moments(covariance=covariance, n_units=min(m.n_units for _, m in parts), **joined)
+    return Moments(covariance=np.diag(variances), n_units=min(m.n_units for _, m in parts), **joined)
 
 
-def _moments(table: HitTable, mask: NDArray[np.bool_], systems: Sequence[int]) -> Moments:
-    hits, weights = table.per_unit(mask)
-    wanted = np.concatenate([table.columns[k] for k in systems])
-    ends = np.cumsum([len(table.columns[k]) for k in systems])
-    columns = [np.arange(end - len(table.columns[k]), end) for end, k in zip(ends, systems, strict=True)]
-    return moments(hits[:, wanted], weights[:, wanted], columns)
+def _moments(table: HitTable, mask: Mask, systems: Sequence[int]) -> Moments:
+    sizes = [len(table.columns[k]) for k in systems]
+    hits, weights = table.per_unit(mask, np.concatenate([table.columns[k] for k in systems]))
+    return moments(hits, weights, sizes)
 
 
-def _differences(table: HitTable, seeds: SeedVariance, places: Places) -> Estimate:
+def _differences(
+    table: HitTable, judged: Mask, own: Moments, seeds: SeedVariance, places: Places
+) -> Estimate:
     """Return the difference of each pair on the clips that both have judged."""
-    row = {(a, b): k for k, (a, b) in enumerate(places.tolist())}
-    value, error, df = np.zeros((3, len(places)))
-    for mask, pairs in shared_clips(table.judged):
+    row = {(a, b): k for k, (a, b) in enumerate(places.T.tolist())}
+    value, error, df, units_error = np.zeros((4, places.shape[1]))
+    for mask, pairs in shared_clips(judged):
         systems = sorted({k for pair in pairs for k in pair})
-        place = {k: i for i, k in enumerate(systems)}
-        found = _moments(table, mask, systems)
-        borrowed = SeedVariance(seeds.value[systems], seeds.df[systems])
-        a, b = np.array([(place[i], place[j]) for i, j in pairs], dtype=np.intp).T
-        part = contrasts.difference(found, borrowed, a, b)
+        a, b = np.searchsorted(systems, np.array(pairs)).T
+        borrowed = SeedVariance(seeds.value[systems], seeds.df[systems], seeds.total_df)
+        part = contrasts.difference(_moments(table, mask, systems), borrowed, a, b)
         rows = [row[pair] for pair in pairs]
         value[rows], error[rows], df[rows] = part.value, part.standard_error, part.df
-    return Estimate(value, error, df)
+        units_error[rows] = part.units_error
+    return Estimate(value, error, df, units_error, float(max(own.n_units - 1, 1)))
 
 
 def _against(baseline: int, pairs: Tested, p: Floats, accuracy: Estimate) -> Tested:
@@ -122,10 +140,10 @@ def _against(baseline: int, pairs: Tested, p: Floats, accuracy: Estimate) -> Tes
     rows = (pairs.a == baseline) | (pairs.b == baseline)
     first = pairs.a[rows] == baseline
     others = np.where(first, pairs.b[rows], pairs.a[rows])
-    picked = pairs.estimate
-    value = np.where(first, -1.0, 1.0) * picked.value[rows]
-    estimate = Estimate(value, picked.standard_error[rows], picked.df[rows])
+    of = pairs.estimate
+    value = np.where(first, -1.0, 1.0) * of.value[rows]
+    turned = Estimate(value, of.standard_error[rows], of.df[rows], of.units_error[rows], of.units_df)
     own = accuracy.standard_error**2
     shares = own[baseline] / (own[baseline] + own[others])
     adjusted = contrasts.adjust_many_to_one(p[rows], shares)
-    return Tested(others, np.full(len(others), baseline), estimate, adjusted)
+    return Tested(others, np.full(len(others), baseline), turned, adjusted)

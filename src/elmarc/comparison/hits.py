@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmarc._errors import ConfigError
+from elmarc.datasets.groups import units
 from elmarc.results import Prediction, Result
 
 Floats = NDArray[np.float64]
@@ -43,10 +44,15 @@ class HitTable:
         """Which clips each system has judged under every seed, (n_systems, n_clips)."""
         return np.array([(self.weights[:, own] > 0).all(axis=1) for own in self.columns])
 
-    def per_unit(self, mask: Mask) -> tuple[Floats, Floats]:
-        """Return hits and weights of the clips in `mask` summed within each unit, (n_units, n_columns)."""
-        index = np.unique(self.units[mask], return_inverse=True)[1]
-        return _sums(self.hits[mask], index), _sums(self.weights[mask], index)
+    def per_unit(self, mask: Mask, columns: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Return hits and weights of the clips in `mask` summed within units, (n_units, len(columns))."""
+        hits, weights = (values[np.ix_(mask, columns)] for values in (self.hits, self.weights))
+        order = np.argsort(self.units[mask], kind="stable")
+        units = self.units[mask][order]
+        starts = np.flatnonzero(np.diff(units, prepend=-1))
+        if len(starts) == len(units):  # each clip is a unit, whatever their order
+            return hits, weights
+        return np.add.reduceat(hits[order], starts), np.add.reduceat(weights[order], starts)
 
     def of(self, systems: Sequence[int]) -> HitTable:
         """Return the table of some of the systems, with the clips that any of them has judged."""
@@ -76,10 +82,9 @@ def hit_table(cells: Sequence[Sequence[Result]]) -> HitTable:
         rows = [row[p.id] for p in result.predictions]
         weights[rows, column] = fold_weights(result.predictions)
         hits[rows, column] = weights[rows, column] * [p.label == p.predicted for p in result.predictions]
-    units = np.unique([groups[clip] or f"\0{clip}" for clip in clips], return_inverse=True)[1]
     ends = np.cumsum([len(results) for results in cells])
     columns = tuple(np.arange(end - len(c), end) for end, c in zip(ends, cells, strict=True))
-    return HitTable(hits, weights, units, columns)
+    return HitTable(hits, weights, units([groups[clip] for clip in clips]), columns)
 
 
 def fold_weights(predictions: Sequence[Prediction]) -> Floats:
@@ -113,9 +118,3 @@ def shared_clips(judged: Mask) -> Iterator[tuple[Mask, list[tuple[int, int]]]]:
             raise ConfigError("two systems have no clip in common: they cannot be compared")
         found.setdefault(common.tobytes(), (common, []))[1].append((a, b))
     yield from found.values()
-
-
-def _sums(values: Floats, index: NDArray[np.intp]) -> Floats:
-    sums = np.zeros((int(index.max()) + 1, values.shape[1]))
-    np.add.at(sums, index, values)
-    return sums

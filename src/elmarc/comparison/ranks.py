@@ -69,10 +69,22 @@ def rank_systems(scores: ArrayLike, systems: tuple[str, ...], *, alpha: float = 
     n, k = table.shape
     if n < 2 or k < 2:
         raise ConfigError(f"ranks over data sets need at least 2 data sets and 2 systems: found {n} and {k}")
-    ranks = average_ranks(table)
-    chi2 = 12.0 * n / (k * (k + 1)) * float(np.sum(ranks**2) - k * (k + 1) ** 2 / 4.0)
+    chi2 = friedman(table)
     room = n * (k - 1) - chi2
     f = (n - 1) * chi2 / room if room > 1e-9 else float("inf")
     p = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
     cd = critical_difference(k, n, alpha=alpha)
-    return Ranking(systems, tuple(ranks.tolist()), n, cd, alpha, chi2, f, p)
+    return Ranking(systems, tuple(average_ranks(table).tolist()), n, cd, alpha, chi2, f, p)
+
+
+def friedman(table: Floats) -> float:
+    """Return Friedman's chi-square, corrected for ties; 0 where all systems tie on every data set.
+
+    For two systems, which scipy does not take, it is the sign test's: (wins - losses)^2 / (wins + losses).
+    """
+    if table.shape[1] == 2:
+        signs = np.sign(table[:, 0] - table[:, 1])
+        return float(signs.sum() ** 2 / max(np.abs(signs).sum(), 1.0))
+    if (table == table[:, :1]).all():
+        return 0.0
+    return float(stats.friedmanchisquare(*table.T).statistic)

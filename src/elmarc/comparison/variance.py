@@ -55,20 +55,22 @@ class Moments:
         return self.n_seeds - 1
 
 
-def moments(hits: Floats, weights: Floats, columns: Sequence[NDArray[np.intp]]) -> Moments:
+def moments(hits: Floats, weights: Floats, seeds: Sequence[int]) -> Moments:
     """Take the accuracies apart: units, seeds, and units by seeds (a two-way analysis of variance).
 
     Parameters
     ----------
     hits, weights : np.ndarray [shape=(n_units, n_columns)]
-    columns : the columns of each system
+        The columns of one system stand side by side.
+    seeds : sequence of int
+        How many columns each system has.
     """
     n = len(hits)
     totals = weights.sum(axis=0)
     accuracies = hits.sum(axis=0) / totals
     scores = (hits - accuracies * weights) / totals  # each column sums to 0
-    starts = np.array([own[0] for own in columns])
-    n_seeds = np.array([len(own) for own in columns])
+    n_seeds = np.asarray(seeds)
+    starts = np.cumsum(n_seeds) - n_seeds
     mean = np.add.reduceat(scores, starts, axis=1) / n_seeds
     squares = np.add.reduceat(np.einsum("ic,ic->c", scores, scores), starts)
     rest = np.maximum(squares - n_seeds * np.einsum("ik,ik->k", mean, mean), 0.0)
@@ -85,37 +87,58 @@ def moments(hits: Floats, weights: Floats, columns: Sequence[NDArray[np.intp]]) 
 
 @dataclass(frozen=True)
 class SeedVariance:
-    """Variance of a single seed's accuracy for each system, and the degrees of freedom behind it, (K,)."""
+    """What one seed's accuracy varies by, for each of K systems.
+
+    Parameters
+    ----------
+    value : np.ndarray [shape=(K,)]
+        Variance between seeds; 0 where no seed matters or nothing is known.
+    df : np.ndarray [shape=(K,)]
+        Degrees of freedom behind it; 0 where no seed matters or nothing is known.
+    total_df : float
+        Degrees of freedom of all systems together: no sum of variances can have more.
+    """
 
     value: Floats
     df: Floats
+    total_df: float
 
 
-PRIOR_DF = np.array([1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 48.0, 96.0])
-STEPS = np.exp(np.linspace(-3.0, 3.0, 49))
+# How alike the variances of networks are is estimated from the table itself. Before any seed is seen, 6
+# degrees of freedom are likely, and 2.3 or 15 half as likely: two or three seeds say little about it.
+PRIOR_DF = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 48.0, 96.0])
+LIKELY_DF, LOG_SD = 6.0, 0.8
+SCALES = np.exp(np.linspace(-3.0, 3.0, 25))
+TINY = 1e-3  # of the mean: a smaller variance is a matter of rounding (two seeds with equally many hits)
 
 
 def moderate(found: Moments) -> SeedVariance:
-    """Let every system's variance between seeds borrow from the others' (Smyth 2004)."""
-    between, df = found.between, found.seed_df
-    own = df > 0
-    total = int(df.sum())
+    """Let each system's variance between seeds borrow from the others' (Smyth 2004).
+
+    The variances are taken for draws from a scaled inverse chi-square distribution about their mean; the more
+    alike they are, the more degrees of freedom it has, and the more each system borrows.
+    """
+    own = found.seed_df
+    total = float(own.sum())
     if not total:
-        return SeedVariance(np.zeros(len(df)), np.zeros(len(df)))
-    pooled = float(between @ df) / total
-    if pooled <= 0:
-        return SeedVariance(np.zeros(len(df)), np.where(found.fixed, 0.0, float(total)))
-    scale, prior = _prior(between[own], df[own], pooled)
-    value = (prior * scale + df * between) / (prior + df)
-    borrowed = np.minimum(prior + df, total)
-    return SeedVariance(np.where(found.fixed, 0.0, value), np.where(found.fixed, 0.0, borrowed))
+        return SeedVariance(np.zeros(len(own)), np.zeros(len(own)), 0.0)
+    mean = float(found.between @ own) / total
+    borrowed = prior_df(found.between[own > 0], own[own > 0], mean)
+    value = (borrowed * mean + own * found.between) / (borrowed + own)
+    df = np.minimum(borrowed + own, total)
+    return SeedVariance(np.where(found.fixed, 0.0, value), np.where(found.fixed, 0.0, df), total)
 
 
-def _prior(between: Floats, df: NDArray[np.intp], pooled: float) -> tuple[float, float]:
-    """Return scale and degrees of freedom of the prior that makes the table most likely."""
-    d0, scale = PRIOR_DF[:, None, None], (pooled * STEPS)[None, :, None]
-    ratio = np.maximum(between, 1e-3 * pooled) * df / (d0 * scale)
-    like = (0.5 * df) * np.log(ratio) - 0.5 * (df + d0) * np.log1p(ratio) - special.betaln(df / 2, d0 / 2)
-    total = like.sum(axis=-1) - 0.5 * (np.log(d0[..., 0] / 6.0) / 0.8) ** 2
-    best = np.unravel_index(int(np.argmax(total)), total.shape)
-    return float(pooled * STEPS[best[1]]), float(PRIOR_DF[best[0]])
+def prior_df(between: Floats, df: NDArray[np.intp], mean: float) -> float:
+    """Return how many degrees of freedom the other systems' variances are worth to each one.
+
+    The likeliest value: a variance over the prior's scale follows an F distribution with `df` and the prior's
+    degrees of freedom (Smyth 2004, section 6).
+    """
+    if mean <= 0.0:
+        return LIKELY_DF
+    d0 = PRIOR_DF[:, None, None]
+    ratio = np.maximum(between / mean, TINY) * df / (d0 * SCALES[:, None])
+    like = 0.5 * df * np.log(ratio) - 0.5 * (df + d0) * np.log1p(ratio) - special.betaln(df / 2.0, d0 / 2.0)
+    prior = -0.5 * (np.log(PRIOR_DF / LIKELY_DF) / LOG_SD) ** 2
+    return float(PRIOR_DF[np.argmax(like.sum(axis=-1).max(axis=1) + prior)])

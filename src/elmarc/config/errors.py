@@ -145,10 +145,19 @@ def _without_tag(model: type[BaseModel], place: Place) -> Place:
 def _nearest_key(model: type[BaseModel], place: Place) -> str:
     """Look in the same section first, then at the top, then for the same word in any other section."""
     word, inner = str(place[-1]), sections(model)
+    if len(place) > 1 and (kinds := list(_kinds_with(model, place, word))):
+        return f"; kind {' or '.join(kinds)} has it"
     here = did_you_mean(word, _siblings(model, place), prefix=f"{place[0]}.") if len(place) > 1 else ""
     owners = [key for key, forms in inner.items() if any(word in form.model_fields for form in forms)]
     elsewhere = f"; did you mean '{owners[0]}.{word}'?" if owners else ""
     return here or did_you_mean(word, model.model_fields) or elsewhere
+
+
+def _kinds_with(model: type[BaseModel], place: Place, word: str) -> Iterator[str]:
+    """Yield the other kinds of this section that have a key of this name."""
+    for form in sections(model)[str(place[0])]:
+        if word in form.model_fields and "kind" in form.model_fields:
+            yield from get_args(form.model_fields["kind"].annotation)
 
 
 def _siblings(model: type[BaseModel], place: Place) -> list[str]:

@@ -233,6 +233,8 @@ class ExperimentConfig(Section):
                 "leave kind out and it follows from the network"
             )
         _check_input(self.input, self.frontend.kind, unit)
+        if unit is None and self.pooling != ("mean",):
+            raise ValueError(f"pooling: the {self.frontend.kind.upper()} has no maps to pool; leave it out")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ def units(groups: Sequence[str | None]) -> NDArray[np.intp]:
     Parameters
     ----------
     groups : sequence of n_clips str or None
-        "" or None: the clip belongs to no group.
+        As in `Clip`, `FeatureMatrix` and `Prediction`: "" or None is a clip without a group.
 
     Returns
     -------
@@ -40,3 +41,27 @@ def n_units(groups: Sequence[str | None]) -> int:
     4
     """
     return int(units(groups).max(initial=-1)) + 1
+
+
+def torn_notes(groups: Sequence[str | None], folds: Sequence[str | None], *, where: str) -> list[str]:
+    """Return a note where folds that come with a data set split a group.
+
+    Parameters
+    ----------
+    groups, folds : sequences of n_clips str or None
+        The group and the fold or list of each clip.
+    where : str
+        What the note begins with.
+
+    Examples
+    --------
+    >>> torn_notes(["rex", "rex", "", ""], ["1", "2", "1", "2"], where="a.csv")
+    ["a.csv: 1 of 1 groups have clips in several folds, such as 'rex': scores may be too high"]
+    """
+    pairs = {(group, fold) for group, fold in zip(groups, folds, strict=True) if group}
+    counts = Counter(group for group, _ in pairs)
+    torn = sorted(group for group, n_folds in counts.items() if n_folds > 1)
+    if not torn:
+        return []
+    found = f"{len(torn)} of {len(counts)} groups have clips in several folds, such as {torn[0]!r}"
+    return [f"{where}: {found}: scores may be too high"]

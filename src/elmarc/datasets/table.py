@@ -18,6 +18,7 @@ from elmarc.datasets.base import (
     segment_text,
 )
 from elmarc.datasets.files import existing_folder
+from elmarc.datasets.groups import torn_notes
 from elmarc.datasets.labels import check_no_numbers, check_one_label, combined_notes
 from elmarc.datasets.rows import Row, read_rows, unused_notes
 from elmarc.datasets.segments import check_times, read_times, segment_notes
@@ -76,7 +77,9 @@ def _split(table: Path, row: Row, fold_column: str | None) -> tuple[SplitKind, s
         return "folds", fold_column.strip().lower()
     named = [column for column in ("fold", "split") if column in row]
     if len(named) == 2:
-        raise DatasetError(f"{table}: has both columns, fold and split: name the one to use as fold_column")
+        raise DatasetError(
+            f"{table}: has both columns, fold and split: rename one of them, or give fold_column"
+        )
     if not named:
         return "none", ""
     return ("folds" if named == ["fold"] else "lists"), named[0]
@@ -87,8 +90,11 @@ def _notes(table: Path, row: Row, column: str, clips: Sequence[Clip]) -> list[st
     used = ["path", "label", "group", "start", "end", *([column] if column else [])]
     known = [*used, *(() if column else ("fold", "split"))]
     unused = unused_notes(table.name, list(row), [name for name in used if name in row], known)
-    torn = [] if column else segment_notes(clips, where=table.name)
-    return [*unused, *combined_notes((clip.label for clip in clips), where=table.name), *torn]
+    combined = combined_notes((clip.label for clip in clips), where=table.name)
+    if column:
+        pairs = [clip.group for clip in clips], [clip.fold for clip in clips]
+        return [*unused, *combined, *torn_notes(*pairs, where=table.name)]
+    return [*unused, *combined, *segment_notes(clips, where=table.name)]
 
 
 def _clip(table: Path, line: int, row: Row, folder: Path, kind: SplitKind, column: str) -> Clip:

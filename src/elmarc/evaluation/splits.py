@@ -89,19 +89,29 @@ def make_splits(
 def dataset_splits(data: Dataset, *, shuffle: bool = False) -> Folds | Lists:
     """Return the parts of a data set as it is listed: what cannot be split is said before any clip is read.
 
+    Parameters
+    ----------
+    data : Dataset
+        Absent and unreadable clips count too.
+    shuffle : bool
+        As for `make_splits`.
+
     Raises
     ------
     DatasetError
-        As for `make_splits`.
+        As for `make_splits`, with the name of the data set.
     """
-    return make_splits(
-        [clip.label for clip in data.clips],
-        [clip.fold or "" for clip in data.clips],
-        kind=data.split_kind,
-        groups=[clip.group or "" for clip in data.clips],
-        n_folds=data.n_folds,
-        shuffle=shuffle,
-    )
+    try:
+        return make_splits(
+            [clip.label for clip in data.clips],
+            [clip.fold or "" for clip in data.clips],
+            kind=data.split_kind,
+            groups=[clip.group or "" for clip in data.clips],
+            n_folds=data.n_folds,
+            shuffle=shuffle,
+        )
+    except DatasetError as problem:
+        raise DatasetError(f"{data.name}: {problem}") from problem
 
 
 def keep_together(groups: Sequence[str], folds: Sequence[str]) -> Sequence[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +23,7 @@ from elmarc.features.contents import Contents, contents_of
 from elmarc.features.fitting import check_fit, resolve_device
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.pooling import column_names, pool
+from elmarc.features.rows import Rows
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import FeatureStore
 from elmarc.features.workers import Workers, ahead
@@ -33,8 +33,6 @@ from elmarc.networks.base import Network
 Item = TypeVar("Item")
 Array = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # clips done, clips in all
-SHARD_ROWS = 512
-SHARD_S = 20.0  # at most this much work is lost when a run is killed
 
 
 @dataclass(frozen=True)
@@ -51,17 +49,6 @@ class Extraction:
     seconds: float
     frontend_s: float | None = None
     network_s: float | None = None
-
-
-@dataclass
-class _Rows:
-    """Rows waiting to be written as one shard, by content of the clip."""
-
-    rows: dict[str, FeatureArray] = field(default_factory=dict)
-    since: float = field(default_factory=time.monotonic)
-
-    def due(self) -> bool:
-        return len(self.rows) >= SHARD_ROWS or time.monotonic() - self.since > SHARD_S
 
 
 class FeatureExtractor:
@@ -143,6 +130,14 @@ class FeatureExtractor:
             return self.frontend.columns
         return tuple(column_names(self.network, self.statistics))
 
+    @property
+    def layer_rates(self) -> dict[str, float]:
+        """Positions per second of each layer that is read: the front-end's over the layer's reduction."""
+        rate = self.frontend.positions_per_second
+        if self.network is None or rate is None:
+            return {}
+        return {layer: rate / self.network.reduction(layer) for layer in self.network.layers}
+
     def extract(
         self, clips: Sequence[Clip], *, contents: Contents | None = None, progress: Progress | None = None
     ) -> Extraction:
@@ -172,7 +167,7 @@ class FeatureExtractor:
         if not good:
             some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
             raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
-        X = self._assemble([hashes[i] for i in good], computed, index)
+        X = computed.in_order([hashes[i] for i in good], index)
         matrix = self._matrix(X, [clips[i] for i in good])
         seconds = time.perf_counter() - start
         return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *self._costs(len(computed)))
@@ -250,14 +245,12 @@ class FeatureExtractor:
 
     def _compute(
         self, missing: Sequence[tuple[Clip, str]], n_clips: int, report: Progress
-    ) -> tuple[dict[str, FeatureArray], dict[str, str]]:
+    ) -> tuple[Rows, dict[str, str]]:
         """Return rows and reasons for having none, by content; rows go to the store on the way."""
-        computed: dict[str, FeatureArray] = {}
+        rows = Rows(len(missing), recipe=self.recipe, store=self.store)
         reasons: dict[str, str] = {}
         known = n_clips - len(missing)
         report(known, n_clips)
-        pending = _Rows()
-        rows = np.empty((0, 0), np.float32)  # one block: strewn rows keep freed maps in memory
         try:
             for (clip, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
                 if isinstance(outcome, AudioError):
@@ -265,22 +258,12 @@ class FeatureExtractor:
                     self._raise_if_strict(problem)
                     reasons[content] = str(problem)
                 else:
-                    if not computed:
-                        rows = np.empty((len(missing), len(outcome)), outcome.dtype)
-                    row = rows[len(computed)]
-                    row[:] = outcome
-                    computed[content] = pending.rows[content] = row
-                if pending.due():
-                    pending = self._write(pending)
-                report(known + len(computed) + len(reasons), n_clips)
+                    rows.add(content, outcome)
+                rows.write_if_due()
+                report(known + len(rows) + len(reasons), n_clips)
         finally:
-            self._write(pending)
-        return computed, reasons
-
-    def _write(self, pending: _Rows) -> _Rows:
-        if self.store and pending.rows:
-            self.store.append(self.recipe, list(pending.rows), np.stack(list(pending.rows.values())))
-        return _Rows()
+            rows.write()
+        return rows, reasons
 
     def _outcomes(
         self, items: Sequence[Item], prepare: Callable[[Item], Array]
@@ -312,21 +295,6 @@ class FeatureExtractor:
                 rows = iter(self.pool(np.stack([batch[i][1].result() for i in good])) if good else [])
                 for item, future in batch:
                     yield item, _finite(future) if future.exception() else _checked(next(rows))
-
-    def _assemble(
-        self, contents: Sequence[str], computed: dict[str, FeatureArray], index: dict[str, tuple[Path, int]]
-    ) -> FeatureArray:
-        """Put computed and stored rows into one array, in the order of `contents`."""
-        stored = [i for i, content in enumerate(contents) if content not in computed]
-        fresh = [i for i, content in enumerate(contents) if content in computed]
-        kept = self.store.read(index, [contents[i] for i in stored]) if self.store and stored else None
-        width = computed[contents[fresh[0]]].size if kept is None else kept.shape[1]
-        X = np.empty((len(contents), width), np.float32)
-        if kept is not None:
-            X[stored] = kept
-        for i in fresh:
-            X[i] = computed[contents[i]]
-        return X
 
 
 def _silent(done: int, total: int) -> None:

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.simulated import simulated_result
+
+from elmarc.comparison.answer import answer
+from elmarc.comparison.compare import compare
+from elmarc.comparison.design import Power
+
+
+def results(n_seeds=2, n_clips=200, skills=(("vgg", 0.8), ("timbral", 0.6), ("mfcc", 0.5)), **changes):
+    return [
+        simulated_result(name, skill=skill, seed=seed, n_clips=n_clips, **changes)
+        for name, skill in skills
+        for seed in range(n_seeds)
+    ]
+
+
+def test_more_seeds_and_more_clips_find_smaller_differences():
+    designs = ((2, 200), (5, 200), (2, 800))
+    few, more_seeds, more_clips = (compare(results(*design)).design.detectable for design in designs)
+    assert few > max(more_seeds, more_clips)
+
+
+def test_the_parts_of_the_variance_foretell_other_designs():
+    only_weights = Power(critical=1.96, weights=8e-4, noise=0.0, units=0.0, n_seeds=2, df=1e6)
+    expected = (1.96 + 0.8416) * 0.02
+    assert only_weights.detectable(2) == pytest.approx(expected, rel=1e-3)
+    assert only_weights.detectable(8) == pytest.approx(expected / 2, rel=1e-3)
+    assert only_weights.detectable(2, more_units=4) == only_weights.detectable(2)
+    only_clips = Power(critical=1.96, weights=0.0, noise=0.0, units=4e-4, n_seeds=2, df=1e6)
+    assert only_clips.detectable(2, more_units=4) == pytest.approx(only_clips.detectable(2) / 2)
+
+
+def test_advice_names_what_to_type():
+    design = compare(results()).design
+    assert design.can_tell
+    found, goal = design.advice
+    assert f"{100 * design.detectable:.1f} points apart" in found
+    assert re.search(r"--seeds \d+|more than [\d,]+ clips", goal)
+
+
+def test_one_seed_can_tell_nothing_and_says_what_would():
+    compared = compare(results(n_seeds=1))
+    assert not compared.design.can_tell
+    assert compared.design.detectable is None
+    assert "--seeds 3" in " ".join(answer(compared))
+    assert "beat" not in " ".join(answer(compared))
+
+
+def test_a_single_system_needs_no_advice():
+    assert compare(results(skills=(("vgg", 0.8),))).design.advice == ()
