@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from elmarc.features.store import FeatureStore, recipe_key
-from elmarc.networks import ExternalNetwork, provenance
-from elmarc.networks.fingerprint import code_sha256, state_sha256
+from elmarc.networks import ExternalNetwork
+from elmarc.networks.external import provenance
+from elmarc.networks.external.fingerprint import code_sha256, state_sha256
 
 
 def fingerprint(module: nn.Module) -> tuple[str, str]:
@@ -107,7 +108,7 @@ def test_it_is_the_same_in_every_process_and_misses_the_store_after_an_edit(tmp_
         )
     )
     code = "import sys; sys.path.insert(0, sys.argv[1]); import mine, helpers\n"
-    code += "from elmarc.networks.fingerprint import code_sha256; print(code_sha256(mine.Net()))"
+    code += "from elmarc.networks.external.fingerprint import code_sha256; print(code_sha256(mine.Net()))"
 
     def run(seed: str) -> str:
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}

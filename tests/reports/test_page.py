@@ -164,6 +164,13 @@ def test_ids_are_unique():
     assert len(ids) == len(set(ids))
 
 
+def test_every_region_has_a_name_of_its_own():
+    page = build_page([r for name in ("music", "sounds") for r in three_classifiers(dataset=name)])
+    names = re.findall(r'role="region" aria-label="([^"]+)"', page)
+    assert len(names) > 10
+    assert len(names) == len(set(names))
+
+
 def test_an_island_cannot_be_closed_from_inside():
     text = island({"</script>": "<!--"})
     assert "<" not in text

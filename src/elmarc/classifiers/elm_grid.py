@@ -47,7 +47,7 @@ def predict_grid(
     *,
     n_jobs: int = 1,
 ) -> list[list[Rows]]:
-    """Return the predicted classes for each candidate and split.
+    """Predict the held-out clips with every candidate.
 
     Parameters
     ----------
@@ -56,6 +56,11 @@ def predict_grid(
     splits : pairs of rows (train, test) without common rows.
     candidates : each with its `n_hidden`.
     n_jobs : number of threads.
+
+    Returns
+    -------
+    list of list of ndarray [shape=(n_test,)]
+        The predicted class numbers, by candidate and split.
     """
     sizes = [int(params["n_hidden"]) for params in candidates]
     targets = one_vs_rest(y, int(y.max()) + 1)
@@ -98,7 +103,7 @@ def held_out_outputs(
     *,
     n_jobs: int = 1,
 ) -> list[list[FloatArray]]:
-    """Return, for each size and split, the outputs (n_test, n_targets) for the held-out clips.
+    """Fit the leading units of each size on each split, and compute the outputs for the held-out clips.
 
     Parameters
     ----------
@@ -107,6 +112,11 @@ def held_out_outputs(
     splits : pairs of rows (train, test); each pair covers every row once.
     sizes : numbers of leading units to use, each at most n_units.
     n_jobs : number of threads.
+
+    Returns
+    -------
+    list of list of ndarray [shape=(n_test, n_targets)]
+        By size and split.
     """
     largest_test = max(len(test) for _, test in splits)
     # the shortcut costs len(test)^3, the plain way n_train * size^2

@@ -16,7 +16,7 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
 from elmarc.frontends import FRONTENDS, FrontEnd
 from elmarc.networks import NETWORKS, Preset, build_network
-from elmarc.networks.base import RandomCNN
+from elmarc.networks.random_cnn import RandomCNN
 
 # What the study repeated short clips to where a network needs more frames than they have.
 RAISED_TO_S: dict[Unit, float] = {"frames": STUDY_LENGTH.frames_s, "samples": 0.0}

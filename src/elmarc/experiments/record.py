@@ -19,6 +19,7 @@ from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import recipe_key
+from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.cell_report import report_text
 from elmarc.results import Prediction, Result, Skipped
 
@@ -121,9 +122,9 @@ def environment() -> dict[str, str]:
 
 
 def _cost(extractor: FeatureExtractor | None) -> dict[str, float] | None:
-    if extractor is None or extractor.network is None or extractor.length is None:
+    net = extractor.network if extractor else None
+    if extractor is None or extractor.length is None or not isinstance(net, RandomCNN):
         return None
-    net = extractor.network
     return {
         "n_parameters": net.n_parameters,
         "multiply_adds_per_clip": net.multiply_adds(extractor.length),

@@ -28,7 +28,7 @@ from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import FeatureStore
 from elmarc.features.workers import Workers, ahead
 from elmarc.frontends.base import FrontEnd
-from elmarc.networks.base import RandomCNN
+from elmarc.networks.base import Network
 
 Item = TypeVar("Item")
 Array = NDArray[np.float32]
@@ -58,7 +58,7 @@ class FeatureExtractor:
     ----------
     frontend : FrontEnd
         Waveform to network input, or to a vector a clip (MFCC).
-    network : RandomCNN or None
+    network : Network or None
         None where the front-end gives the vector itself.
     length : int or None
         Frames or samples fed to the network; needed with a network.
@@ -85,7 +85,7 @@ class FeatureExtractor:
     def __init__(
         self,
         frontend: FrontEnd,
-        network: RandomCNN | None = None,
+        network: Network | None = None,
         *,
         length: int | None = None,
         fix_length: FixLength = "crop",

@@ -6,7 +6,7 @@ import torch
 
 from elmarc._errors import ConfigError
 from elmarc.frontends.base import FrontEnd
-from elmarc.networks.base import RandomCNN
+from elmarc.networks.base import Network
 
 
 def resolve_device(device: str) -> torch.device:
@@ -26,7 +26,7 @@ def resolve_device(device: str) -> torch.device:
     return found
 
 
-def check_fit(network: RandomCNN | None, frontend: FrontEnd, length: int | None) -> None:
+def check_fit(network: Network | None, frontend: FrontEnd, length: int | None) -> None:
     """Check front-end, network and length before any audio is read.
 
     Raises

@@ -25,7 +25,7 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
 from elmarc.frontends import FRONTENDS, MFCC, FrontEnd
 from elmarc.networks import NETWORKS, build_network
-from elmarc.networks.base import RandomCNN
+from elmarc.networks.random_cnn import RandomCNN
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):

@@ -16,9 +16,10 @@ from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, Precision, Size
 
 if TYPE_CHECKING:
-    from elmarc.networks.base import Compat, Network, RandomCNN
+    from elmarc.networks.base import Network
     from elmarc.networks.external import ExternalNetwork
     from elmarc.networks.layers import LayerCost, LayerInfo, Tile
+    from elmarc.networks.random_cnn import Compat, RandomCNN
 
 __all__ = [
     "NETWORKS",
@@ -39,7 +40,7 @@ _HOMES = {
     "LayerCost": "layers",
     "LayerInfo": "layers",
     "Network": "base",
-    "RandomCNN": "base",
+    "RandomCNN": "random_cnn",
     "Tile": "layers",
 }
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from elmarc.networks.base import RandomCNN, sequence
 from elmarc.networks.blocks import BACK_END_TAPS, RandomConv, back_end, back_end_convs, same_padding, to_hops
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
+from elmarc.networks.random_cnn import RandomCNN, sequence
 
 STRIDE = 32
 BACK_END = ("back1", "back2", "back3")

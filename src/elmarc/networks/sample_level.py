@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elmarc.networks.base import RandomCNN, sequence
 from elmarc.networks.blocks import Activation, RandomConv, conv_pool, to_hops
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
+from elmarc.networks.random_cnn import RandomCNN, sequence
 
 N_POOLS = 6
 POOL = 3

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.networks.base import RandomCNN, spectrogram
 from elmarc.networks.blocks import FILTERS_AT_ONCE, BandConv, conv_pool
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
+from elmarc.networks.random_cnn import RandomCNN, spectrogram
 
 
 class SingleLayer(RandomCNN):

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe
-from elmarc.networks.base import RandomCNN, spectrogram
 from elmarc.networks.blocks import BandConv, RandomConv, same_padding
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
+from elmarc.networks.random_cnn import RandomCNN, spectrogram
 
 BRANCHES = ("timbral", "temporal")
 TIMBRAL_SHAPES = [

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from elmarc._errors import ConfigError
-from elmarc.networks.base import RandomCNN, spectrogram
 from elmarc.networks.blocks import RandomConv, conv_pool
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
+from elmarc.networks.random_cnn import RandomCNN, spectrogram
 
 POOLS = ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4))  # frames x bands
 POOLED_BANDS = math.prod(bands for _, bands in POOLS)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from elmarc._errors import ConfigError
 from elmarc._types import Recipe, Unit
 from elmarc.networks.base import Network
-from elmarc.networks.capture import Reader, copied, find_calls, like_weights
-from elmarc.networks.fingerprint import code_sha256, state_sha256
+from elmarc.networks.external.capture import Reader, copied, find_calls, like_weights
+from elmarc.networks.external.fingerprint import code_sha256, state_sha256
+from elmarc.networks.external.trial import Trial
 from elmarc.networks.layers import FeatureMap, Input, Tile
-from elmarc.networks.trial import Trial
 
 
 class ExternalNetwork(Network):

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._errors import ConfigError
-from elmarc.networks.provenance import PYTHON, full_name, home, module_of, published_name
+from elmarc.networks.external.provenance import PYTHON, full_name, home, module_of, published_name
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, torch.dtype, torch.layout)
 RECORDS = (types.SimpleNamespace, argparse.Namespace)

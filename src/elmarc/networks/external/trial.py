@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._errors import ConfigError
-from elmarc.networks.capture import Call, Reader, described, like_weights
+from elmarc.networks.external.capture import Call, Reader, described, like_weights
 from elmarc.networks.layers import FeatureMap, Input, LayerInfo
 
 MORE = (2**6 * 3 * 5, 2**6 * 3**3 * 5, 2**5 * 3**7 * 5)  # positions: most reductions divide one of them

@@ -1,0 +1,229 @@
+"""What the study's networks have in common: random convolutions, their weights and their recipe."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elmarc._choices import choose
+from elmarc._errors import ConfigError
+from elmarc._types import Precision, Recipe, Unit
+from elmarc.networks.base import Network
+from elmarc.networks.blocks import RandomConv
+from elmarc.networks.layers import FeatureMap, Input, LayerCost, LayerInfo
+from elmarc.networks.weights import draw_kernel
+
+Compat = Literal["2018"]
+N_BANDS = 96  # of the study's log-mel spectrograms
+
+
+class RandomCNN(Network):
+    """A network of the study: convolutions with random weights that are never trained.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    convs : mapping of str to RandomConv
+        The convolutions, by the names of their weights' streams.
+    n_filters : int
+        The study's N.
+    layer_info : sequence of LayerInfo
+        What each layer gives.
+    layers : sequence of str or None
+        The layers to read; None for all.
+    seed : int
+        Of the weights; each layer has its own stream, equal on every platform and device.
+    n_bands : int or None
+        Of the input; None for 96, or 1 where samples are read.
+    precision : {"float32", "tf32", "bfloat16"}
+        "bfloat16" convolves in half precision and adds up in float32; "tf32" lets a GPU round the
+        convolutions' inputs to 10 bits, and is float32 on a CPU.
+    compat : {"2018"} or None
+        "2018" keeps the published averaging of the frame-level back-ends.
+
+    References
+    ----------
+    Pons & Serra, "Randomly weighted CNNs for (music) audio classification", arXiv 1805.00237, section 3.
+    """
+
+    family: str  # names the weights' streams
+    filters_multiple = 1  # n_filters is a multiple of it
+    input_unit: Unit = "frames"
+
+    def __init__(
+        self,
+        name: str,
+        convs: Mapping[str, RandomConv],
+        *,
+        n_filters: int,
+        layer_info: Sequence[LayerInfo],
+        layers: Sequence[str] | None,
+        seed: int = 0,
+        n_bands: int | None = None,
+        precision: Precision = "float32",
+        compat: Compat | None = None,
+    ) -> None:
+        super().__init__(
+            name,
+            input_unit=self.input_unit,
+            n_bands=self._bands(name, n_bands),
+            layer_info=layer_info,
+            layers=layers,
+        )
+        choose("precision", precision, get_args(Precision))
+        if compat is not None:
+            choose("compat", compat, ("2018",))
+        self.n_filters, self.seed, self.precision, self.compat = n_filters, seed, precision, compat
+        self.convs: dict[str, RandomConv] = dict(convs)
+        self._weights_hash: str | None = None
+        for layer, conv in convs.items():
+            self.add_module(layer, conv)
+            conv.set_kernel(draw_kernel(seed, self.family, layer, conv.kernel_shape))
+        self.eval()
+
+    @classmethod
+    def _bands(cls, name: str, n_bands: int | None) -> int:
+        """Return the bands that are asked for, or the unit's."""
+        if cls.input_unit == "frames":
+            return N_BANDS if n_bands is None else n_bands
+        if n_bands not in (None, 1):
+            raise ConfigError(f"{name} reads samples, which are one band, not {n_bands}")
+        return 1
+
+    @abc.abstractmethod
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
+        """Yield what is computed for one clip of that many frames or samples, layer by layer."""
+
+    def options(self) -> Recipe:
+        """Return the settings of this family, JSON-able."""
+        return {}
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all layers."""
+        return sum(conv.n_parameters for conv in self.convs.values())
+
+    def layer_costs(self, input_length: int) -> list[LayerCost]:
+        """Return shape, parameters and multiply-adds of every layer computed for one clip.
+
+        Parameters
+        ----------
+        input_length : int
+            Frames or samples.
+
+        Returns
+        -------
+        list of LayerCost
+            In the order of computation.
+
+        Raises
+        ------
+        ConfigError
+            A clip of that many frames or samples is too short.
+        """
+        self.check_input((1, input_length, self.n_bands))
+        return list(self._costs(input_length))
+
+    def multiply_adds(self, input_length: int) -> int:
+        """Return the dense arithmetic of one clip; a multiply-add is two operations."""
+        return sum(cost.multiply_adds for cost in self.layer_costs(input_length))
+
+    def recipe(self) -> Recipe:
+        """Return everything that changes the maps; the name does not."""
+        # "n_mels" by its old name: stores are keyed by it
+        bands = {"n_mels": self.n_bands} if self.input_unit == "frames" else {}
+        compat = {"compat": self.compat} if self.collapsed_layers else {}
+        weights = (
+            {"seed": self.seed} if self._weights_hash is None else {"weights_sha256": self._weights_hash}
+        )
+        return {
+            "network": self.family,
+            "n_filters": self.n_filters,
+            "layers": list(self.layers),
+            "precision": self.precision,
+            **self.options(),
+            **bands,
+            **compat,
+            **weights,
+        }
+
+    def get_weights(self) -> list[NDArray[np.float32]]:
+        """Return the weights in the order and layout of the 2018 program.
+
+        Returns
+        -------
+        list of ndarray
+            Kernel [shape=(frames, bands, channels, filters) or (frames, channels, filters)] and bias
+            [shape=(filters,)] of each layer, in turn.
+        """
+        return [
+            a
+            for conv in self.convs.values()
+            for a in (conv.get_kernel(), conv.bias.detach().cpu().numpy().copy())
+        ]
+
+    def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
+        """Take over kernels and biases; their digest takes the seed's place in the recipe.
+
+        Parameters
+        ----------
+        weights : sequence of ndarray
+            In the order and layout of `get_weights`.
+
+        Raises
+        ------
+        ConfigError
+            If their number or a shape is not this network's; nothing is changed then.
+        """
+        arrays = [np.ascontiguousarray(array, np.float32) for array in weights]
+        self._check_weights(arrays)
+        digest = hashlib.sha256()
+        for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
+            conv.set_kernel(kernel)
+            with torch.no_grad():
+                conv.bias.copy_(torch.from_numpy(bias))
+            digest.update(kernel.tobytes() + bias.tobytes())
+        self._weights_hash = digest.hexdigest()
+
+    def _check_weights(self, arrays: Sequence[NDArray[np.float32]]) -> None:
+        if len(arrays) != 2 * len(self.convs):
+            raise ConfigError(
+                f"{self.name} takes {2 * len(self.convs)} arrays, kernel and bias a layer, not {len(arrays)}"
+            )
+        for (layer, conv), kernel, bias in zip(self.convs.items(), arrays[::2], arrays[1::2], strict=True):
+            for part, array, shape in (
+                ("kernel", kernel, conv.kernel_shape),
+                ("bias", bias, (conv.n_filters,)),
+            ):
+                if array.shape != shape:
+                    raise ConfigError(
+                        f"{self.name}: {layer} {part} has shape {array.shape}, expected {shape}"
+                    )
+
+    def _prepared(self, x: Input) -> Tensor:
+        weight = next(self.parameters())
+        return x.to(weight.device, torch.bfloat16 if self.precision == "bfloat16" else weight.dtype)
+
+    def _conv_cost(self, layer: str, kind: str, positions: tuple[int, ...]) -> LayerCost:
+        conv = self.convs[layer]
+        shape = (conv.n_filters, *positions)
+        return LayerCost(layer, kind, shape, conv.n_parameters, math.prod(positions) * conv.weight.numel())
+
+
+def spectrogram(x: Input) -> Tensor:
+    """View (clips, frames, bands) as a map of one channel, (clips, 1, bands, frames)."""
+    return x.transpose(1, 2).unsqueeze(1)
+
+
+def sequence(maps: Tensor) -> FeatureMap:
+    """View a map of one band, (clips, channels, 1, frames), as (clips, channels, frames)."""
+    return maps.squeeze(2)
