@@ -20,7 +20,7 @@ def without_private_operators(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", STUDY_NETWORKS)
 def test_features_are_within_1e4_of_the_largest(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = build_network(name, size="small")
-    x = torch.rand(2, 1300 if network.input_kind == "logmel" else 20_000, network.n_bands)
+    x = torch.rand(2, 1300 if network.input_unit == "frames" else 20_000, network.n_bands)
     fast = pool(network, x)
     monkeypatch.setattr(onednn, "OPS", None)
     with plain():
