@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from elmarc.classifiers.ridge import LeaveOneOutRidge
@@ -41,3 +41,12 @@ def test_one_target_may_be_a_vector_and_columns_may_be_constant(rng: np.random.G
     ridge = LeaveOneOutRidge().fit(X, y)
     assert ridge.predict(X).shape == (20,)
     np.testing.assert_allclose(ridge.coef_[3:], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_features", [5, 80])
+def test_it_is_scikit_learns_ridge_cv(rng: np.random.Generator, n_features: int) -> None:
+    X, y = rng.normal(size=(30, n_features)) + 3, rng.normal(size=(30, 2))
+    y += X[:, :2]
+    ours, theirs = LeaveOneOutRidge(PENALTIES).fit(X, y), RidgeCV(alphas=PENALTIES).fit(X, y)
+    assert ours.penalty_ == theirs.alpha_
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-9)

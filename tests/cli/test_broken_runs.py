@@ -130,13 +130,20 @@ def second_folder(rng: np.random.Generator, name: str) -> Path:
 
 SWEEP = """
 data: [clips, {second}]
-network: {{kind: [temporal, timbral], n_filters: 4}}
+network: {{kind: {networks}, n_filters: 4}}
 classifier: knn
 """
 
 
 def test_a_sweep_over_two_data_sets_ends_well(elmarc: Run, folder: Path, rng: np.random.Generator) -> None:
-    Path("sweep.yaml").write_text(SWEEP.format(second=second_folder(rng, "more")))
+    second = second_folder(rng, "more")
+    Path("sweep.yaml").write_text(SWEEP.format(second=second, networks="temporal"))
+    code, _, err = elmarc("run", "sweep.yaml", "-o", "out")
+    assert code == 0, err
+    assert "no ranks over data sets (nested): they have fewer than two systems in common" in " ".join(
+        err.split()
+    )
+    Path("sweep.yaml").write_text(SWEEP.format(second=second, networks="[temporal, timbral]"))
     code, _, err = elmarc("run", "sweep.yaml", "-o", "out")
     assert code == 0, err
     assert {"clips-nested", "more-nested", "ranks-nested.png"} <= {p.name for p in Path("out").iterdir()}
@@ -145,7 +152,7 @@ def test_a_sweep_over_two_data_sets_ends_well(elmarc: Run, folder: Path, rng: np
 def test_a_sweep_over_two_data_sets_of_one_name_tells_them_apart(
     elmarc: Run, folder: Path, rng: np.random.Generator
 ) -> None:
-    Path("sweep.yaml").write_text(SWEEP.format(second=second_folder(rng, "other/clips")))
+    Path("sweep.yaml").write_text(SWEEP.format(second=second_folder(rng, "other/clips"), networks="temporal"))
     code, _, err = elmarc("run", "sweep.yaml", "-o", "out")
     assert code == 0, err
     assert {"clips-nested", "clips-2-nested"} <= {p.name for p in Path("out").iterdir()}

@@ -201,3 +201,9 @@ def test_two_seeds_are_enough_where_the_difference_is_plain() -> None:
         for seed, shift in ((0, 0.02), (1, -0.02))
     ]
     assert compare(cells).contrast(0, 1).p_value < 0.01
+
+
+def test_results_of_other_clips_are_not_compared() -> None:
+    one, other = simulated_result("vgg", clips_key="a"), simulated_result("temporal", clips_key="b")
+    with pytest.raises(ConfigError, match="of different clips"):
+        compare([one, other])

@@ -15,7 +15,8 @@ from tests.experiments.conftest import SR, cells
 from elmarc._errors import AudioError, ConfigError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import cells as cells_module
-from elmarc.experiments.cells import finished, make_cells
+from elmarc.experiments import record
+from elmarc.experiments.cells import by_features, finished, make_cells
 from elmarc.experiments.group import run_group
 from elmarc.experiments.runner import run_cells
 from elmarc.features.store import FeatureStore
@@ -60,16 +61,41 @@ def test_another_version_of_the_numbers_is_run_anew(
     assert not finished(make_cells(cells(tones), tmp_path / "run"))
 
 
+def test_a_damaged_result_is_run_anew(tones: Path, tmp_path: Path) -> None:
+    before = run(cells(tones), tmp_path / "run")
+    (cell,) = make_cells(cells(tones), tmp_path / "run")
+    (cell.folder / "result.json").write_text("{")
+    assert cell.finished() is None
+    assert run(cells(tones), tmp_path / "run")[0].predictions == before[0].predictions
+
+
+def test_a_result_says_where_its_clips_lie_from_anywhere(
+    tones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tones.parent)
+    (config,) = cells(Path(tones.name))
+    assert record.source(config.data) == {"kind": "folder", "path": str(tones), "shuffle": False}
+
+
 def test_a_device_that_is_not_there_is_refused_before_any_work(tones: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no Apple GPU here"):
         make_cells(cells(tones, device="mps"), tmp_path / "run")
 
 
-def test_a_worker_process_can_run_a_group(tones: Path, tmp_path: Path) -> None:
-    configs = cells(tones, classifier=["knn", "ridge"])
-    here = run_group(configs)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        there = pool.submit(run_group, configs, store=FeatureStore(tmp_path / "store"), n_jobs=1).result()
+def test_worker_processes_can_run_groups(tones: Path, tmp_path: Path) -> None:
+    made = make_cells(cells(tones, classifier=["knn", "ridge"], seed=[0, 1]), tmp_path / "there")
+    groups, store = by_features(made), FeatureStore(tmp_path / "store")
+    assert [len(group) for group in groups] == [2, 2]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        jobs = [
+            pool.submit(run_group, [c.config for c in group], material=group[0].material, store=store)
+            for group in groups
+        ]
+        for group, job in zip(groups, jobs, strict=True):
+            for cell, result in zip(group, job.result(), strict=True):
+                record.write(result, cell.folder)
+    there = finished(made)
+    here = run(cells(tones, classifier=["knn", "ridge"], seed=[0, 1]), tmp_path / "here")
     assert [r.predictions for r in here] == [r.predictions for r in there]
     assert [r.clips_key for r in here] == [r.clips_key for r in there]
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 from tests.reports.test_page import CLASSES, HOSTILE, hostile_page
+from tests.simulated import simulated_result
+
+from elmarc.reports.page import build_page
 
 pytestmark = pytest.mark.browser
 MISSED = ("dog/004.wav", "dog/040.wav")
@@ -154,6 +157,22 @@ def test_intervals_can_be_seen_on_a_phone(page):
     assert in_window(page, intervals.locator("svg .bar"))
     assert in_window(page, page.locator(".ranking tbody .accuracy"))
     assert all(box.bounding_box()["width"] > 150 for box in intervals.locator("svg").all())
+
+
+def test_long_names_cover_nothing_on_a_phone(context, tmp_path):
+    name = "a_network_whose_name_goes_on_and_on_without_end"
+    classes = ["a class with quite a long name, indeed", "Geräusche/von/Tieren_und_Menschen_ohne_Ende"]
+    dataset = "a_data_set_with_a_very_long_name_2026_11_final_v2"
+    results = [simulated_result(n, classes=classes, dataset=dataset) for n in (name, "vgg")]
+    (tmp_path / "long.html").write_text(build_page(results), encoding="utf-8")
+    opened = context.new_page()
+    opened.set_viewport_size({"width": 390, "height": 844})
+    opened.goto((tmp_path / "long.html").as_uri())
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390
+    row = opened.locator(".ranking tbody tr", has_text=name)
+    link, classifier = row.locator("th a").bounding_box(), row.locator("td").nth(1).bounding_box()
+    assert link["x"] + link["width"] <= classifier["x"]
+    opened.close()
 
 
 def test_rows_of_a_phone_are_still_a_table_to_a_screen_reader(page):

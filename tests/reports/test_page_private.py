@@ -22,20 +22,22 @@ from elmarc.results import Skipped
 SR = 12000
 
 
-@pytest.fixture
-def studied(tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of a user's with clips, one of them damaged, and the results of a run on them."""
-    home = tmp_path / "anna smith"
+    home = tmp_path_factory.mktemp("home") / "anna smith"
+    rng = np.random.default_rng(0)
     for i in range(12):
         label, hz = ("low", 300) if i % 2 else ("high", 3000)
         path = home / "my sounds" / label / f"{i:02d}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         sf.write(path, 0.3 * np.sin(hz * np.arange(SR // 2) / SR) + 0.01 * rng.standard_normal(SR // 2), SR)
     (home / "my sounds" / "low" / "bad.wav").write_bytes(b"rubbish")
-    monkeypatch.setenv("ELMARC_CACHE", str(home / "cache"))
-    monkeypatch.chdir(home)
     quick = ("--networks", "temporal", "--set", "network.n_filters=4", "--set", "network.size=null")
-    command(monkeypatch, "rank", home / "my sounds", *quick, "--classifiers", "svm", "-o", "runs", "-q")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ELMARC_CACHE", str(home / "cache"))
+        patched.chdir(home)
+        command(patched, "rank", home / "my sounds", *quick, "--classifiers", "svm", "-o", "runs", "-q")
     return home
 
 
@@ -49,13 +51,13 @@ def media_of(page: str) -> list[dict[str, str]]:
     return json.loads(found[1])[0]
 
 
-def test_no_folder_of_the_maker_is_in_the_page(studied, tmp_path, monkeypatch):
-    elsewhere = tmp_path / "a" / "b" / "page.html"
+def test_no_folder_of_the_maker_is_in_the_page(studied, monkeypatch):
+    elsewhere = studied.parent / "a" / "b" / "page.html"
     for output in (studied / "runs" / "report.html", elsewhere):
         output.parent.mkdir(parents=True, exist_ok=True)
         command(monkeypatch, "report", studied / "runs", "-o", output, "-q")
         page = output.read_text(encoding="utf-8")
-        assert str(tmp_path) not in page
+        assert str(studied.parent) not in page
         assert "anna" not in page
         assert "file://" not in page
         assert "bad.wav" in page  # skipped, and said
@@ -67,6 +69,14 @@ def test_no_folder_of_the_maker_is_in_the_page(studied, tmp_path, monkeypatch):
             if output == elsewhere
             else all(href.startswith("../my%20sounds/") for href in linked)
         )
+
+
+def test_the_user_says_how_much_the_page_holds(studied, monkeypatch):
+    output = studied / "page.html"
+    command(monkeypatch, "report", studied / "runs", "-o", output, "--embed-mb", "0", "-q")
+    page = output.read_text(encoding="utf-8")
+    assert "This page holds no audio." in page
+    assert not any({"audio", "picture"} & set(clip) for clip in media_of(page))
 
 
 def test_notes_reasons_recipes_and_command_hold_names_not_folders():

@@ -15,7 +15,7 @@ from tests.reports.made import NETWORKS, STUDY, made
 
 from elmarc._errors import ConfigError
 from elmarc.comparison.compare import rank_across
-from elmarc.reports import plots, plots_cost, plots_differences, plots_ranks
+from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks
 
 COSTS = list(plots_cost.COSTS)
 
@@ -35,7 +35,7 @@ def lines_of(ax):
 
 def test_bars_stand_in_the_study_s_order_with_svm_first(comparison):
     ax = Figure().subplots()
-    plots.study_bars(ax, comparison)
+    plots_bars.study_bars(ax, comparison)
     assert [t.get_text() for t in ax.get_xticklabels()] == ["vgg", "temporal", "frame_level"] * 2
     assert [t.get_text() for t in ax.texts] == ["SVM", "ELM"]
     heights = {s.label: 100 * s.accuracy for s in comparison.scores}
@@ -46,7 +46,7 @@ def test_bars_stand_in_the_study_s_order_with_svm_first(comparison):
 
 def test_error_bars_are_the_deviation_over_seeds(comparison):
     ax = Figure().subplots()
-    plots.study_bars(ax, comparison)
+    plots_bars.study_bars(ax, comparison)
     error_bars = ax.containers[1].lines[2][0].get_segments()
     deviation = {s.label: s.deviation for s in comparison.scores}["vgg + svm"]
     assert np.ptp(error_bars[0][:, 1]) == pytest.approx(200 * deviation)
@@ -54,7 +54,7 @@ def test_error_bars_are_the_deviation_over_seeds(comparison):
 
 def test_each_seed_is_a_dot_on_its_bar(comparison):
     ax = Figure().subplots()
-    plots.study_bars(ax, comparison)
+    plots_bars.study_bars(ax, comparison)
     dots = np.vstack([c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)])
     drawn = [s for s in comparison.scores if not s.is_baseline]
     assert sorted(dots[:, 1]) == pytest.approx(sorted(100 * v for s in drawn for v in s.by_seed))
@@ -62,17 +62,17 @@ def test_each_seed_is_a_dot_on_its_bar(comparison):
 
 def test_one_seed_has_neither_dots_nor_error_bars_and_no_word_of_them():
     ax = Figure().subplots()
-    plots.study_bars(ax, made())
+    plots_bars.study_bars(ax, made())
     assert len(ax.containers) == 1
     assert len(ax.collections) == 0
     assert "one seed" not in ax.get_legend_handles_labels()[1]
-    assert "seed" not in plots.study_caption(made())
-    assert "error bars" in plots.study_caption(made(n_seeds=2))
+    assert "seed" not in plots_bars.study_caption(made())
+    assert "error bars" in plots_bars.study_caption(made(n_seeds=2))
 
 
 def test_mfcc_is_a_red_line_across_the_bars_of_its_classifier(comparison):
     ax = Figure().subplots()
-    plots.study_bars(ax, comparison)
+    plots_bars.study_bars(ax, comparison)
     red = [line for line in ax.lines if line.get_color() == plots.RED]
     accuracies = {s.system.classifier: 100 * s.accuracy for s in comparison.scores if s.is_baseline}
     assert [line.get_ydata()[0] for line in red] == pytest.approx([accuracies["svm"], accuracies["elm"]])
@@ -83,7 +83,7 @@ def test_mfcc_is_a_red_line_across_the_bars_of_its_classifier(comparison):
 def test_chance_and_the_largest_class_are_lines_in_every_figure_of_accuracies():
     comparison = made(chance=0.1, majority=0.3)
     scatters = [partial(plots_cost.cost_scatter, cost=cost) for cost in COSTS]
-    for draw in (plots.study_bars, *scatters):
+    for draw in (plots_bars.study_bars, *scatters):
         ax = Figure().subplots()
         draw(ax, comparison)
         lines = lines_of(ax)
@@ -97,7 +97,9 @@ def test_chance_and_the_largest_class_are_lines_in_every_figure_of_accuracies():
 
 def test_published_bars_stand_beside_ours_where_the_study_has_them():
     ax = Figure().subplots()
-    plots.study_bars(ax, made(NETWORKS, ("elm", "svm"), dataset="urbansound8k"))  # it has no temporal network
+    plots_bars.study_bars(
+        ax, made(NETWORKS, ("elm", "svm"), dataset="urbansound8k")
+    )  # it has no temporal network
     drawn = bars_of(ax)
     assert [round(v, 1) for v in drawn[1]] == [70.8, 38.6]
     assert [round(v, 1) for v in drawn[3]] == [66.8, 42.0]
@@ -107,23 +109,26 @@ def test_published_bars_stand_beside_ours_where_the_study_has_them():
 def test_caption_and_legend_speak_of_the_study_only_where_it_has_numbers():
     of_others, of_study = made(STUDY), made(STUDY, dataset="gtzan")
     only_elm = made({"vgg": 0.6}, ("elm",), dataset="gtzan")
-    not_in_study = made({"conformer": 0.6}, ("ridge",), dataset="gtzan")
-    assert "2018" not in plots.study_caption(of_others)
-    assert "Hatched bars and dotted red line: Pons & Serra 2018" in plots.study_caption(of_study)
-    assert "Hatched bars: Pons & Serra 2018" in plots.study_caption(only_elm)
-    assert "2018" not in plots.study_caption(not_in_study)
+    not_in_study = made({"conformer": 0.6}, ("svm",), dataset="gtzan")
+    assert plots_bars.has_published_bars(of_study)
+    assert not any(plots_bars.has_published_bars(c) for c in (of_others, not_in_study))
+    assert "2018" not in plots_bars.study_caption(of_others)
+    assert "Hatched bars: Pons & Serra 2018" in plots_bars.study_caption(of_study)
+    assert "Dotted red line: MFCC of Pons & Serra 2018" in plots_bars.study_caption(of_study)
+    assert "Hatched bars: Pons & Serra 2018" in plots_bars.study_caption(only_elm)
+    assert "2018" not in plots_bars.study_caption(not_in_study)
     for comparison in (of_others, not_in_study):
         ax = Figure().subplots()
-        plots.study_bars(ax, comparison)
+        plots_bars.study_bars(ax, comparison)
         assert not {"elmarc", "published 2018"} & set(ax.get_legend_handles_labels()[1])
-    assert "MFCC" not in plots.study_caption(only_elm)
+    assert "MFCC" not in plots_bars.study_caption(only_elm)
 
 
 @pytest.mark.parametrize("n_networks", [1, 2, 9])
 def test_the_longest_legend_leaves_room_for_the_bars(n_networks):
     names = [name for name in STUDY if name != "mfcc"][:n_networks]
     networks = {name: STUDY[name] for name in [*names, "mfcc"]}
-    figure = plots.study_figure(made(networks, n_seeds=3, dataset="gtzan", chance=0.1, majority=0.13))
+    figure = plots_bars.study_figure(made(networks, n_seeds=3, dataset="gtzan", chance=0.1, majority=0.13))
     figure.draw_without_rendering()  # matplotlib warns, and the test fails, where an axes collapses
     width, height = figure.get_size_inches() * figure.dpi
     legend = figure.axes[0].get_legend().get_window_extent()
@@ -133,15 +138,15 @@ def test_the_longest_legend_leaves_room_for_the_bars(n_networks):
 
 def test_many_bars_stand_in_a_row_for_each_classifier():
     twenty = {f"net{k} (recipe {k})": 0.9 - k / 50 for k in range(20)}
-    assert len(plots.study_figure(made(twenty)).axes) == 1
-    figure = plots.study_figure(made(twenty, ("svm", "elm", "ridge"), n_seeds=2))
+    assert len(plots_bars.study_figure(made(twenty)).axes) == 1
+    figure = plots_bars.study_figure(made(twenty, ("svm", "elm", "ridge"), n_seeds=2))
     assert len(figure.axes) == 3
     assert [ax.texts[0].get_text() for ax in figure.axes] == ["SVM", "ELM", "RIDGE"]
     assert max(figure.get_size_inches()) < 12
 
 
 @pytest.mark.parametrize(
-    "draw", [plots.study_figure, plots_differences.difference_figure, plots_cost.cost_figure]
+    "draw", [plots_bars.study_figure, plots_differences.difference_figure, plots_cost.cost_figure]
 )
 def test_equal_figures_are_equal_bytes_also_from_threads(comparison, draw):
     with ThreadPoolExecutor(4) as pool:
@@ -153,14 +158,14 @@ def test_equal_figures_are_equal_bytes_also_from_threads(comparison, draw):
 
 def test_drawing_leaves_matplotlib_s_settings_alone(comparison, tmp_path):
     before = dict(mpl.rcParams)
-    png, svg = plots.save(plots.study_figure(comparison), tmp_path / "figure")
+    png, svg = plots.save(plots_bars.study_figure(comparison), tmp_path / "figure")
     assert dict(mpl.rcParams) == before
     assert png.read_bytes().startswith(b"\x89PNG")
     assert "<svg" in svg.read_text(encoding="utf-8")
 
 
 def test_ids_in_svg_still_resolve(comparison):
-    svg = plots.to_svg(plots.study_figure(comparison))
+    svg = plots.to_svg(plots_bars.study_figure(comparison))
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
     assert used
     assert used <= set(re.findall(r'\bid="([^"]+)"', svg))
@@ -283,6 +288,6 @@ def test_rank_diagram_names_every_system(comparison):
 
 def test_a_dollar_sign_in_a_name_is_no_mathematics():
     odd = replace(made({"q$\\x$": 0.4, "a$x_{$b": 0.8}), dataset="$\\frac{$")
-    assert plots.to_svg(plots.study_figure(odd))
+    assert plots.to_svg(plots_bars.study_figure(odd))
     assert plots.to_svg(plots_differences.difference_figure(odd))
     assert plots.to_svg(plots_cost.cost_figure(odd))

@@ -250,9 +250,10 @@ def test_markup_in_names_is_text():
 
 
 def test_latex_prints_names_as_they_stand():
-    hostile = replace(made({r"a_b&50%$\x{y}#~^": 0.7}, n_seeds=2), dataset="my_set")
+    hostile = replace(made({r"a_b&50%$\x{y}#~^<>": 0.7}, n_seeds=2), dataset="my_set")
     text = tables.to_latex(hostile)
     assert r"a\_b\&50\%\$\textbackslash{}x\{y\}\#\textasciitilde{}\textasciicircum{}" in text
+    assert r"\textless{}\textgreater{} &" in text
     assert r"my\_set" in text
     assert text.count("{") == text.count("}")
 

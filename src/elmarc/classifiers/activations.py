@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from elmarc._errors import ConfigError
+from elmarc._choices import choose
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Activation: TypeAlias = Callable[..., Any]
@@ -76,12 +76,14 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
 def find_activation(activation: str | Activation) -> Activation:
     """Return the function of a name, or the callable as given.
 
+    Raises
+    ------
+    ConfigError
+        If the name is none of `ACTIVATIONS`.
+
     >>> float(find_activation("softlim")(3.0))
     1.0
     """
     if callable(activation):
         return activation
-    if activation not in ACTIVATIONS:
-        names = ", ".join(ACTIVATIONS)
-        raise ConfigError(f"unknown activation {activation!r}: give a callable or one of {names}")
-    return ACTIVATIONS[activation]
+    return ACTIVATIONS[choose("activation", activation, tuple(ACTIVATIONS))]

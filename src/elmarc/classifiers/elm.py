@@ -22,11 +22,21 @@ from elmarc.classifiers.random_layer import RandomLayer, RandomState
 
 
 def output_weights(hidden: FloatArray, targets: FloatArray, *, ridge: float = 0.0) -> FloatArray:
-    """Solve hidden (n_clips, n_hidden) @ weights = targets (n_clips, n_targets) by least squares.
+    """Solve hidden @ weights = targets by least squares.
 
     Without ridge, by pseudo-inverse as in 2018: singular values under max(shape) * eps of the largest are
     cut, and the answer is the one of least norm. With it, ridge * ||weights||^2 joins the squared error, and
     the smaller of the two normal equations is solved.
+
+    Parameters
+    ----------
+    hidden : activations (n_clips, n_hidden).
+    targets : (n_clips, n_targets).
+    ridge : 0 or a positive number.
+
+    Returns
+    -------
+    ndarray [shape=(n_hidden, n_targets)]
     """
     if ridge == 0.0:
         return scipy.linalg.pinv(hidden, check_finite=False) @ targets
@@ -134,7 +144,13 @@ class ELMClassifier(ClassifierMixin, _ELM):
     classes_: NDArray[Any]
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit X (n_clips, n_features) to the labels y (n_clips,)."""
+        """Fit X (n_clips, n_features) to the labels y (n_clips,).
+
+        Raises
+        ------
+        ConfigError
+            If y holds one class, or a parameter of the hidden layer or the ridge makes no sense.
+        """
         data, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)

@@ -1,12 +1,14 @@
 """Every classifier by name, with the hyper-parameters that the 2018 study searched.
 
-Names: svm, linear_svm, elm, knn, mlp, linear are the study's; ridge is for sets too large for the SVM.
+`CLASSIFIERS` is the one list of names: configuration, command line and schema read it. All but `ridge`, which
+is for sets too large for the SVM, are the study's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
+from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.ridge import LeaveOneOutRidge
@@ -25,20 +28,40 @@ from elmarc.classifiers.ridge import LeaveOneOutRidge
 Scaling: TypeAlias = bool | Literal["squashed"]
 Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]
 
-STUDY_CLASSIFIERS = ("svm", "linear_svm", "elm", "knn", "mlp", "linear")
-CLASSIFIERS = (*STUDY_CLASSIFIERS, "ridge")
-
 SVM_C = [0.1, 2, 8, 32]
 SVM_GAMMA = [2.0**-3, 2.0**-5, 2.0**-7, 2.0**-9, 2.0**-11, 2.0**-13, "auto"]
-GRIDS: dict[str, Grid] = {
-    "svm": [{"kernel": ["rbf"], "gamma": SVM_GAMMA, "C": SVM_C}, {"kernel": ["linear"], "C": SVM_C}],
-    "linear_svm": {"C": [0.1, 1, 2]},
-    "elm": {"n_hidden": [100, 250, 500, 1200, 1800, 2500]},
-    "knn": {"n_neighbors": [1, 3, 5, 10, 20, 30, 50, 100]},
-    "mlp": {},
-    "linear": {},
-    "ridge": {},
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of `CLASSIFIERS`.
+
+    Attributes
+    ----------
+    make : makes the estimator, unfitted, from the seed of whatever it draws.
+    grid : the hyper-parameters to search, as scikit-learn's `ParameterGrid` takes them.
+    """
+
+    make: Callable[[int], Any]
+    grid: Grid = field(default_factory=dict)
+
+
+# The study's six first. A new classifier is one line here, and a file where scikit-learn does not have it.
+CLASSIFIERS: dict[str, Entry] = {
+    "svm": Entry(
+        lambda seed: SVC(random_state=seed),
+        [{"kernel": ["rbf"], "gamma": SVM_GAMMA, "C": SVM_C}, {"kernel": ["linear"], "C": SVM_C}],
+    ),
+    "linear_svm": Entry(lambda seed: LinearSVC(random_state=seed), {"C": [0.1, 1, 2]}),
+    "elm": Entry(
+        lambda seed: ELMClassifier(random_state=seed), {"n_hidden": [100, 250, 500, 1200, 1800, 2500]}
+    ),
+    "knn": Entry(lambda _: KNeighborsClassifier(), {"n_neighbors": [1, 3, 5, 10, 20, 30, 50, 100]}),
+    "mlp": Entry(lambda seed: MLPClassifier(hidden_layer_sizes=(20,), max_iter=600, random_state=seed)),
+    "linear": Entry(lambda seed: SGDClassifier(random_state=seed)),
+    "ridge": Entry(lambda _: RidgeClassifierCV(alphas=np.logspace(-3, 9, 25))),
 }
+STUDY_CLASSIFIERS = tuple(CLASSIFIERS)[:6]
 
 
 @dataclass(frozen=True)
@@ -53,7 +76,7 @@ class ClassifierSpec:
 def make_classifier(
     name: str, *, random_state: int = 0, scale: Scaling = False, ridge: bool = False
 ) -> ClassifierSpec:
-    """Return a classifier of the study with its grid.
+    """Return a classifier with its grid.
 
     Parameters
     ----------
@@ -63,14 +86,23 @@ def make_classifier(
         then (`squash`), so that no single loud clip rules a feature. The study did neither.
     ridge : fit the extreme learning machine with a leave-one-out ridge and scaled weights; no other has it.
 
+    Returns
+    -------
+    ClassifierSpec
+        Name, unfitted estimator and grid; behind a scaler, the grid's keys begin with "classifier__".
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown, or has no such option.
+
     >>> make_classifier("linear_svm", scale=True).grid
     {'classifier__C': [0.1, 1, 2]}
     """
-    if name not in CLASSIFIERS:
-        raise ConfigError(f"unknown classifier {name!r}: expected one of {', '.join(CLASSIFIERS)}")
+    entry = CLASSIFIERS[choose("classifier", name, tuple(CLASSIFIERS))]
     if ridge and name != "elm":
         raise ConfigError(f"ridge is an option of the elm alone, not of {name}: leave it out")
-    estimator, grid = _estimator(name, random_state), deepcopy(GRIDS[name])
+    estimator, grid = entry.make(random_state), deepcopy(entry.grid)
     if ridge:
         estimator.set_params(scaled_weights=True, regressor=LeaveOneOutRidge())
     if not scale:
@@ -84,24 +116,6 @@ def make_classifier(
 def squash(X: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return tanh(X / 2): nearly linear within a deviation of the mean, and never beyond -1 and 1."""
     return np.tanh(X / 2)
-
-
-def _estimator(name: str, random_state: int) -> Any:
-    match name:
-        case "svm":
-            return SVC(random_state=random_state)
-        case "linear_svm":
-            return LinearSVC(random_state=random_state)
-        case "elm":
-            return ELMClassifier(random_state=random_state)
-        case "knn":
-            return KNeighborsClassifier()
-        case "mlp":
-            return MLPClassifier(hidden_layer_sizes=(20,), max_iter=600, random_state=random_state)
-        case "linear":
-            return SGDClassifier(random_state=random_state)
-        case _:
-            return RidgeClassifierCV(alphas=np.logspace(-3, 9, 25))
 
 
 def _prefixed(grid: Grid) -> Grid:

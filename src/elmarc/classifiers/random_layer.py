@@ -74,7 +74,13 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Draw the components for X (n_clips, n_features); y is ignored."""
+        """Draw the components for X (n_clips, n_features); y is ignored.
+
+        Raises
+        ------
+        ConfigError
+            If a parameter is out of range, or a given component has another shape.
+        """
         data = validate_data(self, X, dtype=np.float64, ensure_min_samples=self._min_clips)
         self._check_parameters()
         given = {name: np.asarray(part, np.float64) for name, part in (self.user_components or {}).items()}

@@ -4,6 +4,10 @@ Let K = Q diag(w) Q^T be the centred Gram matrix of the clips. The hat matrix of
 Q diag(w / (w + a)) Q^T + 1 / n: one factorisation serves all penalties, and the error on a left-out clip is
 its residual over 1 - hat[i, i]. The smaller of the two Gram matrices is factorised: thousands of units on few
 clips cost little, and so do few units on thousands of clips.
+
+scikit-learn's `RidgeCV` is the same algorithm, chooses the same penalty and predicts the same numbers. It is
+slower: with version 1.9.1, 10 targets and 21 penalties in one thread, 2.4 times on 400 x 3584, 1.3 times on
+2000 x 3584, and 5.5 times (1.9 with gcv_mode="svd") on 2000 x 500.
 """
 
 from __future__ import annotations
@@ -29,6 +33,12 @@ class LeaveOneOutRidge(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     penalties : positive weights of the squared coefficients; one is chosen for all targets together.
+
+    Attributes
+    ----------
+    penalty_ : the one chosen.
+    coef_ : ndarray [shape=(n_features,) or (n_features, n_targets)]
+    intercept_ : ndarray [shape=() or (n_targets,)]
 
     >>> import numpy as np
     >>> x = np.arange(6.0)[:, None]

@@ -121,7 +121,7 @@ def rank(
     configs = studies.grid_cells(
         {"name": "rank", "data": data, "protocol": protocol, **common},
         networks=[studies.BASELINE] * baseline + sections,
-        classifiers=studies.choose_names(classifiers, CLASSIFIERS, what="classifier"),
+        classifiers=studies.choose_names(classifiers, tuple(CLASSIFIERS), what="classifier"),
         seeds=seeds,
         scale=protocol == "nested" if scale is None and common["recipe"] == "2018" else scale,
         overrides=overrides,

@@ -153,8 +153,10 @@ def show_results(compared: Sequence[Comparison], results: Sequence[Result]) -> N
 
     Parameters
     ----------
-    compared : what `comparisons(results)` gave
-    results : whose notes and skipped clips are shown
+    compared : sequence of Comparison
+        What `comparisons(results)` gave.
+    results : sequence of Result
+        Those whose notes and skipped clips are shown.
     """
     for comparison in compared:
         out.print(terminal.ranking(comparison), highlight=False)

@@ -42,6 +42,11 @@ def by_system(results: Sequence[Result]) -> dict[System, list[Result]]:
     where = sorted({(r.dataset, r.protocol) for r in results})
     if len(where) != 1:
         raise ConfigError(f"compare() takes one data set and protocol, found {where}: use comparisons()")
+    if len({result.clips_key for result in results if result.clips_key}) > 1:
+        raise ConfigError(
+            f"results for {where[0][0]} are of different clips, or of clips that changed in between: compare "
+            "those of one run (`experiments.summary.tell_apart` tells them apart)"
+        )
     cells: dict[System, dict[int, Result]] = defaultdict(dict)
     for result in results:
         seen = cells[system_of(result)].setdefault(result.seed, result)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from elmarc import results
+from elmarc._errors import StoreError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import EVALUATION_VERSION
@@ -60,13 +61,16 @@ class Cell:
     def finished(self) -> results.Result | None:
         """Return the result of an earlier run, None where there is none that may be taken over.
 
-        A strict run asks for every clip: a result that left clips out is no answer to it.
+        A strict run asks for every clip: a result that left clips out is no answer to it. Nor is a damaged
+        file, which is written anew.
         """
         file = self.folder / "result.json"
-        if not file.exists():
+        try:
+            found = results.load(file) if file.exists() else None
+        except StoreError:
             return None
-        found = results.load(file)
-        return None if self.config.strict and found.skipped else found
+        incomplete = found is not None and self.config.strict and found.skipped
+        return None if incomplete else found
 
 
 def open_material(config: ExperimentConfig) -> Material:

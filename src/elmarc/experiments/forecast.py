@@ -12,7 +12,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +29,7 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore, recipe_key
 
 WAVE_S = 0.5  # clips that are done sooner are followed by more: the first ones pay for set-up
-FOLD_S = 1.0  # the longest fold that is timed; larger ones are extrapolated
+FOLD_S = 0.5  # where a fold takes longer, larger ones are extrapolated
 START_CLIPS = 100
 PER_CLASS = 10  # clips of a class, so that inner folds hold each class
 
@@ -85,21 +85,18 @@ def forecast(
         Gives the seconds of one fold of a configuration, for so many clips, features, classes and threads;
         default: measured.
     """
-    works = [_work(group, store) for group in by_features(cells)]
-    to_do = [work for work in works if work is not None]
-    return Forecast(
-        _features(to_do, pace or measured_pace),
-        _classifiers(to_do, n_jobs, fold_time or measured_fold),
-        n_done=sum(cell.finished() is not None for cell in cells),
-        n_cells=len(cells),
-    )
+    undone = {cell.folder for cell in cells if cell.finished() is None}
+    total = _Sum(pace or measured_pace, fold_time or measured_fold, n_jobs)
+    for group in by_features([cell for cell in cells if cell.folder in undone]):
+        if (work := _work(group, store)) is not None:
+            total.add_features(work)
+            total.add_classifiers(work)
+    n_done = sum(cell.folder not in undone for cell in cells)
+    return Forecast(total.features, total.classifiers, n_done=n_done, n_cells=len(cells))
 
 
-def _work(group: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
-    """Return what a group still needs; None where that is nothing, or where it cannot be run."""
-    cells = [cell for cell in group if cell.finished() is None]
-    if not cells:
-        return None
+def _work(cells: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
+    """Return what cells that share features still need; None where they cannot be run."""
     config, material = cells[0].config, cells[0].material
     try:
         extractor, _ = build.extractor(config, material.dataset, store=store)
@@ -111,40 +108,45 @@ def _work(group: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
     return _Work(cells, extractor, [] if config.features_file else missing)
 
 
-def _features(works: Sequence[_Work], pace: Pace) -> dict[str, float]:
-    """Sum the seconds of each kind of features; a front-end is paid once, by the first who needs it."""
-    known: dict[str, tuple[float, float]] = {}
-    paid: Counter[str] = Counter()
-    seconds: dict[str, float] = {}
-    for work in works:
-        if work.missing and work.name not in known:
+@dataclass
+class _Sum:
+    """Seconds so far, and what was measured for them."""
+
+    pace: Pace
+    fold_time: FoldTime
+    n_jobs: int
+    features: dict[str, float] = field(default_factory=dict)
+    classifiers: dict[str, float] = field(default_factory=dict)
+    _paces: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _heard: Counter[str] = field(default_factory=Counter)  # clips whose front-end is paid
+    _folds: dict[tuple[object, ...], float] = field(default_factory=dict)
+
+    def add_features(self, work: _Work) -> None:
+        """Add one kind of features; a front-end is paid once, by the first who needs it."""
+        material = work.cells[0].material
+        if work.missing and work.name not in self._paces:
             try:
-                known[work.name] = pace(work.extractor, work.missing, work.cells[0].material.contents)
+                self._paces[work.name] = self.pace(work.extractor, work.missing, material.contents)
             except ElmarcError:
-                continue  # no clip of these can be used: the run will say so
-        front, network = known.get(work.name, (0.0, 0.0))
-        key = recipe_key(work.extractor.frontend.recipe()) + work.cells[0].material.key
-        n_new = max(0, len(work.missing) - paid[key])
-        paid[key] += n_new
-        seconds[work.name] = seconds.get(work.name, 0.0) + n_new * front + len(work.missing) * network
-    return seconds
+                return  # no clip of these can be used: the run will say so
+        front, network = self._paces.get(work.name, (0.0, 0.0))
+        key = recipe_key(work.extractor.frontend.recipe()) + material.key
+        n_new = max(0, len(work.missing) - self._heard[key])
+        self._heard[key] += n_new
+        seconds = n_new * front + len(work.missing) * network
+        self.features[work.name] = self.features.get(work.name, 0.0) + seconds
 
-
-def _classifiers(works: Sequence[_Work], n_jobs: int, fold_time: FoldTime) -> dict[str, float]:
-    """Sum the seconds of each classifier; features of about one width are timed once."""
-    known: dict[tuple[object, ...], float] = {}
-    seconds: dict[str, float] = {}
-    for work in works:
+    def add_classifiers(self, work: _Work) -> None:
+        """Add a cell for each classifier; features of about one width are timed once."""
         n_features = 2 ** round(math.log2(max(1, len(work.extractor.columns))))
         for cell in work.cells:
             config, data = cell.config, cell.material.dataset
             key = (config.classifier, config.protocol, n_features, cell.material.key)
-            if key not in known:
-                one = fold_time(config, len(data.clips), n_features, len(data.classes), n_jobs)
-                known[key] = one * _n_folds(data)
+            if key not in self._folds:
+                one = self.fold_time(config, len(data.clips), n_features, len(data.classes), self.n_jobs)
+                self._folds[key] = one * _n_folds(data)
             name = config.classifier.name
-            seconds[name] = seconds.get(name, 0.0) + known[key]
-    return seconds
+            self.classifiers[name] = self.classifiers.get(name, 0.0) + self._folds[key]
 
 
 def _n_folds(data: Dataset) -> int:
@@ -180,13 +182,13 @@ def measured_fold(
     """Return the seconds of one fold of a classifier, its grid searched on noise."""
     n = min(n_clips, max(START_CLIPS, PER_CLASS * n_classes))
     _fold_s(config, n, n_features, n_classes, n_jobs)  # its first call sets up threads and imports
-    seconds, exponent = _fold_s(config, n, n_features, n_classes, n_jobs), 2.0
-    while n < n_clips and 4.0 * seconds < FOLD_S:
-        larger = n_clips if seconds * (n_clips / n) ** 2 < FOLD_S else 2 * n
+    seconds, exponent = _fold_s(config, n, n_features, n_classes, n_jobs), None
+    while n < n_clips and (exponent is None or seconds < FOLD_S):
+        larger = min(n_clips, 4 * n)
         before, seconds = seconds, _fold_s(config, larger, n_features, n_classes, n_jobs)
-        exponent = min(3.0, max(1.0, math.log(seconds / before) / math.log(larger / n)))
+        exponent = math.log(seconds / before) / math.log(larger / n)
         n = larger
-    return seconds * float((n_clips / n) ** exponent)
+    return seconds * float((n_clips / n) ** min(3.0, max(1.0, exponent or 0.0)))
 
 
 def _fold_s(config: ExperimentConfig, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:

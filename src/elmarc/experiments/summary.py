@@ -14,7 +14,7 @@ from elmarc.comparison.compare import rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
-from elmarc.reports import plots, plots_compare, tables
+from elmarc.reports import plots, plots_bars, plots_differences, plots_ranks, tables
 from elmarc.results import Result, load
 
 Shown = TypeVar("Shown")
@@ -121,13 +121,13 @@ def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
 def _write(comparison: Comparison, folder: Path) -> None:
     for ending, form in tables.FORMS.items():
         write_atomic(folder / f"ranking.{ending}", form(comparison))
-    plots.save(plots.study_figure(comparison), folder / "figure")
-    if plots_compare.pair_families(comparison):
-        plots.save(plots_compare.difference_figure(comparison), folder / "differences")
+    plots.save(plots_bars.study_figure(comparison), folder / "figure")
+    if plots_differences.pair_families(comparison):
+        plots.save(plots_differences.difference_figure(comparison), folder / "differences")
 
 
 def _write_ranks(ranking: Ranking, stem: Path) -> None:
-    plots.save(plots_compare.rank_figure(ranking), stem)
+    plots.save(plots_ranks.rank_figure(ranking), stem)
 
 
 def _tried(work: Callable[[Shown, Path], None], shown: Shown, path: Path) -> list[str]:

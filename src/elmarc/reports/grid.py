@@ -26,11 +26,14 @@ class Grid:
 
     Parameters
     ----------
-    columns : group -> column -> heading
-    cells : (name, group, column -> text) each; the rows of a table stand in the order in which its groups'
-        cells come
-    levels : name -> text, rows below the others that hold in every group
-    forms : columns to show, the form with most first; the first that fits is taken
+    columns : mapping
+        Group -> column -> heading.
+    cells : sequence of (name, group, column -> text)
+        Rows stand in the order in which the cells of a table's groups come.
+    levels : mapping
+        Name -> text: rows below the others, for every group alike.
+    forms : sequence of columns
+        Those to show, the form with most first; the first that fits is taken.
     """
 
     columns: Mapping[str, Mapping[str, str]]

@@ -9,6 +9,7 @@ from elmarc.reports import wording
 
 ESCAPES = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}"}
     | {character: "\\" + character for character in "&%$#_{}"}
 )
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from elmarc._errors import ConfigError
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
-from elmarc.reports import page_figures, page_view, tables
+from elmarc.reports import page_figures, page_view, wording
 from elmarc.reports.citation import bibtex
 from elmarc.reports.page_data import ClipMedia, embed, island, page_data
 from elmarc.reports.page_made import Made
@@ -85,7 +85,7 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        "accuracy": tables.percent, "points": page_view.points, "p_value": page_view.p_value,
+        "accuracy": wording.percent, "points": page_view.points, "p_value": page_view.p_value,
         "shade": page_view.shade, "span": page_view.span,
     }  # fmt: skip
     environment.globals |= {"study_figure": page_figures.study, "cost_figures": page_figures.costs}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from elmarc._errors import ConfigError
 from elmarc.comparison.systems import by_system
 from elmarc.reports.page_view import Section
-from elmarc.reports.tables import percent
+from elmarc.reports.wording import percent
 from elmarc.results import Result
 
 

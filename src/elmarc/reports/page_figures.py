@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from elmarc.comparison.compare import rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
-from elmarc.reports import plots, plots_compare
+from elmarc.reports import plots_bars, plots_cost, plots_ranks
 from elmarc.reports.page_svg import inline_svg
-from elmarc.reports.published import SOURCE, published
 
 
 @dataclass(frozen=True)
@@ -29,35 +28,21 @@ class Drawn:
 
 def study(comparison: Comparison, prefix: str) -> Drawn:
     """Return accuracy by network; it is the study's figure where the study has numbers for these networks."""
-    words = ["Accuracy of each network with each classifier."]
-    if any(score.deviation for score in comparison.scores):
-        words.append("Error bars: standard deviation over seeds.")
-    is_study = _published_systems(comparison)
-    if is_study:
-        words.append(f"Hatched: {SOURCE}.")
-    name = "The study’s figure" if is_study else "Accuracy by network"  # noqa: RUF001
-    return _drawn("study", name, plots.study_figure(comparison), f"{prefix}-study-", " ".join(words))
-
-
-def _published_systems(comparison: Comparison) -> bool:
-    table = published(comparison.dataset)
-    if table is None:
-        return False
-    known = set(zip(table.network, table.classifier, strict=True))
-    ours = {(s.system.features.removesuffix("_2018"), s.system.classifier) for s in comparison.scores}
-    return bool(known & ours)
+    name = "The study’s figure" if plots_bars.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
+    caption = plots_bars.study_caption(comparison)
+    return _drawn("study", name, plots_bars.study_figure(comparison), f"{prefix}-study-", caption)
 
 
 def costs(comparison: Comparison, prefix: str) -> list[Drawn]:
     """Return accuracy against each cost that at least two systems state."""
-    known = {key: plots_compare.with_cost(comparison, key) for key in plots_compare.COSTS}
-    return [_cost(comparison, key, prefix) for key, scores in known.items() if len(scores) > 1]
+    known = [key for key in plots_cost.COSTS if len(plots_cost.with_cost(comparison, key)) > 1]
+    return [_cost(comparison, key, prefix) for key in known]
 
 
 def _cost(comparison: Comparison, key: str, prefix: str) -> Drawn:
-    name = plots_compare.COSTS[key]
-    words = f"Accuracy against {name}. Full marks lie on the Pareto front: none is better for as little."
-    return _drawn(key, name, plots_compare.cost_figure(comparison, key), f"{prefix}-{key}-", words)
+    caption = plots_cost.cost_caption(comparison, key)
+    figure = plots_cost.cost_figure(comparison, key)
+    return _drawn(key, plots_cost.COSTS[key], figure, f"{prefix}-{key}-", caption)
 
 
 def across(compared: Sequence[Comparison]) -> list[Drawn]:
@@ -76,7 +61,7 @@ def _ranks(protocol: str, ranking: Ranking) -> Drawn:
     )
     if ranking.cliques:
         words += " A bar joins those that Nemenyi’s test cannot separate (Demšar 2006)."  # noqa: RUF001
-    return _drawn(protocol, protocol, plots_compare.rank_figure(ranking), f"cd-{protocol}-", words)
+    return _drawn(protocol, protocol, plots_ranks.rank_figure(ranking), f"cd-{protocol}-", words)
 
 
 def _drawn(key: str, name: str, figure: Figure, prefix: str, caption: str) -> Drawn:

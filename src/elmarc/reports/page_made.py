@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from elmarc.comparison.systems import system_of
 from elmarc.reports.page_private import Folders
 from elmarc.results import Result
+
+ORIGINS = {
+    "folder": "a folder",
+    "table": "a table",
+    "named": "a known data set",
+    "toy": "synthetic",
+}
+
+
+def _origin(source: Mapping[str, Any]) -> str:
+    """Say where clips came from, by name.
+
+    >>> _origin({"kind": "table", "path": "/home/anna/sounds.csv"})
+    'from sounds.csv (a table)'
+    """
+    kind = ORIGINS.get(source["kind"], source["kind"])
+    name = source.get("name") or PurePath(source.get("path", "")).name
+    return f"from {name} ({kind})" if name else kind
 
 
 class Made:
@@ -44,9 +63,8 @@ class Made:
         groups = {p.id: p.group for r in own for p in r.predictions}
         n_groups = len({group or clip for clip, group in groups.items()})
         grouped = f" in {n_groups} groups" if any(groups.values()) else ""
-        kinds = {str(r.source["kind"]) for r in own if r.source.get("kind")}
-        origin = f" ({', '.join(sorted(kinds))})" if kinds else ""
-        return f"{name}{origin}: {len(groups)} clips{grouped}"
+        origins = "; ".join(sorted({_origin(r.source) for r in own if r.source}))
+        return f"{name}: {len(groups)} clips{grouped}" + (f", {origins}" if origins else "")
 
     @property
     def seeds(self) -> str:
@@ -94,5 +112,5 @@ class Made:
             return [self._hidden(item) for item in value]
         return self._folders.hide(value) if isinstance(value, str) else value
 
-    def _each(self, texts: Any) -> list[str]:
+    def _each(self, texts: Iterable[str]) -> list[str]:
         return sorted({self._folders.hide(text) for text in texts if text})

@@ -10,8 +10,7 @@ from functools import cached_property
 from elmarc.comparison.answer import answer
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
 from elmarc.comparison.systems import by_system
-from elmarc.reports import tables
-from elmarc.reports.tables_export import to_latex
+from elmarc.reports import tables, wording
 from elmarc.results import Result
 
 SHADES = 5
@@ -45,14 +44,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Level:
-    """An accuracy that needs no listening, such as chance."""
-
-    name: str
-    accuracy: float
-
-
-@dataclass(frozen=True)
 class Missed:
     """A clip that every system takes for something else; `said` is what most of the `n_runs` say."""
 
@@ -83,10 +74,8 @@ class Section:
     @property
     def extent(self) -> str:
         """How many clips, groups, classes, seeds and systems there are."""
-        design = self.comparison.design
-        groups = f"{design.n_units} groups, " if design.grouped else ""
         systems = "1 system" if len(self.rows) == 1 else f"{len(self.rows)} systems"
-        return f"{tables.extent(self.comparison)}, {groups}{len(self.classes)} classes, {systems}"
+        return f"{wording.extent(self.comparison)}, {len(self.classes)} classes, {systems}"
 
     @property
     def answer(self) -> tuple[str, ...]:
@@ -122,27 +111,24 @@ class Section:
     @property
     def has_ties(self) -> bool:
         """Whether the design tells anything apart, so that letters say something."""
-        return len(self.rows) > 1 and any(row.score.ties for row in self.rows)
+        return len(self.rows) > 1 and wording.has_ties(self.comparison)
 
     @property
     def has_seeds(self) -> bool:
         """Whether some system was run with more than one seed."""
-        return any(len(row.score.seeds) > 1 for row in self.rows)
+        return wording.several_seeds(self.comparison)
 
     @property
-    def levels(self) -> list[Level]:
-        """Chance and the largest class; one level where they are one."""
-        chance, majority = self.comparison.chance, self.comparison.majority
-        if f"{majority:.3f}" == f"{chance:.3f}":
-            return [Level("chance (classes of equal size)", chance)]
-        return [Level("chance", chance), Level("always the largest class", majority)]
+    def levels(self) -> dict[str, float]:
+        """Accuracies that need no listening: chance, and always the largest class."""
+        return wording.levels(self.comparison)
 
     @property
     def scale(self) -> Scale:
         """The scale of the intervals, from the least to the highest accuracy shown."""
         scores = self.comparison.scores
         ends = [value for s in scores for value in (s.low, s.high, *s.by_seed)]
-        ends += [level.accuracy for level in self.levels]
+        ends += self.levels.values()
         return Scale(min(ends), max(ends))
 
     @cached_property
@@ -199,7 +185,7 @@ class Section:
     @property
     def exports(self) -> list[tuple[str, str]]:
         """The ranking to be copied: name and text."""
-        return [("CSV", tables.to_csv(self.comparison)), ("LaTeX", to_latex(self.comparison))]
+        return [("CSV", tables.to_csv(self.comparison)), ("LaTeX", tables.to_latex(self.comparison))]
 
 
 def sections(results: Sequence[Result], compared: Sequence[Comparison]) -> list[Section]:

@@ -41,6 +41,17 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> NDArray[np.bool_]:
     """Mark the systems that no other beats in accuracy at the same cost or less.
 
+    Parameters
+    ----------
+    costs, accuracies : sequence of float
+        One of each a system.
+
+    Returns
+    -------
+    array of bool, (systems,)
+
+    Examples
+    --------
     >>> pareto_front([1, 2, 3], [0.5, 0.4, 0.6]).tolist()
     [True, False, True]
     """
@@ -59,7 +70,7 @@ def with_cost(comparison: Comparison, cost: str) -> list[SystemScore]:
 
 
 def cost_figure(comparison: Comparison, cost: str = "multiply_adds_per_clip") -> Figure:
-    """Return accuracy against one cost as a figure."""
+    """Return accuracy against one cost as a figure, larger where there are many networks to name."""
     crowd = min(1.5, max(1.0, len({score.name for score in with_cost(comparison, cost)}) / 12))
     figure = new_figure(width=7.6 * crowd, height=5.2 * crowd)
     cost_scatter(figure.subplots(), comparison, cost)

@@ -41,12 +41,11 @@ def published_bar(dataset: str, features: str, classifier: str) -> tuple[float, 
 
     `frame_level_2018` and `frame_level` have one published number: that of the first.
     """
-    table = _all()
-    rows = table[
-        (table.dataset == dataset)
-        & (table.network == features.removesuffix("_2018"))
-        & (table.classifier == classifier)
-    ].fillna(0.0)
+    table = published(dataset)
+    if table is None:
+        return None
+    named = (table.network == features.removesuffix("_2018")) & (table.classifier == classifier)
+    rows = table[named].fillna(0.0)
     return None if rows.empty else (float(rows.accuracy.item()), float(rows.error_bar.item()))
 
 

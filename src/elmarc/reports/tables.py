@@ -12,9 +12,8 @@ from elmarc.reports import wording
 from elmarc.reports.latex import to_latex
 from elmarc.reports.ranking_json import to_json
 from elmarc.reports.terminal import to_text
-from elmarc.reports.wording import extent, percent
 
-__all__ = ["FORMS", "extent", "percent", "ranking", "to_csv", "to_json", "to_latex", "to_markdown", "to_text"]
+__all__ = ["FORMS", "ranking", "to_csv", "to_json", "to_latex", "to_markdown", "to_text"]
 
 
 def ranking(comparison: Comparison) -> pd.DataFrame:

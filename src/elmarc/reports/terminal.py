@@ -32,7 +32,13 @@ def ranking(comparison: Comparison) -> RenderableType:
 
 
 def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
-    """Return what the terminal shows as plain text, in lines of at most `width` characters."""
+    """Return what the terminal shows as plain text.
+
+    Parameters
+    ----------
+    width : int
+        The most characters of a line.
+    """
     return plain_text(ranking(comparison), width=width)
 
 
@@ -63,7 +69,8 @@ def beside(compared: Sequence[Comparison]) -> Grid:
 
     Parameters
     ----------
-    compared : the protocols of one data set; networks come in the order of the first
+    compared : sequence of Comparison
+        The protocols of one data set; networks come in the order of the first.
     """
     cells: list[Cell] = [
         (score.name, score.system.classifier, {c.protocol: wording.percent(score.accuracy, score.deviation)})

@@ -10,6 +10,13 @@ from elmarc.comparison.records import Comparison, SystemScore
 def percent(accuracy: float, deviation: float | None = None) -> str:
     """Return an accuracy in %, with its deviation over seeds where there is one.
 
+    Parameters
+    ----------
+    accuracy, deviation : float
+        In [0, 1].
+
+    Examples
+    --------
     >>> percent(0.8425, 0.006)
     '84.2 ± 0.6'
     """
@@ -20,6 +27,8 @@ def percent(accuracy: float, deviation: float | None = None) -> str:
 def interval(low: float, high: float) -> str:
     """Return an interval of accuracies in %.
 
+    Examples
+    --------
     >>> interval(0.8, 0.8825)
     '80.0-88.2'
     """

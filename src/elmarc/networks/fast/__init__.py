@@ -9,8 +9,9 @@ first, which give the same map or None:
 - `band_products` turns tall filters on spectrograms into matrix products.
 
 **Plain path.** With `ELMARC_PLAIN=1` in the environment, or inside `with plain():`, none of this is used:
-every layer is one `torch.nn.functional.conv2d`. It is slower. Features differ by float32 rounding alone, by
-at most 1e-4 of a network's largest, as they may between processors. Stores and results serve both.
+every layer is one `torch.nn.functional.conv2d`. It is slower. In float32, features differ by at most 1e-4 of
+a network's largest, as they may between processors: stores and results serve both. In bfloat16 they differ by
+its rounding.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ _requests = _Requests()
 def plain() -> Iterator[None]:
     """Compute every layer by torch's public calls alone while the block is open, in all threads.
 
-    The environment variable ELMARC_PLAIN=1 does the same for a whole process. Features agree with the faster
-    ones within 1e-4 of the network's largest.
+    The environment variable ELMARC_PLAIN=1 does the same for a whole process. In float32, features agree with
+    the faster ones within 1e-4 of the network's largest.
 
     >>> import torch
     >>> from elmarc.networks import build_network

@@ -35,16 +35,19 @@ function clipItem(section, clip, describe) {
   return item;
 }
 
-// `describe` gives what is said of a clip beside its label: pairs of a name and a text.
+// Those that can be played come first. `describe` gives what is said of a clip beside its label: pairs of a
+// name and a text.
 function openClips({ section, clips, title, about, describe }) {
   document.getElementById("clips-title").textContent = title;
   document.getElementById("clips-facts").textContent = [clipCount(clips.length), about].filter(Boolean).join(", ");
   const list = document.getElementById("clips-list");
   const more = document.getElementById("more");
+  const silent = (clip) => !media()[section.dataset]?.[clip]?.audio;
+  const ordered = [...clips].sort((a, b) => silent(a) - silent(b));
   list.replaceChildren();
   const show = () => {
     const start = list.children.length;
-    list.append(...clips.slice(start, start + PAGE_OF_CLIPS).map((clip) => clipItem(section, clip, describe)));
+    list.append(...ordered.slice(start, start + PAGE_OF_CLIPS).map((clip) => clipItem(section, clip, describe)));
     const left = clips.length - list.children.length;
     more.hidden = left <= 0;
     more.textContent = `Show ${Math.min(left, PAGE_OF_CLIPS)} more of ${left}`;
