@@ -117,7 +117,7 @@ for what in ("open", "cold", "warm"):
         FeatureExtractor(LogMel(), net, length=16, fix_length="repeat-pad", store=store).extract(data.clips)
     found[f"{what}_s"] = time.perf_counter() - start
 start = time.perf_counter()
-index = store.index(FeatureExtractor(LogMel(), net, length=16, fix_length="repeat-pad").recipe)
+index = store.index(FeatureExtractor(LogMel(), net, length=16, fix_length="repeat-pad").definition)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found |= {"index_s": time.perf_counter() - start, "indexed": len(index), "memory_gb": (peak - base) / 1e6}
 print(json.dumps(found))

@@ -19,7 +19,7 @@ from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import build
 from elmarc.features.store import FeatureStore
 
-STANDARDISED = ["classifier.scale=true"]
+STANDARDISED = ["classifier.standardise=true"]
 PRECISIONS = (STANDARDISED, [*STANDARDISED, "network.precision=bfloat16"])
 
 

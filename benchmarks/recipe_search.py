@@ -42,12 +42,12 @@ FRAMES = {"esc10": 235, "fsdd": 64}
 SAMPLES = {"esc10": 60000, "fsdd": 16384}
 OPTIONS: dict[str, list[str]] = {
     "2018": [],
-    "2018, standardised": ["classifier.scale=true"],
-    "+ fixed scaling": ["classifier.scale=true", "frontend.shift_db=25", "frontend.scale_db=20"],
-    "+ half levelling": ["classifier.scale=true", "frontend.levelling=0.5"],
-    "+ std": ["classifier.scale=true", "pooling=[mean, std]", "network.narrower=2"],
+    "2018, standardised": ["classifier.standardise=true"],
+    "+ fixed scaling": ["classifier.standardise=true", "frontend.shift_db=25", "frontend.scale_db=20"],
+    "+ half levelling": ["classifier.standardise=true", "frontend.levelling=0.5"],
+    "+ std": ["classifier.standardise=true", "pooling=[mean, std]", "network.narrower=2"],
     "+ std, lag1, lag8": [
-        "classifier.scale=true",
+        "classifier.standardise=true",
         "pooling=[mean, std, lag1, lag8]",
         "network.narrower=4",
     ],
@@ -56,7 +56,7 @@ OPTIONS: dict[str, list[str]] = {
     "v2 without levelling": ["recipe=v2", "frontend.levelling=0"],
     "v2 without std": ["recipe=v2", "pooling=[mean, lag1, lag8]"],
     "v2 without lags": ["recipe=v2", "pooling=[mean, std]", "network.narrower=2"],
-    "v2 without squashing": ["recipe=v2", "classifier.scale=true"],
+    "v2 without squashing": ["recipe=v2", "classifier.standardise=true"],
     "v2 with max": ["recipe=v2", "pooling=[mean, std, max, lag1, lag8]"],
     "v2 with ppv": ["recipe=v2", "pooling=[mean, std, ppv, lag1, lag8]"],
 }
@@ -140,7 +140,7 @@ def final(args: argparse.Namespace) -> None:
         for network in args.networks:
             for classifier in args.classifiers:
                 both = []
-                for changes in (["classifier.scale=true"], ["recipe=v2"]):
+                for changes in (["classifier.standardise=true"], ["recipe=v2"]):
                     cells = [
                         cell(task, network, changes, args=args, seed=seed, classifier={"name": classifier})
                         for seed in range(args.seeds)
@@ -177,7 +177,7 @@ def joined(args: argparse.Namespace) -> None:
                     matrix = joined_matrix(task, names, seed, args)
                     parts = make_splits(matrix.labels, matrix.folds, kind="folds")
                     spec = make_classifier(
-                        classifier, random_state=seed, scale="squashed", ridge=classifier == "elm"
+                        classifier, random_state=seed, standardise="squashed", ridge=classifier == "elm"
                     )
                     found = evaluate(spec, matrix.X, matrix.y, parts, keep_together=matrix.folds, n_jobs=2)
                     scores.append(100 * found.accuracy)

@@ -24,7 +24,7 @@ def main(seeds: int = 3) -> Comparison:
         networks=[{"kind": name, "size": "small"} for name in ("timbral", "temporal")],
         classifiers=["linear_svm"],
         seeds=seeds,
-        scale=True,
+        standardise=True,
     )
     with tempfile.TemporaryDirectory() as folder:
         comparison = compare(run_cells(make_cells(cells, folder)))

@@ -52,7 +52,8 @@ def result_of(predictions: list[Prediction], *, classes: list[str], **changes) -
     record = {
         "dataset": "sounds", "features": "vgg", "classifier": "svm", "protocol": "nested", "seed": seed,
         "n_features": 3585, "macro_f1": float(np.mean(list(recalls.values()))), "best_params": {"C": 1},
-        "recipe": {"network": changes.get("features", "vgg"), "seed": seed}, "recipe_key": f"key{seed}",
+        "definition": {"network": changes.get("features", "vgg"), "seed": seed},
+        "definition_key": f"key{seed}",
         "size": "large", "n_filters": 717,
     }  # fmt: skip
     accuracy = float(np.mean([fold.accuracy for fold in folds]))

@@ -14,4 +14,4 @@ Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 Unit: TypeAlias = Literal["frames", "samples"]  # what the length of a network's input counts
 Size: TypeAlias = Literal["large", "small"]
 DEFAULT_SIZE: Size = "small"
-Recipe: TypeAlias = dict[str, Any]  # JSON-able: everything that changes the numbers
+Definition: TypeAlias = dict[str, Any]  # JSON-able: everything that changes the numbers

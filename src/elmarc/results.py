@@ -2,7 +2,7 @@
 
 A cell is one data set x one kind of features x one classifier x one seed x one protocol. Its record is
 `result.json`; everything in it but `timings`, `environment`, `created`, `command` and `source` follows from
-the recipe and the seed alone, so two runs can be compared byte by byte.
+the definition and the seed alone, so two runs can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ class Result:
     folds: list[FoldScore]
     best_params: dict[str, Any]
     predictions: list[Prediction]
-    recipe: dict[str, Any]
-    recipe_key: str
-    recipe_name: str = "2018"
+    definition: dict[str, Any]
+    definition_key: str
+    recipe: str = "2018"
     size: str | None = None
     n_filters: int | None = None
     protocol_note: str = ""
@@ -159,7 +159,7 @@ SCALARS = [
     for f in fields(Result)
     if f.name
     in {
-        "dataset", "features", "size", "n_filters", "n_features", "n_clips", "recipe_name", "classifier",
+        "dataset", "features", "size", "n_filters", "n_features", "n_clips", "recipe", "classifier",
         "protocol", "seed", "accuracy", "macro_f1",
     }
 ]  # fmt: skip

@@ -35,10 +35,10 @@ def test_other_grids_are_the_studys(name: str, grid: object) -> None:
     assert make_classifier(name).grid == grid
 
 
-@pytest.mark.parametrize("scale", [False, True, "squashed"])
+@pytest.mark.parametrize("standardise", [False, True, "squashed"])
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_every_candidate_can_be_set(name: str, scale: Scaling) -> None:
-    spec = make_classifier(name, scale=scale)
+def test_every_candidate_can_be_set(name: str, standardise: Scaling) -> None:
+    spec = make_classifier(name, standardise=standardise)
     for params in ParameterGrid(spec.grid):
         clone(spec.estimator).set_params(**params)
 
@@ -46,7 +46,7 @@ def test_every_candidate_can_be_set(name: str, scale: Scaling) -> None:
 def test_squashed_features_are_bounded_and_keep_their_order(rng: np.random.Generator) -> None:
     X = rng.normal(100, 5, size=(50, 3)).astype(np.float32)
     X[7] = 1e6
-    first = make_classifier("svm", scale="squashed").estimator[:-1].fit(X)
+    first = make_classifier("svm", standardise="squashed").estimator[:-1].fit(X)
     squashed = first.transform(X)
     assert squashed.dtype == np.float32
     assert np.abs(squashed).max() <= 1

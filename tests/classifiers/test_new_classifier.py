@@ -34,7 +34,7 @@ from elmarc.evaluation.search import candidate_scores
 y = np.arange(40) % 2
 X = np.random.default_rng(0).normal(size=(40, 3)) + 9 * y[:, None]
 scores = candidate_scores(
-    make_classifier("nearest_mean", scale=True), X, y, list(StratifiedKFold(4).split(X, y)))
+    make_classifier("nearest_mean", standardise=True), X, y, list(StratifiedKFold(4).split(X, y)))
 config = loading.parse_experiment(
     {"data": {"kind": "toy"}, "network": "vgg", "classifier": {"name": "nearest_mean"}})
 print(json.dumps({

@@ -69,7 +69,7 @@ def test_the_recipe_is_named_in_every_result(elmarc: Run, folder: Path) -> None:
     for recipe in ("2018", "v2"):
         code, _, err = rank(elmarc, folder, "--recipe", recipe, "--protocol", "paper", "-o", recipe)
         assert code == 0, err
-        assert {result.recipe_name for result in collect(recipe)} == {recipe}
+        assert {result.recipe for result in collect(recipe)} == {recipe}
 
 
 def test_extract_writes_each_format(elmarc: Run, folder: Path) -> None:

@@ -158,7 +158,7 @@ def test_pairs_are_compared_on_the_clips_both_have_judged():
 def test_names_tell_apart_what_differs_and_no_more():
     base = simulated_result()
     small = replace(base, size="small", n_filters=120)
-    fixed = replace(base, recipe_name="v2", recipe={"network": "vgg", "compat": None, "seed": 0})
+    fixed = replace(base, recipe="v2", definition={"network": "vgg", "compat": None, "seed": 0})
     names = {s.name for s in compare([base, small, fixed]).scores}
     assert names == {"vgg (large) (2018)", "vgg (small)", "vgg (large) (v2)"}
     assert compare([base]).scores[0].name == "vgg"

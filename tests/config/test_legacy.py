@@ -168,7 +168,7 @@ def test_readme_gtzan(tmp_path: Path) -> None:
         None,
     )
     assert (config.input.n_samples, config.input.fix_length) == (350000, "crop")
-    assert (config.classifier.name, config.classifier.scale) == ("svm", False)
+    assert (config.classifier.name, config.classifier.standardise) == ("svm", False)
     assert (config.protocol, config.batch_size) == ("paper", 5)
     assert (config.store, config.results) == (Path("../data/GTZAN/features"), Path("../data/GTZAN/results"))
 

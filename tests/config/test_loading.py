@@ -41,7 +41,7 @@ EVERY_SECTION: dict[str, Any] = {
     "frontend": {"kind": "logmel", "n_mels": 80, "top_db": None, "pad_mode": "constant", "fmax": 5000.0},
     "input": {"n_frames": 188, "fix_length": "repeat-pad"},
     "pooling": ["mean", "std"],
-    "classifier": {"name": "elm", "scale": True},
+    "classifier": {"name": "elm", "standardise": True},
     "protocol": "paper",
     "seed": 3,
     "batch_size": 16,
@@ -152,7 +152,7 @@ def test_other_sections_in_one_word() -> None:
 
 def test_nested_selection_on_raw_features_is_the_default() -> None:
     config = parse_experiment(TOY)
-    assert (config.protocol, config.classifier.scale, config.pooling) == ("nested", False, ("mean",))
+    assert (config.protocol, config.classifier.standardise, config.pooling) == ("nested", False, ("mean",))
 
 
 def test_a_tilde_is_the_home_folder() -> None:
@@ -238,8 +238,8 @@ MISTAKES = [
     ({"network": {"kind": "mfcc", "size": "small"}}, "network: the MFCC baseline has no options"),
     ({"classifier": "SVM"}, r"classifier\.name: found 'SVM' .*did you mean 'svm'\?"),
     (
-        {"classifier": {"name": "svm", "scale": "yes"}},
-        r"classifier\.scale: found 'yes' \(text\), expected false, true or 'squashed'",
+        {"classifier": {"name": "svm", "standardise": "yes"}},
+        r"classifier\.standardise: found 'yes' \(text\), expected false, true or 'squashed'",
     ),
     ({"seed": "3"}, r"seed: found '3' \(text\), expected a whole number"),
     ({"seed": True}, r"seed: found True \(true or false\), expected a whole number"),

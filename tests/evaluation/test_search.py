@@ -48,9 +48,11 @@ def assert_same_predictions(shared: GridScores, reference: GridScores) -> None:
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("scale", [False, True, "squashed"])
-def test_svm_grid_equals_grid_search_on_raw_features(features: Features, scale: Scaling, n_jobs: int) -> None:
-    spec, splits = make_classifier("svm", scale=scale), folds(features, 5)
+@pytest.mark.parametrize("standardise", [False, True, "squashed"])
+def test_svm_grid_equals_grid_search_on_raw_features(
+    features: Features, standardise: Scaling, n_jobs: int
+) -> None:
+    spec, splits = make_classifier("svm", standardise=standardise), folds(features, 5)
     reference = GridSearchCV(spec.estimator, spec.grid, cv=splits, scoring="accuracy").fit(*features)
     found = candidate_scores(spec, *features, splits, n_jobs=n_jobs)
 
@@ -61,12 +63,12 @@ def test_svm_grid_equals_grid_search_on_raw_features(features: Features, scale: 
     assert_same_predictions(found, plain(spec, features, splits))
 
 
-@pytest.mark.parametrize("scale", [False, True])
-def test_elm_grid_equals_plain_pseudo_inverse(features: Features, scale: bool) -> None:
-    spec = make_classifier("elm", scale=scale)
-    key = "classifier__n_hidden" if scale else "n_hidden"
+@pytest.mark.parametrize("standardise", [False, True])
+def test_elm_grid_equals_plain_pseudo_inverse(features: Features, standardise: bool) -> None:
+    spec = make_classifier("elm", standardise=standardise)
+    key = "classifier__n_hidden" if standardise else "n_hidden"
     spec = replace(spec, grid={key: SMALL_ELM["n_hidden"]})
-    splits = folds(features, 10 if not scale else 3)
+    splits = folds(features, 10 if not standardise else 3)
 
     assert_same_predictions(candidate_scores(spec, *features, splits), plain(spec, features, splits))
 
@@ -170,10 +172,10 @@ def test_other_grids_are_fitted_plainly(features: Features, estimator: Any, grid
     np.testing.assert_allclose(found.scores.mean(axis=1), reference.cv_results_["mean_test_score"])
 
 
-@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("standardise", [False, True])
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_every_classifier_learns(features: Features, name: str, scale: bool) -> None:
-    found = candidate_scores(make_classifier(name, scale=scale), *features, folds(features, 3))
+def test_every_classifier_learns(features: Features, name: str, standardise: bool) -> None:
+    found = candidate_scores(make_classifier(name, standardise=standardise), *features, folds(features, 3))
 
     assert found.scores.shape == (len(found.candidates), 3)
     assert found.scores.mean(axis=1).max() > 0.6

@@ -34,10 +34,10 @@ def named(config: ExperimentConfig) -> str:
 def test_2018_is_the_default_and_leaves_every_default_as_it_is() -> None:
     config = parse()
     assert config == parse(recipe=2018) == parse(recipe="2018")
-    front = build.frontend(config.frontend).recipe()
+    front = build.frontend(config.frontend).definition()
     assert not {"shift_db", "scale_db", "levelling"} & front.keys()
     assert config.pooling == ("mean",)
-    assert not config.classifier.scale
+    assert not config.classifier.standardise
     assert named(config) == "2018"
 
 
@@ -46,7 +46,7 @@ def test_one_word_sets_front_end_pooling_width_and_classifier() -> None:
     front = config.frontend.model_dump()
     assert (front["shift_db"], front["scale_db"], front["levelling"]) == (25, 20, 0.5)
     assert config.pooling == STATISTICS
-    assert config.classifier.scale == "squashed"
+    assert config.classifier.standardise == "squashed"
     assert parse(recipe="v2", network="vgg").pooling == ("mean", "std")
     assert parse(recipe="v2", network="sample_level").frontend.model_dump()["levelling"] == 0.5
     assert named(config) == "v2"
@@ -57,8 +57,8 @@ def test_one_word_sets_front_end_pooling_width_and_classifier() -> None:
     [
         {"pooling": ["mean"]},
         {"frontend": {"kind": "logmel", "levelling": 0.0}},
-        {"classifier": {"name": "svm", "scale": False}},
-        {"classifier": {"name": "svm", "scale": True}},
+        {"classifier": {"name": "svm", "standardise": False}},
+        {"classifier": {"name": "svm", "standardise": True}},
         {"classifier": {"name": "elm", "ridge": False}},
         {"network": {"kind": "7x96", "narrower": 1}},
     ],
@@ -91,8 +91,8 @@ def test_what_a_recipe_does_not_set_leaves_its_name(said: dict[str, Any]) -> Non
 def test_options_of_v2_under_the_name_of_2018_are_custom() -> None:
     assert named(parse(pooling=["mean", "std"])) == "custom"
     assert named(parse(classifier={"name": "elm", "ridge": True})) == "custom"
-    assert named(parse(classifier={"name": "elm", "scale": "squashed"})) == "custom"
-    assert named(parse(classifier={"name": "elm", "scale": True})) == "2018"
+    assert named(parse(classifier={"name": "elm", "standardise": "squashed"})) == "custom"
+    assert named(parse(classifier={"name": "elm", "standardise": True})) == "2018"
 
 
 def test_recipes_combine_in_a_sweep_and_are_written_out_to_read_back_the_same() -> None:

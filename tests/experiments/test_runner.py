@@ -111,7 +111,7 @@ def test_a_reproduction_holds_both_averages_and_both_protocols(tmp_path: Path) -
     assert len(kinds) == 11
     assert {("frame_level", None), ("frame_level", "2018")} <= kinds
     assert len(cells) == 12 * 2 * 2 * 2
-    assert not any(config.classifier.scale for config in cells)
+    assert not any(config.classifier.standardise for config in cells)
     assert cells[0].network is None  # the cheapest first
 
 

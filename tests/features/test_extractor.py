@@ -186,7 +186,7 @@ def test_the_store_tells_segments_apart_and_keeps_whole_files(clips: list[Clip],
     parts = [part for clip in clips for part in segments(clip.path)]
     assert (whole.n_computed, extractor(store=store).extract(parts).n_computed) == (5, 15)
     assert extractor(store=store).extract(parts).n_computed == 0
-    keys = set(store.index(extractor().recipe))
+    keys = set(store.index(extractor().definition))
     assert {content_hash(clip.path) for clip in clips} < keys  # as they were before there were segments
 
 

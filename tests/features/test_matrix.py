@@ -20,7 +20,7 @@ def matrix(rng: np.random.Generator) -> FeatureMatrix:
         folds=("1", "2", ""),
         groups=("", "", ""),
         columns=("conv/0/mean", "conv/1/mean"),
-        recipe={"seed": 1},
+        definition={"seed": 1},
     )
 
 
@@ -28,7 +28,7 @@ def test_npz_round_trip(matrix: FeatureMatrix, tmp_path: Path) -> None:
     again = FeatureMatrix.load(matrix.save(tmp_path / "f.npz"))
     assert np.array_equal(again.X, matrix.X)
     assert (again.ids, again.labels, again.folds) == (matrix.ids, matrix.labels, matrix.folds)
-    assert (again.columns, again.recipe) == (matrix.columns, matrix.recipe)
+    assert (again.columns, again.definition) == (matrix.columns, matrix.definition)
 
 
 @pytest.mark.parametrize(("ending", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
@@ -65,3 +65,11 @@ def test_joining_other_clips_is_refused(matrix: FeatureMatrix) -> None:
     other = FeatureMatrix(matrix.X, ("p", "q", "r"), *([("",) * 3] * 3), matrix.columns)
     with pytest.raises(ValueError, match="other clips"):
         matrix.join(other)
+
+
+def test_files_whose_definition_was_called_recipe_are_read(tmp_path: Path, matrix: FeatureMatrix) -> None:
+    path = matrix.save(tmp_path / "new.npz")
+    with np.load(path) as file:
+        arrays = {("recipe" if name == "definition" else name): file[name] for name in file}
+    np.savez(tmp_path / "old.npz", **arrays)
+    assert FeatureMatrix.load(tmp_path / "old.npz").definition == matrix.definition != {}

@@ -110,7 +110,7 @@ def test_tf32_is_float32_on_a_cpu_and_stored_apart(rng: np.random.Generator) -> 
     single, rounded = (build_network("7x96", n_filters=4, precision=p) for p in ("float32", "tf32"))
     x = clips(single, rng)
     assert torch.equal(pool(single, x), pool(rounded, x))
-    assert single.recipe() != rounded.recipe()
+    assert single.definition() != rounded.definition()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 1000.0])

@@ -19,7 +19,7 @@ def test_rows_are_written_once_and_come_in_the_order_asked_for(
     store = FeatureStore(tmp_path)
     X = rng.standard_normal((6, 3)).astype(np.float32)
     store.append(RECIPE, ["f"], X[5:])
-    rows = Rows(5, recipe=RECIPE, store=store)
+    rows = Rows(5, definition=RECIPE, store=store)
     for content, row in zip("abcde", X, strict=False):
         rows.add(content, row)
         rows.write_if_due()
@@ -33,7 +33,7 @@ def test_rows_are_written_once_and_come_in_the_order_asked_for(
 
 
 def test_rows_without_a_store_are_kept(rng: np.random.Generator) -> None:
-    rows = Rows(2, recipe=RECIPE, store=None)
+    rows = Rows(2, definition=RECIPE, store=None)
     row = rng.standard_normal(3).astype(np.float32)
     rows.add("a", row)
     rows.write()

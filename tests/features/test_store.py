@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from elmarc._errors import StoreError
-from elmarc.features.store import FeatureStore, recipe_key
+from elmarc.features.store import FeatureStore, definition_key
 
 RECIPE = {"network": {"name": "vgg", "seed": 0}, "frontend": {"n_mels": 96}}
 
@@ -30,7 +30,7 @@ def test_a_changed_recipe_misses(tmp_path: Path, rng: np.random.Generator) -> No
 
 
 def test_the_order_of_keys_does_not_matter() -> None:
-    assert recipe_key(RECIPE) == recipe_key(dict(reversed(RECIPE.items())))
+    assert definition_key(RECIPE) == definition_key(dict(reversed(RECIPE.items())))
 
 
 def test_a_shard_whose_manifest_was_never_written_is_not_read(

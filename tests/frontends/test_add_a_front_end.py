@@ -38,7 +38,7 @@ try:
 except Exception as error:
     refused = str(error)
 print(json.dumps({
-    "front": matrix.recipe["frontend"]["kind"], "hop": extractor.frontend.hop_length,
+    "front": matrix.definition["frontend"]["kind"], "hop": extractor.frontend.hop_length,
     "length": extractor.length, "finite": bool(np.isfinite(matrix.X).all()),
     "same": bool((matrix.X[2] == alone.X[0]).all()), "kinds": [cell.frontend.kind for cell in mixed],
     "keys": sorted(json_schema()["$defs"]["PCENSection"]["properties"]), "refused": refused,

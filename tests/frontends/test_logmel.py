@@ -26,10 +26,10 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 def by_librosa(y: np.ndarray, logmel: LogMel) -> np.ndarray:
-    recipe = logmel.recipe()
-    recipe.pop("kind")
-    top_db = recipe.pop("top_db")
-    power = librosa.feature.melspectrogram(y=y, **recipe)
+    definition = logmel.definition()
+    definition.pop("kind")
+    top_db = definition.pop("top_db")
+    power = librosa.feature.melspectrogram(y=y, **definition)
     return librosa.power_to_db(power, top_db=top_db).T
 
 
@@ -195,8 +195,8 @@ def test_empty_bands_are_warned_of() -> None:
 
 
 def test_the_recipe_is_canonical_json() -> None:
-    assert LogMel().recipe() == LogMel(fmax=6000, power=2, fmin=0).recipe()
-    assert json.loads(json.dumps(LogMel().recipe())) == LogMel().recipe()
+    assert LogMel().definition() == LogMel(fmax=6000, power=2, fmin=0).definition()
+    assert json.loads(json.dumps(LogMel().definition())) == LogMel().definition()
 
 
 @pytest.mark.parametrize(
@@ -214,12 +214,12 @@ def test_the_recipe_is_canonical_json() -> None:
     ],
     ids=str,
 )
-def test_whatever_changes_the_numbers_changes_the_recipe(
+def test_whatever_changes_the_numbers_changes_the_definition(
     rng: np.random.Generator, change: dict[str, Any]
 ) -> None:
     y = clips(rng)["half silent"]
     ours, other = LogMel(), LogMel(**change)
-    assert ours.recipe() != other.recipe()
+    assert ours.definition() != other.definition()
     if change != {"sr": 16000}:  # the rate moves bands and their corners alike
         assert not np.array_equal(ours(y), other(y))
 
@@ -236,8 +236,8 @@ def test_scaling_comes_after_the_cut_at_top_db(rng: np.random.Generator) -> None
     assert np.ptp(scaled) == pytest.approx(2.0, abs=1e-5)
 
 
-def test_a_recipe_names_scaling_only_where_there_is_some() -> None:
-    plain, scaled = LogMel().recipe(), LogMel(shift_db=25, scale_db=20).recipe()
+def test_a_recipes_scaling_only_where_there_is_some() -> None:
+    plain, scaled = LogMel().definition(), LogMel(shift_db=25, scale_db=20).definition()
     assert "shift_db" not in plain
     assert scaled == {**plain, "shift_db": 25.0, "scale_db": 20.0, "levelling": 0.0}
 

@@ -92,9 +92,9 @@ def test_impossible_settings_are_refused(settings: dict[str, Any], message: str)
 
 
 def test_the_recipe_holds_what_changes_the_numbers_and_no_more() -> None:
-    recipe = MFCC().recipe()
-    assert json.loads(json.dumps(recipe)) == recipe
-    assert MFCC(fix_length="zero-pad").recipe() == recipe  # without a length there is nothing to fix
+    definition = MFCC().definition()
+    assert json.loads(json.dumps(definition)) == definition
+    assert MFCC(fix_length="zero-pad").definition() == definition  # without a length there is nothing to fix
     for change in (
         {"sr": 8000},
         {"n_mfcc": 13},
@@ -102,4 +102,4 @@ def test_the_recipe_holds_what_changes_the_numbers_and_no_more() -> None:
         {"fixed_length": 3000, "fix_length": "zero-pad"},
         {"pad_mode": "reflect"},
     ):
-        assert MFCC(**change).recipe() != recipe
+        assert MFCC(**change).definition() != definition

@@ -24,8 +24,8 @@ def test_bad_waveforms_and_rates_are_refused() -> None:
 
 
 def test_the_recipe_follows_the_rate() -> None:
-    assert RawWaveform().recipe() != RawWaveform(sr=8000).recipe()
-    assert json.loads(json.dumps(RawWaveform().recipe())) == {"kind": "waveform", "sr": 12000}
+    assert RawWaveform().definition() != RawWaveform(sr=8000).definition()
+    assert json.loads(json.dumps(RawWaveform().definition())) == {"kind": "waveform", "sr": 12000}
 
 
 def test_levelling_takes_out_a_share_of_a_clips_own_loudness(rng: np.random.Generator) -> None:
@@ -44,6 +44,6 @@ def test_levelling_takes_out_a_share_of_a_clips_own_loudness(rng: np.random.Gene
 
 def test_levelling_leaves_silence_silent_and_is_named_only_where_there_is_some() -> None:
     assert not RawWaveform(levelling=1)(np.zeros(100, np.float32)).any()
-    assert RawWaveform(levelling=0.5).recipe() == {"kind": "waveform", "sr": 12000, "levelling": 0.5}
+    assert RawWaveform(levelling=0.5).definition() == {"kind": "waveform", "sr": 12000, "levelling": 0.5}
     with pytest.raises(ConfigError, match="levelling: found -1"):
         RawWaveform(levelling=-1)

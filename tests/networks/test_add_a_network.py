@@ -42,7 +42,7 @@ print(json.dumps({
     "as stated": all(list(maps[layer].shape[1:]) == stated[layer] for layer in network.layers),
     "reductions": [info.reduction for info in network.layer_info],
     "study": "two_layers" in STUDY_NETWORKS, "row": matrix.X.shape[1],
-    "recipe": matrix.recipe["network"]["network"], "front": matrix.recipe["frontend"]["kind"],
+    "family": matrix.definition["network"]["network"], "front": matrix.definition["frontend"]["kind"],
     "schema": "two_layers" in json.dumps(json_schema()),
     "help": "two_layers" in runner.invoke(app, ["rank", "--help"], terminal_width=200).stdout,
     "listed": [row["large"]["n_features"] for row in listed if row["name"] == "two_layers"],
@@ -82,6 +82,6 @@ def test_the_page_adds_a_network_that_configurations_and_commands_know(extended:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "features": 160, "layers": [[80, 20], [80, 10]], "as stated": True, "reductions": [2, 4],
-        "study": False, "row": 160, "recipe": "two_layers", "front": "logmel", "schema": True, "help": True,
+        "study": False, "row": 160, "family": "two_layers", "front": "logmel", "schema": True, "help": True,
         "listed": [3584],
     }  # fmt: skip

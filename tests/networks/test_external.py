@@ -250,7 +250,7 @@ def test_a_network_can_be_copied_pickled_and_moved(module: Trained) -> None:
         copy.deepcopy(network).to("cpu"),
     ):
         assert torch.equal(pool(again, x), features)
-        assert again.recipe() == network.recipe()
+        assert again.definition() == network.definition()
     assert network.double()(x)["first"].dtype == torch.float64
 
 

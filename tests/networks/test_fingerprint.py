@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from elmarc.features.store import FeatureStore, recipe_key
+from elmarc.features.store import FeatureStore, definition_key
 from elmarc.networks import ExternalNetwork
 from elmarc.networks.external import provenance
 from elmarc.networks.external.fingerprint import code_sha256, state_sha256
@@ -125,17 +125,17 @@ def test_it_is_the_same_in_every_process_and_misses_the_store_after_an_edit(tmp_
 
 
 def test_an_edited_forward_misses_the_store(tmp_path: Path) -> None:
-    def recipe(source: str, name: str = "mine") -> dict:
+    def definition(source: str, name: str = "mine") -> dict:
         network = ExternalNetwork(
             made_from(source), layers=["conv"], input_unit="frames", n_bands=4, input_length=20, name=name
         )
-        return {"network": network.recipe()}
+        return {"network": network.definition()}
 
     store = FeatureStore(tmp_path)
-    store.append(recipe(SOURCE), ["a"], torch.zeros(1, 4).numpy())
-    assert "a" in store.index(recipe(SOURCE, name="another"))
-    assert not store.index(recipe(SOURCE.replace("y - 1", "y - 2")))
-    assert recipe_key(recipe(SOURCE)) == recipe_key(recipe(SOURCE))
+    store.append(definition(SOURCE), ["a"], torch.zeros(1, 4).numpy())
+    assert "a" in store.index(definition(SOURCE, name="another"))
+    assert not store.index(definition(SOURCE.replace("y - 1", "y - 2")))
+    assert definition_key(definition(SOURCE)) == definition_key(definition(SOURCE))
 
 
 class Held(nn.Module):

@@ -219,12 +219,12 @@ def test_the_recipe_is_what_is_computed_not_the_name() -> None:
     spelled_out = build_network(
         "single_layer", n_filters=4, filter_shape=(7, 96), pool_shape=(1, 1), layers=["pool"]
     )
-    assert small("7x96").recipe() == spelled_out.recipe()
-    assert small("timbral").recipe() == small("timbral_temporal", layers=["timbral"]).recipe()
-    assert small("vgg", compat="2018").recipe() == small("vgg").recipe()
-    assert small("frame_level", compat="2018").recipe() != small("frame_level").recipe()
+    assert small("7x96").definition() == spelled_out.definition()
+    assert small("timbral").definition() == small("timbral_temporal", layers=["timbral"]).definition()
+    assert small("vgg", compat="2018").definition() == small("vgg").definition()
+    assert small("frame_level", compat="2018").definition() != small("frame_level").definition()
     for changed in ({"seed": 1}, {"layers": ["pool1"]}, {"precision": "bfloat16"}, {"n_bands": 97}):
-        assert small("vgg", **changed).recipe() != small("vgg").recipe()
+        assert small("vgg", **changed).definition() != small("vgg").definition()
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -128,18 +128,18 @@ def test_weights_of_another_shape_are_refused_and_nothing_changes() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
 
 
-def test_weights_set_by_hand_show_in_the_recipe() -> None:
+def test_weights_set_by_hand_show_in_the_definition() -> None:
     network = build_network("vgg", n_filters=3, seed=5)
-    drawn = network.recipe()
+    drawn = network.definition()
     assert drawn["seed"] == 5
     weights = network.get_weights()
     weights[-1][0] = 1
     network.set_weights(weights)
-    by_hand = network.recipe()
+    by_hand = network.definition()
     assert "seed" not in by_hand
     weights[-1][0] = 2
     network.set_weights(weights)
-    assert network.recipe()["weights_sha256"] != by_hand["weights_sha256"]
+    assert network.definition()["weights_sha256"] != by_hand["weights_sha256"]
 
 
 def digest(name: str, *, seed: int) -> str:

@@ -54,7 +54,7 @@ def hostile_results(classifiers=("svm",), **changes):
 
 def hostile_page(classifiers=("svm",), missed=()) -> str:
     results = hostile_results(
-        classifiers, skipped=[Skipped("<i>.wav", "a & b")], recipe={"x": "</pre><script>"}
+        classifiers, skipped=[Skipped("<i>.wav", "a & b")], definition={"x": "</pre><script>"}
     )
     results = [replace(r, predictions=[_missed(p) if p.id in missed else p for p in r.predictions])
                for r in results]  # fmt: skip

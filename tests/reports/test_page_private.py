@@ -85,7 +85,7 @@ def test_notes_reasons_recipes_and_command_hold_names_not_folders():
         source={"kind": "table", "path": "/home/anna/list.csv", "audio": "/mnt/store/my sounds"},
         notes=["/home/anna/list.csv: 3 clips are missing, such as /mnt/store/my sounds/dog/1 a.wav"],
         skipped=[Skipped("dog/2.wav", "/mnt/store/my sounds/dog/2.wav: holds no samples")],
-        recipe={"weights": "/home/anna/weights.npz", "deep": [{"path": "C:\\Users\\anna\\x.npz"}]},
+        definition={"weights": "/home/anna/weights.npz", "deep": [{"path": "C:\\Users\\anna\\x.npz"}]},
         command="elmarc rank /home/anna/list.csv --audio '/mnt/store/my sounds' -o /scratch/anna/runs",
     )
     page = build_page([told])

@@ -74,7 +74,7 @@ class ClassifierSpec:
 
 
 def make_classifier(
-    name: str, *, random_state: int = 0, scale: Scaling = False, ridge: bool = False
+    name: str, *, random_state: int = 0, standardise: Scaling = False, ridge: bool = False
 ) -> ClassifierSpec:
     """Return a classifier with its grid.
 
@@ -82,8 +82,8 @@ def make_classifier(
     ----------
     name : one of `CLASSIFIERS`.
     random_state : seed of whatever the classifier draws (hidden units, initial weights, order of clips).
-    scale : standardise each feature first, by mean and deviation of the training clips; "squashed" bounds it
-        then (`squash`), so that no single loud clip rules a feature. The study did neither.
+    standardise : standardise each feature first, by mean and deviation of the training clips; "squashed"
+        bounds it then (`squash`), so that no single loud clip rules a feature. The study did neither.
     ridge : fit the extreme learning machine with a leave-one-out ridge and scaled weights; no other has it.
 
     Returns
@@ -96,7 +96,7 @@ def make_classifier(
     ConfigError
         If the name is unknown, or has no such option.
 
-    >>> make_classifier("linear_svm", scale=True).grid
+    >>> make_classifier("linear_svm", standardise=True).grid
     {'classifier__C': [0.1, 1, 2]}
     """
     entry = CLASSIFIERS[choose("classifier", name, tuple(CLASSIFIERS))]
@@ -105,10 +105,10 @@ def make_classifier(
     estimator, grid = entry.make(random_state), deepcopy(entry.grid)
     if ridge:
         estimator.set_params(scaled_weights=True, regressor=LeaveOneOutRidge())
-    if not scale:
+    if not standardise:
         return ClassifierSpec(name, estimator, grid)
-    steps = [("scale", StandardScaler()), ("classifier", estimator)]
-    if scale == "squashed":
+    steps = [("standardise", StandardScaler()), ("classifier", estimator)]
+    if standardise == "squashed":
         steps.insert(1, ("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
     return ClassifierSpec(name, Pipeline(steps), _prefixed(grid))
 

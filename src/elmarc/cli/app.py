@@ -168,7 +168,7 @@ def rank(
         ProtocolName, typer.Option(help="nested: honest; paper: the 2018 study's, optimistic on folds.")
     ] = ProtocolName.nested,
     baseline: Annotated[bool, typer.Option(help="Rank the MFCC baseline beside the networks.")] = True,
-    scale: Annotated[
+    standardise: Annotated[
         bool | None,
         typer.Option(
             help="Standardise the features; default: yes, but not under --protocol paper.", show_default=False
@@ -203,7 +203,7 @@ def rank(
         seeds=seeds,
         protocol=protocol.value,
         baseline=baseline,
-        scale=scale,
+        standardise=standardise,
         budget=budget,
         common={"device": device, "strict": strict, "recipe": recipe.value},
         precision=precision,

@@ -57,7 +57,7 @@ def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> No
             networks=[studies.BASELINE, *networks],
             classifiers=("svm", "elm"),
             seeds=2,
-            scale=True,
+            standardise=True,
         )
         runs.append(_run(make_cells(configs, output / target), output / target, store=store, quiet=quiet))
     show(
@@ -101,7 +101,7 @@ def rank(
     seeds: int,
     protocol: str,
     baseline: bool,
-    scale: bool | None,
+    standardise: bool | None,
     budget: str | None,
     common: dict[str, Any],
     precision: str,
@@ -123,7 +123,9 @@ def rank(
         networks=[studies.BASELINE] * baseline + sections,
         classifiers=studies.choose_names(classifiers, tuple(CLASSIFIERS), what="classifier"),
         seeds=seeds,
-        scale=protocol == "nested" if scale is None and common["recipe"] == "2018" else scale,
+        standardise=protocol == "nested"
+        if standardise is None and common["recipe"] == "2018"
+        else standardise,
         overrides=overrides,
     )
     _check_folders(output, store)

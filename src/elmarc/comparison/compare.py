@@ -1,6 +1,6 @@
 """Which system is better, and how sure can one be: from results to scores, intervals, tests and letters.
 
-A *system* is everything but the seed: a network of one size and recipe, with one classifier. Systems are
+A *system* is everything but the seed: a network of one size and definition, with one classifier. Systems are
 compared on one data set under one protocol, within each classifier, on the clips that both of a pair have
 judged. docs/statistics.md says what is claimed and why.
 """
@@ -45,7 +45,9 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
         The results are of several data sets or protocols, contradict each other, or share no clip.
     """
     cells = by_system(results)
-    systems = sorted(cells, key=lambda s: (-_mean(cells[s], "accuracy"), s.features, s.classifier, s.recipe))
+    systems = sorted(
+        cells, key=lambda s: (-_mean(cells[s], "accuracy"), s.features, s.classifier, s.definition)
+    )
     names = system_names(systems)
     scores = [_score(system, name, cells[system]) for system, name in zip(systems, names, strict=True)]
     table = hit_table([cells[system] for system in systems])
@@ -80,7 +82,7 @@ def comparisons(results: Iterable[Result], **options: Any) -> list[Comparison]:
 def rank_across(compared: Sequence[Comparison], *, alpha: float = 0.05) -> ranks.Ranking | None:
     """Rank the systems that every data set has, by their accuracies (Demšar 2006).
 
-    Systems are matched by features, size and classifier: a recipe may follow the data set's clip length.
+    Systems are matched by features, size and classifier: a definition may follow the data set's clip length.
     None where there are fewer than two data sets, or fewer than two systems that all of them have.
     """
     tables = [{_across(s): s.accuracy for s in c.scores} for c in compared]
@@ -94,7 +96,7 @@ def rank_across(compared: Sequence[Comparison], *, alpha: float = 0.05) -> ranks
 
 def _across(score: SystemScore) -> tuple[str, ...]:
     s = score.system
-    return (score.name, s.classifier, s.size, s.n_filters, s.recipe_name)
+    return (score.name, s.classifier, s.size, s.n_filters, s.recipe)
 
 
 def _mean(cells: Sequence[Result], name: str) -> float:

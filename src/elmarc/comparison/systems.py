@@ -20,15 +20,15 @@ class System:
     classifier: str
     size: str = ""
     n_filters: str = ""
-    recipe_name: str = ""
-    recipe: str = ""  # canonical JSON without seeds
+    recipe: str = ""
+    definition: str = ""  # canonical JSON without seeds
 
 
 def system_of(result: Result) -> System:
     """Return the system that a result is one seed of."""
-    recipe = json.dumps(_without_seeds(result.recipe), sort_keys=True)
+    definition = json.dumps(_without_seeds(result.definition), sort_keys=True)
     filters = "" if result.n_filters is None else str(result.n_filters)
-    return System(result.features, result.classifier, result.size or "", filters, result.recipe_name, recipe)
+    return System(result.features, result.classifier, result.size or "", filters, result.recipe, definition)
 
 
 def _without_seeds(value: Any) -> Any:
@@ -59,15 +59,18 @@ def by_system(results: Sequence[Result]) -> dict[System, list[Result]]:
 
 
 def system_names(systems: Sequence[System]) -> list[str]:
-    """Name each system by its features, adding size, filters and recipe only where that tells two apart."""
+    """Name each system by its features, adding size, filters, ... only where that tells two apart."""
     names = [s.features for s in systems]
-    variants = {recipe: f"recipe {k + 1}" for k, recipe in enumerate(sorted({s.recipe for s in systems}))}
-    for extra in ("size", "n_filters", "recipe_name", "recipe"):
+    variants = {
+        definition: f"definition {k + 1}"
+        for k, definition in enumerate(sorted({s.definition for s in systems}))
+    }
+    for extra in ("size", "n_filters", "recipe", "definition"):
         values: dict[tuple[str, str], set[str]] = defaultdict(set)
         for name, s in zip(names, systems, strict=True):
             values[name, s.classifier].add(getattr(s, extra))
         for k, s in enumerate(systems):
             value = getattr(s, extra)
             if len(values[names[k], s.classifier]) > 1 and value:
-                names[k] += f" ({variants[value] if extra == 'recipe' else value})"
+                names[k] += f" ({variants[value] if extra == 'definition' else value})"
     return names

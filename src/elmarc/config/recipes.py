@@ -34,14 +34,14 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
     classifier : its name.
 
     >>> settings("v2", frontend="mfcc", network=None, classifier="elm")
-    {'frontend': {}, 'classifier': {'ridge': True, 'scale': 'squashed'}}
+    {'frontend': {}, 'classifier': {'ridge': True, 'standardise': 'squashed'}}
     """
     new = recipe == "v2"
     found: dict[str, Any] = {"frontend": FRONT_ENDS[recipe].get(frontend, {}), "classifier": {}}
     if classifier == "elm":
         found["classifier"]["ridge"] = new
     if new:
-        found["classifier"]["scale"] = "squashed"
+        found["classifier"]["standardise"] = "squashed"
     if network is not None:
         found["pooling"] = SHORT_MAPS.get(network.get("kind"), STATISTICS) if new else ("mean",)
         if network.get("n_filters") is None:
@@ -74,7 +74,7 @@ def recipe_name(recipe: str, document: Mapping[str, Any]) -> str:
     network = document["network"]
     frontend, classifier = document["frontend"]["kind"], document["classifier"]["name"]
     wanted = settings(recipe, frontend=frontend, network=network, classifier=classifier)
-    if recipe == "2018" and document["classifier"]["scale"] == "squashed":
+    if recipe == "2018" and document["classifier"]["standardise"] == "squashed":
         return "custom"  # scaled or not, its features are still the study's
     return recipe if all(_holds(value, document[key]) for key, value in wanted.items()) else "custom"
 

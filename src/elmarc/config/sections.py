@@ -127,12 +127,12 @@ class InputSection(Section):
 class ClassifierSection(Section):
     """A classifier with its 2018 grid.
 
-    `scale` standardises the features first (the paper did not); "squashed" bounds them as well.
+    `standardise` standardises the features first (the paper did not); "squashed" bounds them as well.
     `ridge` fits the elm by leave-one-out ridge, on scaled weights; no other classifier has it.
     """
 
     name: ClassifierName
-    scale: Literal[False, True, "squashed"] = False
+    standardise: Literal[False, True, "squashed"] = False
     ridge: Flag = False
 
     @model_validator(mode="after")

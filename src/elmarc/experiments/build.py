@@ -82,7 +82,9 @@ def narrowed(preset: Preset, size: Size, divisor: int) -> int:
 
 def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
     """Return the classifier of a configuration with its grid."""
-    return make_classifier(section.name, random_state=seed, scale=section.scale, ridge=section.ridge)
+    return make_classifier(
+        section.name, random_state=seed, standardise=section.standardise, ridge=section.ridge
+    )
 
 
 def input_length(

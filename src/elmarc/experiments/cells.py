@@ -25,7 +25,7 @@ from elmarc.experiments import build, record
 from elmarc.features import store
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.fitting import resolve_device
-from elmarc.features.store import recipe_key
+from elmarc.features.store import definition_key
 
 EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
 VERSIONS = {
@@ -123,7 +123,7 @@ def _features_key(config: ExperimentConfig) -> str:
     parts = config.model_dump(mode="json", exclude={*EXECUTION_KEYS, "classifier", "protocol"})
     if config.network is None:
         parts.pop("seed")  # the MFCC has no weights to draw
-    return recipe_key(parts)
+    return definition_key(parts)
 
 
 def _name(config: ExperimentConfig) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe
+from elmarc._types import Definition
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.features.matrix import FeatureMatrix
@@ -18,12 +18,12 @@ SHOWN = 3  # differences named in a message
 
 
 def read_features(
-    path: Path, config: ExperimentConfig, data: Dataset, recipe: Recipe
+    path: Path, config: ExperimentConfig, data: Dataset, definition: Definition
 ) -> tuple[FeatureMatrix, list[str]]:
     """Return the features of a file, a row for each clip of the data set in its order, and notes.
 
-    Folds and groups are the data set's. `recipe` is what the configuration would extract. Without a network a
-    file may hold features of any kind: results then name them by the file.
+    Folds and groups are the data set's. `definition` is what the configuration would extract.
+    Without a network a file may hold features of any kind: results then name them by the file.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def read_features(
     matrix = FeatureMatrix.load(path)
     _check_clips(path, matrix, data)
     if config.network is not None:
-        _check_recipe(path, matrix.recipe, recipe)
+        _check_definition(path, matrix.definition, definition)
     row = {name: i for i, name in enumerate(matrix.ids)}
     order = [row[clip.id] for clip in data.clips]
     folds = tuple(clip.fold or "" for clip in data.clips)
@@ -69,7 +69,7 @@ def _check_clips(path: Path, matrix: FeatureMatrix, data: Dataset) -> None:
         raise _mismatch(path, f"does not fit {data.name}: {'; '.join(lines)}")
 
 
-def _check_recipe(path: Path, found: Recipe, wanted: Recipe) -> None:
+def _check_definition(path: Path, found: Definition, wanted: Definition) -> None:
     as_read = json.loads(json.dumps(wanted))  # tuples become lists, as in the file
     differences = list(_differences(found, as_read))
     if differences:

@@ -26,7 +26,7 @@ from elmarc.experiments import build, record
 from elmarc.experiments.cells import Cell, by_features
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.store import FeatureStore, recipe_key
+from elmarc.features.store import FeatureStore, definition_key
 
 WAVE_S = 0.5  # clips that are done sooner are followed by more: the first ones pay for set-up
 FOLD_S = 0.5  # where a fold takes longer, larger ones are extrapolated
@@ -102,7 +102,7 @@ def _work(cells: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
         extractor, _ = build.extractor(config, material.dataset, store=store)
     except ElmarcError:
         return None  # the run will say why
-    stored = store.index(extractor.recipe) if store else {}
+    stored = store.index(extractor.definition) if store else {}
     first = {content: clip for clip in material.dataset.clips if (content := material.contents.of(clip))}
     missing = [clip for content, clip in first.items() if content not in stored]
     return _Work(cells, extractor, [] if config.features_file else missing)
@@ -130,7 +130,7 @@ class _Sum:
             except ElmarcError:
                 return  # no clip of these can be used: the run will say so
         front, network = self._paces.get(work.name, (0.0, 0.0))
-        key = recipe_key(work.extractor.frontend.recipe()) + material.key
+        key = definition_key(work.extractor.frontend.definition()) + material.key
         n_new = max(0, len(work.missing) - self._heard[key])
         self._heard[key] += n_new
         seconds = n_new * front + len(work.missing) * network

@@ -97,7 +97,7 @@ def _features(
     observer.on_features(record.feature_name(config), len(data.clips))
     extractor, notes = build.extractor(config, data, store=store, cache=cache)
     if config.features_file is not None:
-        matrix, notes = read_features(config.features_file, config, data, extractor.recipe)
+        matrix, notes = read_features(config.features_file, config, data, extractor.definition)
         return _Features(material, Extraction(matrix, (), 0, 0.0), None, notes)
     extraction = extractor.extract(data.clips, contents=material.contents, progress=progress)
     return _Features(material, extraction, extractor, notes)

@@ -18,7 +18,7 @@ from elmarc.datasets.base import Dataset
 from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
-from elmarc.features.store import recipe_key
+from elmarc.features.store import definition_key
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.cell_report import report_text
 from elmarc.results import Prediction, Result, Skipped
@@ -63,9 +63,9 @@ def make_result(
             Prediction(matrix.ids[i], matrix.labels[i], label, fold, matrix.groups[i])
             for i, label, fold in evaluation.held_out
         ],
-        recipe={"features": matrix.recipe, "classifier": config.classifier.model_dump(mode="json")},
-        recipe_key=recipe_key(matrix.recipe),
-        recipe_name=recipe_name(config.recipe, config.model_dump()),
+        definition={"features": matrix.definition, "classifier": config.classifier.model_dump(mode="json")},
+        definition_key=definition_key(matrix.definition),
+        recipe=recipe_name(config.recipe, config.model_dump()),
         size=size,
         n_filters=net.n_filters if net else None,
         notes=list(dict.fromkeys(notes)),

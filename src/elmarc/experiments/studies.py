@@ -55,7 +55,7 @@ def grid_cells(
     networks: Sequence[dict[str, Any] | str],
     classifiers: Sequence[str],
     seeds: int,
-    scale: bool | None = None,
+    standardise: bool | None = None,
     overrides: Sequence[str] = (),
 ) -> list[ExperimentConfig]:
     """Return the cells networks x seeds x classifiers of one data set, cheapest network first.
@@ -66,7 +66,7 @@ def grid_cells(
         The keys that all cells share: data, protocol, ...
     networks : sequence of sections or names
         "mfcc" stands for the baseline.
-    scale : bool or None
+    standardise : bool or None
         Whether classifiers see standardised features; None: as the recipe has it.
     overrides : sequence of str
         `key=value`, applied to every cell that can use it; one that no cell can use is an error.
@@ -75,7 +75,9 @@ def grid_cells(
     for network in networks:
         for seed in range(seeds):
             for classifier in classifiers:
-                section = {"name": classifier} if scale is None else {"name": classifier, "scale": scale}
+                section: dict[str, Any] = {"name": classifier}
+                if standardise is not None:
+                    section["standardise"] = standardise
                 cell = {**document, "network": network, "classifier": section, "seed": seed}
                 documents.append(apply_overrides(cell, overrides))
     fitted = fit_cells(documents, "--set")

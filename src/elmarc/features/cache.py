@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
-from elmarc._types import Recipe
+from elmarc._types import Definition
 from elmarc.datasets.base import Clip
 from elmarc.features.stopwatch import Stopwatch
-from elmarc.features.store import recipe_key
+from elmarc.features.store import definition_key
 from elmarc.frontends.base import FrontEnd
 
 Array = NDArray[np.float32]
 
 
 class FrontEndCache:
-    """Front-end outputs by (front-end recipe, content of the clip).
+    """Front-end outputs by (front-end definition, content of the clip).
 
     Parameters
     ----------
@@ -38,31 +38,33 @@ class FrontEndCache:
 
     def output(self, frontend: FrontEnd, clip: Clip, content: str) -> Array:
         """Return the front-end's output for a whole clip, computed once for each content."""
-        recipe = frontend.recipe()
+        definition = frontend.definition()
 
         def compute() -> Array:
             y = self._waveform(frontend.sr, clip, content)
-            with self._watch.lap(recipe_key(recipe)):
+            with self._watch.lap(definition_key(definition)):
                 return np.asarray(frontend(y))
 
-        return self._kept(recipe, content, compute)
+        return self._kept(definition, content, compute)
 
     def seconds(self, frontend: FrontEnd) -> float | None:
         """Return the seconds of decoding and front-end a clip, as measured when they were computed."""
-        parts = [self._watch.median(recipe_key(r)) for r in (_decoded(frontend.sr), frontend.recipe())]
+        parts = [
+            self._watch.median(definition_key(r)) for r in (_decoded(frontend.sr), frontend.definition())
+        ]
         return None if None in parts else sum(part for part in parts if part is not None)
 
     def _waveform(self, sr: int, clip: Clip, content: str) -> Array:
-        recipe = _decoded(sr)
+        definition = _decoded(sr)
 
         def compute() -> Array:
-            with self._watch.lap(recipe_key(recipe)):
+            with self._watch.lap(definition_key(definition)):
                 return clip.load(sr=sr)
 
-        return self._kept(recipe, content, compute)
+        return self._kept(definition, content, compute)
 
-    def _kept(self, recipe: Recipe, content: str, compute: Callable[[], Array]) -> Array:
-        file = self.root / recipe_key(recipe) / f"{content}.npy"
+    def _kept(self, definition: Definition, content: str, compute: Callable[[], Array]) -> Array:
+        file = self.root / definition_key(definition) / f"{content}.npy"
         if not file.exists():
             buffer = io.BytesIO()
             np.save(buffer, np.ascontiguousarray(compute()))
@@ -71,5 +73,5 @@ class FrontEndCache:
         return kept
 
 
-def _decoded(sr: int) -> Recipe:
+def _decoded(sr: int) -> Definition:
     return {"kind": "decoded", "sr": sr}

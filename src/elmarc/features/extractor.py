@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from elmarc._cores import n_cores
 from elmarc._errors import AudioError, DatasetError
-from elmarc._types import FeatureArray, FixLength, Recipe
+from elmarc._types import Definition, FeatureArray, FixLength
 from elmarc.audio.length import fit_length
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
@@ -114,12 +114,12 @@ class FeatureExtractor:
             network.to(self.device)
 
     @property
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Everything that the features follow from."""
-        parts: Recipe = {"frontend": self.frontend.recipe()}
+        parts: Definition = {"frontend": self.frontend.definition()}
         if self.network is not None:
             parts["input"] = {"length": self.length, "fix_length": self.fix_length}
-            parts["network"] = self.network.recipe()
+            parts["network"] = self.network.definition()
             parts["pooling"] = list(self.statistics)
         return parts
 
@@ -156,7 +156,7 @@ class FeatureExtractor:
         self._watch = Stopwatch()
         known = contents or contents_of(clips, n_workers=self.n_workers)
         hashes, skipped = self._hashes(clips, known)
-        index = self.store.index(self.recipe) if self.store else {}
+        index = self.store.index(self.definition) if self.store else {}
         first = {content: clip for clip, content in zip(clips, hashes, strict=True) if content}
         missing = [(clip, content) for content, clip in first.items() if content not in index]
         computed, reasons = self._compute(missing, len(clips), progress or _silent)
@@ -187,7 +187,7 @@ class FeatureExtractor:
             folds=tuple(clip.fold or "" for clip in clips),
             groups=tuple(clip.group or "" for clip in clips),
             columns=self.columns,
-            recipe=self.recipe,
+            definition=self.definition,
         )
 
     def extract_waveforms(self, waveforms: Array) -> FeatureArray:
@@ -247,7 +247,7 @@ class FeatureExtractor:
         self, missing: Sequence[tuple[Clip, str]], n_clips: int, report: Progress
     ) -> tuple[Rows, dict[str, str]]:
         """Return rows and reasons for having none, by content; rows go to the store on the way."""
-        rows = Rows(len(missing), recipe=self.recipe, store=self.store)
+        rows = Rows(len(missing), definition=self.definition, store=self.store)
         reasons: dict[str, str] = {}
         known = n_clips - len(missing)
         report(known, n_clips)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, StoreError
-from elmarc._types import FeatureArray, Recipe
+from elmarc._types import Definition, FeatureArray
 
 FORMATS = (".npz", ".parquet", ".csv")
 _SIDE_COLUMNS = ("id", "label", "fold", "group")
@@ -32,7 +32,7 @@ class FeatureMatrix:
         "" where a clip has no fold or group.
     columns : tuple of n_features strings
         Layer, channel and statistic, as "pool3/17/mean".
-    recipe : dict
+    definition : dict
         Everything that the numbers follow from.
     """
 
@@ -42,7 +42,7 @@ class FeatureMatrix:
     folds: tuple[str, ...]
     groups: tuple[str, ...]
     columns: tuple[str, ...]
-    recipe: Recipe = field(default_factory=dict)
+    definition: Definition = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_clips, n_features = self.X.shape
@@ -63,8 +63,8 @@ class FeatureMatrix:
         if self.ids != other.ids:
             raise ValueError("the two matrices hold other clips: extract both from the same data set")
         X = np.hstack([self.X, other.X])
-        recipe = {"joined": [self.recipe, other.recipe]}
-        return replace(self, X=X, columns=self.columns + other.columns, recipe=recipe)
+        definition = {"joined": [self.definition, other.definition]}
+        return replace(self, X=X, columns=self.columns + other.columns, definition=definition)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a DataFrame: id, label, fold and group, then a float32 column a feature."""
@@ -80,8 +80,8 @@ class FeatureMatrix:
                 arrays: dict[str, Any] = {
                     name: np.asarray(getattr(self, f"{name}s"), dtype=str) for name in _SIDE_COLUMNS
                 }
-                recipe = np.asarray(json.dumps(self.recipe))
-                np.savez(buffer, X=self.X, columns=np.asarray(self.columns), recipe=recipe, **arrays)
+                definition = np.asarray(json.dumps(self.definition))
+                np.savez(buffer, X=self.X, columns=np.asarray(self.columns), definition=definition, **arrays)
             case ".parquet":
                 self.to_frame().to_parquet(buffer, index=False)
             case ".csv":
@@ -98,8 +98,11 @@ class FeatureMatrix:
         try:
             with np.load(path, allow_pickle=False) as file:
                 sides = {f"{name}s": tuple(map(str, file[name])) for name in _SIDE_COLUMNS}
-                recipe = json.loads(str(file["recipe"]))
-                return cls(X=file["X"], columns=tuple(map(str, file["columns"])), recipe=recipe, **sides)
+                key = "definition" if "definition" in file else "recipe"  # as it was called once
+                definition = json.loads(str(file[key]))
+                return cls(
+                    X=file["X"], columns=tuple(map(str, file["columns"])), definition=definition, **sides
+                )
         except FileNotFoundError:
             raise StoreError(f"{path}: no such feature file: write one with `elmarc extract`") from None
         except (ValueError, KeyError, OSError, AttributeError, zipfile.BadZipFile):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmarc._types import FeatureArray, Recipe
+from elmarc._types import Definition, FeatureArray
 from elmarc.features.store import FeatureStore
 
 SHARD_ROWS = 512
@@ -22,14 +22,14 @@ class Rows(Mapping[str, FeatureArray]):
     ----------
     n_rows : int
         How many rows will be added at most.
-    recipe : dict
+    definition : dict
         What they follow from.
     store : FeatureStore or None
         Where they are written, a shard at a time.
     """
 
-    def __init__(self, n_rows: int, *, recipe: Recipe, store: FeatureStore | None) -> None:
-        self.n_rows, self.recipe, self.store = n_rows, recipe, store
+    def __init__(self, n_rows: int, *, definition: Definition, store: FeatureStore | None) -> None:
+        self.n_rows, self.definition, self.store = n_rows, definition, store
         self._block = np.empty((0, 0), np.float32)
         self._places: dict[str, int] = {}
         self._n_written = 0
@@ -62,7 +62,7 @@ class Rows(Mapping[str, FeatureArray]):
         """Write the rows that are not in the store yet."""
         waiting = list(self)[self._n_written :]
         if self.store and waiting:
-            self.store.append(self.recipe, waiting, self._block[self._n_written : len(self)])
+            self.store.append(self.definition, waiting, self._block[self._n_written : len(self)])
         self._n_written = len(self)
         self._since = time.monotonic()
 

@@ -1,9 +1,10 @@
 """Features kept on disk, so that nothing is computed twice.
 
-One folder a recipe, named by the sha256 of its canonical JSON; in it the recipe and any number of shards,
-each a safetensors file of rows and a JSON manifest with the content hash of the clip behind each row. Names,
-paths, devices and batch sizes are no part of a key: a renamed experiment finds its rows, a changed front-end
-does not. Shards are written whole or not at all and never changed, so several processes may fill one store.
+One folder for each definition, named by the sha256 of its canonical JSON. In it are the definition and any
+number of shards, each a safetensors file of rows and a JSON manifest with the content hash of the clip
+behind each row. Names, paths, devices and batch sizes are no part of a key: a renamed experiment finds its
+rows, a changed front-end does not. Shards are written whole or not at all and never changed, so several
+processes may fill one store.
 """
 
 from __future__ import annotations
@@ -20,23 +21,24 @@ from safetensors.numpy import load_file, save
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
-from elmarc._types import FeatureArray, Recipe
+from elmarc._types import Definition, FeatureArray
 
-SCHEMA_VERSION = 1  # rises whenever the same recipe would give other numbers
+SCHEMA_VERSION = 1  # rises whenever the same definition would give other numbers
 
 
-def recipe_key(recipe: Recipe) -> str:
-    """Return the sha256 of a recipe's canonical JSON and of the store's schema version.
+def definition_key(definition: Definition) -> str:
+    """Return the sha256 of a definition's canonical JSON and of the store's schema version.
 
-    >>> recipe_key({"a": 1, "b": 2}) == recipe_key({"b": 2, "a": 1})
+    >>> definition_key({"a": 1, "b": 2}) == definition_key({"b": 2, "a": 1})
     True
     """
-    text = json.dumps({"schema": SCHEMA_VERSION, "recipe": recipe}, sort_keys=True, separators=(",", ":"))
+    # "recipe" was the word when the first stores were filled: another would miss their rows
+    text = json.dumps({"schema": SCHEMA_VERSION, "recipe": definition}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class FeatureStore:
-    """Rows of features by (recipe, content of the clip).
+    """Rows of features by (definition, content of the clip).
 
     Parameters
     ----------
@@ -47,14 +49,14 @@ class FeatureStore:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
-    def folder(self, recipe: Recipe) -> Path:
-        """Where the rows of a recipe lie."""
-        return self.root / recipe_key(recipe)
+    def folder(self, definition: Definition) -> Path:
+        """Where the rows of a definition lie."""
+        return self.root / definition_key(definition)
 
-    def index(self, recipe: Recipe) -> dict[str, tuple[Path, int]]:
+    def index(self, definition: Definition) -> dict[str, tuple[Path, int]]:
         """Return for each stored clip, by content hash, its shard and row. Reads the manifests alone."""
         rows: dict[str, tuple[Path, int]] = {}
-        for manifest in sorted(self.folder(recipe).glob("shard-*.json")):
+        for manifest in sorted(self.folder(definition).glob("shard-*.json")):
             try:
                 clips = json.loads(manifest.read_text(encoding="utf-8"))["clips"]
             except (ValueError, KeyError, TypeError):
@@ -78,14 +80,16 @@ class FeatureStore:
             out[positions] = rows[sources]
         return np.empty((0, 0), np.float32) if out is None else out
 
-    def append(self, recipe: Recipe, clips: Sequence[str], rows: FeatureArray) -> None:
+    def append(self, definition: Definition, clips: Sequence[str], rows: FeatureArray) -> None:
         """Add a shard. The manifest comes last: a shard without one is never read."""
         if not clips:
             return
-        folder = self.folder(recipe)
-        if not (folder / "recipe.json").exists():
-            text = json.dumps({"schema_version": SCHEMA_VERSION, "recipe": recipe}, indent=1, sort_keys=True)
-            write_atomic(folder / "recipe.json", text)
+        folder = self.folder(definition)
+        if not (folder / "definition.json").exists():
+            text = json.dumps(
+                {"schema_version": SCHEMA_VERSION, "definition": definition}, indent=1, sort_keys=True
+            )
+            write_atomic(folder / "definition.json", text)
         shard = folder / f"shard-{uuid.uuid4().hex}.safetensors"
         write_atomic(shard, save({"X": np.ascontiguousarray(rows, dtype=np.float32)}))
         write_atomic(shard.with_suffix(".json"), json.dumps({"clips": list(clips)}))

@@ -1,4 +1,4 @@
-"""What every front-end is: a pure function of waveforms, and the recipe its numbers follow from."""
+"""What every front-end is: a pure function of waveforms, and the definition its numbers follow from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
-from elmarc._types import Recipe, Unit
+from elmarc._types import Definition, Unit
 
 Waveforms: TypeAlias = Float[np.ndarray, "*clips samples"]
 Frames: TypeAlias = Float32[np.ndarray, "*clips frames bands"]
@@ -20,12 +20,12 @@ class FrontEnd(Protocol):
 
     A front-end is a frozen, keyword-only dataclass; its fields are the keys of its section in a
     configuration. A network takes every front-end of its unit and number of bands. A clip's output depends on
-    the clip and the recipe alone, bit for bit, whatever batch it rode in.
+    the clip and the definition alone, bit for bit, whatever batch it rode in.
     """
 
     @property
     def kind(self) -> str:
-        """Its name in `FRONTENDS`, in configurations and in recipes."""
+        """Its name in `FRONTENDS`, in configurations and in definitions."""
 
     @property
     def sr(self) -> int:
@@ -56,7 +56,7 @@ class FrontEnd(Protocol):
         It has the shape (..., length, n_bands), or (..., n_bands) where it is one vector a clip.
         """
 
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Return everything that changes the numbers, JSON-able, in canonical form."""
 
 

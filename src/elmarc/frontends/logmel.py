@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe, Unit
+from elmarc._types import Definition, Unit
 from elmarc.frontends.base import (
     Frames,
     Waveforms,
@@ -118,7 +118,7 @@ class LogMel:
         """Return how many frames a clip of `n_samples` gives."""
         return 1 + (n_samples - self.n_fft % 2) // self.hop_length
 
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Return everything that changes the numbers; plain decibels name no scaling."""
         scaling = {name: float(getattr(self, name)) for name in ("shift_db", "scale_db", "levelling")}
         return {

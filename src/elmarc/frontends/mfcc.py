@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
-from elmarc._types import FixLength, Recipe
+from elmarc._types import Definition, FixLength
 from elmarc.audio.length import fit_length
 from elmarc.frontends.base import Waveforms, as_waveforms, check_positive
 from elmarc.frontends.logmel import LogMel, PadMode
@@ -82,7 +82,7 @@ class MFCC:
         """Return 1: a clip of any length gives one vector."""
         return 1
 
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Return everything that changes the numbers."""
         fixed = self.fixed_length is not None
         return {
@@ -90,7 +90,7 @@ class MFCC:
             "n_mfcc": int(self.n_mfcc),
             "fixed_length": int(self.fixed_length) if self.fixed_length is not None else None,
             "fix_length": self.fix_length if fixed else None,
-            "logmel": self._logmel.recipe(),
+            "logmel": self._logmel.definition(),
         }
 
     def __call__(self, y: Waveforms) -> Float32[np.ndarray, "*clips features"]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._types import Recipe, Unit
+from elmarc._types import Definition, Unit
 from elmarc.frontends.base import (
     Frames,
     Waveforms,
@@ -60,7 +60,7 @@ class RawWaveform:
         """Return how many samples a clip of that many seconds gives."""
         return nearest_sample(seconds, self.sr)
 
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Return everything that changes the numbers; samples as they are name no levelling."""
         levelling = {"levelling": float(self.levelling)} if self.levelling else {}
         return {"kind": self.kind, "sr": int(self.sr), **levelling}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe, Unit
+from elmarc._types import Definition, Unit
 from elmarc.networks.layers import FeatureMap, Input, LayerInfo, Tile
 
 
@@ -64,7 +64,7 @@ class Network(nn.Module, abc.ABC):
         """The frames or samples that the selected layers need."""
 
     @abc.abstractmethod
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Return everything that changes the maps, JSON-able."""
 
     @abc.abstractmethod

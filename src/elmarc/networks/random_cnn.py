@@ -1,4 +1,4 @@
-"""What the study's networks have in common: random convolutions, their weights and their recipe."""
+"""What the study's networks have in common: random convolutions, their weights and their definition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc._types import Precision, Recipe, Unit
+from elmarc._types import Definition, Precision, Unit
 from elmarc.networks.base import Network
 from elmarc.networks.blocks import RandomConv
 from elmarc.networks.layers import FeatureMap, Input, LayerCost, LayerInfo
@@ -103,7 +103,7 @@ class RandomCNN(Network):
     def _costs(self, input_length: int) -> Iterator[LayerCost]:
         """Yield what is computed for one clip of that many frames or samples, layer by layer."""
 
-    def options(self) -> Recipe:
+    def options(self) -> Definition:
         """Return the settings of this family, JSON-able."""
         return {}
 
@@ -137,7 +137,7 @@ class RandomCNN(Network):
         """Return the dense arithmetic of one clip; a multiply-add is two operations."""
         return sum(cost.multiply_adds for cost in self.layer_costs(input_length))
 
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Return everything that changes the maps; the name does not."""
         # "n_mels" by its old name: stores are keyed by it
         bands = {"n_mels": self.n_bands} if self.input_unit == "frames" else {}
@@ -172,7 +172,7 @@ class RandomCNN(Network):
         ]
 
     def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
-        """Take over kernels and biases; their digest takes the seed's place in the recipe.
+        """Take over kernels and biases; their digest takes the seed's place in the definition.
 
         Parameters
         ----------

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe
+from elmarc._types import Definition
 from elmarc.networks.blocks import FILTERS_AT_ONCE, BandConv, conv_pool
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, spectrogram
@@ -70,7 +70,7 @@ class SingleLayer(RandomCNN):
         pooled = self.pool_shape[0] if self.last == "pool" else 1
         return self.filter_shape[0] + pooled - 1
 
-    def options(self) -> Recipe:
+    def options(self) -> Definition:
         """Return the shapes."""
         return {"filter_shape": list(self.filter_shape), "pool_shape": list(self.pool_shape)}
 

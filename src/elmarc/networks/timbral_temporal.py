@@ -8,7 +8,7 @@ from typing import Any
 import torch.nn.functional as F
 
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe
+from elmarc._types import Definition
 from elmarc.networks.blocks import BandConv, RandomConv, same_padding
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, spectrogram
@@ -80,7 +80,7 @@ class TimbralTemporal(RandomCNN):
         """One frame: both branches pad."""
         return 1
 
-    def options(self) -> Recipe:
+    def options(self) -> Definition:
         """Return the temporal filters' lengths, where they matter."""
         return {"temporal_lengths": list(self.temporal_lengths)} if "temporal" in self.layers else {}
 

@@ -10,7 +10,7 @@ from elmarc.results import Result
 
 
 def report_text(result: Result) -> str:
-    """Return `report.txt` of one cell: accuracy, classification report, chosen parameters, recipe."""
+    """Return `report.txt` of one cell: accuracy, classification report, chosen parameters, definition."""
     labels = [p.label for p in result.predictions]
     predicted = [p.predicted for p in result.predictions]
     note = f" ({result.protocol_note})" if result.protocol_note else ""
@@ -25,6 +25,6 @@ def report_text(result: Result) -> str:
         metrics.classification_report(labels, predicted, classes=result.classes),
         "\n".join(["skipped:", *(f"  {s.id}: {s.reason}" for s in result.skipped)]) if result.skipped else "",
         "\n".join(["notes:", *(f"  {note}" for note in result.notes)]) if result.notes else "",
-        "recipe: " + json.dumps(result.recipe, indent=2, ensure_ascii=False),
+        "definition: " + json.dumps(result.definition, indent=2, ensure_ascii=False),
     ]
     return "\n\n".join(part.rstrip() for part in parts if part) + "\n"

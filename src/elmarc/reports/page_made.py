@@ -1,4 +1,4 @@
-"""How the results of a page were made: command, dates, data, versions, recipes, and what was left out."""
+"""How the results of a page were made: command, dates, data, versions, definitions, and what was left out."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ class Made:
         )
 
     @property
-    def recipes(self) -> list[tuple[str, str]]:
-        """Each recipe, seeds aside, after the names of what was made with it."""
+    def definitions(self) -> list[tuple[str, str]]:
+        """Each definition, seeds aside, after the names of what was made with it."""
         names: dict[str, dict[str, None]] = defaultdict(dict)
         for r in self._results:
-            names[system_of(r).recipe][f"{r.label} + {r.classifier} ({r.recipe_name})"] = None
+            names[system_of(r).definition][f"{r.label} + {r.classifier} ({r.recipe})"] = None
         return [(", ".join(made), self._pretty(text)) for text, made in names.items()]
 
     @property

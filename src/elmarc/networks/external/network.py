@@ -9,7 +9,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from elmarc._errors import ConfigError
-from elmarc._types import Recipe, Unit
+from elmarc._types import Definition, Unit
 from elmarc.networks.base import Network
 from elmarc.networks.external.capture import Reader, copied, find_calls, like_weights
 from elmarc.networks.external.fingerprint import code_sha256, state_sha256
@@ -96,7 +96,7 @@ class ExternalNetwork(Network):
         """The length of the trial clip."""
         return self._min_input_length
 
-    def recipe(self) -> Recipe:
+    def definition(self) -> Definition:
         """Return the layers, and digests of the module's code and weights."""
         return {
             "network": "external",
