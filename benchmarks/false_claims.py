@@ -137,26 +137,37 @@ def powers(repetitions: int) -> Iterator[tuple[tuple[Any, ...], dict[str, float]
     yield from sums.items()
 
 
-def table(head: str, rows: Iterator[tuple[tuple[Any, ...], dict[str, float]]]) -> None:
-    print(f"{head}\n{'|---' * (head.count('|') - 1)}|")
-    for key, rates in rows:
-        words = ["yes" if k is True else "no" if k is False else str(k) for k in key]
-        print("| " + " | ".join([*words, *(f"{100 * rate:.1f} %" for rate in rates.values())]) + " |")
-    sys.stdout.flush()
+Rates = dict[tuple[Any, ...], dict[str, float]]
+
+
+def show_powers(found: Rates) -> None:
+    head = ["points", "systems", "seeds", "told from the best", "from each other one", "from a named one"]
+    show(head, [[*key, *(f"{100 * rate:.1f} %" for rate in rates.values())] for key, rates in found.items()])
+
+
+def show_levels(found: Rates, first: str, second: str) -> None:
+    """Print two rates in each cell, a column for each spread."""
+    names = [f"{100 * s:.0f}" for s in SPREADS] + ["mixed"]
+    rows = []
+    for grouped, n_clips, n_systems, n_seeds in dict.fromkeys(key[:4] for key in found):
+        each = [found[grouped, n_clips, n_systems, n_seeds, name] for name in names]
+        cells = [f"{100 * rates[first]:.1f} / {100 * rates[second]:.1f}" for rates in each]
+        rows.append(["yes" if grouped else "no", f"{n_clips:,}", n_systems, n_seeds, *cells])
+    show(["groups", "clips", "systems", "seeds", *names], rows)
+
+
+def show(head: list[str], rows: list[list[Any]]) -> None:
+    for row in (head, ["---"] * len(head), *rows):
+        print("| " + " | ".join(map(str, row)) + " |")
+    print(flush=True)
 
 
 def main(repetitions: int) -> None:
-    """Print both tables as Markdown."""
-    table(
-        "| points | systems | seeds | told from the best | from each other one | from one named before |",
-        powers(repetitions),
-    )
-    print()
-    table(
-        "| groups | clips | systems | seeds | spread | false claims, pairs | against one | "
-        "intervals of accuracies hold | of differences |",
-        levels(repetitions),
-    )
+    """Print the three tables as Markdown."""
+    show_powers(dict(powers(repetitions)))
+    rates = dict(levels(repetitions))
+    show_levels(rates, "pairs", "baseline")
+    show_levels(rates, "accuracy", "difference")
 
 
 if __name__ == "__main__":
