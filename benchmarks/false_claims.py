@@ -35,6 +35,13 @@ SYSTEMS = (2, 10, 20)
 GROUP = 5
 LOADING = np.float32(0.7)
 CONFIDENCE = 0.95
+WORDS = {
+    "pairs": "False claims: any pair of equally good systems called different",
+    "baseline": "False claims: any system called different from one that is as good",
+    "accuracy": "Coverage: intervals of accuracies that hold the true one",
+    "difference": "Coverage: intervals of differences that hold the true one",
+}
+Rows = Iterator[tuple[tuple[Any, ...], dict[str, float]]]
 
 
 class Draws:
@@ -92,7 +99,7 @@ def level(own: Moments, skill: np.ndarray) -> dict[str, float]:
     }
 
 
-def levels(repetitions: int) -> Iterator[tuple[tuple[Any, ...], dict[str, float]]]:
+def levels(repetitions: int) -> Rows:
     """Yield (groups, clips, systems, seeds, spread) and the rates of each row."""
     for grouped in (False, True):
         for n_clips in CLIPS:
@@ -126,7 +133,7 @@ def power(draws: Draws, gap: float, n_systems: int, n_seeds: int) -> dict[str, f
     return {"best": float(told[best]), "all": float(told.mean()), "named": float(told[0])}
 
 
-def powers(repetitions: int) -> Iterator[tuple[tuple[Any, ...], dict[str, float]]]:
+def powers(repetitions: int) -> Rows:
     """Yield (points, systems, seeds) and how often the difference is found; 400 clips, spread 2 points."""
     sums: dict[tuple[Any, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for repetition in range(repetitions):
@@ -137,37 +144,36 @@ def powers(repetitions: int) -> Iterator[tuple[tuple[Any, ...], dict[str, float]
     yield from sums.items()
 
 
-Rates = dict[tuple[Any, ...], dict[str, float]]
+def print_powers(rows: Rows) -> None:
+    print("| points apart | systems | seeds | told from the best | from each other | from one named |")
+    print("|---|---|---|---|---|---|")
+    for key, rates in rows:
+        print(
+            f"| {' | '.join(map(str, key))} | "
+            + " | ".join(f"{100 * r:.1f} %" for r in rates.values())
+            + " |"
+        )
 
 
-def show_powers(found: Rates) -> None:
-    head = ["points", "systems", "seeds", "told from the best", "from each other one", "from a named one"]
-    show(head, [[*key, *(f"{100 * rate:.1f} %" for rate in rates.values())] for key, rates in found.items()])
-
-
-def show_levels(found: Rates, first: str, second: str) -> None:
-    """Print two rates in each cell, a column for each spread."""
-    names = [f"{100 * s:.0f}" for s in SPREADS] + ["mixed"]
-    rows = []
-    for grouped, n_clips, n_systems, n_seeds in dict.fromkeys(key[:4] for key in found):
-        each = [found[grouped, n_clips, n_systems, n_seeds, name] for name in names]
-        cells = [f"{100 * rates[first]:.1f} / {100 * rates[second]:.1f}" for rates in each]
-        rows.append(["yes" if grouped else "no", f"{n_clips:,}", n_systems, n_seeds, *cells])
-    show(["groups", "clips", "systems", "seeds", *names], rows)
-
-
-def show(head: list[str], rows: list[list[Any]]) -> None:
-    for row in (head, ["---"] * len(head), *rows):
-        print("| " + " | ".join(map(str, row)) + " |")
-    print(flush=True)
+def print_levels(rows: list[tuple[tuple[Any, ...], dict[str, float]]], what: str) -> None:
+    """Print one rate of every design: a row for groups, clips, systems and seeds, a column a spread."""
+    spreads = list(dict.fromkeys(key[-1] for key, _ in rows))
+    print(f"| groups | clips | systems | seeds | {' | '.join(spreads)} |")
+    print("|---|---|---|---|" + "---|" * len(spreads))
+    designs: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for (*design, _), rates in rows:
+        designs[tuple(design)].append(f"{100 * rates[what]:.1f}")
+    for (grouped, *design), cells in sorted(designs.items()):
+        print("| " + " | ".join(["yes" if grouped else "no", *map(str, design), *cells]) + " |")
 
 
 def main(repetitions: int) -> None:
-    """Print the three tables as Markdown."""
-    show_powers(dict(powers(repetitions)))
-    rates = dict(levels(repetitions))
-    show_levels(rates, "pairs", "baseline")
-    show_levels(rates, "accuracy", "difference")
+    """Print every table as Markdown, in percent."""
+    print_powers(powers(repetitions))
+    rows = list(levels(repetitions))
+    for what, words in WORDS.items():
+        print(f"\n{words}\n")
+        print_levels(rows, what)
 
 
 if __name__ == "__main__":
