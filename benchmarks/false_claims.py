@@ -145,9 +145,7 @@ def powers(repetitions: int) -> Rows:
 
 
 def print_powers(rows: Rows) -> None:
-    print(
-        "| points apart | systems | seeds | told from the best | from each other | from one named |"
-    )
+    print("| points apart | systems | seeds | told from the best | from each other | from one named |")
     print("|---|---|---|---|---|---|")
     for key, rates in rows:
         print(
