@@ -127,14 +127,30 @@ class ELMClassifier(ClassifierMixin, _ELM):
 
     Parameters
     ----------
-    n_hidden, activation, activation_args, alpha, rbf_width, scaled_weights : of the hidden layer, see
-        `RandomLayer`; the defaults are the study's, ReLU of X W + b.
-    ridge : weight of the squared output weights in the fit; 0 is the study's pseudo-inverse.
-    hidden_layer : any transformer, in place of the parameters above.
-    regressor : any regressor for several targets, in place of the least squares; `LeaveOneOutRidge` keeps
-        large layers from fitting noise.
-    random_state : seed of the hidden layer made from the simple parameters.
+    n_hidden : int
+        Hidden units.
+    activation : str or callable
+        One of `ACTIVATIONS`, or a function of the units' input; the study's is "reclinear" (ReLU).
+    activation_args : mapping or None
+        Further arguments of the activation.
+    alpha : float
+        1 for weighted sums of the features, 0 for distances to centres, between them a mixture.
+    rbf_width : float
+        Factor of the distances.
+    scaled_weights : bool
+        Draw the weights with variance 1 / n_features instead of 1.
+    ridge : float
+        Weight of the squared output weights in the fit, from 0; 0 is the study's pseudo-inverse.
+    hidden_layer : transformer or None
+        In place of the parameters above.
+    regressor : regressor or None
+        For several targets, in place of the least squares; `LeaveOneOutRidge` keeps large layers from fitting
+        noise.
+    random_state : int, RandomState or None
+        Seed of the hidden layer made from the simple parameters.
 
+    Examples
+    --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> ELMClassifier(30, random_state=0).fit(X, y).score(X, y) > 0.95
@@ -173,7 +189,32 @@ class ELMClassifier(ClassifierMixin, _ELM):
 
 
 class ELMRegressor(RegressorMixin, _ELM):
-    """Extreme learning machine for numbers, one or several a clip; parameters as `ELMClassifier`."""
+    """Extreme learning machine for numbers, one or several a clip.
+
+    Parameters
+    ----------
+    n_hidden : int
+        Hidden units.
+    activation : str or callable
+        One of `ACTIVATIONS`, or a function of the units' input; the study's is "reclinear" (ReLU).
+    activation_args : mapping or None
+        Further arguments of the activation.
+    alpha : float
+        1 for weighted sums of the features, 0 for distances to centres, between them a mixture.
+    rbf_width : float
+        Factor of the distances.
+    scaled_weights : bool
+        Draw the weights with variance 1 / n_features instead of 1.
+    ridge : float
+        Weight of the squared output weights in the fit, from 0; 0 is the study's pseudo-inverse.
+    hidden_layer : transformer or None
+        In place of the parameters above.
+    regressor : regressor or None
+        For several targets, in place of the least squares; `LeaveOneOutRidge` keeps large layers from fitting
+        noise.
+    random_state : int, RandomState or None
+        Seed of the hidden layer made from the simple parameters.
+    """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit X (n_clips, n_features) to y (n_clips,) or (n_clips, n_targets)."""

@@ -33,7 +33,7 @@ def suffixes_text() -> str:
 
 
 def clip_id(path: PurePath, folder: PurePath) -> str:
-    """Return a path below a folder as text; bytes that are not UTF-8 become `\\xNN`."""
+    r"""Return a path below a folder as text; bytes that are not UTF-8 become `\xNN`."""
     return as_text(path.relative_to(folder).as_posix())
 
 

@@ -66,9 +66,12 @@ class FeatureExtractor:
         What to do with clips of another length.
     statistics : sequence of str
         What is kept of each feature map.
-    batch_size, n_workers, device
-        How the work is done; without influence on the features. At most `batch_size` clips are in work at
-        once; `n_workers` is one a core where nothing is said.
+    batch_size : int
+        Clips in work at once, at most; without influence on the features, as are the next two.
+    n_workers : int or None
+        Threads; None: one a core.
+    device : str
+        "auto", "cpu", "cuda" or "cuda:0", ...; "auto" is the GPU where there is one.
     store : FeatureStore or None
         Where rows are kept between runs.
     cache : FrontEndCache or None
@@ -143,7 +146,13 @@ class FeatureExtractor:
     ) -> Extraction:
         """Return the features of all clips that can be read, in their order.
 
-        `contents` are the clips' hashes, where the caller has them already.
+        Parameters
+        ----------
+        clips : sequence of Clip
+        contents : Contents or None
+            The clips' hashes, where the caller has them already.
+        progress : callable or None
+            Called with the number of clips done and of all.
 
         Raises
         ------
@@ -208,7 +217,14 @@ class FeatureExtractor:
         return np.stack(rows)
 
     def prepare(self, clip: Clip, content: str | None = None) -> Array:
-        """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself."""
+        """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself.
+
+        Parameters
+        ----------
+        clip : Clip
+        content : str or None
+            Its hash, by which the cache knows it; None passes the cache by.
+        """
         if self.cache is None or content is None:
             with self._watch.lap("frontend"):
                 return self._fit(self.frontend(clip.load(sr=self.frontend.sr)), str(clip))

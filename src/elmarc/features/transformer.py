@@ -93,6 +93,13 @@ class RandomCNNFeatures(_ClipTransformer):
         What to do with shorter clips.
     statistics : sequence of str
         What is kept of each feature map.
+    precision : {"float32", "tf32", "bfloat16"}
+        How the network computes; "tf32" is float32 on a CPU.
+    batch_size : int, n_workers : int or None, device : str
+        Clips in work at once; threads, None for one a core; "auto", "cpu" or "cuda". Without influence on the
+        features.
+    store : str, Path or None
+        Folder of stored features.
     random_state : int, RandomState or None
         Seed of the weights.
 
