@@ -99,6 +99,10 @@ def legend(comparison: Comparison) -> list[str]:
     if has_ties(comparison):
         how = f" ({'; '.join(methods(comparison, 'pairs'))})" if methods(comparison, "pairs") else ""
         lines.append(f"Systems of one classifier that share a letter are not told apart{how}.")
+        if any(family.kind == "baseline" for family in comparison.families):
+            lines.append(
+                "MFCC is also tested by itself, in fewer tests: a network may differ and share its letter."
+            )
     return lines
 
 
