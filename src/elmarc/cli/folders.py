@@ -1,12 +1,16 @@
-"""Can a folder or file be written? Asked before a run begins, not after hours of work."""
+"""Folders of a run: where the store lies, and whether a folder or file can be written, asked beforehand."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from elmarc._errors import ConfigError
+
+if TYPE_CHECKING:
+    from elmarc.features.store import FeatureStore
 
 
 def check_writable(folder: Path, *, option: str) -> None:
@@ -49,3 +53,11 @@ def reason(problem: OSError) -> str:
     if isinstance(problem, FileExistsError | NotADirectoryError):
         return "a file lies where a folder is needed"
     return problem.strerror or os.strerror(problem.errno or 0)
+
+
+def store_at(folder: Path | None) -> FeatureStore:
+    """Return the store of features in a folder, by default in the user's cache."""
+    from elmarc.datasets import cache_dir
+    from elmarc.features.store import FeatureStore
+
+    return FeatureStore(folder or cache_dir() / "features")

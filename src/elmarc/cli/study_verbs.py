@@ -1,0 +1,184 @@
+"""The commands that run studies: their options and help; `commands.py` does what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from elmarc.cli.folders import store_at
+from elmarc.cli.options import (
+    Audio,
+    Data,
+    Device,
+    Jobs,
+    Json,
+    Output,
+    Precision,
+    ProtocolName,
+    Quiet,
+    Recipe,
+    RecipeName,
+    SizeName,
+    SizeOption,
+    Store,
+    Strict,
+    Target,
+)
+
+
+def demo(
+    output: Output = Path("runs/demo"),
+    store: Store = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Rank nine untrained networks on built-in clips, by rhythm and by timbre, in a minute or two.
+
+    It shows the study's point: long temporal filters win where rhythm tells the classes apart, and do not
+    where timbre does.
+    """
+    from elmarc.cli import commands
+
+    commands.demo(output, store=store_at(store), quiet=quiet, as_json=as_json)
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="YAML, TOML or JSON, or a 2018 config_file.py.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a key: --set classifier.name=elm.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
+    store: Store = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    n_jobs: Jobs = 2,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run an experiment or a sweep from a configuration file; run it again to take up where it stopped."""
+    from elmarc.cli import commands
+
+    commands.run(
+        config, set_ or [], output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet, as_json=as_json
+    )
+
+
+def rank(
+    data: Data,
+    audio: Audio = None,
+    target: Target = None,
+    networks: Annotated[
+        str, typer.Option(help="Names with commas between, or all (the study's nine). Known: {networks}.")
+    ] = "all",
+    classifiers: Annotated[
+        str, typer.Option(help="Names with commas between, or all. Known: {classifiers}.")
+    ] = "svm,elm",
+    size: SizeOption = SizeName.small,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="How many draws of the weights; one cannot tell networks apart.")
+    ] = 2,
+    protocol: Annotated[
+        ProtocolName, typer.Option(help="nested: honest; paper: the 2018 study's, optimistic on folds.")
+    ] = ProtocolName.nested,
+    baseline: Annotated[bool, typer.Option(help="Rank the MFCC baseline beside the networks.")] = True,
+    standardise: Annotated[
+        bool | None,
+        typer.Option(
+            help="Standardise the features; default: yes, but not under --protocol paper.", show_default=False
+        ),
+    ] = None,
+    recipe: Recipe = RecipeName.study,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    precision: Precision = "float32",
+    device: Device = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
+    ] = None,
+    output: Output = Path("runs/rank"),
+    store: Store = None,
+    n_jobs: Jobs = 2,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say which untrained network suits a data set, how sure that is, and whether any beats the MFCC.
+
+    Networks run cheapest first; the last line is the command that extracts the features of the best.
+    """
+    from elmarc.cli import commands
+    from elmarc.experiments import studies
+
+    commands.rank(
+        studies.data_section(data, audio=audio, target=target),
+        networks=networks,
+        classifiers=classifiers,
+        size=size.value,
+        seeds=seeds,
+        protocol=protocol.value,
+        baseline=baseline,
+        standardise=standardise,
+        budget=budget,
+        common={"device": device, "strict": strict, "recipe": recipe.value},
+        precision=precision,
+        overrides=set_ or [],
+        output=output,
+        store=store_at(store),
+        n_jobs=n_jobs,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+def reproduce(
+    name: Annotated[str, typer.Argument(help="One of {recorded}.", show_default=False)],
+    audio: Annotated[Path, typer.Option(help="Where its clips lie.")],
+    size: SizeOption = SizeName.large,
+    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 3,
+    protocol: Annotated[
+        ProtocolName | None,
+        typer.Option(help="One protocol alone; default: nested beside paper.", show_default=False),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
+    store: Store = None,
+    n_jobs: Jobs = 2,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make the 2018 study's figure for a data set anew, its published bars beside ours, and a report page.
+
+    Nine networks and the MFCC baseline, SVM and ELM on unscaled features. The frame-level networks come
+    twice: averaged as they should be, and (`_2018`) as the published numbers were.
+    """
+    from elmarc.cli import commands
+
+    commands.reproduce(
+        name,
+        audio,
+        size=size.value,
+        seeds=seeds,
+        protocols=[protocol.value] if protocol else ["nested", "paper"],
+        overrides=set_ or [],
+        output=output or Path("runs") / f"reproduce-{name}",
+        store=store_at(store),
+        n_jobs=n_jobs,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+def report(
+    results: Annotated[Path, typer.Argument(help="A folder with results.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    embed_mb: Annotated[
+        float, typer.Option(min=0, help="Megabytes of audio and pictures to put into the page.")
+    ] = 20.0,
+    quiet: Quiet = False,
+) -> None:
+    """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""
+    from elmarc.cli import commands
+
+    commands.report(results, output, embed_mb=embed_mb, quiet=quiet)
