@@ -21,3 +21,11 @@ class DatasetError(ElmarcError):
 
 class StoreError(ElmarcError):
     """A stored file is damaged, of another version, or of a kind that is not read for safety."""
+
+
+class ElmarcWarning(UserWarning):
+    """Base of elmarc's own warnings; the command line shows them as notes."""
+
+
+class StoreWarning(ElmarcWarning):
+    """Stored features are damaged or cannot be written; the run goes on without them."""

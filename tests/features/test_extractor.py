@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +9,12 @@ import pytest
 import soundfile as sf
 import torch
 
-from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc._errors import AudioError, ConfigError, DatasetError, StoreWarning
 from elmarc.audio import content_hash
 from elmarc.datasets.base import Clip
+from elmarc.features import contents
 from elmarc.features.cache import FrontEndCache
+from elmarc.features.contents import contents_of
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
 from elmarc.frontends.base import FrontEnd
@@ -71,6 +75,49 @@ def test_the_store_is_found_by_content_not_by_name(clips: list[Clip], tmp_path: 
     moved = clips[0].path.rename(tmp_path / "elsewhere.wav")
     again = extractor(store=store).extract([Clip(id="new", path=moved, label="z")])
     assert again.n_computed == 0
+
+
+def test_damaged_rows_are_computed_again_and_are_the_same(clips: list[Clip], tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store")
+    first = extractor(store=store).extract(clips[:3])
+    shard = next(store.root.rglob("shard-*.safetensors"))
+    data = bytearray(shard.read_bytes())
+    data[-7] ^= 4  # the third clip's row
+    shard.write_bytes(data)
+    extractor(store=store).extract(clips[3:])
+    with pytest.warns(StoreWarning, match=f"{shard.name}: damaged shard: its checksum is another"):
+        again = extractor(store=store).extract(clips)
+    assert again.n_computed == 3
+    assert np.array_equal(again.matrix.X[:3], first.matrix.X)
+    assert extractor(store=store).extract(clips).n_computed == 0
+
+
+def rewrite(clip: Clip) -> None:
+    """Put other sound into a clip's file, as much as before, and set its time back."""
+    times = clip.path.stat()
+    y, sr = sf.read(clip.path, dtype="float32")
+    sf.write(clip.path, -y[::-1], sr)
+    os.utime(clip.path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize("age_s", [0, 3600])
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_file_that_changes_after_it_was_hashed_is_not_stored_under_the_old_hash(
+    clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool, age_s: int
+) -> None:
+    later = time.time_ns() + age_s * 10**9
+    monkeypatch.setattr(contents.time, "time_ns", lambda: later)
+    store = FeatureStore(tmp_path / "store")
+    cache = FrontEndCache(tmp_path / "cache") if cached else None
+    hashed = contents_of(clips)
+    assert bool(hashed.signatures) == (age_s > 0)
+    rewrite(clips[2])
+    found = extractor(store=store, cache=cache).extract(clips, contents=hashed)
+    ((name, reason),) = found.skipped
+    assert name == "2.wav"
+    assert "2.wav: the file has changed since the run began" in reason
+    assert hashed.of(clips[2]) not in store.index(extractor().definition)
+    assert len(store.index(extractor().definition)) == 4
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"length": 65}, {"fix_length": "zero-pad"}])

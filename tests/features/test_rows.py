@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from elmarc._errors import StoreWarning
 from elmarc.features import rows as module
 from elmarc.features.rows import Rows
 from elmarc.features.store import FeatureStore
@@ -27,9 +28,10 @@ def test_rows_are_written_once_and_come_in_the_order_asked_for(
     rows.write()
     rows.write()
     assert len(list(store.folder(RECIPE).glob("*.safetensors"))) == 4
-    index = store.index(RECIPE)
-    assert np.array_equal(rows.in_order("fbea", index), X[[5, 1, 4, 0]])
-    assert np.array_equal(store.read(index, list("abcdef")), X)
+    found, kept = store.read(RECIPE, list("abcdef"))
+    assert found == list("abcdef")
+    assert np.array_equal(kept, X)
+    assert all(np.array_equal(rows[content], row) for content, row in zip("abcde", X, strict=False))
 
 
 def test_rows_without_a_store_are_kept(rng: np.random.Generator) -> None:
@@ -37,4 +39,17 @@ def test_rows_without_a_store_are_kept(rng: np.random.Generator) -> None:
     row = rng.standard_normal(3).astype(np.float32)
     rows.add("a", row)
     rows.write()
-    assert np.array_equal(rows.in_order("a", {}), row[None])
+    assert np.array_equal(rows["a"], row)
+
+
+def test_a_store_that_cannot_be_written_is_gone_without_and_said_once(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    (tmp_path / "file").write_text("a file where a folder is needed")
+    rows = Rows(2, definition=RECIPE, store=FeatureStore(tmp_path / "file"))
+    rows.add("a", rng.standard_normal(3).astype(np.float32))
+    with pytest.warns(StoreWarning, match=r"file: features cannot be stored"):
+        rows.write()
+    rows.add("b", rng.standard_normal(3).astype(np.float32))
+    rows.write()
+    assert list(rows) == ["a", "b"]

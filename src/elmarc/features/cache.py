@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
 from elmarc._types import Definition
-from elmarc.datasets.base import Clip
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import definition_key
 from elmarc.frontends.base import FrontEnd
@@ -36,12 +35,21 @@ class FrontEndCache:
         self.root = Path(root)
         self._watch = Stopwatch()
 
-    def output(self, frontend: FrontEnd, clip: Clip, content: str) -> Array:
-        """Return the front-end's output for a whole clip, computed once for each content."""
+    def output(self, frontend: FrontEnd, content: str, load: Callable[[int], Array]) -> Array:
+        """Return the front-end's output for a whole clip, computed once for each content.
+
+        Parameters
+        ----------
+        frontend : FrontEnd
+        content : str
+            What identifies the clip's sound.
+        load : callable
+            Returns the clip's samples at a rate in Hz.
+        """
         definition = frontend.definition()
 
         def compute() -> Array:
-            y = self._waveform(frontend.sr, clip, content)
+            y = self._waveform(frontend.sr, content, load)
             with self._watch.lap(definition_key(definition)):
                 return np.asarray(frontend(y))
 
@@ -54,12 +62,12 @@ class FrontEndCache:
         ]
         return None if None in parts else sum(part for part in parts if part is not None)
 
-    def _waveform(self, sr: int, clip: Clip, content: str) -> Array:
+    def _waveform(self, sr: int, content: str, load: Callable[[int], Array]) -> Array:
         definition = _decoded(sr)
 
         def compute() -> Array:
             with self._watch.lap(definition_key(definition)):
-                return clip.load(sr=sr)
+                return load(sr)
 
         return self._kept(definition, content, compute)
 

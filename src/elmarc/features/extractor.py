@@ -165,10 +165,10 @@ class FeatureExtractor:
         self._watch = Stopwatch()
         known = contents or contents_of(clips, n_workers=self.n_workers)
         hashes, skipped = self._hashes(clips, known)
-        index = self.store.index(self.definition) if self.store else {}
         first = {content: clip for clip, content in zip(clips, hashes, strict=True) if content}
-        missing = [(clip, content) for content, clip in first.items() if content not in index]
-        computed, reasons = self._compute(missing, len(clips), progress or _silent)
+        stored = self._stored(list(first))
+        missing = [(clip, content) for content, clip in first.items() if content not in stored]
+        computed, reasons = self._compute(missing, known, len(clips), progress or _silent)
         for clip, content in zip(clips, hashes, strict=True):
             if content in reasons:
                 skipped[clip.id] = reasons[content]
@@ -176,10 +176,18 @@ class FeatureExtractor:
         if not good:
             some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
             raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
-        X = computed.in_order([hashes[i] for i in good], index)
+        rows = {**stored, **computed}
+        X = np.stack([rows[hashes[i]] for i in good])
         matrix = self._matrix(X, [clips[i] for i in good])
         seconds = time.perf_counter() - start
         return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *self._costs(len(computed)))
+
+    def _stored(self, contents: Sequence[str]) -> dict[str, FeatureArray]:
+        """Return the rows that the store holds, by content."""
+        if self.store is None:
+            return {}
+        found, rows = self.store.read(self.definition, contents, n_features=len(self.columns))
+        return dict(zip(found, rows, strict=True))
 
     def _costs(self, n_computed: int) -> tuple[float | None, float | None]:
         """Return the seconds a clip of front-end and network."""
@@ -216,19 +224,28 @@ class FeatureExtractor:
             rows.append(outcome)
         return np.stack(rows)
 
-    def prepare(self, clip: Clip, content: str | None = None) -> Array:
+    def prepare(self, clip: Clip, contents: Contents | None = None) -> Array:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself.
 
         Parameters
         ----------
         clip : Clip
-        content : str or None
-            Its hash, by which the cache knows it; None passes the cache by.
+        contents : Contents or None
+            What the clip held when it was hashed, by which the cache knows it; None passes the cache by.
+
+        Raises
+        ------
+        AudioError
+            The clip cannot be used, or its file has changed since it was hashed.
         """
-        if self.cache is None or content is None:
+
+        def load(sr: int) -> Array:
+            return clip.load(sr=sr) if contents is None else contents.load(clip, sr=sr)
+
+        if self.cache is None or contents is None:
             with self._watch.lap("frontend"):
-                return self._fit(self.frontend(clip.load(sr=self.frontend.sr)), str(clip))
-        return self._fit(self.cache.output(self.frontend, clip, content), str(clip))
+                return self._fit(self.frontend(load(self.frontend.sr)), str(clip))
+        return self._fit(self.cache.output(self.frontend, contents.of(clip), load), str(clip))
 
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:
@@ -260,7 +277,7 @@ class FeatureExtractor:
             raise problem
 
     def _compute(
-        self, missing: Sequence[tuple[Clip, str]], n_clips: int, report: Progress
+        self, missing: Sequence[tuple[Clip, str]], contents: Contents, n_clips: int, report: Progress
     ) -> tuple[Rows, dict[str, str]]:
         """Return rows and reasons for having none, by content; rows go to the store on the way."""
         rows = Rows(len(missing), definition=self.definition, store=self.store)
@@ -268,7 +285,9 @@ class FeatureExtractor:
         known = n_clips - len(missing)
         report(known, n_clips)
         try:
-            for (clip, content), outcome in self._outcomes(missing, lambda pair: self.prepare(*pair)):
+            for (clip, content), outcome in self._outcomes(
+                missing, lambda pair: self.prepare(pair[0], contents)
+            ):
                 if isinstance(outcome, AudioError):
                     problem = _named(outcome, str(clip), str(clip.path))
                     self._raise_if_strict(problem)

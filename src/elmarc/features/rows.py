@@ -1,13 +1,14 @@
-"""The rows that an extraction computes: on their way to the store, and into one array."""
+"""The rows that an extraction computes, kept in one block on their way to the store."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import warnings
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from elmarc._errors import StoreWarning
 from elmarc._types import Definition, FeatureArray
 from elmarc.features.store import FeatureStore
 
@@ -59,22 +60,21 @@ class Rows(Mapping[str, FeatureArray]):
             self.write()
 
     def write(self) -> None:
-        """Write the rows that are not in the store yet."""
+        """Write the rows that are not in the store yet; where it cannot be written, go on without it."""
         waiting = list(self)[self._n_written :]
         if self.store and waiting:
-            self.store.append(self.definition, waiting, self._block[self._n_written : len(self)])
+            try:
+                self.store.append(self.definition, waiting, self._block[self._n_written : len(self)])
+            except OSError as problem:
+                self._go_on_without(self.store, problem)
         self._n_written = len(self)
         self._since = time.monotonic()
 
-    def in_order(self, contents: Sequence[str], index: Mapping[str, tuple[Path, int]]) -> FeatureArray:
-        """Return the rows of clips that were computed or are in the store [shape=(n_clips, n_features)]."""
-        fresh = [i for i, content in enumerate(contents) if content in self]
-        stored = [i for i, content in enumerate(contents) if content not in self]
-        kept = self.store.read(index, [contents[i] for i in stored]) if self.store and stored else None
-        width = self._block.shape[1] if kept is None else kept.shape[1]
-        X = np.empty((len(contents), width), np.float32)
-        if kept is not None:
-            X[stored] = kept
-        for i in fresh:
-            X[i] = self[contents[i]]
-        return X
+    def _go_on_without(self, store: FeatureStore, problem: OSError) -> None:
+        self.store = None
+        warnings.warn(
+            f"{store.root}: features cannot be stored ({problem.strerror or problem}): the run goes on, and "
+            "they will have to be computed again",
+            StoreWarning,
+            stacklevel=3,
+        )

@@ -1,27 +1,26 @@
 """Features kept on disk, so that nothing is computed twice.
 
 One folder for each definition, named by the sha256 of its canonical JSON. In it are the definition and any
-number of shards, each a safetensors file of rows and a JSON manifest with the content hash of the clip
-behind each row. Names, paths, devices and batch sizes are no part of a key: a renamed experiment finds its
-rows, a changed front-end does not. Shards are written whole or not at all and never changed, so several
-processes may fill one store.
+number of shards (`shards.py`), each a file of rows with the content hash of the clip behind each row and a
+checksum. Names, paths, devices and batch sizes are no part of a key: a renamed experiment finds its rows, a
+changed front-end does not. Shards are written whole or not at all and never changed, so several processes may
+fill one store. A damaged shard is set aside, a warning names it, and its rows are computed again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import uuid
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import StoreError
+from elmarc._errors import StoreError, StoreWarning
 from elmarc._types import Definition, FeatureArray
+from elmarc.features import shards
 
 SCHEMA_VERSION = 1  # rises whenever the same definition would give other numbers
 
@@ -53,35 +52,55 @@ class FeatureStore:
         """Where the rows of a definition lie."""
         return self.root / definition_key(definition)
 
-    def index(self, definition: Definition) -> dict[str, tuple[Path, int]]:
-        """Return for each stored clip, by content hash, its shard and row. Reads the manifests alone."""
-        rows: dict[str, tuple[Path, int]] = {}
-        for manifest in sorted(self.folder(definition).glob("shard-*.json")):
-            try:
-                clips = json.loads(manifest.read_text(encoding="utf-8"))["clips"]
-            except (ValueError, KeyError, TypeError):
-                raise StoreError(f"{manifest}: damaged manifest: delete it and run again") from None
-            shard = manifest.with_suffix(".safetensors")
-            rows.update((clip, (shard, row)) for row, clip in enumerate(clips))
-        return rows
+    def index(self, definition: Definition) -> dict[str, Path]:
+        """Return for each stored clip, by content hash, its shard. Reads the shards' headers alone."""
+        return {clip: shard for shard, clips in self._headers(definition) for clip in clips}
 
-    def read(self, index: Mapping[str, tuple[Path, int]], clips: Sequence[str]) -> FeatureArray:
-        """Return the rows [shape=(n_clips, n_features)] of clips that the index holds, in their order."""
-        places: dict[Path, list[tuple[int, int]]] = {}
-        for position, clip in enumerate(clips):
-            shard, row = index[clip]
-            places.setdefault(shard, []).append((position, row))
-        out: FeatureArray | None = None
-        for shard, pairs in places.items():
-            rows = _load_shard(shard)
-            if out is None:
-                out = np.empty((len(clips), rows.shape[1]), np.float32)
-            positions, sources = np.asarray(pairs).T
-            out[positions] = rows[sources]
-        return np.empty((0, 0), np.float32) if out is None else out
+    def read(
+        self, definition: Definition, clips: Sequence[str], *, n_features: int | None = None
+    ) -> tuple[list[str], FeatureArray]:
+        """Return those of the clips that the store holds, in their order, and their rows.
+
+        Every shard that is read is checked against its checksum. A damaged one is set aside: its clips count
+        as not stored.
+
+        Parameters
+        ----------
+        definition : dict
+        clips : sequence of str
+            Content hashes.
+        n_features : int or None
+            How many features a row has to have; None where any number will do.
+
+        Returns
+        -------
+        found : list of str
+        rows : np.ndarray [shape=(n_found, n_features)], float32
+
+        Warns
+        -----
+        StoreWarning
+            Names a shard that was set aside.
+        """
+        places = {clip: place for place, clip in enumerate(dict.fromkeys(clips))}
+        rows, there = np.empty((0, 0), np.float32), np.zeros(len(places), bool)
+        for shard, names in self._headers(definition):
+            here = [(row, places[name]) for row, name in enumerate(names) if name in places]
+            if all(there[place] for _, place in here):
+                continue
+            X = self._checked(shard, rows.shape[1] if there.any() else n_features)
+            if X is None:
+                continue
+            if not there.any():
+                rows = np.empty((len(places), X.shape[1]), np.float32)
+            sources, targets = np.asarray(here).T
+            rows[targets] = X[sources]
+            there[targets] = True
+        found = [clip for clip, place in places.items() if there[place]]
+        return found, rows if there.all() else rows[np.flatnonzero(there)]
 
     def append(self, definition: Definition, clips: Sequence[str], rows: FeatureArray) -> None:
-        """Add a shard. The manifest comes last: a shard without one is never read."""
+        """Add a shard of rows [shape=(n_clips, n_features)]. Raises OSError where it cannot be written."""
         if not clips:
             return
         folder = self.folder(definition)
@@ -90,14 +109,29 @@ class FeatureStore:
                 {"schema_version": SCHEMA_VERSION, "definition": definition}, indent=1, sort_keys=True
             )
             write_atomic(folder / "definition.json", text)
-        shard = folder / f"shard-{uuid.uuid4().hex}.safetensors"
-        write_atomic(shard, save({"X": np.ascontiguousarray(rows, dtype=np.float32)}))
-        write_atomic(shard.with_suffix(".json"), json.dumps({"clips": list(clips)}))
+        shards.write(folder, clips, rows)
+
+    def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str]]]:
+        for shard in sorted(self.folder(definition).glob(shards.PATTERN)):
+            try:
+                yield shard, shards.clips_of(shard)
+            except StoreError as problem:
+                _set_aside(shard, problem)
+
+    def _checked(self, shard: Path, n_features: int | None) -> FeatureArray | None:
+        try:
+            return shards.read(shard, n_features=n_features)[1]
+        except StoreError as problem:
+            _set_aside(shard, problem)
+            return None
 
 
-def _load_shard(path: Path) -> FeatureArray:
-    try:
-        rows: FeatureArray = load_file(path)["X"]
-    except (OSError, KeyError, SafetensorError) as problem:
-        raise StoreError(f"{path}: damaged shard ({problem}): delete it and its .json, run again") from None
-    return rows
+def _set_aside(shard: Path, problem: StoreError) -> None:
+    if not shard.exists():  # another process was first
+        return
+    where = shards.set_aside(shard)
+    warnings.warn(
+        f"{problem}: its rows are computed again, and it was set aside as {where.name}",
+        StoreWarning,
+        stacklevel=4,
+    )
