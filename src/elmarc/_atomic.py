@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
+
+from elmarc import _leftovers
 
 
 def write_atomic(path: str | Path, data: str | bytes, *, sync: bool = True) -> None:
     """Write text (UTF-8) or bytes to a neighbour of `path`, then move it into place.
 
     A reader sees the old file or the new one, also when the program is killed half-way; with `sync`, also
-    when the machine loses power.
+    when the machine loses power. What killed processes left of the same file is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    neighbour = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    if sync:  # not for the many files of a cache, which goes as a whole
+        _leftovers.clear(path.parent, _leftovers.parts_of(path.name))
+    neighbour = path.with_name(f".{path.name}.{_leftovers.mark()}.part")
     try:
         with open(neighbour, "xb") as file:  # open() heeds the umask, which threads must not touch
             file.write(data.encode() if isinstance(data, str) else data)

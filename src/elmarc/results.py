@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
@@ -107,21 +109,21 @@ class Result:
     def from_json(cls, text: str, *, source: str = "result.json") -> Result:
         """Rebuild a record. Raises StoreError where the text is damaged or of another version."""
         try:
-            data = json.loads(text)
-            version = data.get("schema_version")
-        except (ValueError, AttributeError) as problem:
+            version = json.loads(text, parse_constant=_refuse_constant).get("schema_version")
+        except (ValueError, AttributeError, RecursionError) as problem:
             raise StoreError(f"{source}: not a result of elmarc ({problem})") from None
         if version != SCHEMA_VERSION:
             raise StoreError(
                 f"{source}: result version {version}, this elmarc reads {SCHEMA_VERSION}: run the cell again"
             )
-        nested = {"folds": FoldScore, "grid": Candidate, "predictions": Prediction, "skipped": Skipped}
         try:
-            for key, record in nested.items():
-                data[key] = [record(**row) for row in data[key]]
-            return cls(**data)
-        except (KeyError, TypeError) as problem:
-            raise StoreError(f"{source}: not a result of elmarc ({problem}): run the cell again") from None
+            result = _reader().validate_json(text, strict=True)
+            _check_consistent(result)
+        except ValueError as problem:
+            raise StoreError(
+                f"{source}: not a result of elmarc ({_first(problem)}): run the cell again"
+            ) from None
+        return result
 
     @property
     def label(self) -> str:
@@ -135,9 +137,50 @@ class Result:
         return path
 
 
+@cache
+def _reader() -> TypeAdapter[Result]:
+    return TypeAdapter(Result)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _first(problem: ValueError) -> str:
+    if not isinstance(problem, ValidationError):
+        return str(problem)
+    error = problem.errors(include_input=False)[0]
+    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+
+
+def _check_consistent(result: Result) -> None:
+    """Refuse what no run can have written: it would be compared as if one had."""
+    for name in ("accuracy", "macro_f1"):
+        if not 0 <= getattr(result, name) <= 1:
+            raise ValueError(f"{name}: found {getattr(result, name)}, expected 0 to 1")
+    if not result.predictions or not result.folds:
+        raise ValueError("it holds no predictions or no folds")
+    known = set(result.classes)
+    strange = [p.id for p in result.predictions if not {p.label, p.predicted} <= known]
+    if strange:
+        raise ValueError(f"predictions: the label of {strange[0]!r} is none of the classes")
+    if len({p.id for p in result.predictions}) < len(result.predictions):
+        raise ValueError("predictions: a clip is there twice")
+
+
 def load(path: str | Path) -> Result:
-    """Read one `result.json`."""
-    return Result.from_json(Path(path).read_text(encoding="utf-8"), source=str(path))
+    """Read one `result.json`.
+
+    Raises
+    ------
+    StoreError
+        It is damaged, or of another version.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise StoreError(f"{path}: not a result of elmarc ({problem.reason}): run the cell again") from None
+    return Result.from_json(text, source=str(path))
 
 
 def collect(folder: str | Path) -> list[Result]:

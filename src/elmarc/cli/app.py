@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from elmarc.cli import clip_verbs, look_verbs, study_verbs
+from elmarc.cli import clip_verbs, look_verbs, store_verbs, study_verbs
+from elmarc.cli.endings import end_as_ctrl_c, warnings_as_notes
 from elmarc.cli.listing import ListingCommand
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 networks_app = typer.Typer(help="List the networks, or show one layer by layer.", no_args_is_help=True)
 datasets_app = typer.Typer(help="List the data sets, or check one.", no_args_is_help=True)
 config_app = typer.Typer(help="Convert a configuration, or print its schema.", no_args_is_help=True)
+store_app = typer.Typer(help="Look into the store of features, check it, or clear it.", no_args_is_help=True)
 
 # In the order of `elmarc --help`.
 for verb in (
@@ -38,6 +40,10 @@ for verb in (
 app.add_typer(networks_app, name="networks")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(config_app, name="config")
+app.add_typer(store_app, name="store")
+store_app.command("info")(store_verbs.info)
+store_app.command("verify")(store_verbs.verify)
+store_app.command("prune")(store_verbs.prune)
 networks_app.command("list")(look_verbs.networks_list)
 networks_app.command("show", cls=ListingCommand)(look_verbs.networks_show)
 datasets_app.command("list")(look_verbs.datasets_list)
@@ -63,6 +69,7 @@ def _root(
 
 def main() -> None:
     """Run the command line: 0 done, 1 a check failed, 2 a mistake of the user's, 130 interrupted."""
+    end_as_ctrl_c()
     sys.exit(_exit_code())
 
 
@@ -70,7 +77,8 @@ def _exit_code() -> int:
     from elmarc._errors import ElmarcError
 
     try:
-        code = app(standalone_mode=False)
+        with warnings_as_notes():
+            code = app(standalone_mode=False)
     except UsageProblem as problem:
         problem.show()
         return int(problem.exit_code)

@@ -17,7 +17,7 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.cli import console
-from elmarc.cli.folders import check_file, check_writable
+from elmarc.cli.folders import check_file, check_store, check_writable
 from elmarc.cli.winner import extract_command, winning_cell
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
@@ -186,7 +186,7 @@ def extract(
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
     config = studies.extraction_config(data, network, common, overrides)
     check_file(output, option="--output")
-    check_writable(store.root, option="--store")
+    _check_store(store)
     found = build.dataset(config.data)
     extractor, notes = build.extractor(config, found, store=store)
     with console.Live(quiet=quiet) as live:
@@ -247,7 +247,12 @@ def seconds(text: str | None) -> float | None:
 def _check_folders(output: Path, store: FeatureStore) -> None:
     """Refuse folders that cannot be written before any work is done."""
     check_writable(output, option="--output")
-    check_writable(store.root, option="--store")
+    _check_store(store)
+
+
+def _check_store(store: FeatureStore) -> None:
+    if said := check_store(store.root):
+        _note(said)
 
 
 def _run(

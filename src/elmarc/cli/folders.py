@@ -31,6 +31,23 @@ def check_writable(folder: Path, *, option: str) -> None:
         ) from None
 
 
+def check_store(folder: Path) -> str | None:
+    """Return what to say of a store that cannot be written, None for one that can: a run goes on without it.
+
+    Raises
+    ------
+    ConfigError
+        It is no folder.
+    """
+    try:
+        check_writable(folder, option="--store")
+    except ConfigError as problem:
+        if folder.is_dir():
+            return f"{problem}; the run goes on, and new features are not kept"
+        raise
+    return None
+
+
 def check_file(path: Path, *, option: str) -> None:
     """Refuse a file that cannot be written.
 

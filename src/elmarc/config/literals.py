@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from elmarc._errors import ConfigError
+from elmarc.config import limits
 
 ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -117,7 +118,9 @@ class AssignmentReader:
         joined = do is operator.add and type(left) is type(right) and type(left) in (str, list)
         try:
             if numbers or joined:
-                return do(left, right)
+                value = do(left, right)
+                if limits.check_calculated(value):
+                    return value
         except ArithmeticError:
             pass
         raise self._refusal(node)
@@ -125,7 +128,10 @@ class AssignmentReader:
     def _join(self, node: ast.expr, parts: list[Value]) -> str:
         if not parts or not all(isinstance(part, str) for part in parts):
             raise self._refusal(node)
-        return os.path.join(*parts)
+        joined = os.path.join(*parts)
+        if not limits.check_calculated(joined):
+            raise self._refusal(node)
+        return joined
 
     def _refusal(self, node: ast.stmt | ast.expr) -> ConfigError:
         code = ast.unparse(node).splitlines()[0]

@@ -17,7 +17,7 @@ import yaml
 
 from elmarc._choices import did_you_mean
 from elmarc._errors import ConfigError
-from elmarc.config import legacy
+from elmarc.config import legacy, limits
 from elmarc.config.errors import checked
 from elmarc.config.parts import FRONTEND_SECTIONS
 from elmarc.config.sections import (
@@ -114,18 +114,27 @@ def read_document(path: str | Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: found '{path.suffix}', expected one of {known}{did_you_mean(path.suffix, READERS)}"
         )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    text = _text(path)
     try:
         document = READERS[path.suffix.lower()](text, str(path))
+        limits.check_values(document, str(path))
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply to be a configuration") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: found no `key: value` lines, expected data, network and classifier")
     return document
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file that may be one of a configuration: no pipe, no device, not too long."""
+    try:
+        limits.check_file(path)
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read: {reason}") from None
 
 
 def to_yaml(config: ExperimentConfig | SweepConfig, *, every_key: bool = False) -> str:
@@ -196,7 +205,13 @@ def _put(section: dict[str, Any], path: list[str], value: Any, text: str) -> Non
 
 def _yaml(text: str, source: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        document = yaml.safe_load(text)
+        limits.check_values(document, source)
+        return document
+    except limits.BAD_VALUE as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{source}: a value cannot be read: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -206,7 +221,7 @@ def _yaml(text: str, source: str) -> Any:
 def _toml(text: str, source: str) -> Any:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one; so is a number of thousands of digits
         raise ConfigError(f"{source}: not TOML: {error}") from None
 
 
@@ -215,6 +230,8 @@ def _json(text: str, source: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{source}, line {error.lineno}: not JSON: {error.msg}") from None
+    except ValueError as error:
+        raise ConfigError(f"{source}: a value cannot be read: {error}") from None
 
 
 READERS: dict[str, Callable[[str, str], Any]] = {

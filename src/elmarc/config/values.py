@@ -19,7 +19,8 @@ Seconds = Annotated[float, Field(gt=0)]
 Shape = tuple[Count, Count]  # (time, frequency)
 Location = Annotated[Path, AfterValidator(Path.expanduser)]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
-Name = Annotated[Text, Field(pattern=r"^[^/\\]+$", description="a name without slashes")]
+_NAME = r"^[^/\\\x00-\x1f]*[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"  # "." and ".." are folders
+Name = Annotated[Text, Field(pattern=_NAME, description="a name without slashes, and not dots alone")]
 Device = Annotated[
     str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps or cuda:0")
 ]

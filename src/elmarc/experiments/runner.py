@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from elmarc import _leftovers
 from elmarc._errors import ElmarcError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import record
@@ -137,14 +138,22 @@ def _budget(seconds: float | None) -> Callable[[], None]:
 @contextmanager
 def _shared_front_ends(cells: Sequence[Cell], store: FeatureStore | None) -> Iterator[FrontEndCache | None]:
     """Give a folder for decoded clips where several groups share them; remove it at the end."""
-    if len(by_features(cells)) < 2:
+    root = Path(tempfile.gettempdir()) if store is None else store.root
+    _leftovers.clear(root, "frontend-*")
+    folder = root / f"frontend-{_leftovers.mark()}"
+    if len(by_features(cells)) < 2 or not _made(folder):
         yield None
         return
-    root = None if store is None else store.root
-    if root is not None:
-        root.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="frontend-", dir=root)
     try:
         yield FrontEndCache(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder; False where that is not possible: the run is slower without it."""
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except OSError:
+        return False
+    return True

@@ -74,9 +74,13 @@ class FrontEndCache:
     def _kept(self, definition: Definition, content: str, compute: Callable[[], Array]) -> Array:
         file = self.root / definition_key(definition) / f"{content}.npy"
         if not file.exists():
+            made = np.ascontiguousarray(compute())
             buffer = io.BytesIO()
-            np.save(buffer, np.ascontiguousarray(compute()))
-            write_atomic(file, buffer.getvalue(), sync=False)
+            np.save(buffer, made)
+            try:
+                write_atomic(file, buffer.getvalue(), sync=False)
+            except OSError:  # the disk is full: the next network makes it again
+                return made
         kept: Array = np.load(file, mmap_mode="r", allow_pickle=False)
         return kept
 

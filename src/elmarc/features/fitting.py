@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from elmarc._cores import memory_bytes
 from elmarc._errors import ConfigError
 from elmarc.frontends.base import FrontEnd
 from elmarc.networks.base import Network
+
+COPIES = 8  # of a clip's input, in float32, that a network's first layers hold at least
 
 
 def resolve_device(device: str) -> torch.device:
@@ -45,6 +48,11 @@ def check_fit(network: Network | None, frontend: FrontEnd, length: int | None) -
         raise ConfigError(
             f"{network.name} takes {network.input_unit} of {network.n_bands} bands, and a {frontend.kind} "
             f"front-end gives {gives}: choose a front-end of that unit, and build the network for its bands"
+        )
+    if length is not None and length * frontend.n_bands * COPIES * 4 > memory_bytes():
+        raise ConfigError(
+            f"{network.name} would be fed {length} {frontend.unit} a clip, which do not fit into memory: "
+            "feed less (input.seconds)"
         )
     if length is None or length < network.min_input_length:
         raise ConfigError(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from elmarc import _leftovers
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError, StoreWarning
 from elmarc._types import Definition, FeatureArray
@@ -112,7 +113,9 @@ class FeatureStore:
         shards.write(folder, clips, rows)
 
     def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str]]]:
-        for shard in sorted(self.folder(definition).glob(shards.PATTERN)):
+        folder = self.folder(definition)
+        _leftovers.clear(folder, ".shard-*.part")
+        for shard in sorted(folder.glob(shards.PATTERN)):
             try:
                 yield shard, shards.clips_of(shard)
             except StoreError as problem:

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from elmarc import _seeds
+from elmarc._cores import memory_bytes
+from elmarc._errors import ConfigError
 
 CUT = 2.0  # standard deviations, as in TensorFlow's truncated_normal
+BYTES = 40  # of memory for each weight while it is drawn
 GAIN = 1.3  # the study's; 1.0 would be He's
 
 
@@ -34,11 +37,21 @@ def draw_kernel(seed: int, family: str, layer: str, shape: tuple[int, ...]) -> N
     -------
     ndarray of float32
 
+    Raises
+    ------
+    ConfigError
+        The kernel does not fit into memory.
+
     Examples
     --------
     >>> draw_kernel(0, "vgg", "conv1", (3, 3, 1, 8)).shape
     (3, 3, 1, 8)
     """
+    if math.prod(shape) * BYTES > memory_bytes():
+        raise ConfigError(
+            f"{family}: the kernel {shape} of layer {layer!r} does not fit into memory: take fewer filters, "
+            "or smaller ones"
+        )
     sigma = math.sqrt(GAIN * 2.0 / math.prod(shape[:-1]))
     low, high = ndtr(-CUT), ndtr(CUT)
     u = _seeds.uniform(seed, "weights", family, layer, size=math.prod(shape))

@@ -1,0 +1,66 @@
+"""What `elmarc store` prints."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from elmarc.cli import console
+from elmarc.features import inventory
+from elmarc.features.store import FeatureStore
+
+
+def info(store: FeatureStore, *, as_json: bool) -> None:
+    """List the definitions of a store."""
+    found = list(inventory.shelves(store))
+    if as_json:
+        rows: list[dict[str, Any]] = [
+            {"features": shelf.name, "folder": shelf.folder.name, "n_rows": shelf.n_rows,
+             "n_bytes": shelf.n_bytes, "n_damaged": shelf.n_damaged, "written": _date(shelf.written_s)}
+            for shelf in found
+        ]  # fmt: skip
+        console.print_json({"store": str(store.root), "definitions": rows})
+        return
+    table = Table("features", "rows", "MB", "damaged shards", "last written", "folder", box=None)
+    for shelf in found:
+        numbers = f"{shelf.n_rows}", f"{shelf.n_bytes / 1e6:.1f}", f"{shelf.n_damaged or ''}"
+        table.add_row(escape(shelf.name), *numbers, _date(shelf.written_s), shelf.folder.name[:12])
+    console.out.print(table)
+    size = sum(shelf.n_bytes for shelf in found) / 1e6
+    n_rows = sum(shelf.n_rows for shelf in found)
+    console.out.print(
+        f"{escape(str(store.root))}: {n_rows} rows of {len(found)} definitions, {size:.1f} MB",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def verify(store: FeatureStore, *, as_json: bool) -> int:
+    """Check a store; return the exit code."""
+    n_shards, problems = inventory.verify(store)
+    if as_json:
+        console.print_json({"store": str(store.root), "n_shards": n_shards, "damaged": problems})
+    else:
+        for problem in problems:
+            console.out.print(escape(problem), highlight=False, soft_wrap=True)
+        console.out.print(f"{n_shards} shards, {len(problems)} damaged", highlight=False)
+    return 1 if problems else 0
+
+
+def prune(store: FeatureStore, *, older_than_days: int | None, dry_run: bool, as_json: bool) -> None:
+    """Clear a store and say what went."""
+    gone = inventory.prune(store, older_than_days=older_than_days, dry_run=dry_run)
+    names = [str(path.relative_to(store.root)) for path in gone]
+    if as_json:
+        console.print_json({"store": str(store.root), "removed": names, "dry_run": dry_run})
+        return
+    for name in names:
+        console.out.print(escape(name), highlight=False, soft_wrap=True)
+    console.out.print(f"{len(names)} {'to be removed' if dry_run else 'removed'}", highlight=False)
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="minutes")

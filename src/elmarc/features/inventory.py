@@ -1,0 +1,127 @@
+"""What a store holds: looked into, checked and cleared, one definition's folder after the other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elmarc import _leftovers
+from elmarc._errors import StoreError
+from elmarc.features import shards
+from elmarc.features.store import SCHEMA_VERSION, FeatureStore
+
+DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folder of one definition.
+
+    Attributes
+    ----------
+    name : str
+        The network, or the front-end where it is one alone; "unknown" where the folder does not say.
+    n_rows, n_bytes : int
+        Of the shards that are read.
+    n_damaged : int
+        Shards that cannot be read, those that were set aside included.
+    written_s : float
+        When the last shard was written, as `time.time` counts.
+    """
+
+    folder: Path
+    name: str
+    n_rows: int
+    n_bytes: int
+    n_damaged: int
+    written_s: float
+
+
+def shelves(store: FeatureStore) -> Iterator[Shelf]:
+    """Yield what lies in a store, in the order of the folders' names; reads headers alone."""
+    for folder in _folders(store):
+        n_rows = n_bytes = 0
+        n_damaged = len(list(folder.glob(shards.PATTERN + shards.ASIDE)))
+        times = [folder.stat().st_mtime]
+        for shard in sorted(folder.glob(shards.PATTERN)):
+            try:
+                n_rows += len(shards.clips_of(shard))
+            except StoreError:
+                n_damaged += 1
+            n_bytes += shard.stat().st_size
+            times.append(shard.stat().st_mtime)
+        yield Shelf(folder, _name(folder), n_rows, n_bytes, n_damaged, max(times))
+
+
+def verify(store: FeatureStore) -> tuple[int, list[str]]:
+    """Read every shard and check it; set damaged ones aside.
+
+    Returns
+    -------
+    n_shards : int
+    problems : list of str
+        One for each damaged shard: what is wrong, and under which name it lies now.
+    """
+    n_shards, problems = 0, []
+    for folder in _folders(store):
+        for shard in sorted(folder.glob(shards.PATTERN)):
+            n_shards += 1
+            try:
+                shards.read(shard)
+            except StoreError as problem:
+                problems.append(f"{problem}: set aside as {shards.set_aside(shard).name}")
+    return n_shards, problems
+
+
+def prune(store: FeatureStore, *, older_than_days: int | None = None, dry_run: bool = False) -> list[Path]:
+    """Remove what is not needed; return it.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    older_than_days : int or None
+        Remove the folders of definitions to which nothing was added for longer than this.
+    dry_run : bool
+        Remove nothing.
+    """
+    going = [path for folder in _folders(store) for path in folder.glob(shards.PATTERN + shards.ASIDE)]
+    if older_than_days is not None:
+        limit = time.time() - older_than_days * DAY_S
+        going += [shelf.folder for shelf in shelves(store) if shelf.written_s < limit]
+    if not dry_run:
+        for path in going:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        _leftovers.clear(store.root, "frontend-*")
+        _leftovers.clear(store.root, "*/.*.part")
+    return going
+
+
+def _folders(store: FeatureStore) -> list[Path]:
+    """Return the folders of definitions, which are named by a sha256."""
+    if not store.root.is_dir():
+        return []
+    return sorted(path for path in store.root.iterdir() if len(path.name) == 64 and path.is_dir())
+
+
+def _name(folder: Path) -> str:
+    try:
+        text = (folder / "definition.json").read_text(encoding="utf-8")
+        return _network(json.loads(text))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return "unknown"
+
+
+def _network(document: dict[str, Any]) -> str:
+    definition = document.get("definition") or document["recipe"]
+    network, frontend = definition.get("network"), definition["frontend"]
+    name = str(frontend["kind"]) if network is None else str(network.get("name") or network["network"])
+    version = document["schema_version"]
+    return name if version == SCHEMA_VERSION else f"{name} (of version {version}, not read)"

@@ -1,0 +1,73 @@
+"""Runs that are ended from outside: what is done is kept, nothing is left behind, the end is the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from tests.cli.conftest import SR, tone
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+QUICK = ("--set", "network.n_filters=4", "--set", "network.size=null", "--quiet")
+RANK = ("rank", "clips", "--networks", "temporal,timbral", "--classifiers", "ridge", *QUICK)
+
+
+@pytest.fixture
+def clips(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Forty clips of half a second, in two class folders."""
+    for i in range(40):
+        label, hz = ("low", 300) if i % 2 else ("high", 3000)
+        path = tmp_path / "clips" / label / f"{i:02d}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, tone(hz + 20 * i, rng), SR)
+    return tmp_path
+
+
+def start(folder: Path, *words: str, name: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "ELMARC_CACHE": str(folder / "cache")}
+    command = [sys.executable, "-m", "elmarc", *words, "--store", f"store-{name}", "-o", f"out-{name}"]
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(folder: Path, name: str) -> dict[str, bytes]:
+    """Run to the end; return the files whose bytes do not depend on times."""
+    process = start(folder, *RANK, name=name)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    cells = sorted((folder / f"out-{name}").rglob("confusion.csv"))
+    return {str(path.relative_to(folder / f"out-{name}")): path.read_bytes() for path in cells} | {
+        "ranking": (folder / f"out-{name}" / "ranking.csv").read_bytes()
+    }
+
+
+def left_behind(folder: Path, name: str) -> list[Path]:
+    found = [*(folder / f"store-{name}").glob("frontend-*")]
+    for root in (f"store-{name}", f"out-{name}"):
+        found += (folder / root).rglob(".*.part")
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_run_that_is_ended_goes_on_to_the_same_end(clips: Path, number: signal.Signals) -> None:
+    whole = finish(clips, "whole")
+    process = start(clips, *RANK, name="ended")
+    deadline = time.monotonic() + 60
+    while not list(clips.glob("store-ended/frontend-*/*/*.npy")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    if process.returncode != 0:  # it was not faster than we
+        assert process.returncode == (-9 if number == signal.SIGKILL else 130)
+    if number != signal.SIGKILL:
+        assert left_behind(clips, "ended") == []
+        assert "Traceback" not in said
+    assert finish(clips, "ended") == whole
+    assert left_behind(clips, "ended") == []

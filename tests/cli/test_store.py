@@ -1,0 +1,92 @@
+"""`elmarc store`: what it says of a store, and what it does to a damaged one."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run, rank
+
+
+@pytest.fixture
+def store(elmarc: Run, folder: Path) -> Path:
+    assert rank(elmarc, folder, "--quiet", "--store", "store")[0] == 0
+    return Path("store")
+
+
+def damage(store: Path) -> Path:
+    shard = sorted(store.rglob("shard-*.safetensors"))[0]
+    data = bytearray(shard.read_bytes())
+    data[-3] ^= 1
+    shard.write_bytes(data)
+    return shard
+
+
+def test_info_counts_rows_and_names_networks(elmarc: Run, store: Path) -> None:
+    code, out, _ = elmarc("store", "info", "--store", store, "--json")
+    found = json.loads(out)["definitions"]
+    assert code == 0
+    assert sorted((row["features"], row["n_rows"], row["n_damaged"]) for row in found) == [
+        ("mfcc", 12, 0),
+        ("temporal", 12, 0),
+    ]
+    assert "24 rows of 2 definitions" in elmarc("store", "info", "--store", store)[1]
+
+
+def test_verify_finds_a_flipped_bit_once(elmarc: Run, store: Path) -> None:
+    assert elmarc("store", "verify", "--store", store)[0] == 0
+    shard = damage(store)
+    code, out, _ = elmarc("store", "verify", "--store", store)
+    assert code == 1
+    assert f"{shard.name}: damaged shard: its checksum is another" in out
+    assert elmarc("store", "verify", "--store", store)[0] == 0
+    found = json.loads(elmarc("store", "info", "--store", store, "--json")[1])["definitions"]
+    assert sorted(row["n_damaged"] for row in found) == [0, 1]
+
+
+def test_a_run_on_a_damaged_store_says_so_and_gives_the_same(elmarc: Run, folder: Path, store: Path) -> None:
+    before = Path("out/ranking.csv").read_bytes()
+    shard = damage(store)
+    code, _, err = rank(elmarc, folder, "--quiet", "--store", "store", "-o", "again")
+    assert code == 0
+    assert f"note: {shard.absolute()}" in err or f"note: {shard}" in err
+    assert Path("again/ranking.csv").read_bytes() == before
+
+
+def test_prune_removes_what_is_damaged_dead_or_old(elmarc: Run, store: Path) -> None:
+    shard = damage(store)
+    elmarc("store", "verify", "--store", store)
+    aside = shard.with_name(shard.name + ".damaged")
+    assert "1 to be removed" in elmarc("store", "prune", "--store", store, "--dry-run")[1]
+    assert aside.exists()
+    assert "1 removed" in elmarc("store", "prune", "--store", store)[1]
+    assert not aside.exists()
+    old = shard.parent
+    for path in [*old.iterdir(), old]:
+        os.utime(path, (time.time() - 40 * 86400,) * 2)
+    assert elmarc("store", "prune", "--store", store, "--older-than", "30")[0] == 0
+    assert not old.exists()
+    assert len([path for path in store.iterdir() if path.is_dir()]) == 1
+
+
+def test_an_empty_store_is_no_mistake(elmarc: Run) -> None:
+    for command in ("info", "verify", "prune"):
+        assert elmarc("store", command, "--store", "nowhere")[0] == 0
+
+
+def test_a_full_store_is_gone_without(
+    elmarc: Run, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Path("out/ranking.csv").read_bytes()
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("elmarc.features.shards.write", full)
+    code, _, err = rank(elmarc, folder, "--quiet", "--store", "other", "-o", "again")
+    assert code == 0
+    assert "features cannot be stored (No space left on device): the run goes on" in err
+    assert Path("again/ranking.csv").read_bytes() == before

@@ -1,0 +1,103 @@
+"""result.json: what was written is read back, and whatever else lies there is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.simulated import simulated_result
+
+from elmarc._errors import StoreError
+from elmarc.results import Result, load
+
+
+@pytest.fixture
+def whole() -> Result:
+    return simulated_result()
+
+
+def test_what_is_written_is_read(tmp_path: Path, whole: Result) -> None:
+    assert load(whole.save(tmp_path)) == whole
+    assert load(tmp_path / "result.json").to_json() == whole.to_json()
+
+
+def put(*keys: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    def do(document: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            document = document[key]
+        document[keys[-1]] = value
+
+    return do
+
+
+def without(key: str) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document.pop(key)
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "no accuracy": without("accuracy"),
+    "no predictions": without("predictions"),
+    "no version": without("schema_version"),
+    "newer": put("schema_version", value=99),
+    "accuracy is text": put("accuracy", value="0.5"),
+    "accuracy is null": put("accuracy", value=None),
+    "accuracy above 1": put("accuracy", value=1.5),
+    "accuracy below 0": put("accuracy", value=-0.5),
+    "accuracy is NaN": put("accuracy", value=float("nan")),
+    "accuracy is infinite": put("accuracy", value=float("inf")),
+    "macro_f1 is a list": put("macro_f1", value=[0.5]),
+    "seed is a fraction": put("seed", value=0.5),
+    "classes is a text": put("classes", value="ab"),
+    "classes hold numbers": put("classes", value=[1, 2]),
+    "no classes": put("classes", value=[]),
+    "predictions is a number": put("predictions", value=3),
+    "predictions hold numbers": put("predictions", value=[1]),
+    "predictions are empty": put("predictions", value=[]),
+    "folds are empty": put("folds", value=[]),
+    "folds hold null": put("folds", value=[None]),
+    "a prediction without an id": put("predictions", 0, value={"label": "a", "predicted": "a", "fold": "0"}),
+    "a label that is no class": put("predictions", 0, "label", value="zebra"),
+    "a clip twice": lambda document: document["predictions"].append(document["predictions"][0]),
+    "definition is a list": put("definition", value=[]),
+    "timings hold texts": put("timings", value={"extract_s": "long"}),
+    "notes is a text": put("notes", value="note"),
+    "source is null": put("source", value=None),
+    "recalls hold null": put("recalls", value={"a": None}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_value_is_refused(tmp_path: Path, whole: Result, change: str) -> None:
+    document = json.loads(whole.to_json())
+    CHANGES[change](document)
+    refused(tmp_path, json.dumps(document).encode())
+
+
+def test_damaged_bytes_are_refused(tmp_path: Path, whole: Result) -> None:
+    data = whole.to_json().encode()
+    half = data[: len(data) // 2]
+    for rubbish in (b"", b"{", b"null", b"[]", b"3", b'"text"', b"\xff" + data, b"[" * 100_000, half):
+        refused(tmp_path, rubbish)
+
+
+def test_flipped_bits_are_read_or_refused(tmp_path: Path, whole: Result, rng: np.random.Generator) -> None:
+    data = whole.to_json().encode()
+    for bit in rng.choice(len(data) * 8, 300, replace=False):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << (bit % 8)
+        (tmp_path / "result.json").write_bytes(flipped)
+        try:
+            assert isinstance(load(tmp_path / "result.json"), Result)
+        except StoreError as problem:
+            assert "result.json: " in str(problem)
+
+
+def refused(folder: Path, data: bytes) -> None:
+    path = folder / "result.json"
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match=r"result\.json: "):
+        load(path)
