@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 from tests.cli.conftest import SR, tone
+
+from elmarc.results import collect
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 QUICK = ("--set", "network.n_filters=4", "--set", "network.size=null", "--quiet")
@@ -36,15 +39,13 @@ def start(folder: Path, *words: str, name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def finish(folder: Path, name: str) -> dict[str, bytes]:
-    """Run to the end; return the files whose bytes do not depend on times."""
+def finish(folder: Path, name: str) -> list[str]:
+    """Run to the end; return the results, without what depends on times and places."""
     process = start(folder, *RANK, name=name)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    cells = sorted((folder / f"out-{name}").rglob("confusion.csv"))
-    return {str(path.relative_to(folder / f"out-{name}")): path.read_bytes() for path in cells} | {
-        "ranking": (folder / f"out-{name}" / "ranking.csv").read_bytes()
-    }
+    timeless = {"timings": {}, "environment": {}, "created": "", "command": "", "source": {}}
+    return [replace(result, **timeless).to_json() for result in collect(folder / f"out-{name}")]
 
 
 def left_behind(folder: Path, name: str) -> list[Path]:
