@@ -15,6 +15,8 @@ from elmarc.networks.external import ExternalNetwork
 from elmarc.networks.external.factory import make_module
 from elmarc.networks.own import EXTERNAL, OwnNetwork, own_network, section_of_text
 
+OF_THE_STUDY = ("size", "n_filters", "narrower", "compat")  # keys that a network of one's own has not
+
 
 def make_network(
     network: str | Mapping[str, Any] | nn.Module | Callable[..., nn.Module],
@@ -56,7 +58,7 @@ def make_network(
     >>> make_network({"kind": "vgg", "size": "large"}).n_features
     3585
     >>> flat = nn.Sequential(nn.Flatten(), nn.Linear(960, 8))
-    >>> net = make_network(flat, n_bands=96, input_length=10, layers=["1"], layout="length bands")
+    >>> net = make_network(flat, n_bands=96, input_length=10, layers=["1"])
     >>> net.name, net.n_features
     ('Sequential (kept weights)', 8)
     """
@@ -113,6 +115,7 @@ def _external(
 ) -> ExternalNetwork:
     if input_length is None:
         raise ConfigError(f"{own.label}: a network of one's own needs input_length, the {own.unit} to be fed")
+    _check_supported(own)
     module = source if isinstance(source, nn.Module) else make_module(source, own.options)
     return ExternalNetwork(
         module,
@@ -122,3 +125,13 @@ def _external(
         n_bands=n_bands or (96 if own.unit == "frames" else 1),
         name=own.label,
     )
+
+
+def _check_supported(own: OwnNetwork) -> None:
+    """Refuse what would be without effect."""
+    plain = OwnNetwork(own.factory, weights="keep")
+    for key in ("weights", "layout", "channel_axis", "time_axis", "min_length", "batch_norm", "precision"):
+        if getattr(own, key) != getattr(plain, key):
+            raise ConfigError(
+                f"{own.label}: {key} {getattr(own, key)!r} is not supported, use {getattr(plain, key)!r}"
+            )

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -34,12 +34,12 @@ def make_module(factory: str | Callable[..., Any], options: Mapping[str, Any]) -
         It cannot be found or called, fails, or gives no nn.Module.
     """
     with _importing(factory), torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         call = _found(factory) if isinstance(factory, str) else factory
         shown = factory if isinstance(factory, str) else getattr(factory, "__qualname__", repr(factory))
         if not callable(call):
             raise ConfigError(
-                f"factory {shown} is a {type(call).__name__} that cannot be called: name a class or a function"
+                f"factory {shown} is a {type(call).__name__} that cannot be called: name a class or function"
             )
         made = _called(call, options, shown)
     if not isinstance(made, nn.Module):
@@ -76,8 +76,8 @@ def _from_package(name: str) -> ModuleType:
     except ModuleNotFoundError as missing:
         if missing.name and (name == missing.name or name.startswith(f"{missing.name}.")):
             raise ConfigError(
-                f"factory: there is no module {name!r}, neither installed nor in {Path.cwd()}: install it, run "
-                "in its folder, or name the file: path/to/file.py:Name"
+                f"factory: there is no module {name!r}, neither installed nor in {Path.cwd()}: install it, "
+                "run in its folder, or name the file: path/to/file.py:Name"
             ) from None
         raise ConfigError(f"factory: {name} cannot be imported: {missing}") from missing
     except Exception as problem:
@@ -89,12 +89,11 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"factory: there is no file {path} (from {Path.cwd()})")
     name = PREFIX + path.stem
-    spec = spec_from_file_location(name, path, loader=_Uncached(name, str(path)))
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
+    loader = _Uncached(name, str(path))
+    module = module_from_spec(ModuleSpec(name, loader, origin=str(path)))
     sys.modules[name] = module  # dataclasses and annotations are looked up there
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as problem:
         raise _not_imported(str(path), problem) from problem
     return module
