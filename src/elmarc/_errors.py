@@ -21,3 +21,7 @@ class DatasetError(ElmarcError):
 
 class StoreError(ElmarcError):
     """A stored file is damaged, of another version, or of a kind that is not read for safety."""
+
+
+class ModelError(ElmarcError, ValueError):
+    """A model file is damaged, of another version, or holds what is not read for safety."""
