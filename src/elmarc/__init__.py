@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from elmarc._errors import CutWarning, ElmarcError
     from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
     from elmarc.classifiers.random_layer import RandomLayer
     from elmarc.datasets import open_dataset
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CutWarning": "_errors",
     "ELMClassifier": "classifiers.elm",
     "ELMRegressor": "classifiers.elm",
+    "ElmarcError": "_errors",
     "RandomLayer": "classifiers.random_layer",
     "open_dataset": "datasets",
     "FeatureExtractor": "features.extractor",
@@ -37,8 +40,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "CutWarning",
     "ELMClassifier",
     "ELMRegressor",
+    "ElmarcError",
     "FeatureExtractor",
     "FeatureMatrix",
     "MFCCFeatures",

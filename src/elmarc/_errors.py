@@ -25,3 +25,7 @@ class StoreError(ElmarcError):
 
 class ModelError(ElmarcError, ValueError):
     """A model file is damaged, of another version, or holds what is not read for safety."""
+
+
+class CutWarning(UserWarning):
+    """Clips are longer than what is fed to the network: their ends are not heard."""

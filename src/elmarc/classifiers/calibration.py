@@ -61,7 +61,7 @@ def fit_scale(values: FloatArray, y: Rows) -> float:
     """Return the scale with the least log loss of class numbers `y` (n_clips,) on held-out values.
 
     As in Platt (1999), it is as if each clip had been seen with one more of every class: where all n clips
-    are right, certainty ends near (n + 1) / (n + n_classes). Where no values differ, there is nothing to fit: 1.
+    are right, certainty ends near (n + 1) / (n + n_classes). 1 where no values differ.
     """
     widest = float(np.ptp(values, axis=1).max(initial=0.0))
     if not widest > 0.0:
