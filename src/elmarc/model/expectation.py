@@ -17,7 +17,7 @@ from elmarc.datasets.groups import n_units
 from elmarc.evaluation.protocol import Evaluation, evaluate
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.evaluation.splits import Folds, Lists, make_splits
-from elmarc.model.sounds import Sounds
+from elmarc.model.units import Units
 from elmarc.results import Prediction
 
 MOST_FOLDS = 10  # as in the study
@@ -68,7 +68,7 @@ def expect(
     spec: ClassifierSpec,
     X: FeatureArray,
     codes: NDArray[np.intp],
-    sounds: Sounds,
+    units: Units,
     *,
     workspace: SearchWorkspace,
     n_jobs: int = 1,
@@ -81,7 +81,7 @@ def expect(
     X : np.ndarray [shape=(n_clips, n_features)]
     codes : np.ndarray [shape=(n_clips,)]
         Class numbers.
-    sounds : Sounds
+    units : Units
         Their folds and groups.
     workspace : SearchWorkspace
         Of X.
@@ -90,21 +90,19 @@ def expect(
     """
     labels = codes.astype(np.str_)
     try:
-        parts = _parts(labels, sounds)
+        parts = _parts(labels, units)
     except DatasetError as problem:
         warnings.warn(f"no accuracy to expect can be computed: {problem}", stacklevel=4)
         return None
-    found = evaluate(
-        spec, X, labels, parts, keep_together=sounds.together, workspace=workspace, n_jobs=n_jobs
-    )
-    return _summary(found, labels, sounds.groups)
+    found = evaluate(spec, X, labels, parts, keep_together=units.together, workspace=workspace, n_jobs=n_jobs)
+    return _summary(found, labels, units.groups)
 
 
-def _parts(labels: NDArray[np.str_], sounds: Sounds) -> Folds | Lists:
+def _parts(labels: NDArray[np.str_], units: Units) -> Folds | Lists:
     smallest = min(Counter(labels.tolist()).values())
-    n_folds = max(2, min(MOST_FOLDS, smallest, n_units(sounds.groups)))
+    n_folds = max(2, min(MOST_FOLDS, smallest, n_units(units.groups)))
     return make_splits(
-        labels.tolist(), sounds.folds, kind=sounds.split_kind, groups=sounds.groups, n_folds=n_folds
+        labels.tolist(), units.folds, kind=units.split_kind, groups=units.groups, n_folds=n_folds
     )
 
 

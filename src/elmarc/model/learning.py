@@ -13,12 +13,12 @@ from sklearn.model_selection import ParameterGrid
 from elmarc._types import FeatureArray
 from elmarc.classifiers.calibration import Split, fit_scale, held_out_values
 from elmarc.classifiers.grids import ClassifierSpec
-from elmarc.datasets.groups import units
+from elmarc.datasets.groups import units as numbered
 from elmarc.evaluation.protocol import INNER_SEED
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import inner_splits
 from elmarc.model.expectation import Expectation, expect
-from elmarc.model.sounds import Sounds
+from elmarc.model.units import Units
 
 N_FOLDS = 5  # that choose, as inside the nested protocol
 
@@ -46,7 +46,7 @@ class Learned:
 
 
 def learn(
-    spec: ClassifierSpec, X: FeatureArray, codes: NDArray[np.intp], sounds: Sounds, *, n_jobs: int = 1
+    spec: ClassifierSpec, X: FeatureArray, codes: NDArray[np.intp], units: Units, *, n_jobs: int = 1
 ) -> Learned:
     """Choose the hyper-parameters, fit on all clips, calibrate, and say what to expect.
 
@@ -57,18 +57,18 @@ def learn(
     X : np.ndarray [shape=(n_clips, n_features)]
     codes : np.ndarray [shape=(n_clips,)]
         Class numbers from 0.
-    sounds : Sounds
+    units : Units
         Folds and groups.
     n_jobs : int
         Threads.
     """
     workspace = SearchWorkspace(X)
-    splits = inner_splits(codes.astype(np.str_), sounds.together, n_folds=N_FOLDS, seed=INNER_SEED)
+    splits = inner_splits(codes.astype(np.str_), units.together, n_folds=N_FOLDS, seed=INNER_SEED)
     params = _best(spec, X, codes, splits, workspace, n_jobs)
     estimator = clone(spec.estimator).set_params(**params).fit(X, codes)
-    apart = units(sounds.together or ("",) * len(X))
+    apart = numbered(units.together or ("",) * len(X))
     values, rows = held_out_values(estimator, X, codes, units=apart, splits=splits)
-    expected = expect(spec, X, codes, sounds, workspace=workspace, n_jobs=n_jobs)
+    expected = expect(spec, X, codes, units, workspace=workspace, n_jobs=n_jobs)
     return Learned(estimator, fit_scale(values, codes[rows]), params, expected)
 
 

@@ -91,7 +91,7 @@ def _restore(
 ) -> None:
     """Fill in what `fit` has found, and check that the features are those of the file."""
     model.seed_ = model.random_state
-    model.extractor_ = model._rebuilt(about["length"])
+    model.extractor_ = model._rebuilt(about["length"], about["fix_length"])
     if WEIGHTS in parts:
         _take_weights(model.extractor_, parts[WEIGHTS], source)
     _check_features(model.extractor_, about, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -9,24 +10,37 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from elmarc._cores import n_cores
 from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.classifiers.grids import ClassifierSpec, Scaling, make_classifier
-from elmarc.datasets.lengths import length_for
-from elmarc.features.assemble import assemble, is_baseline, make_frontend
+from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.recipes import settings
+from elmarc.features.sounds import (
+    Files,
+    Sounds,
+    default_length,
+    extract,
+    read_sounds,
+    warn_of_cuts,
+)
 from elmarc.features.store import FeatureStore
 from elmarc.features.transformer import _seed
 from elmarc.model.expectation import Expectation
 from elmarc.model.learning import learn
-from elmarc.model.sounds import as_list, labels_of, path_clips, sounds_of
+from elmarc.model.units import labels_of, units_of
 from elmarc.model.writing import save
+
+OF_FEATURES = (
+    "network", "recipe", "frontend", "size", "n_filters", "layers", "sr", "statistics", "precision",
+    "batch_size", "n_workers", "device",
+)  # fmt: skip
 
 
 class SoundClassifier(ClassifierMixin, BaseEstimator):
@@ -37,9 +51,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    network : str, mapping, module, factory or Network
-        As everywhere: a name of `list_networks()`, a network's section of a configuration, ...; "mfcc" is the
-        baseline.
+    network : str, mapping, nn.Module, callable or Network
+        As for `RandomCNNFeatures`; "mfcc" is the baseline.
     recipe : {"v2", "2018"}
         What the network is fed, what is kept of its maps, and how the classifier scales them.
     classifier : str
@@ -51,13 +64,16 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
     frontend : str, mapping, FrontEnd or None
         What turns waveforms into the network's input; None follows from the network.
     sr : int or None
-        Hz; the rate that files are brought to, and that arrays are taken to have. None: 12000.
+        Hz; the rate that clips are brought to. None: the front-end's, 12000 where nothing is said.
+    input_sr : int or None
+        Hz; the rate of waveforms that come without one. None: that of the front-end.
     duration : float or None
-        Seconds of each clip that the network is fed; None: what holds 95 % of the clips whole.
+        Seconds of each clip that are fed to the network; None: what holds 95 % of the clips of `fit` whole,
+        at most 29.2 s; a `Dataset` may say its own.
     input_length : int or None
         The same in frames or samples; one of the two may be given.
-    fix_length : {"repeat-pad", "zero-pad", "crop"}
-        What to do with shorter clips.
+    fix_length : {"repeat-pad", "zero-pad", "crop"} or None
+        What to do with shorter clips; None: repeat-pad, unless a `Dataset` says otherwise.
     statistics : sequence of str or None
         What is kept of each feature map; None: as the recipe says.
     precision : {"float32", "tf32", "bfloat16"}
@@ -103,18 +119,19 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        network: Any = "timbral_temporal",
+        network: NetworkLike = "timbral_temporal",
         *,
         recipe: str = "v2",
         classifier: str = "ridge",
         size: Size = DEFAULT_SIZE,
         n_filters: int | None = None,
         layers: Sequence[str] | None = None,
-        frontend: Any = None,
+        frontend: FrontEndLike = None,
         sr: int | None = None,
+        input_sr: int | None = None,
         duration: float | None = None,
         input_length: int | None = None,
-        fix_length: FixLength = "repeat-pad",
+        fix_length: FixLength | None = None,
         statistics: Sequence[str] | None = None,
         precision: Precision = "float32",
         standardise: Scaling | None = None,
@@ -132,6 +149,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         self.layers = layers
         self.frontend = frontend
         self.sr = sr
+        self.input_sr = input_sr
         self.duration = duration
         self.input_length = input_length
         self.fix_length = fix_length
@@ -149,38 +167,36 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : sequence of paths or Clip, Dataset, or array of waveforms [shape=(n_clips, n_samples)]
-            Folds and groups of clips are kept.
+        X : sequence of clips
+            As for `RandomCNNFeatures.fit`; folds and groups of `Clip`s and of a `Dataset` are kept.
         y : sequence of labels, or None
-            One a clip; None: the clips' own.
+            One a clip; None: those of the `Clip`s.
         groups : sequence or None
             Clips of one group stay together; None or "" is a clip that stands alone.
 
         Raises
         ------
-        AudioError
-            A clip cannot be read, or is too short.
         ConfigError
             A parameter makes no sense, or there is one class only.
+        DatasetError
+            No clip can be read; single ones are left out with a warning.
         """
-        labels = column_or_1d(labels_of(X, y), warn=True)
-        clips = path_clips(X)
-        if clips is None:
-            X, labels = validate_data(self, X, labels, dtype=np.float32)
-        elif len(clips) != len(labels):
-            raise ValueError(f"X holds {len(clips)} clips and y {len(labels)} labels: give one for each clip")
+        front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
+        sounds = read_sounds(X, sr=self.input_sr or front.sr, estimator=self, reset=True)
+        labels = column_or_1d(labels_of(sounds, y), warn=True)
+        check_consistent_length(sounds.durations_s(), labels)
         check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
+        units = units_of(sounds, len(labels), groups)
+        self.seed_ = _seed(self.random_state)
+        self.extractor_ = self._new_extractor(sounds)
+        features, rows = self._usable(sounds)
+        self.classes_, codes = np.unique(labels[rows], return_inverse=True)
         if len(self.classes_) < 2:
             raise ConfigError(f"y holds 1 class ({self.classes_[0]!r}): a classifier needs two or more")
-        sounds = sounds_of(X, len(labels), groups)
-        self.seed_ = _seed(self.random_state)
-        self.extractor_ = self._extractor(X if clips is None else clips)
-        features = self._features(X if clips is None else clips)
-        found = learn(self._spec(), features, codes, sounds, n_jobs=self.n_workers or n_cores())
+        found = learn(self._spec(), features, codes, units.of(rows), n_jobs=self.n_workers or n_cores())
         self.estimator_, self.scale_ = found.estimator, found.scale
         self.best_params_, self.expected_ = found.best_params, found.expected
-        self.n_clips_ = dict(zip(map(str, as_list(self.classes_)), np.bincount(codes).tolist(), strict=True))
+        self.n_clips_ = dict(zip(map(str, self.classes_.tolist()), np.bincount(codes).tolist(), strict=True))
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -235,41 +251,46 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         save(self, path)
 
-    def _extractor(self, X: Any) -> FeatureExtractor:
-        """Return the extractor for clips or waveforms that are to be fitted."""
-        fed: dict[str, Any] = {"duration": self.duration, "input_length": self.input_length}
-        if is_baseline(self.network):
-            return self._assembled(**fed)
-        if self.duration is None and self.input_length is None:
-            front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
-            fed["default_length"] = length_for(_durations(X, front.sr))
-        return self._assembled(fix_length=self.fix_length, **fed)
+    def _new_extractor(self, sounds: Sounds) -> FeatureExtractor:
+        """Return the extractor for clips that are to be fitted."""
+        asked = self.duration is not None or self.input_length is not None
+        return self._assembled(
+            duration=self.duration,
+            input_length=self.input_length,
+            default_length=sounds.input_length if asked else default_length(sounds),
+            fix_length=self.fix_length,
+        )
 
-    def _rebuilt(self, length: int | None) -> FeatureExtractor:
+    def _rebuilt(self, length: int | None, fix_length: FixLength) -> FeatureExtractor:
         """Return the extractor of a model that was fitted before, for inputs of that length."""
-        if is_baseline(self.network):
-            return self._assembled()
-        return self._assembled(input_length=length, fix_length=self.fix_length)
+        return self._assembled(input_length=length, fix_length=fix_length)
 
     def _assembled(self, **fed: Any) -> FeatureExtractor:
         return assemble(
-            self.network,
-            recipe=self.recipe,
-            frontend=self.frontend,
-            size=self.size,
-            n_filters=self.n_filters,
-            layers=self.layers,
-            sr=self.sr,
-            statistics=self.statistics,
-            precision=self.precision,
+            **{name: getattr(self, name) for name in OF_FEATURES},
             seed=self.seed_,
-            batch_size=self.batch_size,
-            n_workers=self.n_workers,
-            device=self.device,
             store=FeatureStore(self.store) if self.store else None,
             strict=True,
             **fed,
         )
+
+    def _usable(self, sounds: Sounds) -> tuple[FeatureArray, NDArray[np.intp]]:
+        """Return the features of the clips that can be read, and their rows."""
+        warn_of_cuts(sounds, self.extractor_, stacklevel=4)
+        if not isinstance(sounds, Files):
+            return sounds.features(self.extractor_), np.arange(len(sounds.arrays))
+        self.extractor_.strict = False
+        extraction = self.extractor_.extract(sounds.clips)
+        self.extractor_.strict = True  # what is predicted has a row for each clip
+        skipped = dict(extraction.skipped)
+        if skipped:
+            warnings.warn(
+                f"{len(skipped)} of {len(sounds.clips)} clips cannot be used and were left out: "
+                f"{next(iter(skipped.values()))}",
+                stacklevel=3,
+            )
+        rows = [i for i, clip in enumerate(sounds.clips) if clip.id not in skipped]
+        return extraction.matrix.X, np.asarray(rows, dtype=np.intp)
 
     def _spec(self) -> ClassifierSpec:
         wanted = settings(self.recipe, frontend=None, network=None, classifier=self.classifier)["classifier"]
@@ -278,17 +299,10 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return make_classifier(self.classifier, random_state=self.seed_, **wanted)
 
     def _features_of(self, X: Any) -> FeatureArray:
-        """Return the features of clips or waveforms that a fitted model is asked about."""
+        """Return the features of clips that a fitted model is asked about."""
         check_is_fitted(self)
-        clips = path_clips(X)
-        if clips is None:
-            X = validate_data(self, X, dtype=np.float32, reset=False)
-        return self._features(X if clips is None else clips)
-
-    def _features(self, X: Any) -> FeatureArray:
-        if isinstance(X, tuple):
-            return self.extractor_.extract(X).matrix.X
-        return self.extractor_.extract_waveforms(X)
+        rate = self.input_sr or self.extractor_.frontend.sr
+        return extract(read_sounds(X, sr=rate, estimator=self, reset=False), self.extractor_)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
@@ -298,10 +312,3 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.classifier_tags.poor_score = True  # scikit-learn's points in a plane are no sounds
         return tags
-
-
-def _durations(X: Any, sr: int) -> list[float]:
-    """Return the seconds of clips, or of waveforms at a rate."""
-    if isinstance(X, tuple):
-        return [clip.duration_s() for clip in X]
-    return [X.shape[1] / sr]

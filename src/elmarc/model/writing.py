@@ -18,7 +18,6 @@ from elmarc.features.store import definition_key
 from elmarc.frontends import frontends_of
 from elmarc.model import estimators
 from elmarc.model.container import pack
-from elmarc.model.sounds import as_list
 from elmarc.networks import NETWORKS
 
 DESCRIPTION, CLASSIFIER, WEIGHTS = "model.json", "classifier.skops", "weights.safetensors"
@@ -44,12 +43,13 @@ def save(model: Any, path: str | Path) -> None:
 
 def _description(model: Any) -> dict[str, Any]:
     definition = model.extractor_.definition
-    values = as_list(model.classes_)
+    values = model.classes_.tolist()
     return {
         "elmarc": __version__,
         "parameters": _parameters(model),
         "network": None if is_ours(model.network) else _named(model.network),
         "length": model.extractor_.length,
+        "fix_length": model.extractor_.fix_length,
         "definition": definition,
         "definition_key": definition_key(definition),
         "n_features": len(model.extractor_.columns),
@@ -98,9 +98,12 @@ def _kept_weights(model: Any) -> bytes | None:
     from safetensors.torch import save as to_bytes
     from torch import nn
 
+    from elmarc.networks.random_cnn import RandomCNN
+
     redrawn = isinstance(model.network, Mapping) and model.network.get("weights", "redraw") == "redraw"
     network = model.extractor_.network
-    if network is None or redrawn or not isinstance(model.network, Mapping | nn.Module):
+    drawn = isinstance(network, RandomCNN) or not isinstance(model.network, Mapping | nn.Module)
+    if network is None or redrawn or drawn:
         return None
     state = {
         name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()
