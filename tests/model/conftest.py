@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import soundfile as sf
 
 from elmarc import SoundClassifier
+from elmarc.classifiers import CLASSIFIERS
 from elmarc.datasets.base import Clip
 
 SR = 12000
@@ -29,6 +31,16 @@ def noises(n_clips: int, seed: int) -> tuple[np.ndarray, list[str]]:
         elif label == "bright":
             clip[1:] -= strength * clip[:-1]
     return (clips / 20).astype(np.float32), labels
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_grids() -> Iterator[None]:
+    """Leave two candidates where the study's grids have many."""
+    with pytest.MonkeyPatch.context() as patch:
+        few = {"elm": {"n_hidden": [50, 100]}, "svm": {"gamma": ["auto"], "C": [1, 8]}}
+        for name, grid in few.items():
+            patch.setitem(CLASSIFIERS, name, replace(CLASSIFIERS[name], grid=grid))
+        yield
 
 
 @pytest.fixture(scope="session")

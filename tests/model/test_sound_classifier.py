@@ -44,8 +44,12 @@ def test_the_defaults_are_v2_and_ridge(fitted, sounds) -> None:
     }
     assert [name for name, _ in model.estimator_.steps] == ["standardise", "squash", "classifier"]
     old = fitted(recipe="2018")
-    assert {column.rpartition("/")[2] for column in old.extractor_.columns} == {"mean"}
+    assert statistics_of(old) == {"mean"}
     assert not hasattr(old.estimator_, "steps")
+
+
+def statistics_of(model: SoundClassifier) -> set[str]:
+    return {column.rpartition("/")[2] for column in model.extractor_.columns}
 
 
 @pytest.mark.parametrize("recipe", ["2018", "v2"])
@@ -92,7 +96,8 @@ def test_what_to_expect_holds_on_new_clips(fitted) -> None:
     model = fitted()
     found = model.expected_
     assert (found.n_clips, found.n_folds) == (45, 10)
-    assert found.chance == found.majority == pytest.approx(1 / 3)
+    assert found.chance == 1 / 3
+    assert found.majority == pytest.approx(1 / 3, abs=0.03)  # folds are not quite equal
     assert found.low < found.accuracy < found.high == found.interval[1]
     X, labels = noises(150, seed=3)
     assert found.low < model.score(X, labels) < found.high

@@ -47,9 +47,7 @@ def unpack(data: bytes, *, source: str, known: Collection[str]) -> dict[str, byt
     first, newline, _ = data[:LONGEST_FIRST_LINE].partition(b"\n")
     number = first.removeprefix(MAGIC)
     if not data.startswith(MAGIC) or not newline or not number.isdigit():
-        raise ModelError(
-            f"{source}: not a model file of elmarc, or damaged: give a file that `save` has written"
-        )
+        raise ModelError(f"{source}: no model file of elmarc, or damaged: give a file that `save` wrote")
     if int(number) != FORMAT:
         raise ModelError(
             f"{source}: model format {int(number)}, this elmarc reads {FORMAT}: install the elmarc that "
