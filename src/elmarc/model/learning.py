@@ -18,14 +18,13 @@ from elmarc.datasets.groups import units as numbered
 from elmarc.evaluation.protocol import INNER_SEED
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import inner_splits
-from elmarc.model.expectation import Expectation, expect
 from elmarc.model.units import Units
 
 N_FOLDS = 5  # that choose, as inside the nested protocol
 
 
 @dataclass(frozen=True)
-class Learned:
+class Calibrated:
     """A classifier of class numbers, fitted on all clips.
 
     Parameters
@@ -36,20 +35,23 @@ class Learned:
         Of its decision values, for probabilities.
     best_params : dict
         Chosen by cross-validation; empty where there is nothing to choose.
-    expected : Expectation or None
-        The nested score.
     """
 
     estimator: Any
     scale: float
     best_params: dict[str, Any]
-    expected: Expectation | None
 
 
 def learn(
-    spec: ClassifierSpec, X: FeatureArray, codes: NDArray[np.intp], units: Units, *, n_jobs: int = 1
-) -> Learned:
-    """Choose the hyper-parameters, fit on all clips, calibrate, and say what to expect.
+    spec: ClassifierSpec,
+    X: FeatureArray,
+    codes: NDArray[np.intp],
+    units: Units,
+    *,
+    workspace: SearchWorkspace | None = None,
+    n_jobs: int = 1,
+) -> Calibrated:
+    """Choose the hyper-parameters, fit on all clips, and calibrate on values of clips that were left out.
 
     Parameters
     ----------
@@ -60,19 +62,19 @@ def learn(
         Class numbers from 0.
     units : Units
         Folds and groups.
+    workspace : SearchWorkspace or None
+        Of X.
     n_jobs : int
         Threads.
     """
-    workspace = SearchWorkspace(X)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # `expect` says it in our words
         splits = inner_splits(codes.astype(np.str_), units.together, n_folds=N_FOLDS, seed=INNER_SEED)
-    params = _best(spec, X, codes, splits, workspace, n_jobs)
+    params = _best(spec, X, codes, splits, workspace or SearchWorkspace(X), n_jobs)
     estimator = clone(spec.estimator).set_params(**params).fit(X, codes)
     apart = numbered(units.together or ("",) * len(X))
     values, rows = held_out_values(estimator, X, codes, units=apart, splits=splits)
-    expected = expect(spec, X, codes, units, workspace=workspace, n_jobs=n_jobs)
-    return Learned(estimator, fit_scale(values, codes[rows]), params, expected)
+    return Calibrated(estimator, fit_scale(values, codes[rows]), params)
 
 
 def _best(

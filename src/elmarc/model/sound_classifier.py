@@ -19,6 +19,7 @@ from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.classifiers.grids import ClassifierSpec, Scaling, make_classifier
+from elmarc.evaluation.search import SearchWorkspace
 from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.recipes import settings
@@ -32,9 +33,9 @@ from elmarc.features.sounds import (
 )
 from elmarc.features.store import FeatureStore
 from elmarc.features.transformer import _seed
-from elmarc.model.expectation import Expectation
+from elmarc.model.expectation import Expectation, expect
 from elmarc.model.learning import learn
-from elmarc.model.units import labels_of, units_of
+from elmarc.model.units import Units, labels_of, units_of
 from elmarc.model.writing import save
 
 OF_FEATURES = (
@@ -193,9 +194,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(labels[rows], return_inverse=True)
         if len(self.classes_) < 2:
             raise ConfigError(f"y holds 1 class ({self.classes_[0]!r}): a classifier needs two or more")
-        found = learn(self._spec(), features, codes, units.of(rows), n_jobs=self.n_workers or n_cores())
-        self.estimator_, self.scale_ = found.estimator, found.scale
-        self.best_params_, self.expected_ = found.best_params, found.expected
+        self._learn(features, codes, units.of(rows))
         self.n_clips_ = dict(zip(map(str, self.classes_.tolist()), np.bincount(codes).tolist(), strict=True))
         return self
 
@@ -273,6 +272,14 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
             strict=True,
             **fed,
         )
+
+    def _learn(self, features: FeatureArray, codes: NDArray[np.intp], units: Units) -> None:
+        spec, n_jobs = self._spec(), self.n_workers or n_cores()
+        work = SearchWorkspace(features)
+        found = learn(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
+        self.estimator_, self.scale_ = found.estimator, found.scale
+        self.best_params_ = found.best_params
+        self.expected_ = expect(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
 
     def _usable(self, sounds: Sounds) -> tuple[FeatureArray, NDArray[np.intp]]:
         """Return the features of the clips that can be read, and their rows."""
