@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
+    from elmarc.model.loading import load
+    from elmarc.model.sound_classifier import SoundClassifier
     from elmarc.networks import build_network, list_networks
 
 __version__ = "0.1.0"
@@ -31,8 +33,10 @@ _HOMES = {
     "FeatureMatrix": "features.matrix",
     "MFCCFeatures": "features.transformer",
     "RandomCNNFeatures": "features.transformer",
+    "SoundClassifier": "model.sound_classifier",
     "build_network": "networks",
     "list_networks": "networks",
+    "load": "model.loading",
 }
 
 __all__ = [
@@ -45,9 +49,11 @@ __all__ = [
     "MFCCFeatures",
     "RandomCNNFeatures",
     "RandomLayer",
+    "SoundClassifier",
     "__version__",
     "build_network",
     "list_networks",
+    "load",
     "open_dataset",
 ]
 
