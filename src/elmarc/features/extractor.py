@@ -293,7 +293,8 @@ class FeatureExtractor:
             yield from self._in_batches(items, prepare)
             return
         n_workers = min(self.n_workers, self.batch_size)
-        with Workers(n_workers, max(1, n_cores() // n_workers)) as workers:
+        alone = self.network is not None and self.network.one_thread
+        with Workers(n_workers, 1 if alone else max(1, n_cores() // n_workers)) as workers:
             waiting = ahead(
                 workers, lambda item: self.pool(prepare(item)[np.newaxis])[0], items, 2 * n_workers
             )
