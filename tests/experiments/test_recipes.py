@@ -18,8 +18,9 @@ from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
-from elmarc.features.recipes import STATISTICS, narrowed
+from elmarc.features.recipes import STATISTICS
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
+from elmarc.networks.make import narrowed
 
 TOY: dict[str, Any] = {"data": "toy", "network": {"kind": "7x96", "size": "small"}}
 

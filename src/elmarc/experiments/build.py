@@ -9,11 +9,12 @@ from elmarc import datasets
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing
-from elmarc.features.assemble import assemble, make_frontend, make_network
+from elmarc.features.assemble import assemble, make_frontend
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
 from elmarc.frontends import FrontEnd
+from elmarc.networks import make_network
 from elmarc.networks.base import Network
 
 
@@ -91,7 +92,7 @@ def extractor(
         "cache": cache,
     }
     front = frontend(config.frontend)
-    if config.network is None or front.unit is None:
+    if config.network is None or front.unit is None:  # without a network there is no unit
         return assemble(None, frontend=front, **work), []
     default = data.input_length or datasets.suggest_input_length(data)
     built = assemble(

@@ -6,21 +6,24 @@ the same features everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias
+
+from torch import nn
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, FixLength, Precision, Size, Unit
 from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.recipes import BASELINE, RECIPES, WHOLE_CLIPS, narrowed, settings
+from elmarc.features.recipes import BASELINE, RECIPES, WHOLE_CLIPS, settings
 from elmarc.frontends import FRONTENDS, FrontEnd, frontends_of
-from elmarc.networks import NETWORKS, build_network
+from elmarc.networks import NETWORKS, make_network
 from elmarc.networks.base import Network
+from elmarc.networks.own import EXTERNAL, section_of_text
 
-NetworkLike: TypeAlias = str | Mapping[str, Any] | Network | None
+NetworkLike: TypeAlias = str | Mapping[str, Any] | nn.Module | Callable[..., nn.Module] | None
 FrontEndLike: TypeAlias = str | Mapping[str, Any] | FrontEnd | None
 
 # What the study repeated short clips to where a network needs more frames than they have.
@@ -49,16 +52,16 @@ def assemble(
 
     Parameters
     ----------
-    network : str, mapping, Network or None
-        A name, the section of a configuration (what it says goes before the other arguments), or a network
-        that is built. "mfcc" and None are the baseline.
+    network : str, mapping, nn.Module, callable, Network or None
+        As for `make_network`; what a section says goes before the other arguments. "mfcc" and None are the
+        baseline.
     recipe : {"2018", "v2"}
         Sets what is None here: see docs/recipe.md.
     frontend : str, mapping, FrontEnd or None
         A kind, its options (`kind` may be left out), or a front-end that is built and taken as it is. None
         follows from the network.
     size, n_filters, layers, precision, seed
-        As for `build_network`. A recipe with more statistics divides the filters of a size, but no
+        As for `make_network`. A recipe with more statistics divides the filters of a size, but not
         `n_filters`.
     sr : int or None
         Hz; None: what the front-end says, or 12000.
@@ -88,31 +91,29 @@ def assemble(
     wanted = settings(
         recipe, frontend=front.kind, network={"n_filters": n_filters, **section}, classifier=None
     )
-    asked = _positions(front, duration, input_length)
-    net = make_network(
+    length = _positions(front, duration, input_length, default_length)
+    net = _network(
         network,
+        section.get("kind"),
+        front,
         size=size,
         n_filters=n_filters,
         layers=layers,
         precision=precision,
         seed=seed,
-        n_bands=front.n_bands,
+        input_length=length,
         **wanted.get("network", {}),
     )
     how = fix_length or (default_length.fix_length if default_length else "repeat-pad")
+    is_asked = duration is not None or input_length is not None
     return FeatureExtractor(
         front,
         net,
-        length=asked or _default(front, net, default_length, how),
+        length=length if is_asked or how == "crop" else _raised(length, front, net),
         fix_length=how,
         statistics=wanted["pooling"] if statistics is None else statistics,
         **work,
     )
-
-
-def is_baseline(network: NetworkLike) -> bool:
-    """Is this no network, but a front-end that gives one vector a clip?"""
-    return network is None or _kind(network) in frontends_of(None)
 
 
 def make_frontend(
@@ -126,7 +127,7 @@ def make_frontend(
         Its kind or an option is unknown, or it has another rate than `sr`.
     """
     if frontend is None or isinstance(frontend, str | Mapping):
-        return _made(frontend, default_kind(network), recipe, sr, baseline=is_baseline(network))
+        return _made(frontend, default_kind(network), recipe, sr, baseline=_section(network) is None)
     _check_rate(frontend.sr, sr)
     return frontend
 
@@ -139,38 +140,11 @@ def default_kind(network: NetworkLike) -> str:
     """
     if isinstance(network, Network):
         return frontends_of(network.input_unit)[0]
-    if is_baseline(network):
-        return _kind(network) or BASELINE
-    preset = NETWORKS.get(_kind(network))
-    return preset.frontend if preset else next(iter(FRONTENDS))
-
-
-def make_network(
-    network: NetworkLike,
-    *,
-    size: Size = DEFAULT_SIZE,
-    n_filters: int | None = None,
-    layers: Sequence[str] | None = None,
-    precision: Precision = "float32",
-    seed: int = 0,
-    n_bands: int | None = None,
-    narrower: int = 1,
-) -> Network:
-    """Return the network that a name or section stands for: see `assemble`; one that is built stays as it is.
-
-    `narrower` divides the filters of a size.
-    """
-    if isinstance(network, Network):
-        if n_filters is not None or layers is not None:
-            raise ConfigError(f"{network.name} is built already: say n_filters and layers where it is built")
-        return network
-    plain = {"size": size, "n_filters": n_filters, "layers": layers, "precision": precision}
-    options = {**plain, "narrower": narrower, **(_section(network) or {})}
-    kind, divisor = options.pop("kind"), options.pop("narrower")
-    if options["n_filters"] is None and divisor > 1:
-        preset = NETWORKS[choose("network", kind, tuple(NETWORKS))]
-        options["n_filters"] = narrowed(preset, options["size"], divisor)
-    return build_network(kind, seed=seed, n_bands=n_bands, **options)
+    section = _section(network)
+    if section is None:
+        return network if isinstance(network, str) else BASELINE
+    preset = NETWORKS.get(section.get("kind", ""))
+    return preset.frontend if preset else frontends_of(section.get("unit", "frames"))[0]
 
 
 def _made(
@@ -196,29 +170,41 @@ def _check_rate(found: int, sr: int | None) -> None:
 
 def _section(network: NetworkLike) -> Mapping[str, Any] | None:
     """Return the section that a network stands for; None for the baseline."""
-    if is_baseline(network):
-        return None
-    return network if isinstance(network, Mapping) else {"kind": _kind(network)}
-
-
-def _kind(network: NetworkLike) -> str:
     if isinstance(network, Network):
-        return network.name
-    return network if isinstance(network, str) else str((network or {}).get("kind", ""))
+        return {"kind": network.name}
+    if isinstance(network, str):
+        network = section_of_text(network)
+    if network is None or isinstance(network, Mapping):
+        return None if network is None or network.get("kind") in frontends_of(None) else network
+    return {"kind": EXTERNAL}
 
 
-def _positions(front: FrontEnd, duration: float | None, input_length: int | None) -> int | None:
+def _network(network: Any, kind: Any, front: FrontEnd, **options: Any) -> Network:
+    if isinstance(network, Network) and not options["n_filters"] is options["layers"] is None:
+        raise ConfigError(f"{network.name} is built already: say n_filters and layers where it is built")
+    if kind == EXTERNAL:
+        options["unit"] = front.unit
+    return make_network(network, n_bands=front.n_bands, **options)
+
+
+def _positions(
+    front: FrontEnd, duration: float | None, input_length: int | None, default: InputLength | None
+) -> int:
+    """Return the length that is asked for, or that holds where none is."""
     if duration is not None and input_length is not None:
         raise ConfigError("duration, input_length: found both, expected one of them")
-    return input_length if duration is None else front.n_positions(duration)
-
-
-def _default(front: FrontEnd, net: Network, default: InputLength | None, how: FixLength) -> int:
-    """Return the length where none is asked for, raised where short clips are padded anyway."""
+    if input_length is not None:
+        return input_length
+    if duration is not None:
+        return front.n_positions(duration)
     if default is None:
         raise ConfigError("how much of a clip is fed? Give duration (seconds) or input_length")
-    length = front.n_positions(default.seconds(net.input_unit))
-    if length >= net.min_input_length or how == "crop":
+    return front.n_positions(default.seconds(front.unit or "frames"))
+
+
+def _raised(length: int, front: FrontEnd, net: Network) -> int:
+    """Return a length that the network can read, where short clips are padded anyway."""
+    if length >= net.min_input_length:
         return length
     return max(net.min_input_length, front.n_positions(RAISED_TO_S[net.input_unit]))
 

@@ -202,8 +202,8 @@ class FeatureExtractor:
             definition=self.definition,
         )
 
-    def extract_waveforms(self, waveforms: Array) -> FeatureArray:
-        """Return features of an array of waveforms [shape=(n_clips, n_samples)] at the front-end's rate.
+    def extract_waveforms(self, waveforms: Array | Sequence[Array]) -> FeatureArray:
+        """Return features of waveforms, each [shape=(n_samples,)] at the front-end's rate.
 
         Raises
         ------

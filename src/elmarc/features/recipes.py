@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from elmarc._types import Size
-from elmarc.networks import NETWORKS, Preset
+from elmarc.networks import NETWORKS
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
 SHORT_MAPS = {"vgg": ("mean", "std")}  # its pools leave too few frames for a lag
@@ -63,10 +62,3 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
         if kind in NETWORKS and network.get("n_filters") is None:
             found["network"] = {"narrower": len(found["pooling"])}
     return found
-
-
-def narrowed(preset: Preset, size: Size, divisor: int) -> int:
-    """Return the filters of a size over `divisor`, rounded down to what the network can have."""
-    step = preset.load().filters_multiple
-    n_filters: int = getattr(preset, size) // divisor
-    return max(step, n_filters - n_filters % step)
