@@ -11,6 +11,7 @@ from elmarc.audio.length import STUDY_LENGTH
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing
+from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
@@ -58,6 +59,20 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
     return found
 
 
+def clips(section: cfg.Data) -> Dataset | Unlabelled:
+    """Open what features are made of: a data set, or a file or folder without classes.
+
+    Raises
+    ------
+    DatasetError
+        It is not as described.
+    """
+    path = section.path if isinstance(section, cfg.FolderData) else None
+    if path and path.exists() and not datasets.has_classes(path):
+        return datasets.open_unlabelled(path)
+    return dataset(section)
+
+
 def frontend(section: cfg.FrontEnd) -> FrontEnd:
     """Return the front-end of a configuration."""
     built: FrontEnd = FRONTENDS[section.kind](**section.options())
@@ -88,7 +103,7 @@ def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
 
 
 def input_length(
-    config: cfg.ExperimentConfig, data: Dataset, front: FrontEnd, net: RandomCNN
+    config: cfg.ExperimentConfig, data: Dataset | Unlabelled, front: FrontEnd, net: RandomCNN
 ) -> tuple[int, FixLength, list[str]]:
     """Return (frames or samples fed to the network, what to do with other clips, notes).
 
@@ -111,7 +126,7 @@ def input_length(
 
 def extractor(
     config: cfg.ExperimentConfig,
-    data: Dataset,
+    data: Dataset | Unlabelled,
     *,
     store: FeatureStore | None = None,
     cache: FrontEndCache | None = None,
