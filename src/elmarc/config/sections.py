@@ -101,6 +101,13 @@ class ToyData(DataOptions):
     target: Literal["rhythm", "timbre"] = "rhythm"
 
 
+class ObjectData(DataOptions):
+    """A `Dataset` that lies in memory, by its name: whoever runs the experiment hands it over."""
+
+    kind: Literal["object"]
+    name: Name
+
+
 class InputSection(Section):
     """How much of a clip a network reads; what is left out follows from the data set.
 
@@ -187,15 +194,18 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
     return recipes.in_full(full)
 
 
-Data = Annotated[NamedData | FolderData | TableData | ListsData | ToyData, Field(discriminator="kind")]
+Data = Annotated[
+    NamedData | FolderData | TableData | ListsData | ToyData | ObjectData, Field(discriminator="kind")
+]
 
 
 class ExperimentConfig(Section):
     """One experiment: data -> front-end -> network -> pooled features -> classifier -> score.
 
-    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names features written by
-    elmarc, read instead of being extracted. `recipe: v2` sets what is left open as docs/recipe.md explains.
-    Relative paths are relative to the working directory.
+    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names a file of features, read
+    instead of being extracted; without a network any program may have made them, and results call them
+    `features_name`, or else by the file's name. `recipe: v2` sets what is left open as docs/recipe.md
+    explains. Relative paths are relative to the working directory.
     """
 
     name: Name = "experiment"
@@ -213,6 +223,7 @@ class ExperimentConfig(Section):
     n_workers: Count | None = None
     strict: Flag = False
     features_file: Location | None = None
+    features_name: Name | None = None
     store: Location | None = None
     results: Location = Path("results")
     notes: tuple[str, ...] = ()
