@@ -202,10 +202,9 @@ Data = Annotated[
 class ExperimentConfig(Section):
     """One experiment: data -> front-end -> network -> pooled features -> classifier -> score.
 
-    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names a file of features, read
-    instead of being extracted; without a network any program may have made them, and results call them
-    `features_name`, or else by the file's name. `recipe: v2` sets what is left open as docs/recipe.md
-    explains. Relative paths are relative to the working directory.
+    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names features written by
+    elmarc, read instead of being extracted. `recipe: v2` sets what is left open as docs/recipe.md explains.
+    Relative paths are relative to the working directory.
     """
 
     name: Name = "experiment"
@@ -223,7 +222,6 @@ class ExperimentConfig(Section):
     n_workers: Count | None = None
     strict: Flag = False
     features_file: Location | None = None
-    features_name: Name | None = None
     store: Location | None = None
     results: Location = Path("results")
     notes: tuple[str, ...] = ()

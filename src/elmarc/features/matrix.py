@@ -92,7 +92,7 @@ class FeatureMatrix:
         Parameters
         ----------
         path : str or Path
-            .npz, .parquet, .csv or .pt. docs/foreign-features.md says how other programs' files are read.
+            .npz, .parquet, .csv or .pt. `elmarc.features.formats` says what other programs' files must hold.
 
         Raises
         ------
