@@ -150,6 +150,13 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.clips)
 
+    def __repr__(self) -> str:
+        folds = len({clip.fold for clip in self.clips})
+        split = {"folds": f"{folds} official folds", "lists": "fixed lists"}.get(
+            self.split_kind, f"{self.n_folds} folds to be made"
+        )
+        return f"<Dataset {self.name}: {len(self)} clips, {len(self.classes)} classes, {split}>"
+
 
 def segment_text(start: float | None, end: float | None) -> str:
     """Return what is put behind a file's name to name a segment; equal numbers give equal texts.

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from elmarc import datasets
+from elmarc._errors import DatasetError
 from elmarc._types import FixLength, Size, Unit
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
@@ -23,8 +24,10 @@ from elmarc.networks.random_cnn import RandomCNN
 RAISED_TO_S: dict[Unit, float] = {"frames": STUDY_LENGTH.frames_s, "samples": 0.0}
 
 
-def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
+def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | None = None) -> Dataset:
     """Open a data set; `keep_missing` keeps clips that are named but absent, for `validate` to list.
+
+    `held` is the data set that a section of kind "object" stands for.
 
     Raises
     ------
@@ -43,6 +46,13 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
             found = datasets.open_dataset(section.path, audio=section.audio, on_missing=on_missing)
         case cfg.ToyData():
             found = datasets.open_dataset("toy", target=section.target)
+        case cfg.ObjectData() if held is not None:
+            found = held
+        case cfg.ObjectData():
+            raise DatasetError(
+                f"{section.name}: was held in memory by the program that ranked it: open it there, and "
+                "hand it over as a Dataset"
+            )
         case cfg.ListsData():
             found = datasets.open_lists(
                 section.audio,
