@@ -17,7 +17,7 @@ from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, FixLength, Precision, Size, Unit
 from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.recipes import BASELINE, RECIPES, WHOLE_CLIPS, settings
+from elmarc.features.recipes import BASELINE, WHOLE_CLIPS, settings
 from elmarc.frontends import FRONTENDS, FrontEnd, frontends_of
 from elmarc.networks import NETWORKS, make_network
 from elmarc.networks.base import Network
@@ -81,7 +81,6 @@ def assemble(
     ConfigError
         Anything is unknown, or does not fit together.
     """
-    choose("recipe", recipe, RECIPES)
     section = _section(network)
     front = make_frontend(frontend, network=network, recipe=recipe, sr=sr)
     if section is None:
