@@ -1,4 +1,4 @@
-"""The command line and the transformers give equal features for the same clips and recipe."""
+"""Command line, transformers and `SoundClassifier` give equal features for the same clips and recipe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import soundfile as sf
 from tests.cli.conftest import Run
 
-from elmarc import FeatureMatrix, MFCCFeatures, RandomCNNFeatures, open_dataset
-from elmarc.datasets import Dataset
+from elmarc import FeatureMatrix, MFCCFeatures, RandomCNNFeatures, SoundClassifier, load, open_dataset
+from elmarc.datasets import Clip, Dataset
 
 NETWORKS = ("vgg", "temporal", "sample_level")  # clips are too short for vgg; log-mel; waveform
 
@@ -92,3 +92,18 @@ def test_a_named_data_set_agrees_when_it_is_passed_whole(elmarc: Run, recipe: st
     found = extracted(elmarc, "toy", *options)
     rows = RandomCNNFeatures("temporal", recipe=recipe).fit_transform(open_dataset("toy", target="timbre"))
     assert np.array_equal(rows, found.X)
+
+
+@pytest.mark.parametrize("recipe", ["2018", "v2"])
+@pytest.mark.parametrize("network", [*NETWORKS, "mfcc"])
+def test_a_classifier_hears_the_same_before_and_after_it_is_saved(
+    elmarc: Run, clips: Path, tmp_path: Path, network: str, recipe: str
+) -> None:
+    found = extracted(elmarc, clips, "--network", network, "--recipe", recipe, "--seed", "3")
+    paths = paths_of(open_dataset(clips))
+    model = SoundClassifier(network, recipe=recipe, random_state=3).fit(paths, found.labels)
+    model.save(tmp_path / "model.elmarc")
+    for extractor in (model.extractor_, load(tmp_path / "model.elmarc").extractor_):
+        again = extractor.extract([Clip(path, Path(path), "") for path in paths]).matrix
+        assert np.array_equal(again.X, found.X)
+        assert json.loads(json.dumps(extractor.definition)) == found.definition

@@ -184,7 +184,7 @@ class RandomCNNFeatures(_ClipTransformer):
             n_filters=self.n_filters,
             layers=self.layers,
             precision=self.precision,
-            seed=_seed(self.random_state),
+            seed=seed_of(self.random_state),
             duration=self.duration,
             input_length=self.input_length,
             default_length=sounds.input_length if is_asked else default_length(sounds),
@@ -230,7 +230,8 @@ class MFCCFeatures(_ClipTransformer):
         return self
 
 
-def _seed(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
+    """Return the seed that a `random_state` of scikit-learn stands for."""
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31))
