@@ -130,6 +130,11 @@ class FeatureExtractor:
         return parts
 
     @property
+    def frame_definition(self) -> Definition:
+        """Everything that features over time follow from, but for their rate: clips are read whole."""
+        return {part: value for part, value in self.definition.items() if part in ("frontend", "network")}
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Name the columns: layer, channel and statistic."""
         if self.network is None:

@@ -41,6 +41,14 @@ class Files:
         """Return the seconds of each clip, 0 where it cannot be read: extraction says why."""
         return [_duration_s(clip) for clip in self.clips]
 
+    def at(self, sr: int) -> Sequence[Clip]:
+        """Return what `FeatureExtractor.sequences` takes."""
+        return self.clips
+
+    def n_samples(self, sr: int) -> list[int]:
+        """Return the samples of each clip at a rate. Raises AudioError."""
+        return [len(clip.load(sr=sr)) for clip in self.clips]
+
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row a clip, where the extractor is strict."""
         return extractor.extract(self.clips).matrix.X
@@ -58,9 +66,17 @@ class Waveforms:
         """Return the seconds of each array."""
         return [len(y) / sr for y, sr in zip(self.arrays, self.rates, strict=True)]
 
+    def at(self, sr: int) -> Sequence[Waveform]:
+        """Return the arrays at one rate."""
+        return _Resampled(self, sr)
+
+    def n_samples(self, sr: int) -> list[int]:
+        """Return the samples of each array at a rate."""
+        return list(map(len, self.at(sr)))
+
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row an array."""
-        return extractor.extract_waveforms(_Resampled(self, extractor.frontend.sr))
+        return extractor.extract_waveforms(self.at(extractor.frontend.sr))
 
 
 Sounds: TypeAlias = Files | Waveforms
