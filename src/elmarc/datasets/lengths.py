@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,6 +38,20 @@ def suggest_input_length(dataset: Dataset) -> InputLength:
             problem = unreadable
     if not any(durations):
         raise DatasetError(f"{dataset.name}: none of its clips can be read: {problem or 'all are empty'}")
+    return length_for(durations)
+
+
+def length_for(durations: Sequence[float]) -> InputLength:
+    """Return the length that holds 95 % of clips of these durations whole, at most 29.2 s.
+
+    Parameters
+    ----------
+    durations : sequence of float
+        Seconds, at least one.
+
+    >>> length_for([1.0, 2.0, 40.0])
+    InputLength(frames_s=29.2, samples_s=29.2, fix_length='repeat-pad')
+    """
     longest = min(STUDY_S, float(np.quantile(durations, HEARD_WHOLE, method="higher")))
     seconds = math.ceil(longest * STUDY_SR) / STUDY_SR
     return InputLength(frames_s=seconds, samples_s=seconds, fix_length="repeat-pad")
