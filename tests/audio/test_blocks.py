@@ -18,7 +18,7 @@ from elmarc.audio.decode import MAX_CLIP_BYTES, PIECE_SAMPLES, resampled_length
 FORMATS = ["wav", "flac", "ogg", "mp3", "au", "aiff"]
 
 
-def write(path: Path, rng: np.random.Generator, *, sr: int = 44100, n_samples: int = 300_001) -> Path:
+def write(path: Path, rng: np.random.Generator, *, sr: int = 44100, n_samples: int = 150_001) -> Path:
     with sf.SoundFile(path, "w", sr, 2) as file:
         for _ in range(n_samples // 50_000):
             file.write(0.1 * rng.standard_normal((50_000, 2)))
@@ -34,7 +34,7 @@ def test_a_file_read_in_pieces_is_the_file(
     path = write(tmp_path / f"clip.{ending}", rng, sr=sr)
     with sf.SoundFile(path) as sound:  # in one go, as soundfile reads it
         expected = sound.read(dtype="float32", always_2d=True)
-    assert expected.size > 4 * PIECE_SAMPLES
+    assert expected.size > 2 * PIECE_SAMPLES
     np.testing.assert_array_equal(decode(path)[0], expected)
 
 
@@ -68,8 +68,8 @@ def test_blocks_put_together_are_the_clip(
 
 def test_blocks_of_a_segment_are_those_of_the_segment(tmp_path: Path, rng: np.random.Generator) -> None:
     path = write(tmp_path / "clip.flac", rng)
-    found = np.concatenate(list(blocks(path, sr=None, seconds=0.3, start=1.5, end=4.25)))
-    np.testing.assert_array_equal(found, load(path, sr=None, start=1.5, end=4.25))
+    found = np.concatenate(list(blocks(path, sr=None, seconds=0.3, start=0.5, end=3.25)))
+    np.testing.assert_array_equal(found, load(path, sr=None, start=0.5, end=3.25))
 
 
 def peak_bytes(path: Path) -> int:

@@ -52,7 +52,8 @@ def extract(
 ) -> None:
     """Write the features of a folder of clips to a file that other tools read.
 
-    The columns id, label, fold and group come first, then a column a feature.
+    The columns id, label, fold and group come first, then a column a feature. DATA may also be an audio
+    file, or a folder without classes: its labels are empty.
     """
     from elmarc.cli import commands
     from elmarc.experiments import studies

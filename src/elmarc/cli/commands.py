@@ -187,7 +187,7 @@ def extract(
     config = studies.extraction_config(data, network, common, overrides)
     check_file(output, option="--output")
     check_writable(store.root, option="--store")
-    found = build.dataset(config.data)
+    found = build.clips(config.data)
     extractor, notes = build.extractor(config, found, store=store)
     with console.Live(quiet=quiet) as live:
         live.on_features(network["kind"], len(found.clips))

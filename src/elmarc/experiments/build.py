@@ -9,6 +9,7 @@ from elmarc import datasets
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing
+from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.features.assemble import assemble, make_frontend, make_network
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
@@ -53,6 +54,20 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
     return found
 
 
+def clips(section: cfg.Data) -> Dataset | Unlabelled:
+    """Open what features are made of: a data set, or a file or folder without classes.
+
+    Raises
+    ------
+    DatasetError
+        It is not as described.
+    """
+    path = section.path if isinstance(section, cfg.FolderData) else None
+    if path and path.exists() and not datasets.has_classes(path):
+        return datasets.open_unlabelled(path)
+    return dataset(section)
+
+
 def frontend(section: cfg.FrontEnd) -> FrontEnd:
     """Return the front-end of a configuration."""
     return make_frontend(section.model_dump(), network=None)
@@ -72,7 +87,7 @@ def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
 
 def extractor(
     config: cfg.ExperimentConfig,
-    data: Dataset,
+    data: Dataset | Unlabelled,
     *,
     store: FeatureStore | None = None,
     cache: FrontEndCache | None = None,
