@@ -153,7 +153,7 @@ def commands(body: str) -> Iterator[str]:
     r"""Yield the `elmarc` lines of a console block, continued lines joined.
 
     >>> list(commands("$ elmarc demo \\\n    -q\nwhat it says"))
-    ['elmarc demo     -q']
+    ['elmarc demo      -q']
     """
     for line in re.sub(r"\\\n", " ", body).splitlines():
         if line.startswith(("$ elmarc ", "elmarc ")):
