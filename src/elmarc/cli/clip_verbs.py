@@ -9,6 +9,7 @@ import typer
 
 from elmarc._errors import ConfigError
 from elmarc.cli.folders import store_at
+from elmarc.cli.listing import completer
 from elmarc.cli.options import (
     Audio,
     Batch,
@@ -31,7 +32,10 @@ from elmarc.cli.options import (
 
 def extract(
     data: Data,
-    network: Annotated[str, typer.Option(help="mfcc, or one of {networks}.")],
+    network: Annotated[
+        str,
+        typer.Option(help="mfcc, or one of {networks}.", autocompletion=completer("networks", more=["mfcc"])),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
     audio: Audio = None,
     target: Target = None,
