@@ -14,6 +14,7 @@ import torch
 
 from elmarc import CutWarning, MFCCFeatures, RandomCNNFeatures, open_dataset
 from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
 
 RATE = 16000  # of the files; features are made at 12 kHz
@@ -48,6 +49,7 @@ FORMS: dict[str, Callable[[list[Path]], Any]] = {
     "DataFrame": lambda paths: pd.DataFrame({"file": paths, "label": "a"})[["file"]],
     "Clips": lambda paths: [Clip(str(i), path, "a") for i, path in enumerate(paths)],
     "Clips of one id": lambda paths: [Clip("twice", path, "a") for path in paths],
+    "folder": lambda paths: open_clips(paths),
     "pairs": lambda paths: [(y, RATE) for y in decoded(paths)],
     "pairs of float64": lambda paths: [[y.astype(np.float64), np.int64(RATE)] for y in decoded(paths)],
     "tensors": lambda paths: [(torch.from_numpy(y), RATE) for y in decoded(paths)],
@@ -112,7 +114,7 @@ def test_segments_are_clips(paths: list[Path]) -> None:
     [
         ("clip.wav", r"X is one path, 'clip.wav', expected several clips: give \['clip.wav'\]"),
         (Path("clip.wav"), "X is one path"),
-        (".", r"give open_dataset\('\.'\)\.clips"),
+        (".", r"give elmarc\.datasets\.open_clips\('\.'\)"),
         ([], "X is empty"),
         ({"path": ["clip.wav"]}, "X is a dict"),
         ((path for path in ["clip.wav"]), "X is a generator"),

@@ -22,7 +22,7 @@ from torch import nn
 
 from elmarc import MFCCFeatures, RandomCNNFeatures, build_network
 from elmarc._errors import AudioError, ConfigError
-from elmarc.frontends import LogMel
+from elmarc.frontends import LogMel, RawWaveform
 
 SR = 12000
 
@@ -165,7 +165,10 @@ def test_a_module_of_a_users_own(paths: list[Path]) -> None:
         ({"frontend": "logmell"}, "did you mean 'logmel'"),
         ({"frontend": {"n_mell": 64}}, "unknown option of logmel 'n_mell': did you mean 'n_mels'"),
         ({"frontend": LogMel(sr=16000), "sr": 12000}, "found 12000 Hz beside a front-end of 16000 Hz"),
-        ({"frontend": "waveform"}, "needs a front-end of at least 3 bands"),
+        (
+            {"frontend": "waveform"},
+            "gives samples, and the timbral_temporal network reads frames",
+        ),
         ({"frontend": "mfcc"}, "gives one vector a clip"),
         ({"network": "mfcc", "statistics": ("mean",)}, "statistics: the baseline has no network"),
         ({"network": "mfcc", "n_filters": 4}, "n_filters: the baseline has no network"),
@@ -185,3 +188,34 @@ def test_a_front_end_that_is_built_is_taken_as_it_is(paths: list[Path]) -> None:
     options = {"kind": "logmel", "sr": 16000, "n_mels": 40}
     by_mapping = RandomCNNFeatures("timbral", n_filters=4, frontend=options).fit(paths)
     assert by_mapping.extractor_.frontend == front
+
+
+OWN = """
+from torch import nn
+
+
+class Own(nn.Module):
+    def __init__(self, n_out=6):
+        super().__init__()
+        self.conv = nn.Conv1d(1, n_out, 64, stride=32)
+
+    def forward(self, x):
+        return self.conv(x.transpose(1, 2))
+"""
+
+
+def test_a_factory_of_a_users_own_says_what_it_reads(paths: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    network = {
+        "kind": "external",
+        "factory": f"{tmp_path / 'own.py'}:Own",
+        "options": {"n_out": 5},
+        "layers": ["conv"],
+        "unit": "samples",
+        "weights": "keep",
+    }
+    features = RandomCNNFeatures(network, recipe="v2").fit(paths)
+    assert features.extractor_.frontend == RawWaveform(levelling=0.5)
+    assert features.transform(paths).shape == (8, 4 * 5)
+    with pytest.raises(ConfigError, match="gives frames, and the external network reads samples"):
+        RandomCNNFeatures(network, frontend="logmel").fit(paths)

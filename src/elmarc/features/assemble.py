@@ -87,6 +87,7 @@ def assemble(
         _refuse(n_filters=n_filters, layers=layers, duration=duration, input_length=input_length)
         _refuse(statistics=statistics)
         return FeatureExtractor(front, **work)
+    _check_unit(front, section)
     wanted = settings(
         recipe, frontend=front.kind, network={"n_filters": n_filters, **section}, classifier=None
     )
@@ -184,6 +185,18 @@ def _network(network: Any, kind: Any, front: FrontEnd, **options: Any) -> Networ
     if kind == EXTERNAL:
         options["unit"] = front.unit
     return make_network(network, n_bands=front.n_bands, **options)
+
+
+def _check_unit(front: FrontEnd, section: Mapping[str, Any]) -> None:
+    """Refuse a front-end of another unit before the network is built; a bare module does not say its own."""
+    kind = section.get("kind")
+    preset = NETWORKS.get(kind or "")
+    unit = FRONTENDS[preset.frontend].unit if preset else section.get("unit")
+    if unit and unit != front.unit:
+        raise ConfigError(
+            f"frontend: a {front.kind} front-end gives {front.unit or 'one vector a clip'}, and the {kind} "
+            f"network reads {unit}: use {' or '.join(frontends_of(unit))}, or leave frontend out"
+        )
 
 
 def _positions(
