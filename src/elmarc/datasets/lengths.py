@@ -10,19 +10,20 @@ import numpy as np
 from elmarc._errors import AudioError, DatasetError
 from elmarc.audio.length import STUDY_S, InputLength
 from elmarc.datasets.base import Dataset
+from elmarc.datasets.unlabelled import Unlabelled
 
 HEARD_WHOLE = 0.95
 STUDY_SR = 12000  # lengths end on a sample of this rate, so that clips of any rate are heard to their end
 
 
-def suggest_input_length(dataset: Dataset) -> InputLength:
+def suggest_input_length(dataset: Dataset | Unlabelled) -> InputLength:
     """Return a length that holds 95 % of the clips whole, at most 29.2 s; shorter clips are repeated.
 
     Only headers are read. Clips that cannot be read do not count.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset or Unlabelled
         One without a length of its own.
 
     Raises

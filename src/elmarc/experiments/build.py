@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from elmarc import datasets
+from elmarc._errors import DatasetError
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing
+from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.features.assemble import assemble, make_frontend
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
@@ -18,8 +20,10 @@ from elmarc.networks import make_network
 from elmarc.networks.base import Network
 
 
-def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
+def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | None = None) -> Dataset:
     """Open a data set; `keep_missing` keeps clips that are named but absent, for `validate` to list.
+
+    `held` is the data set that a section of kind "object" stands for.
 
     Raises
     ------
@@ -38,6 +42,13 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
             found = datasets.open_dataset(section.path, audio=section.audio, on_missing=on_missing)
         case cfg.ToyData():
             found = datasets.open_dataset("toy", target=section.target)
+        case cfg.ObjectData() if held is not None:
+            found = held
+        case cfg.ObjectData():
+            raise DatasetError(
+                f"{section.name}: was held in memory by the program that ranked it: open it there, and "
+                "hand it over as a Dataset"
+            )
         case cfg.ListsData():
             found = datasets.open_lists(
                 section.audio,
@@ -52,6 +63,20 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
     if section.n_folds is not None:
         found = replace(found, n_folds=section.n_folds)
     return found
+
+
+def clips(section: cfg.Data) -> Dataset | Unlabelled:
+    """Open what features are made of: a data set, or a file or folder without classes.
+
+    Raises
+    ------
+    DatasetError
+        It is not as described.
+    """
+    path = section.path if isinstance(section, cfg.FolderData) else None
+    if path and path.exists() and not datasets.has_classes(path):
+        return datasets.open_unlabelled(path)
+    return dataset(section)
 
 
 def frontend(section: cfg.FrontEnd) -> FrontEnd:
@@ -73,7 +98,7 @@ def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
 
 def extractor(
     config: cfg.ExperimentConfig,
-    data: Dataset,
+    data: Dataset | Unlabelled,
     *,
     store: FeatureStore | None = None,
     cache: FrontEndCache | None = None,

@@ -94,8 +94,10 @@ def extraction_config(
     data: dict[str, Any], network: dict[str, Any], common: dict[str, Any], overrides: Sequence[str]
 ) -> ExperimentConfig:
     """Return what `elmarc extract` does: `network` is a section, of kind mfcc for the baseline."""
-    section: Any = BASELINE if network["kind"] == BASELINE else network
-    return parse_experiment(apply_overrides({"data": data, "network": section, **common}, overrides))
+    document = {"data": data, "network": network, **common}
+    if network["kind"] == BASELINE:
+        document |= {"network": BASELINE, "frontend": WHOLE_CLIPS}
+    return parse_experiment(apply_overrides(document, overrides))
 
 
 def reproduction_cells(

@@ -17,7 +17,7 @@ from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, FixLength, Precision, Size, Unit
 from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.recipes import BASELINE, RECIPES, WHOLE_CLIPS, settings
+from elmarc.features.recipes import BASELINE, WHOLE_CLIPS, settings
 from elmarc.frontends import FRONTENDS, FrontEnd, frontends_of
 from elmarc.networks import NETWORKS, make_network
 from elmarc.networks.base import Network
@@ -81,13 +81,13 @@ def assemble(
     ConfigError
         Anything is unknown, or does not fit together.
     """
-    choose("recipe", recipe, RECIPES)
     section = _section(network)
     front = make_frontend(frontend, network=network, recipe=recipe, sr=sr)
     if section is None:
         _refuse(n_filters=n_filters, layers=layers, duration=duration, input_length=input_length)
         _refuse(statistics=statistics)
         return FeatureExtractor(front, **work)
+    _check_unit(front, section)
     wanted = settings(
         recipe, frontend=front.kind, network={"n_filters": n_filters, **section}, classifier=None
     )
@@ -185,6 +185,18 @@ def _network(network: Any, kind: Any, front: FrontEnd, **options: Any) -> Networ
     if kind == EXTERNAL:
         options["unit"] = front.unit
     return make_network(network, n_bands=front.n_bands, **options)
+
+
+def _check_unit(front: FrontEnd, section: Mapping[str, Any]) -> None:
+    """Refuse a front-end of another unit before the network is built; a bare module does not say its own."""
+    kind = section.get("kind")
+    preset = NETWORKS.get(kind or "")
+    unit = FRONTENDS[preset.frontend].unit if preset else section.get("unit")
+    if unit and unit != front.unit:
+        raise ConfigError(
+            f"frontend: a {front.kind} front-end gives {front.unit or 'one vector a clip'}, and the {kind} "
+            f"network reads {unit}: use {' or '.join(frontends_of(unit))}, or leave frontend out"
+        )
 
 
 def _positions(

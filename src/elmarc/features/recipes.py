@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from elmarc._choices import choose
 from elmarc.networks import NETWORKS
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
@@ -47,9 +48,15 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
         `frontend` and `classifier`, with a network also `pooling`, and `network` where it has filters to
         divide.
 
+    Raises
+    ------
+    ConfigError
+        The recipe is unknown.
+
     >>> settings("v2", frontend="mfcc", network=None, classifier="elm")
     {'frontend': {}, 'classifier': {'ridge': True, 'standardise': 'squashed'}}
     """
+    recipe = choose("recipe", str(recipe), RECIPES)
     new = recipe == "v2"
     found: dict[str, Any] = {"frontend": FRONT_ENDS[recipe].get(frontend, {}), "classifier": {}}
     if classifier == "elm":

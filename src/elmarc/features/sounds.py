@@ -23,6 +23,7 @@ from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.lengths import length_for
+from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.frontends.base import as_waveforms
 
@@ -41,6 +42,14 @@ class Files:
         """Return the seconds of each clip, 0 where it cannot be read: extraction says why."""
         return [_duration_s(clip) for clip in self.clips]
 
+    def at(self, sr: int) -> Sequence[Clip]:
+        """Return what `FeatureExtractor.sequences` takes."""
+        return self.clips
+
+    def n_samples(self, sr: int) -> list[int]:
+        """Return the samples of each clip at a rate. Raises AudioError."""
+        return [len(clip.load(sr=sr)) for clip in self.clips]
+
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row a clip, where the extractor is strict."""
         return extractor.extract(self.clips).matrix.X
@@ -58,9 +67,17 @@ class Waveforms:
         """Return the seconds of each array."""
         return [len(y) / sr for y, sr in zip(self.arrays, self.rates, strict=True)]
 
+    def at(self, sr: int) -> Sequence[Waveform]:
+        """Return the arrays at one rate."""
+        return _Resampled(self, sr)
+
+    def n_samples(self, sr: int) -> list[int]:
+        """Return the samples of each array at a rate."""
+        return list(map(len, self.at(sr)))
+
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row an array."""
-        return extractor.extract_waveforms(_Resampled(self, extractor.frontend.sr))
+        return extractor.extract_waveforms(self.at(extractor.frontend.sr))
 
 
 Sounds: TypeAlias = Files | Waveforms
@@ -146,7 +163,7 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
         A waveform is not a mono array of floating point samples.
     """
     _refuse_one(X)
-    if isinstance(X, Dataset):
+    if isinstance(X, Dataset | Unlabelled):
         return Files(tuple(map(_named, X.clips)), X.input_length)
     X = _plain(X)
     if _is_table(X):
@@ -164,7 +181,7 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
 def _refuse_one(X: Any) -> None:
     """Refuse a single clip, and what is no sequence."""
     if isinstance(X, str | Path | Clip):
-        way_out = f"open_dataset({str(X)!r}).clips" if Path(str(X)).is_dir() else f"[{str(X)!r}]"
+        way_out = f"elmarc.datasets.open_clips({str(X)!r})" if Path(str(X)).is_dir() else f"[{str(X)!r}]"
         raise ConfigError(f"X is one path, {str(X)!r}, expected several clips: give {way_out}")
     if X is None or type(X) is dict or isinstance(X, Iterator):
         raise ConfigError(f"X is a {type(X).__name__}, expected a list of {EXPECTED}")

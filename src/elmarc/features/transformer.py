@@ -18,8 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.frames import Sequence as FrameSequence
+from elmarc.features.frames import Times
 from elmarc.features.recipes import BASELINE
-from elmarc.features.sounds import default_length, extract, read_sounds
+from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
 from elmarc.features.store import FeatureStore
 
 
@@ -52,8 +54,43 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
             Clips are longer than what is fed to the network.
         """
         check_is_fitted(self)
+        return extract(self._sounds(X), self.extractor_)
+
+    def sequences(self, X: Any, *, rate: float | None = None) -> list[FrameSequence]:
+        """Return the features of clips over time: see `FeatureExtractor.sequence`.
+
+        Parameters
+        ----------
+        X : sequence of clips
+            As for `fit`; each is read whole.
+        rate : float or None
+            Frames per second; None: those of the fastest layer, at most 50.
+
+        Returns
+        -------
+        list of (times_s [shape=(n_frames,)], features [shape=(n_frames, n_features)])
+            `extractor_.sequencer(rate).columns` names the columns.
+
+        Raises
+        ------
+        AudioError
+            A clip cannot be read.
+        """
+        check_is_fitted(self)
+        clips = self._sounds(X).at(self.extractor_.frontend.sr)
+        return [
+            found for found in self.extractor_.sequences(clips, rate=rate) if not isinstance(found, Exception)
+        ]
+
+    def timestamps(self, X: Any, *, rate: float | None = None) -> list[Times]:
+        """Return the times in seconds of the frames of `sequences`, without computing their features."""
+        check_is_fitted(self)
+        sequencer = self.extractor_.sequencer(rate)
+        return [sequencer.times(n) for n in self._sounds(X).n_samples(sequencer.sr)]
+
+    def _sounds(self, X: Any) -> Sounds:
         rate = self.input_sr or self.extractor_.frontend.sr
-        return extract(read_sounds(X, sr=rate, estimator=self, reset=False), self.extractor_)
+        return read_sounds(X, sr=rate, estimator=self, reset=False)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns: layer, channel and statistic."""
@@ -184,7 +221,7 @@ class RandomCNNFeatures(_ClipTransformer):
             n_filters=self.n_filters,
             layers=self.layers,
             precision=self.precision,
-            seed=_seed(self.random_state),
+            seed=seed_of(self.random_state),
             duration=self.duration,
             input_length=self.input_length,
             default_length=sounds.input_length if is_asked else default_length(sounds),
@@ -230,7 +267,8 @@ class MFCCFeatures(_ClipTransformer):
         return self
 
 
-def _seed(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
+    """Return the seed that a `random_state` of scikit-learn stands for."""
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31))

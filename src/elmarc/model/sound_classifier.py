@@ -32,7 +32,7 @@ from elmarc.features.sounds import (
     warn_of_cuts,
 )
 from elmarc.features.store import FeatureStore
-from elmarc.features.transformer import _seed
+from elmarc.features.transformer import seed_of
 from elmarc.model.expectation import Expectation, expect
 from elmarc.model.learning import learn
 from elmarc.model.units import Units, labels_of, units_of
@@ -188,7 +188,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(sounds.durations_s(), labels)
         check_classification_targets(labels)
         units = units_of(sounds, len(labels), groups)
-        self.seed_ = _seed(self.random_state)
+        self.seed_ = seed_of(self.random_state)
         self.extractor_ = self._new_extractor(sounds)
         features, rows = self._usable(sounds)
         self.classes_, codes = np.unique(labels[rows], return_inverse=True)
