@@ -267,6 +267,12 @@ class FeatureExtractor:
     ) -> Iterator[FrameSequence | AudioError]:
         """Yield the features over time of many clips, in order, or what is wrong with a clip.
 
+        Parameters
+        ----------
+        clips : sequence of Clip or np.ndarray
+        rate : float or None
+            As for `sequence`.
+
         Raises
         ------
         ConfigError

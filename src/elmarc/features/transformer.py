@@ -83,7 +83,20 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         ]
 
     def timestamps(self, X: Any, *, rate: float | None = None) -> list[Times]:
-        """Return the times in seconds of the frames of `sequences`, without computing their features."""
+        """Return the times of the frames of `sequences`, without computing their features.
+
+        Parameters
+        ----------
+        X : sequence of clips
+            As for `fit`.
+        rate : float or None
+            As for `sequences`.
+
+        Returns
+        -------
+        list of np.ndarray [shape=(n_frames,)]
+            Centres in seconds, one array a clip.
+        """
         check_is_fitted(self)
         sequencer = self.extractor_.sequencer(rate)
         return [sequencer.times(n) for n in self._sounds(X).n_samples(sequencer.sr)]
