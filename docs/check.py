@@ -1,19 +1,17 @@
 """Hold the documentation to the program: links, commands, configurations and code. `make docs` runs it.
 
 - every relative link and anchor of README.md, CHANGELOG.md and docs/ leads somewhere;
-- `python` blocks are Python, those marked `python run` run, and those with prompts are doctests;
-- `elmarc ...` lines of `console` blocks name commands and options that exist, with values of the right kind;
+- `python` blocks run, and so do the `elmarc ...` lines of `console` blocks, on made-up clips (see blocks.py);
+- those marked `norun: REASON` behind the language are not run, but they are Python, or commands and options
+  that exist, with values of the right kind;
 - `yaml` blocks are valid configurations, but for those marked `yaml fragment`, which are only YAML.
 """
 
 from __future__ import annotations
 
 import ast
-import doctest
-import os
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from pathlib import Path
 
 import typer
 import yaml
+from blocks import Block, commands, run_pages
 
 from elmarc._errors import ElmarcError
 from elmarc.cli.app import app
@@ -30,26 +29,45 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+RUN = ("python", "console")
 HEADING = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
 
 
 def main() -> int:
     """Check every file; print what is wrong."""
-    problems, n_blocks = [], 0
-    for path in FILES:
-        text = path.read_text(encoding="utf-8")
-        found = list(links(path, FENCE.sub("", text)))
-        for match in FENCE.finditer(text):
-            n_blocks += 1
-            line = text.count("\n", 0, match.start()) + 1
-            found += [f"block at line {line}: {what}" for what in block(match[1].strip(), match[2])]
-        problems += [f"{path.relative_to(ROOT)}: {what}" for what in found]
-    print("\n".join([*problems, f"{len(FILES)} files, {n_blocks} blocks, {len(problems)} problems"]))
-    return 1 if problems else 0
+    pages = {path: blocks(path.read_text(encoding="utf-8")) for path in FILES}
+    problems = {
+        path: [*links(path), *(what for block in found for what in read(block))]
+        for path, found in pages.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        ran = {
+            str(path): [block for block in found if block.language in RUN] for path, found in pages.items()
+        }
+        for name, found in run_pages(
+            {name: found for name, found in ran.items() if found}, Path(folder)
+        ).items():
+            problems[Path(name)] += found
+    for path, found in problems.items():
+        print("\n".join(f"{path.relative_to(ROOT)}: {what}" for what in found), end="\n" if found else "")
+    n_run = sum(block.runs for found in ran.values() for block in found)
+    n_problems = sum(len(found) for found in problems.values())
+    n_blocks = sum(map(len, pages.values()))
+    print(f"{len(FILES)} files, {n_blocks} blocks, {n_run} of them run, {n_problems} problems")
+    return 1 if n_problems else 0
 
 
-def links(path: Path, prose: str) -> Iterator[str]:
+def blocks(text: str) -> list[Block]:
+    """Return the fenced blocks of a page."""
+    return [
+        Block(match[1].strip(), match[2], text.count("\n", 0, match.start()) + 1)
+        for match in FENCE.finditer(text)
+    ]
+
+
+def links(path: Path) -> Iterator[str]:
     """Yield the relative links that lead nowhere."""
+    prose = FENCE.sub("", path.read_text(encoding="utf-8"))
     for target in LINK.findall(prose):
         if re.match(r"[a-z]+:", target):
             continue
@@ -67,48 +85,30 @@ def anchors(file: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
-def block(kind: str, body: str) -> Iterator[str]:
-    """Yield what is wrong with a fenced block."""
-    if kind.startswith("python"):
-        yield from python(kind, body)
-    elif kind == "console":
-        for line in re.sub(r"\\\n", " ", body).splitlines():
-            if line.startswith(("$ elmarc ", "elmarc ")):
-                yield from command(line.removeprefix("$ "))
-    elif kind.startswith("yaml"):
+def read(block: Block) -> Iterator[str]:
+    """Yield what can be seen to be wrong with a block without running it."""
+    for what in _read(block):
+        yield f"block at line {block.line}: {what}"
+
+
+def _read(block: Block) -> Iterator[str]:
+    if block.language in RUN and not block.runs and not block.reason:
+        yield "norun wants a reason behind it"
+    if block.language == "python" and ">>> " not in block.body:
         try:
-            document = yaml.safe_load(body)
-            if kind == "yaml":
+            ast.parse(block.body)
+        except SyntaxError as problem:
+            yield f"not Python: {problem}"
+    elif block.language == "console":
+        for line in commands(block.body):
+            yield from command(line)
+    elif block.language == "yaml":
+        try:
+            document = yaml.safe_load(block.body)
+            if block.kind == "yaml":
                 parse_config({"name": "block", **document})
         except (yaml.YAMLError, ElmarcError, TypeError) as problem:
             yield str(problem)
-
-
-def python(kind: str, body: str) -> Iterator[str]:
-    """Compile a block; run it if it is marked or has prompts."""
-    if ">>> " in body:
-        test = doctest.DocTestParser().get_doctest(body, {}, "block", None, 0)
-        report: list[str] = []
-        doctest.DocTestRunner().run(test, out=report.append)
-        yield from report
-        return
-    try:
-        ast.parse(body)
-    except SyntaxError as problem:
-        yield f"not Python: {problem}"
-        return
-    if kind == "python run":
-        yield from run(body)
-
-
-def run(body: str) -> Iterator[str]:
-    """Run a block in a folder and cache of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "ELMARC_CACHE": folder}
-        words = [sys.executable, "-W", "error", "-c", body]
-        done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        yield f"it fails: {done.stderr.strip().splitlines()[-1]}"
 
 
 def command(line: str) -> Iterator[str]:

@@ -9,40 +9,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from elmarc._errors import CutWarning, ElmarcError
     from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
     from elmarc.classifiers.random_layer import RandomLayer
     from elmarc.datasets import open_dataset
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
+    from elmarc.model.loading import load
+    from elmarc.model.sound_classifier import SoundClassifier
     from elmarc.networks import build_network, list_networks
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CutWarning": "_errors",
     "ELMClassifier": "classifiers.elm",
     "ELMRegressor": "classifiers.elm",
+    "ElmarcError": "_errors",
     "RandomLayer": "classifiers.random_layer",
     "open_dataset": "datasets",
     "FeatureExtractor": "features.extractor",
     "FeatureMatrix": "features.matrix",
     "MFCCFeatures": "features.transformer",
     "RandomCNNFeatures": "features.transformer",
+    "SoundClassifier": "model.sound_classifier",
     "build_network": "networks",
     "list_networks": "networks",
+    "load": "model.loading",
 }
 
 __all__ = [
+    "CutWarning",
     "ELMClassifier",
     "ELMRegressor",
+    "ElmarcError",
     "FeatureExtractor",
     "FeatureMatrix",
     "MFCCFeatures",
     "RandomCNNFeatures",
     "RandomLayer",
+    "SoundClassifier",
     "__version__",
     "build_network",
     "list_networks",
+    "load",
     "open_dataset",
 ]
 

@@ -29,3 +29,11 @@ class ElmarcWarning(UserWarning):
 
 class StoreWarning(ElmarcWarning):
     """Stored features are damaged or cannot be written; the run goes on without them."""
+
+
+class ModelError(ElmarcError, ValueError):
+    """A model file is damaged, of another version, or holds what is not read for safety."""
+
+
+class CutWarning(ElmarcWarning):
+    """Clips are longer than what is fed to the network: their ends are not heard."""

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import socket
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -236,6 +239,35 @@ def test_a_header_that_claims_too_much_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(sf.SoundFile, "read", exhaust)
     with pytest.raises(AudioError, match=r"clip\.wav: its header claims more samples than fit"):
         load(write(tmp_path / "clip.wav", np.zeros(10)))
+
+
+def a_pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe.wav")
+    return folder / "pipe.wav"
+
+
+def a_socket(folder: Path) -> Path:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "s.wav"))
+    return folder / "s.wav"
+
+
+def a_device(folder: Path) -> Path:
+    (folder / "zero.wav").symlink_to("/dev/zero")
+    return folder / "zero.wav"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+@pytest.mark.parametrize(
+    ("make", "what"), [(a_pipe, "a pipe"), (a_socket, "a socket"), (a_device, "a device")]
+)
+@pytest.mark.parametrize("ask", [load, decode, duration_s, content_hash])
+def test_what_is_no_regular_file_is_refused_without_waiting(
+    tmp_path: Path, make: Callable[[Path], Path], what: str, ask: Callable[[Path], object]
+) -> None:
+    path = make(tmp_path)
+    with pytest.raises(AudioError, match=rf"{path.name}: is {what}, expected an audio file"):
+        ask(path)
 
 
 @pytest.mark.parametrize("sr", [0, -1])

@@ -83,6 +83,22 @@ def test_extract_writes_each_format(elmarc: Run, folder: Path) -> None:
     np.testing.assert_allclose(pd.read_csv("f.csv").iloc[:, 4:], frame.iloc[:, 4:], rtol=1e-5)
 
 
+def test_extract_takes_clips_without_labels(elmarc: Run, folder: Path) -> None:
+    options = ("--network", "temporal", "--n-filters", 4)
+    assert elmarc("extract", folder, *options, "-o", "labelled.csv")[0] == 0
+    labelled = pd.read_csv("labelled.csv").set_index("id")
+    for data, n_clips in ((folder / "low", 6), (folder / "low" / "01.wav", 1)):
+        code, _, err = elmarc("extract", data, *options, "-o", "plain.csv")
+        assert code == 0, err
+        frame = pd.read_csv("plain.csv", keep_default_na=False)
+        assert len(frame) == n_clips
+        assert set(frame["label"]) == {""}
+        same = labelled.loc["low/" + frame["id"]]
+        np.testing.assert_allclose(frame.iloc[:, 4:], same.iloc[:, 3:], rtol=1e-5)
+    code, _, err = elmarc("extract", "nowhere", *options, "-o", "plain.csv")
+    assert (code, "nowhere: no such data set" in err) == (2, True)
+
+
 def test_a_bad_clip_among_good_ones_is_skipped_and_listed(elmarc: Run, folder: Path) -> None:
     (folder / "low" / "bad.wav").write_bytes(b"not audio")
     sf.write(folder / "low" / "nan.wav", np.full(SR, np.nan, np.float32), SR, subtype="FLOAT")

@@ -74,4 +74,4 @@ def test_every_option_that_matters_is_said() -> None:
 def test_named_data_sets_say_where_their_clips_lie() -> None:
     data = studies.data_section("esc10", audio=Path("my clips"))
     (config,) = studies.grid_cells({"data": data}, networks=["mfcc"], classifiers=["svm"], seeds=1)
-    assert extract_command(config).startswith("elmarc extract esc10 --audio 'my clips' --network mfcc --set")
+    assert extract_command(config) == "elmarc extract esc10 --audio 'my clips' --network mfcc -o features.npz"

@@ -12,8 +12,9 @@ import pytest
 import soundfile as sf
 from tests.experiments.conftest import SR, cells
 
-from elmarc._errors import AudioError, ConfigError
-from elmarc.config.sections import ExperimentConfig
+from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc.config.sections import ExperimentConfig, ObjectData
+from elmarc.datasets import open_dataset
 from elmarc.experiments import cells as cells_module
 from elmarc.experiments import record
 from elmarc.experiments.cells import by_features, finished, make_cells
@@ -103,3 +104,17 @@ def test_worker_processes_can_run_groups(tones: Path, tmp_path: Path) -> None:
 def test_opened_clips_can_be_sent_to_a_process(tones: Path, tmp_path: Path) -> None:
     (cell,) = make_cells(cells(tones), tmp_path)
     assert pickle.loads(pickle.dumps(cell)) == cell
+
+
+def test_a_data_set_held_in_memory_gives_the_cells_of_its_clips(tones: Path, tmp_path: Path) -> None:
+    held = open_dataset(tones)
+    config = cells(tones)[0].model_copy(update={"data": ObjectData(kind="object", name="mine")})
+    (cell,) = make_cells([config], tmp_path, materials={"mine": held})
+    assert cell.material.dataset == held
+    assert cell.material.key == make_cells(cells(tones), tmp_path)[0].material.key
+
+
+def test_a_data_set_that_nobody_holds_is_refused(tones: Path, tmp_path: Path) -> None:
+    config = cells(tones)[0].model_copy(update={"data": ObjectData(kind="object", name="mine")})
+    with pytest.raises(DatasetError, match="mine: was held in memory by the program that ranked it"):
+        make_cells([config], tmp_path)

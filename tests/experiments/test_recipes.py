@@ -12,13 +12,15 @@ import yaml
 
 from elmarc._errors import ConfigError
 from elmarc.config.loading import ExperimentConfig, parse_config, parse_experiment, to_yaml
-from elmarc.config.recipes import STATISTICS, recipe_name
+from elmarc.config.recipes import recipe_name
 from elmarc.config.sweep import SweepConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build
+from elmarc.features.recipes import STATISTICS
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
+from elmarc.networks.make import narrowed
 
 TOY: dict[str, Any] = {"data": "toy", "network": {"kind": "7x96", "size": "small"}}
 
@@ -129,7 +131,7 @@ def test_more_statistics_of_fewer_filters_make_about_as_many_features(name: str,
     n_bands = build.frontend(config.frontend).n_bands
     old = build.network(parse(network={"kind": name, "size": size}).network, seed=0, n_bands=n_bands)
     new = build.network(config.network, seed=0, n_bands=n_bands)
-    assert new.n_filters == build.narrowed(NETWORKS[name], size, len(config.pooling))
+    assert new.n_filters == narrowed(NETWORKS[name], size, len(config.pooling))
     assert new.n_filters <= old.n_filters
     at_least_four = 4 * old.n_features if new.n_filters == 4 else old.n_features
     assert len(config.pooling) * new.n_features <= at_least_four

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from elmarc._errors import ConfigError, StoreError
 from elmarc.features.matrix import FeatureMatrix
@@ -73,3 +75,27 @@ def test_files_whose_definition_was_called_recipe_are_read(tmp_path: Path, matri
         arrays = {("recipe" if name == "definition" else name): file[name] for name in file}
     np.savez(tmp_path / "old.npz", **arrays)
     assert FeatureMatrix.load(tmp_path / "old.npz").definition == matrix.definition != {}
+
+
+@pytest.mark.parametrize("ending", ["npz", "parquet", "csv", "pt"])
+def test_every_form_comes_back_to_the_last_bit(matrix: FeatureMatrix, tmp_path: Path, ending: str) -> None:
+    odd = replace(matrix, labels=("NA", "1", "x"), ids=("1", "null", "ü.wav"))  # words that pandas would read
+    again = FeatureMatrix.load(odd.save(tmp_path / f"f.{ending}"))
+    assert again.X.dtype == np.float32
+    assert np.array_equal(again.X, odd.X)
+    for name in ("ids", "labels", "folds", "groups", "columns"):
+        assert getattr(again, name) == getattr(odd, name)
+    assert again.definition == ({} if ending == "csv" else odd.definition)
+
+
+def test_a_torch_program_reads_what_was_written(matrix: FeatureMatrix, tmp_path: Path) -> None:
+    held = torch.load(matrix.save(tmp_path / "f.pt"), weights_only=True)
+    assert torch.equal(held["X"], torch.from_numpy(matrix.X))
+    assert held["ids"] == list(matrix.ids)
+
+
+def test_it_shows_itself_in_one_short_line_and_escapes_names(matrix: FeatureMatrix) -> None:
+    assert repr(matrix) == "<FeatureMatrix: 3 clips x 2 features, 2 classes>"
+    shown = replace(matrix, ids=("<b>", "2", "3"))._repr_html_()
+    assert "&lt;b&gt;" in shown
+    assert "<b>" not in shown

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import content_hash, decode, duration_s, load, resample
 from elmarc.audio.length import InputLength, fit_length
 
-__all__ = ["InputLength", "content_hash", "decode", "duration_s", "fit_length", "load", "resample"]
+__all__ = ["InputLength", "blocks", "content_hash", "decode", "duration_s", "fit_length", "load", "resample"]

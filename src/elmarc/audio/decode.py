@@ -1,7 +1,8 @@
 """Read a clip: decode with libsndfile, average the channels, resample with soxr.
 
 The numbers are those of `librosa.load`: mono first, then soxr HQ, cut or padded to `ceil(n_samples * ratio)`
-samples. Decoding and resampling release the GIL, so clips can be read in a thread pool.
+samples. Decoding and resampling release the GIL, so clips can be read in a thread pool. A file goes
+through in pieces: what is held is the mono result and little more.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Waveform
+from elmarc.audio.opening import check_regular, opened, unreadable
 
-FORMATS = "wav, flac, ogg, mp3, au and aiff"
 ROUNDING_S = 0.01  # how far beyond the end of its file a segment may end: tables hold rounded times
+PIECE_SAMPLES = 2**17  # decoded at a time, over all channels: 512 KiB
+MAX_CLIP_BYTES = 300_000_000  # of a clip in memory: 104 minutes at 12 kHz
 
 
 def load(
@@ -50,12 +52,14 @@ def load(
     Raises
     ------
     AudioError
-        The file is missing, cannot be decoded, is empty, holds samples that are not finite, or does not hold
-        the segment.
+        The file is missing, no regular file, cannot be decoded, is empty, holds samples that are not finite,
+        does not hold the segment, or the clip would take more than 300 MB: `blocks` reads it piece by piece.
     """
-    samples, orig_sr = decode(path, start=start, end=end)
-    mono = _average(samples)
-    return mono if sr is None else resample(mono, orig_sr=orig_sr, target_sr=sr)
+    with opened(path) as sound:
+        first, stop = span(sound, start, end, name=path)
+        n_samples = resampled_length(stop - first, orig_sr=int(sound.samplerate), target_sr=sr)
+        check_size(4 * n_samples, name=path, what=f"{n_samples} samples at {sr or sound.samplerate} Hz")
+        return _filled(np.empty(n_samples, np.float32), resampled(sound, first, stop, sr=sr, name=path))
 
 
 def decode(
@@ -79,23 +83,12 @@ def decode(
     AudioError
         As for `load`.
     """
-    with _opened(path) as sound:
-        if start is None and end is None:
-            samples: NDArray[np.float32] = sound.read(dtype="float32", always_2d=True)
-        else:
-            first, stop = segment_samples(sound.frames, sound.samplerate, start, end, name=path)
-            sound.seek(first)
-            samples = sound.read(stop - first, dtype="float32", always_2d=True)
-        sr = int(sound.samplerate)
-    if not len(samples):
-        raise AudioError(f"{path}: holds no samples: replace the file, or leave it out")
-    if not np.isfinite(samples).all():
-        n_bad = int(len(samples) - np.isfinite(samples).all(axis=1).sum())
-        raise AudioError(
-            f"{path}: {n_bad} of {len(samples)} samples are NaN or infinite, expected finite numbers: "
-            "export the file again, or leave it out"
-        )
-    return samples, sr
+    with opened(path) as sound:
+        first, stop = span(sound, start, end, name=path)
+        what = f"{stop - first} samples of {sound.channels} channels"
+        check_size(4 * (stop - first) * sound.channels, name=path, what=what)
+        samples = np.empty((stop - first, sound.channels), np.float32)
+        return _filled(samples, _pieces(sound, first, stop, name=path)), int(sound.samplerate)
 
 
 def resample(y: Waveform, *, orig_sr: int, target_sr: int) -> Waveform:
@@ -104,15 +97,69 @@ def resample(y: Waveform, *, orig_sr: int, target_sr: int) -> Waveform:
     >>> resample(np.zeros(24000, np.float32), orig_sr=24000, target_sr=12000).shape
     (12000,)
     """
-    for name, rate in (("orig_sr", orig_sr), ("target_sr", target_sr)):
-        if rate < 1:
-            raise ConfigError(f"{name}: {rate} Hz is not a rate: give a positive number, such as 12000")
+    n_samples = resampled_length(len(y), orig_sr=orig_sr, target_sr=target_sr)
     if orig_sr == target_sr:
         return y
-    # float rounding and all: 220500 samples at 44100 Hz become 60001 at 12000 Hz, in librosa and here
-    n_samples = math.ceil(len(y) * (float(target_sr) / orig_sr))
-    resampled: Waveform = soxr.resample(y, orig_sr, target_sr, quality="HQ")[:n_samples]
-    return np.pad(resampled, (0, n_samples - len(resampled)))
+    found: Waveform = soxr.resample(y, orig_sr, target_sr, quality="HQ")[:n_samples]
+    return np.pad(found, (0, n_samples - len(found)))
+
+
+def resampled_length(n_samples: int, *, orig_sr: int, target_sr: int | None) -> int:
+    """Return how many samples a clip has at another rate; `target_sr` None is its own.
+
+    >>> resampled_length(220500, orig_sr=44100, target_sr=12000)
+    60001
+
+    That is float rounding and all, in librosa and here.
+
+    Raises
+    ------
+    ConfigError
+        A rate is not positive.
+    """
+    for name, rate in (("orig_sr", orig_sr), ("target_sr", target_sr)):
+        if rate is not None and rate < 1:
+            raise ConfigError(f"{name}: {rate} Hz is not a rate: give a positive number, such as 12000")
+    if target_sr is None or orig_sr == target_sr:
+        return n_samples
+    return math.ceil(n_samples * (float(target_sr) / orig_sr))
+
+
+def resampled(
+    sound: sf.SoundFile, first: int, stop: int, *, sr: int | None, name: str | Path
+) -> Iterator[Waveform]:
+    """Yield mono pieces of a file at rate `sr`; put together they are `resample` of the whole, bit for bit.
+
+    Parameters
+    ----------
+    sound : soundfile.SoundFile
+    first, stop : int
+        Samples of the file, at its own rate.
+    sr : int or None
+        Hz; None keeps the file's own.
+    name : str or Path
+        What error messages call the file.
+
+    Raises
+    ------
+    AudioError
+        There are no samples, or some are not finite.
+    """
+    orig_sr = int(sound.samplerate)
+    mono = (_average(piece) for piece in _pieces(sound, first, stop, name=name))
+    if sr is None or sr == orig_sr:
+        yield from mono
+        return
+    stream = soxr.ResampleStream(orig_sr, sr, 1, dtype="float32", quality="HQ")
+    n_read = n_given = 0
+    for y in mono:
+        n_read += len(y)
+        piece = stream.resample_chunk(y)
+        n_given += len(piece)
+        yield piece
+    left = resampled_length(n_read, orig_sr=orig_sr, target_sr=sr) - n_given
+    rest = stream.resample_chunk(np.empty(0, np.float32), last=True)[:left]
+    yield np.pad(rest, (0, left - len(rest)))
 
 
 def duration_s(path: str | Path, *, start: float | None = None, end: float | None = None) -> float:
@@ -143,8 +190,15 @@ def header(path: str | Path) -> tuple[int, int]:
     AudioError
         The file is missing or not audio.
     """
-    with _opened(path) as sound:
+    with opened(path) as sound:
         return int(sound.frames), int(sound.samplerate)
+
+
+def span(sound: sf.SoundFile, start: float | None, end: float | None, *, name: str | Path) -> tuple[int, int]:
+    """Return the first sample asked for of a file that is open, and the one after the last: see `load`."""
+    if start is None and end is None:
+        return 0, int(sound.frames)
+    return segment_samples(sound.frames, sound.samplerate, start, end, name=name)
 
 
 def segment_samples(
@@ -182,6 +236,21 @@ def segment_samples(
     return first, stop
 
 
+def check_size(n_bytes: int, *, name: str | Path, what: str) -> None:
+    """Refuse a clip that takes more memory than MAX_CLIP_BYTES, such as one of an absurd rate.
+
+    Raises
+    ------
+    AudioError
+        It does.
+    """
+    if n_bytes > MAX_CLIP_BYTES:
+        raise AudioError(
+            f"{name}: {what} take {n_bytes / 1e6:.0f} MB, more than the {MAX_CLIP_BYTES / 1e6:.0f} MB that a "
+            "clip may take: is the rate in its header right? Split a long recording, or read it by windows"
+        )
+
+
 def content_hash(source: str | Path | NDArray[np.floating]) -> str:
     """Return the sha256, in hex, of a file's bytes, or of an array's shape and float32 samples.
 
@@ -193,16 +262,50 @@ def content_hash(source: str | Path | NDArray[np.floating]) -> str:
     Raises
     ------
     AudioError
-        The file is missing or cannot be read.
+        The file is missing, no regular file, or cannot be read.
     """
     if isinstance(source, np.ndarray):
         samples = np.ascontiguousarray(source, dtype="<f4")
         return hashlib.sha256(repr(samples.shape).encode() + samples.tobytes()).hexdigest()
     try:
+        check_regular(source)
         with open(source, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as problem:
-        raise _unreadable(source, problem) from problem
+        raise unreadable(source, problem) from problem
+
+
+def _pieces(sound: sf.SoundFile, first: int, stop: int, *, name: str | Path) -> Iterator[NDArray[np.float32]]:
+    """Yield samples [shape=(n_samples, n_channels)] of a part of a file, piece by piece."""
+    n_read = 0
+    step = max(1, PIECE_SAMPLES // sound.channels)
+    if first:
+        sound.seek(first)
+    while n_read < stop - first:
+        n_wanted = min(step, stop - first - n_read)
+        piece: NDArray[np.float32] = sound.read(n_wanted, dtype="float32", always_2d=True)
+        if not len(piece):
+            break
+        n_read += len(piece)
+        if not np.isfinite(piece).all():
+            n_bad = int(len(piece) - np.isfinite(piece).all(axis=1).sum())
+            of = f"{n_read} samples" if n_read == stop - first else f"the first {n_read} samples"
+            raise AudioError(
+                f"{name}: {n_bad} of {of} are NaN or infinite, expected finite numbers: "
+                "export the file again, or leave it out"
+            )
+        yield piece
+    if not n_read:
+        raise AudioError(f"{name}: holds no samples: replace the file, or leave it out")
+
+
+def _filled(out: NDArray[np.float32], pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return pieces put together in `out`, which is cut where a file holds less than its header says."""
+    filled = 0
+    for piece in pieces:
+        out[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return out[:filled]
 
 
 def _average(samples: NDArray[np.float32]) -> Waveform:
@@ -212,35 +315,3 @@ def _average(samples: NDArray[np.float32]) -> Waveform:
     for channel in range(1, n_channels):
         total = total + samples[:, channel]
     return total if n_channels == 1 else total / np.float32(n_channels)
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[sf.SoundFile]:
-    """Open a sound file; what goes wrong with it, also while it is read, becomes an AudioError."""
-    try:
-        with open(path, "rb") as file:  # libsndfile says "System error" where Python knows which
-            if not file.read(1):
-                raise AudioError(f"{path}: the file is empty (0 bytes): replace it, or leave it out")
-        with sf.SoundFile(path) as sound:
-            yield sound
-    except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
-        raise _unreadable(path, problem) from problem
-    except MemoryError as problem:
-        raise AudioError(
-            f"{path}: its header claims more samples than fit into memory: it is damaged, or has to be split"
-        ) from problem
-    except (sf.SoundFileError, TypeError) as problem:  # TypeError: soundfile's answer to headerless .raw
-        reason = getattr(problem, "error_string", problem)
-        raise AudioError(
-            f"{path}: is damaged, or of another format than {FORMATS} (libsndfile: {reason}): "
-            "convert it, or leave it out"
-        ) from problem
-
-
-def _unreadable(path: str | Path, problem: OSError | ValueError) -> AudioError:
-    if isinstance(problem, IsADirectoryError):
-        return AudioError(f"{path}: is a folder, expected an audio file ({FORMATS})")
-    if isinstance(problem, FileNotFoundError):
-        return AudioError(f"{path}: no such file: check the path and the folder it is relative to")
-    reason = getattr(problem, "strerror", problem)
-    return AudioError(f"{path}: cannot be read ({reason}): check its path and its permissions")

@@ -44,6 +44,8 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         over sqrt(2 n_hidden).
     random_state : seed; the same seed draws the same units.
 
+    Examples
+    --------
     >>> RandomLayer(3, random_state=0).fit_transform([[0.0, 1.0], [1.0, 0.0]]).shape
     (2, 3)
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,13 +14,15 @@ from elmarc.cli import clip_verbs, look_verbs, store_verbs, study_verbs
 from elmarc.cli.endings import end_as_ctrl_c, warnings_as_notes
 from elmarc.cli.listing import ListingCommand
 
+if TYPE_CHECKING:
+    from elmarc.cli.logbook import Logbook
+
 app = typer.Typer(
     name="elmarc",
     help="Audio features from randomly weighted CNNs that are never trained, and which architecture suits "
     "your data.\n\nStart with `elmarc demo`, then `elmarc rank FOLDER`, where FOLDER has one sub-folder of "
     "clips a class.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
@@ -58,19 +62,45 @@ STOPPED = "stopped: what is finished is kept; run the same command again to go o
 
 @app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Append what the run says to this file, --quiet or not, with times, command and versions."
+        ),
+    ] = None,
 ) -> None:
     if version:
         from elmarc import __version__
 
         typer.echo(f"elmarc {__version__}")
         raise typer.Exit
+    if log_file is not None and not context.resilient_parsing:
+        from elmarc.cli.logbook import Logbook
+
+        _logbooks.append(Logbook(log_file))
+        _logbooks[-1].open()
+
+
+_logbooks: list[Logbook] = []
 
 
 def main() -> None:
     """Run the command line: 0 done, 1 a check failed, 2 a mistake of the user's, 130 interrupted."""
     end_as_ctrl_c()
-    sys.exit(_exit_code())
+    sys.exit(run())
+
+
+def run() -> int:
+    """Run the command line; return its exit code, once the log file has it too."""
+    code = 1  # of a traceback
+    try:
+        code = _exit_code()
+    finally:
+        while _logbooks:
+            _logbooks.pop().close(code)
+    return code
 
 
 def _exit_code() -> int:
@@ -103,6 +133,7 @@ def _refused(problem: Exception) -> int:
     if isinstance(problem, OSError):
         place = f"{problem.filename}: " if problem.filename else ""
         text = f"{place}{problem.strerror or problem}: check the path, its permissions and the space left"
+    logging.getLogger("elmarc").error(text)
     typer.secho("error: ", fg="red", err=True, nl=False)
     typer.echo(text, err=True)
     return 2

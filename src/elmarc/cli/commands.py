@@ -180,14 +180,14 @@ def extract(
     as_json: bool,
 ) -> None:
     """Write features to a file."""
-    from elmarc.features.matrix import FORMATS
+    from elmarc.features.formats import FORMATS
 
     if output.suffix.lower() not in FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
     config = studies.extraction_config(data, network, common, overrides)
     check_file(output, option="--output")
     _check_store(store)
-    found = build.dataset(config.data)
+    found = build.clips(config.data)
     extractor, notes = build.extractor(config, found, store=store)
     with console.Live(quiet=quiet) as live:
         live.on_features(network["kind"], len(found.clips))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
+from io import StringIO
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,9 +25,30 @@ from elmarc.experiments.record import feature_name
 from elmarc.reports import terminal
 from elmarc.results import Result
 
+LOG = logging.getLogger("elmarc")
 SHOWN = 20  # skipped clips listed on the terminal
-out = Console()
-err = Console(stderr=True)
+
+
+class LoggedConsole(Console):
+    """A console whose lines of text go to the log file as well, where there is one."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Show, and log what is text."""
+        super().print(*objects, **options)
+        log(*objects)
+
+
+out = LoggedConsole()
+err = LoggedConsole(stderr=True)
+
+
+def log(*objects: Any) -> None:
+    """Log text without its markup, and tables as they are shown."""
+    if LOG.hasHandlers():
+        plain = Console(width=120, color_system=None, file=StringIO())
+        plain.print(*objects, highlight=False, soft_wrap=True)
+        for line in plain.file.getvalue().splitlines():  # type: ignore[attr-defined]
+            LOG.info(line.rstrip())
 
 
 def print_json(document: Any) -> None:
@@ -89,12 +112,14 @@ class Live(Observer):
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """Show the accuracy of a finished cell."""
-        if self.quiet:
-            return
         line = Text(_result_line(result, resumed=resumed), no_wrap=True, overflow="ellipsis")
+        if self.quiet:
+            log(line)
+            return
         if not self._display.is_started:
             err.print(line, highlight=False, soft_wrap=True)
             return
+        log(line)
         self._lines.append((result.accuracy, line))
         best_first = [text for _, text in sorted(self._lines, key=lambda row: -row[0])]
         self._display.update(Group(*best_first[: max(1, err.height - 4)], self._bar))
@@ -177,8 +202,9 @@ def show_problems(
     listed_in : str
         What lists all skipped clips, where something does: named when there are too many to show.
     """
-    for note in () if quiet else notes:
-        err.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
+    for note in notes:
+        show = log if quiet else err.print
+        show(Text(f"note: {note}"))
     for name, reason in skipped[:SHOWN]:
         err.print(
             f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}", highlight=False, soft_wrap=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from typer.core import TyperCommand
@@ -12,12 +13,37 @@ class ListingCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, lists put in."""
-        names = _Names()
-        self.help = (self.help or "").format_map(names)
+        self.help = listed(self.help or "")
         for parameter in self.params:
             if text := getattr(parameter, "help", None):
-                parameter.help = text.format_map(names)  # type: ignore[attr-defined]
+                parameter.help = listed(text)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
+
+
+def listed(text: str) -> str:
+    """Put the names in the place of {networks} and its like.
+
+    >>> "vgg" in listed("One of {networks}.")
+    True
+    """
+    return text.format_map(_Names())
+
+
+def completer(*kinds: str, more: Sequence[str] = ()) -> Callable[[str], list[str]]:
+    """Return what completes a name of these kinds, the last where several stand with commas between.
+
+    Examples
+    --------
+    >>> completer("networks")("vgg,timbral_temporal_")
+    ['vgg,timbral_temporal_audio']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        known = [*more, *(name for kind in kinds for name in _names(kind))]
+        return [f"{before}{comma}{name}" for name in known if name.startswith(last)]
+
+    return complete
 
 
 class _Names(dict[str, str]):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from elmarc.cli.listing import completer
 from elmarc.cli.options import (
     Audio,
     Data,
@@ -24,7 +25,13 @@ def networks_list(as_json: Json = False) -> None:
 
 
 def networks_show(
-    name: Annotated[str, typer.Argument(help="One of {networks}, or single_layer.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="One of {networks}, or single_layer.",
+            autocompletion=completer("networks", more=["single_layer"]),
+        ),
+    ],
     size: SizeOption = SizeName.small,
     n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
     length: Annotated[int | None, typer.Option(min=1, help="Frames or samples of a clip.")] = None,

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from elmarc.cli.listing import completer
+
 
 class SizeName(StrEnum):
     """The study's two sizes."""
@@ -30,12 +32,22 @@ class RecipeName(StrEnum):
     v2 = "v2"
 
 
+def data_names(incomplete: str) -> list[str]:
+    """Complete a data set's name, or a folder or file."""
+    folder, slash, start = incomplete.rpartition("/")
+    paths = sorted(Path(folder + slash or ".").glob(f"{start}*")) if "*" not in start else []
+    return completer("datasets")(incomplete) + [
+        f"{folder}{slash}{path.name}{'/' * path.is_dir()}" for path in paths
+    ]
+
+
 Data = Annotated[
     str,
     typer.Argument(
         help="A folder with one sub-folder a class; a CSV file with columns path, label and perhaps fold; or "
         "one of {datasets}, whose clips lie in --audio (toy needs none).",
         show_default=False,
+        autocompletion=data_names,
     ),
 ]
 Audio = Annotated[Path | None, typer.Option(help="Where the clips of a named data set or CSV file lie.")]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from elmarc.cli.folders import store_at
+from elmarc.cli.listing import completer
 from elmarc.cli.options import (
     Audio,
     Data,
@@ -69,10 +70,18 @@ def rank(
     audio: Audio = None,
     target: Target = None,
     networks: Annotated[
-        str, typer.Option(help="Names with commas between, or all (the study's nine). Known: {networks}.")
+        str,
+        typer.Option(
+            help="Names with commas between, or all (the study's nine). Known: {networks}.",
+            autocompletion=completer("networks", more=["all"]),
+        ),
     ] = "all",
     classifiers: Annotated[
-        str, typer.Option(help="Names with commas between, or all. Known: {classifiers}.")
+        str,
+        typer.Option(
+            help="Names with commas between, or all. Known: {classifiers}.",
+            autocompletion=completer("classifiers", more=["all"]),
+        ),
     ] = "svm,elm",
     size: SizeOption = SizeName.small,
     seeds: Annotated[
@@ -131,7 +140,10 @@ def rank(
 
 
 def reproduce(
-    name: Annotated[str, typer.Argument(help="One of {recorded}.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(help="One of {recorded}.", show_default=False, autocompletion=completer("recorded")),
+    ],
     audio: Annotated[Path, typer.Option(help="Where its clips lie.")],
     size: SizeOption = SizeName.large,
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 3,

@@ -7,7 +7,7 @@ judged. docs/statistics.md says what is claimed and why.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,8 +17,9 @@ import numpy as np
 from elmarc.comparison import contrasts, multiplicity, ranks
 from elmarc.comparison.design import design_of
 from elmarc.comparison.families import Inference, Tested, infer
-from elmarc.comparison.hits import fold_weights, hit_table
+from elmarc.comparison.hits import hit_table
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
+from elmarc.comparison.single import guessing
 from elmarc.comparison.systems import System, by_system, system_names
 from elmarc.results import Result
 
@@ -50,7 +51,7 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
     )
     names = system_names(systems)
     scores = [_score(system, name, cells[system]) for system, name in zip(systems, names, strict=True)]
-    table = hit_table([cells[system] for system in systems])
+    table = hit_table([[cell.predictions for cell in cells[system]] for system in systems])
     found = []
     families: list[Family] = []
     for classifier in dict.fromkeys(s.classifier for s in systems):
@@ -163,8 +164,4 @@ def _contrasts(tested: Tested, members: Sequence[int], confidence: float) -> tup
 def _guessing(results: Sequence[Result]) -> tuple[float, float]:
     """Return the accuracy of guessing every class alike, and that of always saying the largest class."""
     largest = max(results, key=lambda r: (len(r.predictions), r.seed))
-    weights = fold_weights(largest.predictions)
-    shares: Counter[str] = Counter()
-    for prediction, weight in zip(largest.predictions, weights.tolist(), strict=True):
-        shares[prediction.label] += weight
-    return 1.0 / len(largest.classes), round(max(shares.values()), DIGITS)
+    return guessing(largest.predictions, len(largest.classes))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from elmarc._errors import ConfigError
 from elmarc.datasets.groups import units
-from elmarc.results import Prediction, Result
+from elmarc.results import Prediction
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,27 +63,27 @@ class HitTable:
         return HitTable(self.hits[rows][:, columns], self.weights[rows][:, columns], self.units[rows], own)
 
 
-def hit_table(cells: Sequence[Sequence[Result]]) -> HitTable:
-    """Lay the predictions of every system (one sequence each) and seed side by side, a row for each clip.
+def hit_table(systems: Sequence[Sequence[Sequence[Prediction]]]) -> HitTable:
+    """Lay the predictions of every system and seed side by side, a row for each clip.
 
     Raises
     ------
     ConfigError
-        Two results give a clip different labels or groups.
+        Two of them give a clip different labels or groups.
     """
-    flat = [result for results in cells for result in results]
-    everything = [p for result in flat for p in result.predictions]
+    flat = [predictions for seeds in systems for predictions in seeds]
+    everything = [p for predictions in flat for p in predictions]
     _agreed({}, ((p.id, p.label) for p in everything), "labels")
     groups = _agreed({}, ((p.id, p.group) for p in everything), "groups")
     clips = sorted(groups)
     row = {clip: i for i, clip in enumerate(clips)}
     hits, weights = np.zeros((2, len(clips), len(flat)))
-    for column, result in enumerate(flat):
-        rows = [row[p.id] for p in result.predictions]
-        weights[rows, column] = fold_weights(result.predictions)
-        hits[rows, column] = weights[rows, column] * [p.label == p.predicted for p in result.predictions]
-    ends = np.cumsum([len(results) for results in cells])
-    columns = tuple(np.arange(end - len(c), end) for end, c in zip(ends, cells, strict=True))
+    for column, predictions in enumerate(flat):
+        rows = [row[p.id] for p in predictions]
+        weights[rows, column] = fold_weights(predictions)
+        hits[rows, column] = weights[rows, column] * [p.label == p.predicted for p in predictions]
+    ends = np.cumsum([len(seeds) for seeds in systems])
+    columns = tuple(np.arange(end - len(s), end) for end, s in zip(ends, systems, strict=True))
     return HitTable(hits, weights, units([groups[clip] for clip in clips]), columns)
 
 

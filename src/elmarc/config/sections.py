@@ -101,6 +101,13 @@ class ToyData(DataOptions):
     target: Literal["rhythm", "timbre"] = "rhythm"
 
 
+class ObjectData(DataOptions):
+    """A `Dataset` that lies in memory, by its name: whoever runs the experiment hands it over."""
+
+    kind: Literal["object"]
+    name: Name
+
+
 class InputSection(Section):
     """How much of a clip a network reads; what is left out follows from the data set.
 
@@ -187,7 +194,9 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
     return recipes.in_full(full)
 
 
-Data = Annotated[NamedData | FolderData | TableData | ListsData | ToyData, Field(discriminator="kind")]
+Data = Annotated[
+    NamedData | FolderData | TableData | ListsData | ToyData | ObjectData, Field(discriminator="kind")
+]
 
 
 class ExperimentConfig(Section):

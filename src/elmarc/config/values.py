@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from elmarc.classifiers.grids import CLASSIFIERS
-from elmarc.config.recipes import RECIPES
 from elmarc.datasets.opening import RECORDED
+from elmarc.features.recipes import RECIPES
 from elmarc.features.statistics import STATISTICS
 
 Count = Annotated[int, Field(strict=True, ge=1)]

@@ -11,6 +11,7 @@ from elmarc.datasets.files import cache_dir
 from elmarc.datasets.lengths import suggest_input_length
 from elmarc.datasets.mirdata import from_mirdata
 from elmarc.datasets.opening import DATASETS, open_dataset, open_lists
+from elmarc.datasets.unlabelled import Unlabelled, has_classes, open_clips, open_unlabelled
 from elmarc.datasets.validation import ValidationReport, validate
 
 __all__ = [
@@ -18,11 +19,15 @@ __all__ = [
     "Clip",
     "Dataset",
     "Tags",
+    "Unlabelled",
     "ValidationReport",
     "cache_dir",
     "from_mirdata",
+    "has_classes",
+    "open_clips",
     "open_dataset",
     "open_lists",
+    "open_unlabelled",
     "suggest_input_length",
     "validate",
 ]

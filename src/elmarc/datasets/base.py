@@ -136,7 +136,7 @@ class Dataset:
     def __post_init__(self) -> None:
         if not self.clips:
             raise DatasetError(f"{self.name}: no clips: expected audio files ({suffixes_text()})")
-        _refuse_repeats(self.name, [clip.id for clip in self.clips])
+        refuse_repeats(self.name, [clip.id for clip in self.clips])
         counts = Counter(clip.label for clip in self.clips)
         if strange := sorted(set(counts) - set(self.classes)):
             raise DatasetError(f"{self.name}: label {strange[0]!r} is none of: {', '.join(self.classes)}")
@@ -149,6 +149,13 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    def __repr__(self) -> str:
+        folds = len({clip.fold for clip in self.clips})
+        split = {"folds": f"{folds} official folds", "lists": "fixed lists"}.get(
+            self.split_kind, f"{self.n_folds} folds to be made"
+        )
+        return f"<Dataset {self.name}: {len(self)} clips, {len(self.classes)} classes, {split}>"
 
 
 def segment_text(start: float | None, end: float | None) -> str:
@@ -222,7 +229,8 @@ def present(
     return found, (text,)
 
 
-def _refuse_repeats(name: str, ids: Sequence[str]) -> None:
+def refuse_repeats(name: str, ids: Sequence[str]) -> None:
+    """Refuse clips of one id. Raises DatasetError."""
     twice = [clip for clip, count in Counter(ids).items() if count > 1]
     if twice:
         raise DatasetError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from elmarc._errors import AudioError
+from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import content_hash, duration_s
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.files import clip_id, find_audio
@@ -107,7 +108,7 @@ def _problem(clip: Clip, *, decode: bool) -> str | None:
             return ""
         clip.duration_s()  # does the file hold the segment?
         if decode:
-            clip.load(sr=None)
+            deque(blocks(clip.path, sr=None, start=clip.start, end=clip.end), maxlen=0)
     except (AudioError, OSError) as problem:
         return str(problem)
     return None

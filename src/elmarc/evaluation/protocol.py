@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import ParameterGrid
 
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
@@ -112,6 +113,14 @@ class _Run:
         found = inner_splits(self.y[train], names, n_folds=n_folds, seed=INNER_SEED)
         return [(train[fit], train[held]) for fit, held in found]
 
+    def choose(self, train: NDArray[np.intp], together: Sequence[str], n_folds: int) -> dict[str, Any]:
+        """Return the hyper-parameters that are best inside a training part."""
+        candidates = list(ParameterGrid(self.spec.grid))
+        if len(candidates) == 1:
+            return dict(candidates[0])
+        scores = self.search(self.inner(train, together, n_folds))
+        return scores.candidates[scores.best]
+
     def search(self, splits: Sequence[Split]) -> GridScores:
         found = candidate_scores(
             self.spec, self.X, self.y, list(splits), workspace=self.workspace, n_jobs=self.n_jobs
@@ -168,8 +177,7 @@ def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
 def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds: int) -> Evaluation:
     folds, held_out = [], []
     for name, (train, test) in zip(parts.names, parts.splits, strict=True):
-        scores = run.search(run.inner(train, together, inner_folds))
-        fold, said = run.score(name, scores.candidates[scores.best], (train, test))
+        fold, said = run.score(name, run.choose(train, together, inner_folds), (train, test))
         folds.append(fold)
         held_out += said
     mean = float(np.mean([fold.accuracy for fold in folds]))

@@ -6,24 +6,24 @@ from dataclasses import replace
 from typing import Any
 
 from elmarc import datasets
-from elmarc._types import FixLength, Size, Unit
-from elmarc.audio.length import STUDY_LENGTH
+from elmarc._errors import DatasetError
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing
+from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.features.assemble import assemble, make_frontend
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
-from elmarc.frontends import FRONTENDS, FrontEnd
-from elmarc.networks import NETWORKS, Preset, build_network
-from elmarc.networks.random_cnn import RandomCNN
-
-# What the study repeated short clips to where a network needs more frames than they have.
-RAISED_TO_S: dict[Unit, float] = {"frames": STUDY_LENGTH.frames_s, "samples": 0.0}
+from elmarc.frontends import FrontEnd
+from elmarc.networks import make_network
+from elmarc.networks.base import Network
 
 
-def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
+def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | None = None) -> Dataset:
     """Open a data set; `keep_missing` keeps clips that are named but absent, for `validate` to list.
+
+    `held` is the data set that a section of kind "object" stands for.
 
     Raises
     ------
@@ -42,6 +42,13 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
             found = datasets.open_dataset(section.path, audio=section.audio, on_missing=on_missing)
         case cfg.ToyData():
             found = datasets.open_dataset("toy", target=section.target)
+        case cfg.ObjectData() if held is not None:
+            found = held
+        case cfg.ObjectData():
+            raise DatasetError(
+                f"{section.name}: was held in memory by the program that ranked it: open it there, and "
+                "hand it over as a Dataset"
+            )
         case cfg.ListsData():
             found = datasets.open_lists(
                 section.audio,
@@ -58,26 +65,28 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False) -> Dataset:
     return found
 
 
+def clips(section: cfg.Data) -> Dataset | Unlabelled:
+    """Open what features are made of: a data set, or a file or folder without classes.
+
+    Raises
+    ------
+    DatasetError
+        It is not as described.
+    """
+    path = section.path if isinstance(section, cfg.FolderData) else None
+    if path and path.exists() and not datasets.has_classes(path):
+        return datasets.open_unlabelled(path)
+    return dataset(section)
+
+
 def frontend(section: cfg.FrontEnd) -> FrontEnd:
     """Return the front-end of a configuration."""
-    built: FrontEnd = FRONTENDS[section.kind](**section.options())
-    return built
+    return make_frontend(section.model_dump(), network=None)
 
 
-def network(section: cfg.Network, *, seed: int, n_bands: int) -> RandomCNN:
+def network(section: cfg.Network, *, seed: int, n_bands: int) -> Network:
     """Return the network of a configuration for inputs of so many bands, its weights drawn from the seed."""
-    options = section.model_dump(exclude={"kind", "narrower"}, exclude_none=True)
-    if section.size is not None and section.narrower > 1:
-        preset = NETWORKS[section.kind]
-        options["n_filters"] = narrowed(preset, options.pop("size"), section.narrower)
-    return build_network(section.kind, seed=seed, n_bands=n_bands, **options)
-
-
-def narrowed(preset: Preset, size: Size, divisor: int) -> int:
-    """Return the filters of a size over `divisor`, rounded down to what the network can have."""
-    step = preset.load().filters_multiple
-    n_filters: int = getattr(preset, size) // divisor
-    return max(step, n_filters - n_filters % step)
+    return make_network(section.model_dump(exclude_none=True), seed=seed, n_bands=n_bands)
 
 
 def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
@@ -87,37 +96,18 @@ def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
     )
 
 
-def input_length(
-    config: cfg.ExperimentConfig, data: Dataset, front: FrontEnd, net: RandomCNN
-) -> tuple[int, FixLength, list[str]]:
-    """Return (frames or samples fed to the network, what to do with other clips, notes).
-
-    What the configuration says holds. Otherwise it is the data set's own length, raised to what the network
-    needs where short clips are padded anyway, as the study did for VGG on 4 s clips.
-    """
-    default = data.input_length or datasets.suggest_input_length(data)
-    how = config.input.fix_length or default.fix_length
-    unit = net.input_unit
-    given = config.input.positions(unit)
-    if given is None and config.input.seconds is not None:
-        given = front.n_positions(config.input.seconds)
-    length = given or front.n_positions(default.seconds(unit))
-    if given or length >= net.min_input_length or how == "crop":
-        return length, how, []
-    longer = max(net.min_input_length, front.n_positions(RAISED_TO_S[unit]))
-    needs = f"{net.name} needs {net.min_input_length} {unit}"
-    return longer, how, [f"{needs}; clips of {length} were made {longer} by {how}"]
-
-
 def extractor(
     config: cfg.ExperimentConfig,
-    data: Dataset,
+    data: Dataset | Unlabelled,
     *,
     store: FeatureStore | None = None,
     cache: FrontEndCache | None = None,
 ) -> tuple[FeatureExtractor, list[str]]:
-    """Return the extractor of a configuration, and notes on what it does to the clips."""
-    front = frontend(config.frontend)
+    """Return the extractor of a configuration, and notes on what it does to the clips.
+
+    Where the configuration gives no length, it is the data set's own, raised to what the network needs where
+    short clips are padded anyway, as the study did for VGG on 4 s clips.
+    """
     work: dict[str, Any] = {
         "batch_size": config.batch_size or 8,
         "n_workers": config.n_workers,
@@ -126,9 +116,29 @@ def extractor(
         "store": store,
         "cache": cache,
     }
-    if config.network is None:
-        return FeatureExtractor(front, **work), []
-    net = network(config.network, seed=config.seed, n_bands=front.n_bands)
-    length, how, notes = input_length(config, data, front, net)
-    built = FeatureExtractor(front, net, length=length, fix_length=how, statistics=config.pooling, **work)
-    return built, notes
+    front = frontend(config.frontend)
+    if config.network is None or front.unit is None:  # without a network there is no unit
+        return assemble(None, frontend=front, **work), []
+    default = data.input_length or datasets.suggest_input_length(data)
+    built = assemble(
+        config.network.model_dump(exclude_none=True),
+        frontend=front,
+        seed=config.seed,
+        duration=config.input.seconds,
+        input_length=config.input.positions(front.unit),
+        default_length=default,
+        fix_length=config.input.fix_length,
+        statistics=config.pooling,
+        **work,
+    )
+    is_given = config.input.seconds or config.input.positions(front.unit)
+    return built, [] if is_given else _lengthened(built, front.n_positions(default.seconds(front.unit)))
+
+
+def _lengthened(extractor: FeatureExtractor, length: int) -> list[str]:
+    """Say where clips of the data set's own length were made longer for the network."""
+    net, longer = extractor.network, extractor.length
+    if net is None or longer == length:
+        return []
+    needs = f"{net.name} needs {net.min_input_length} {net.input_unit}"
+    return [f"{needs}; clips of {length} were made {longer} by {extractor.fix_length}"]

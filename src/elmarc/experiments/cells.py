@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -73,21 +73,42 @@ class Cell:
         return None if incomplete else found
 
 
-def open_material(config: ExperimentConfig) -> Material:
+def open_material(config: ExperimentConfig, held: Dataset | None = None) -> Material:
     """Open the data set of a configuration and read its files, for their hashes.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Whose `data` section says what to open.
+    held : Dataset or None
+        The data set that a section of kind "object" stands for.
 
     Raises
     ------
     DatasetError
         The data set is not as described, or cannot be split.
     """
-    data = build.dataset(config.data)
+    data = build.dataset(config.data, held=held)
     dataset_splits(data, shuffle=config.data.shuffle)  # what cannot be split is said before it is heard
     return Material(data, contents_of(data.clips, n_workers=config.n_workers))
 
 
-def make_cells(configs: Sequence[ExperimentConfig], folder: str | Path) -> list[Cell]:
+def make_cells(
+    configs: Sequence[ExperimentConfig],
+    folder: str | Path,
+    *,
+    materials: Mapping[str, Dataset] | None = None,
+) -> list[Cell]:
     """Open every data set once and say which cells there are, in the order of `configs`.
+
+    Parameters
+    ----------
+    configs : sequence of ExperimentConfig
+        One for each cell.
+    folder : str or Path
+        Where results lie.
+    materials : mapping of str to Dataset, or None
+        By name, the data sets that are held in memory: those that sections of kind "object" stand for.
 
     Raises
     ------
@@ -100,7 +121,10 @@ def make_cells(configs: Sequence[ExperimentConfig], folder: str | Path) -> list[
     cells = []
     for config in configs:
         key = config.data.model_dump_json()
-        material = opened.get(key) or opened.setdefault(key, open_material(config))
+        if key not in opened:
+            held = (materials or {}).get(getattr(config.data, "name", ""))
+            opened[key] = open_material(config, held)
+        material = opened[key]
         name = f"{_name(config)}-{_identity(config, material)[:8]}"
         cells.append(Cell(config, material, Path(folder) / "cells" / name))
     return cells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ from elmarc.config.sweep import check_cells, fit_cells
 from elmarc.datasets import Dataset
 from elmarc.datasets.opening import known_name
 from elmarc.experiments import build
+from elmarc.features.recipes import BASELINE as BASELINE
+from elmarc.features.recipes import WHOLE_CLIPS
 from elmarc.networks import STUDY_NETWORKS
+from elmarc.networks.random_cnn import RandomCNN
 from elmarc.results import Result
-
-BASELINE = "mfcc"
-WHOLE_CLIPS = {"fixed_length": 2048, "fix_length": "repeat-pad"}  # of the baseline, tiny ones too
 
 
 def data_section(data: str, *, audio: Path | None = None, target: str | None = None) -> dict[str, Any]:
@@ -93,8 +94,10 @@ def extraction_config(
     data: dict[str, Any], network: dict[str, Any], common: dict[str, Any], overrides: Sequence[str]
 ) -> ExperimentConfig:
     """Return what `elmarc extract` does: `network` is a section, of kind mfcc for the baseline."""
-    section: Any = BASELINE if network["kind"] == BASELINE else network
-    return parse_experiment(apply_overrides({"data": data, "network": section, **common}, overrides))
+    document = {"data": data, "network": network, **common}
+    if network["kind"] == BASELINE:
+        document |= {"network": BASELINE, "frontend": WHOLE_CLIPS}
+    return parse_experiment(apply_overrides(document, overrides))
 
 
 def reproduction_cells(
@@ -124,11 +127,16 @@ def reproduction_cells(
 
 
 def _multiply_adds(config: ExperimentConfig) -> float:
-    """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost."""
+    """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost.
+
+    That of a network of one's own is not known: it comes last.
+    """
     if config.network is None:
         return 0.0
     front = build.frontend(config.frontend)
     net = build.network(config.network, seed=0, n_bands=front.n_bands)
+    if not isinstance(net, RandomCNN):
+        return math.inf
     length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))
     return float(net.multiply_adds(max(length, net.min_input_length)))
 

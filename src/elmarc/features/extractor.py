@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -21,7 +20,10 @@ from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.fitting import check_fit, resolve_device
+from elmarc.features.frames import Sequence as FrameSequence
+from elmarc.features.frames import Sequencer
 from elmarc.features.matrix import FeatureMatrix
+from elmarc.features.outcomes import checked, finite, named
 from elmarc.features.pooling import column_names, pool
 from elmarc.features.rows import Rows
 from elmarc.features.stopwatch import Stopwatch
@@ -112,6 +114,7 @@ class FeatureExtractor:
         self.cache = cache
         self.strict = strict
         self._watch = Stopwatch()
+        self._sequencers: dict[float | None, Sequencer] = {}
         check_fit(network, frontend, length)
         if network is not None:
             network.to(self.device)
@@ -125,6 +128,11 @@ class FeatureExtractor:
             parts["network"] = self.network.definition()
             parts["pooling"] = list(self.statistics)
         return parts
+
+    @property
+    def frame_definition(self) -> Definition:
+        """Everything that features over time follow from, but for their rate: clips are read whole."""
+        return {part: value for part, value in self.definition.items() if part in ("frontend", "network")}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -207,8 +215,8 @@ class FeatureExtractor:
             definition=self.definition,
         )
 
-    def extract_waveforms(self, waveforms: Array) -> FeatureArray:
-        """Return features of an array of waveforms [shape=(n_clips, n_samples)] at the front-end's rate.
+    def extract_waveforms(self, waveforms: Array | Sequence[Array]) -> FeatureArray:
+        """Return features of waveforms, each [shape=(n_samples,)] at the front-end's rate.
 
         Raises
         ------
@@ -220,9 +228,73 @@ class FeatureExtractor:
             range(len(waveforms)), lambda i: self._fit(self.frontend(waveforms[i]), f"row {i}")
         ):
             if isinstance(outcome, AudioError):
-                raise _named(outcome, f"row {i}", f"row {i}")
+                raise named(outcome, f"row {i}", f"row {i}")
             rows.append(outcome)
         return np.stack(rows)
+
+    def sequencer(self, rate: float | None = None) -> Sequencer:
+        """Return what turns waveforms into features over time, `rate` frames a second: see `Sequencer`."""
+        if rate not in self._sequencers:
+            self._sequencers[rate] = Sequencer(self.frontend, self.network, rate=rate)
+        return self._sequencers[rate]
+
+    def sequence(self, clip: Clip | Array, *, rate: float | None = None) -> FrameSequence:
+        """Return the features of one clip over time.
+
+        The clip is read whole: `length`, `fix_length` and `statistics` are those of vectors.
+
+        Parameters
+        ----------
+        clip : Clip, or np.ndarray [shape=(n_samples,)]
+            A waveform has the front-end's rate.
+        rate : float or None
+            Frames per second; None: those of the fastest layer, at most 50.
+
+        Returns
+        -------
+        (times_s [shape=(n_frames,)], features [shape=(n_frames, n_features)])
+            Centres in seconds, and float32 features; `sequencer(rate).columns` names the columns.
+
+        Raises
+        ------
+        AudioError
+            The clip cannot be used.
+        ConfigError
+            `rate` is not positive, or a layer has no positions over time.
+        """
+        sequencer = self.sequencer(rate)
+        if not isinstance(clip, Clip):
+            return sequencer(clip)
+        try:
+            return sequencer(clip.load(sr=self.frontend.sr))
+        except AudioError as problem:
+            raise named(problem, str(clip), str(clip.path)) from None
+
+    def sequences(
+        self, clips: Sequence[Clip | Array], *, rate: float | None = None
+    ) -> Iterator[FrameSequence | AudioError]:
+        """Yield the features over time of many clips, in order, or what is wrong with a clip.
+
+        Parameters
+        ----------
+        clips : sequence of Clip or np.ndarray
+        rate : float or None
+            As for `sequence`.
+
+        Raises
+        ------
+        ConfigError
+            As for `sequence`.
+        """
+        self.sequencer(rate)
+        n_workers = min(self.n_workers, self.batch_size)
+        with Workers(n_workers, self._threads(n_workers)) as workers:
+            for _, future in ahead(workers, lambda clip: self.sequence(clip, rate=rate), clips, n_workers):
+                try:
+                    yield future.result()
+                except AudioError as problem:
+                    self._raise_if_strict(problem)
+                    yield problem
 
     def prepare(self, clip: Clip, contents: Contents | None = None) -> Array:
         """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself.
@@ -289,7 +361,7 @@ class FeatureExtractor:
                 missing, lambda pair: self.prepare(pair[0], contents)
             ):
                 if isinstance(outcome, AudioError):
-                    problem = _named(outcome, str(clip), str(clip.path))
+                    problem = named(outcome, str(clip), str(clip.path))
                     self._raise_if_strict(problem)
                     reasons[content] = str(problem)
                 else:
@@ -312,12 +384,17 @@ class FeatureExtractor:
             yield from self._in_batches(items, prepare)
             return
         n_workers = min(self.n_workers, self.batch_size)
-        with Workers(n_workers, max(1, n_cores() // n_workers)) as workers:
+        with Workers(n_workers, self._threads(n_workers)) as workers:
             waiting = ahead(
                 workers, lambda item: self.pool(prepare(item)[np.newaxis])[0], items, 2 * n_workers
             )
             for item, future in waiting:
-                yield item, _finite(future)
+                yield item, finite(future)
+
+    def _threads(self, n_workers: int) -> int:
+        """Return the threads of a worker."""
+        alone = self.network is not None and self.network.one_thread
+        return 1 if alone else max(1, n_cores() // n_workers)
 
     def _in_batches(
         self, items: Sequence[Item], prepare: Callable[[Item], Array]
@@ -329,27 +406,8 @@ class FeatureExtractor:
                 good = [i for i, (_, future) in enumerate(batch) if future.exception() is None]
                 rows = iter(self.pool(np.stack([batch[i][1].result() for i in good])) if good else [])
                 for item, future in batch:
-                    yield item, _finite(future) if future.exception() else _checked(next(rows))
+                    yield item, finite(future) if future.exception() else checked(next(rows))
 
 
 def _silent(done: int, total: int) -> None:
     """Report to nobody."""
-
-
-def _finite(future: Future[FeatureArray]) -> FeatureArray | AudioError:
-    """Return a worker's row or the clip's problem; other exceptions are ours, and end the run."""
-    try:
-        return _checked(future.result())
-    except AudioError as problem:
-        return problem
-
-
-def _checked(row: FeatureArray) -> FeatureArray | AudioError:
-    if np.isfinite(row).all():
-        return row
-    return AudioError("its features overflow: are its samples within [-1, 1]?")
-
-
-def _named(problem: AudioError, name: str, file: str) -> AudioError:
-    """Name the clip where the message names no file: a front-end sees samples alone."""
-    return problem if file in str(problem) else AudioError(f"{name}: {problem}")

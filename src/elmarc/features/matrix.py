@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import html
 import json
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import ConfigError, StoreError
 from elmarc._types import Definition, FeatureArray
+from elmarc.features import formats
 
-FORMATS = (".npz", ".parquet", ".csv")
+SHOWN = 5  # rows and columns in a notebook
 _SIDE_COLUMNS = ("id", "label", "fold", "group")
 
 
@@ -29,7 +28,7 @@ class FeatureMatrix:
     ----------
     X : np.ndarray [shape=(n_clips, n_features)], float32
     ids, labels, folds, groups : tuples of n_clips strings
-        "" where a clip has no fold or group.
+        "" where a clip has no fold or group, or a file of another program names no label.
     columns : tuple of n_features strings
         Layer, channel and statistic, as "pool3/17/mean".
     definition : dict
@@ -72,41 +71,41 @@ class FeatureMatrix:
         return pd.concat([pd.DataFrame(sides), pd.DataFrame(self.X, columns=list(self.columns))], axis=1)
 
     def save(self, path: str | Path) -> Path:
-        """Write .npz (the only form that `load` reads), .parquet or .csv, by the ending of `path`."""
+        """Write .npz, .parquet, .csv or .pt (PyTorch), by the ending of `path`; `load` reads each of them.
+
+        CSV has no place for the definition; everything else comes back as it was.
+        """
         path = Path(path)
-        buffer = io.BytesIO()
-        match path.suffix.lower():
-            case ".npz":
-                arrays: dict[str, Any] = {
-                    name: np.asarray(getattr(self, f"{name}s"), dtype=str) for name in _SIDE_COLUMNS
-                }
-                definition = np.asarray(json.dumps(self.definition))
-                np.savez(buffer, X=self.X, columns=np.asarray(self.columns), definition=definition, **arrays)
-            case ".parquet":
-                self.to_frame().to_parquet(buffer, index=False)
-            case ".csv":
-                buffer.write(self.to_frame().to_csv(index=False).encode())
-            case other:
-                raise ConfigError(f"{path}: cannot write {other or 'a file without ending'}: use {FORMATS}")
-        write_atomic(path, buffer.getvalue())
+        parts: dict[str, Any] = {
+            "X": self.X,
+            "columns": list(self.columns),
+            "definition": json.dumps(self.definition),
+            **{f"{name}s": list(getattr(self, f"{name}s")) for name in _SIDE_COLUMNS},
+        }
+        write_atomic(path, formats.written(path, parts, self.to_frame))
         return path
 
     @classmethod
     def load(cls, path: str | Path) -> FeatureMatrix:
-        """Read an .npz written by `save`. Raises StoreError for anything else, pickles above all."""
-        path = Path(path)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                sides = {f"{name}s": tuple(map(str, file[name])) for name in _SIDE_COLUMNS}
-                key = "definition" if "definition" in file else "recipe"  # as it was called once
-                definition = json.loads(str(file[key]))
-                return cls(
-                    X=file["X"], columns=tuple(map(str, file["columns"])), definition=definition, **sides
-                )
-        except FileNotFoundError:
-            raise StoreError(f"{path}: no such feature file: write one with `elmarc extract`") from None
-        except (ValueError, KeyError, OSError, AttributeError, zipfile.BadZipFile):
-            raise StoreError(
-                f"{path}: not a feature file of elmarc. Pickles, as the 2018 program wrote, are not read: "
-                "loading one can run any code. Extract again with `elmarc extract DATA -o FEATURES.npz`"
-            ) from None
+        """Read a file of features: one that `save` wrote, or one of another program.
+
+        Parameters
+        ----------
+        path : str or Path
+            .npz, .parquet, .csv or .pt. `elmarc.features.formats` says what other programs' files must hold.
+
+        Raises
+        ------
+        StoreError
+            It does not say which vector belongs to which clip, or is of another kind: pickles above all.
+        """
+        return cls(**formats.read(Path(path)))
+
+    def __repr__(self) -> str:
+        n_clips, n_features = self.X.shape
+        return f"<FeatureMatrix: {n_clips} clips x {n_features} features, {len(set(self.labels))} classes>"
+
+    def _repr_html_(self) -> str:
+        """Return the first rows and columns, for notebooks."""
+        frame = self.to_frame().iloc[:SHOWN, : len(_SIDE_COLUMNS) + SHOWN]
+        return f"<p>{html.escape(repr(self))}</p>{frame.to_html(index=False)}"

@@ -68,7 +68,7 @@ def rounding(network: Network, device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         with _tf32(allowed=getattr(network, "precision", None) == "tf32"):
             yield
-    elif device.type == "cpu" and network.one_thread:
+    elif device.type == "cpu" and network.one_thread and torch.get_num_threads() > 1:
         with _one_thread():
             yield
     else:

@@ -1,7 +1,6 @@
 """The scikit-learn face: clips in, features out, in a Pipeline beside any classifier.
 
-X is a list of paths, or an array of waveforms [shape=(n_clips, n_samples)] at the rate `sr`. `fit` draws the
-weights and settles the input length, `transform` applies them; labels are never looked at.
+`fit` draws the weights and settles the input length, `transform` applies them; labels are never looked at.
 """
 
 from __future__ import annotations
@@ -14,31 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
-from elmarc.audio.decode import duration_s
-from elmarc.audio.length import STUDY_S
-from elmarc.datasets.base import Clip
+from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.frames import Sequence as FrameSequence
+from elmarc.features.frames import Times
+from elmarc.features.recipes import BASELINE
+from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
 from elmarc.features.store import FeatureStore
-from elmarc.frontends import FRONTENDS, MFCC, FrontEnd
-from elmarc.networks import NETWORKS, build_network
-from elmarc.networks.random_cnn import RandomCNN
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):
     """What both transformers share; a subclass sets `extractor_` in `fit`."""
 
     extractor_: FeatureExtractor
+    input_sr: int | None
 
     def transform(self, X: Any) -> FeatureArray:
         """Return the features of clips.
 
         Parameters
         ----------
-        X : sequence of paths, or array [shape=(n_clips, n_samples)]
+        X : sequence of clips
+            As for `fit`.
 
         Returns
         -------
@@ -48,13 +47,63 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         ------
         AudioError
             A clip cannot be read, or is too short: rows must match clips, so none is skipped.
+
+        Warns
+        -----
+        CutWarning
+            Clips are longer than what is fed to the network.
         """
         check_is_fitted(self)
-        if _is_paths(X):
-            clips = [Clip(id=str(path), path=Path(path), label="") for path in X]
-            return self.extractor_.extract(clips).matrix.X
-        waveforms = validate_data(self, X, dtype=np.float32, reset=False)
-        return self.extractor_.extract_waveforms(waveforms)
+        return extract(self._sounds(X), self.extractor_)
+
+    def sequences(self, X: Any, *, rate: float | None = None) -> list[FrameSequence]:
+        """Return the features of clips over time: see `FeatureExtractor.sequence`.
+
+        Parameters
+        ----------
+        X : sequence of clips
+            As for `fit`; each is read whole.
+        rate : float or None
+            Frames per second; None: those of the fastest layer, at most 50.
+
+        Returns
+        -------
+        list of (times_s [shape=(n_frames,)], features [shape=(n_frames, n_features)])
+            `extractor_.sequencer(rate).columns` names the columns.
+
+        Raises
+        ------
+        AudioError
+            A clip cannot be read.
+        """
+        check_is_fitted(self)
+        clips = self._sounds(X).at(self.extractor_.frontend.sr)
+        return [
+            found for found in self.extractor_.sequences(clips, rate=rate) if not isinstance(found, Exception)
+        ]
+
+    def timestamps(self, X: Any, *, rate: float | None = None) -> list[Times]:
+        """Return the times of the frames of `sequences`, without computing their features.
+
+        Parameters
+        ----------
+        X : sequence of clips
+            As for `fit`.
+        rate : float or None
+            As for `sequences`.
+
+        Returns
+        -------
+        list of np.ndarray [shape=(n_frames,)]
+            Centres in seconds, one array a clip.
+        """
+        check_is_fitted(self)
+        sequencer = self.extractor_.sequencer(rate)
+        return [sequencer.times(n) for n in self._sounds(X).n_samples(sequencer.sr)]
+
+    def _sounds(self, X: Any) -> Sounds:
+        rate = self.input_sr or self.extractor_.frontend.sr
+        return read_sounds(X, sr=rate, estimator=self, reset=False)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns: layer, channel and statistic."""
@@ -76,23 +125,30 @@ class RandomCNNFeatures(_ClipTransformer):
 
     Parameters
     ----------
-    network : str
-        See `elmarc networks list`.
+    network : str, mapping, nn.Module, callable or Network
+        A name (see `elmarc networks list`), "package.module:Name", the section of a configuration, or a
+        module: see `make_network`. "mfcc" is the baseline.
+    recipe : {"2018", "v2"}
+        Sets front-end, statistics and width where they are not given: see docs/recipe.md.
     size : {"small", "large"}, n_filters : int or None
         The study's sizes (about 160 and 3,500 features), or a width of your own.
     layers : sequence of str or None
         The feature maps to keep; None: the study's.
-    sr : int
-        Hz; the rate that files are brought to, and that arrays are taken to have.
+    frontend : str, mapping, FrontEnd or None
+        A kind, its options, or a front-end. None follows from the network.
+    sr : int or None
+        Hz; the rate that clips are brought to. None: the front-end's, 12000 where nothing is said.
+    input_sr : int or None
+        Hz; the rate of waveforms that come without one. None: that of the front-end.
     duration : float or None
-        Seconds of each clip that are fed to the network. None: the longest clip seen in `fit`, at most
-        29.2 s, and what the network needs at least.
+        Seconds of each clip that are fed to the network. None: as many as hold 95 % of the clips seen in
+        `fit`, at most 29.2 s, and what the network needs at least; a `Dataset` may say its own.
     input_length : int or None
         The same in frames or samples; one of the two may be given.
-    fix_length : {"repeat-pad", "zero-pad", "crop"}
-        What to do with shorter clips.
-    statistics : sequence of str
-        What is kept of each feature map.
+    fix_length : {"repeat-pad", "zero-pad", "crop"} or None
+        What to do with shorter clips; None: repeat-pad, unless a `Dataset` says otherwise.
+    statistics : sequence of str or None
+        What is kept of each feature map; None: what the recipe says.
     precision : {"float32", "tf32", "bfloat16"}
         How the network computes; "tf32" is float32 on a CPU.
     batch_size : int, n_workers : int or None, device : str
@@ -112,16 +168,19 @@ class RandomCNNFeatures(_ClipTransformer):
 
     def __init__(
         self,
-        network: str = "timbral_temporal",
+        network: NetworkLike = "timbral_temporal",
         *,
+        recipe: str = "2018",
         size: Size = DEFAULT_SIZE,
         n_filters: int | None = None,
         layers: Sequence[str] | None = None,
-        sr: int = 12000,
+        frontend: FrontEndLike = None,
+        sr: int | None = None,
+        input_sr: int | None = None,
         duration: float | None = None,
         input_length: int | None = None,
-        fix_length: FixLength = "repeat-pad",
-        statistics: Sequence[str] = ("mean",),
+        fix_length: FixLength | None = None,
+        statistics: Sequence[str] | None = None,
         precision: Precision = "float32",
         batch_size: int = 8,
         n_workers: int | None = None,
@@ -130,10 +189,13 @@ class RandomCNNFeatures(_ClipTransformer):
         random_state: Any = 0,
     ) -> None:
         self.network = network
+        self.recipe = recipe
         self.size = size
         self.n_filters = n_filters
         self.layers = layers
+        self.frontend = frontend
         self.sr = sr
+        self.input_sr = input_sr
         self.duration = duration
         self.input_length = input_length
         self.fix_length = fix_length
@@ -146,21 +208,36 @@ class RandomCNNFeatures(_ClipTransformer):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Draw the weights and settle the input length; `y` is not looked at."""
-        longest = _longest(self, X, self.sr)
-        net = build_network(
+        """Draw the weights and settle the input length.
+
+        Parameters
+        ----------
+        X : sequence of clips
+            Paths or `Clip`s, in a list, an array, a pandas Series or a one-column DataFrame; a `Dataset`;
+            an array or tensor of waveforms [shape=(n_clips, n_samples)]; or a list of waveforms of any
+            lengths, each [shape=(n_samples,)] or a pair (waveform, rate in Hz).
+        y : ignored
+
+        Raises
+        ------
+        ConfigError
+            X is a single clip or something else, or the parameters do not fit together.
+        """
+        front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
+        sounds = read_sounds(X, sr=self.input_sr or front.sr, estimator=self, reset=True)
+        is_asked = self.duration is not None or self.input_length is not None
+        self.extractor_ = assemble(
             self.network,
+            recipe=self.recipe,
+            frontend=front,
             size=self.size,
             n_filters=self.n_filters,
             layers=self.layers,
             precision=self.precision,
-            seed=_seed(self.random_state),
-        )
-        frontend: FrontEnd = FRONTENDS[NETWORKS[self.network].frontend](sr=self.sr)
-        self.extractor_ = FeatureExtractor(
-            frontend,
-            net,
-            length=self._length(frontend, net, longest),
+            seed=seed_of(self.random_state),
+            duration=self.duration,
+            input_length=self.input_length,
+            default_length=sounds.input_length if is_asked else default_length(sounds),
             fix_length=self.fix_length,
             statistics=self.statistics,
             batch_size=self.batch_size,
@@ -171,15 +248,6 @@ class RandomCNNFeatures(_ClipTransformer):
         )
         return self
 
-    def _length(self, frontend: FrontEnd, net: RandomCNN, longest: float) -> int:
-        """Return the frames or samples to feed; `longest` is in samples of the waveform."""
-        if self.duration is not None and self.input_length is not None:
-            raise ConfigError("duration, input_length: found both, expected one of them")
-        if self.duration is not None:
-            return frontend.n_positions(self.duration)
-        heard_s = int(min(longest, STUDY_S * self.sr)) / self.sr
-        return self.input_length or max(frontend.n_positions(heard_s), net.min_input_length)
-
 
 class MFCCFeatures(_ClipTransformer):
     """The study's baseline: 20 MFCCs and two differences, mean and deviation over time (section 3.3).
@@ -187,41 +255,33 @@ class MFCCFeatures(_ClipTransformer):
     Parameters
     ----------
     sr : int
-        Hz; the rate that files are brought to, and that arrays are taken to have.
+        Hz; the rate that clips are brought to.
+    input_sr : int or None
+        Hz; the rate of waveforms that come without one. None: `sr`.
     n_mfcc : int
         Coefficients; 6 features each.
     min_length : int
         Samples; a shorter clip is repeated to at least as many.
     """
 
-    def __init__(self, *, sr: int = 12000, n_mfcc: int = 20, min_length: int = 2048) -> None:
+    def __init__(
+        self, *, sr: int = 12000, input_sr: int | None = None, n_mfcc: int = 20, min_length: int = 2048
+    ) -> None:
         self.sr = sr
+        self.input_sr = input_sr
         self.n_mfcc = n_mfcc
         self.min_length = min_length
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check X; there is nothing to learn."""
-        _longest(self, X, self.sr)
-        mfcc = MFCC(sr=self.sr, n_mfcc=self.n_mfcc, fixed_length=self.min_length, fix_length="repeat-pad")
-        self.extractor_ = FeatureExtractor(mfcc, strict=True)
+        """Check X; there is nothing to learn. What it may be: see `RandomCNNFeatures.fit`."""
+        read_sounds(X, sr=self.input_sr or self.sr, estimator=self, reset=True)
+        options = {"n_mfcc": self.n_mfcc, "fixed_length": self.min_length}
+        self.extractor_ = assemble(BASELINE, frontend=options, sr=self.sr, strict=True)
         return self
 
 
-def _is_paths(X: Any) -> bool:
-    """Tell a list of paths from an array of waveforms."""
-    if isinstance(X, np.ndarray):
-        return X.ndim == 1 and X.dtype.kind in "UO"
-    return isinstance(X, Sequence) and len(X) > 0 and all(isinstance(path, str | Path) for path in X)
-
-
-def _longest(estimator: BaseEstimator, X: Any, sr: int) -> float:
-    """Return the length in samples of the longest clip of X; check X on the way."""
-    if _is_paths(X):
-        return max(duration_s(Path(path)) for path in X) * sr
-    return float(validate_data(estimator, X, dtype=np.float32).shape[1])
-
-
-def _seed(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
+    """Return the seed that a `random_state` of scikit-learn stands for."""
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31))

@@ -78,6 +78,32 @@ class MFCC:
         parts = [f"{name}{statistic}" for name in ("", "delta-", "delta2-") for statistic in ("mean", "std")]
         return tuple(f"mfcc/{part}/{i}" for part in parts for i in range(self.n_mfcc))
 
+    @property
+    def frames_per_second(self) -> float:
+        """Frames in a second of what the statistics are of."""
+        return self.sr / self._logmel.hop_length
+
+    @property
+    def frame_columns(self) -> tuple[str, ...]:
+        """What each number of a frame is, as "mfcc/delta/3"."""
+        return tuple(f"mfcc/{part}{i}" for part in ("", "delta/", "delta2/") for i in range(self.n_mfcc))
+
+    def frames(self, y: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return what the statistics are of, for one clip [shape=(n_samples,)] of any length.
+
+        Coefficients [shape=(n_frames, n_mfcc)], first differences, with a frame less, and second differences,
+        with two less. A clip of less than three frames is continued in silence.
+
+        Raises
+        ------
+        AudioError
+            The waveform is empty, not floating point, or not finite.
+        """
+        y = as_waveforms(y)
+        needed = (MIN_FRAMES - 1) * self._logmel.hop_length
+        orders = self._orders(np.pad(y, (0, max(0, needed - len(y)))))
+        return [order.astype(np.float32) for order in orders]
+
     def n_positions(self, seconds: float) -> int:
         """Return 1: a clip of any length gives one vector."""
         return 1
@@ -127,10 +153,13 @@ class MFCC:
 
     def _clip_statistics(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the vector of one clip."""
+        return np.concatenate([f(axis=0) for order in self._orders(y) for f in (order.mean, order.std)])
+
+    def _orders(self, y: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+        """Return the coefficients of one clip over time, their first and their second differences."""
         logmel = self._logmel(y).astype(np.float64)
         mfcc = scipy.fft.dct(logmel, norm="ortho", workers=1)[:, : self.n_mfcc]
-        orders = (np.diff(mfcc, n=n, axis=0) for n in range(3))
-        return np.concatenate([f(axis=0) for order in orders for f in (order.mean, order.std)])
+        return [np.diff(mfcc, n=n, axis=0) for n in range(3)]
 
     @cached_property
     def _logmel(self) -> LogMel:

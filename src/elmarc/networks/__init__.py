@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from elmarc.networks.base import Network
     from elmarc.networks.external import ExternalNetwork
     from elmarc.networks.layers import LayerCost, LayerInfo, Tile
+    from elmarc.networks.make import make_network
     from elmarc.networks.random_cnn import Compat, RandomCNN
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Tile",
     "build_network",
     "list_networks",
+    "make_network",
 ]
 
 _HOMES = {
@@ -42,6 +44,7 @@ _HOMES = {
     "Network": "base",
     "RandomCNN": "random_cnn",
     "Tile": "layers",
+    "make_network": "make",
 }
 
 

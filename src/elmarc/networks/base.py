@@ -37,9 +37,13 @@ class Network(nn.Module, abc.ABC):
     one_thread : bool
         Whether a clip must be computed on one thread for its features to be equal in every run. A sum over a
         whole clip is split over threads, and rounds with their number.
+    padding_follows_length : bool
+        Whether a layer with a stride is padded by what the clip's length leaves over, as TensorFlow's "same",
+        so that its positions shift with the length.
     """
 
     one_thread = False
+    padding_follows_length = False
 
     def __init__(
         self,

@@ -96,6 +96,7 @@ class FrameLevelMany(_FrameLevel):
     """
 
     family = "frame_level_many"
+    padding_follows_length = True
     filter_lengths = (512, 256, 128, 64, 32)  # samples
 
     def __init__(self, name: str, *, n_filters: int, **settings: Any) -> None:

@@ -1,0 +1,61 @@
+"""Read a recording of any length piece by piece, in memory that does not grow with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from elmarc._errors import ConfigError
+from elmarc._types import Waveform
+from elmarc.audio.decode import resampled, span
+from elmarc.audio.opening import opened
+
+
+def blocks(
+    path: str | Path,
+    *,
+    sr: int | None = 12000,
+    seconds: float = 10.0,
+    start: float | None = None,
+    end: float | None = None,
+) -> Iterator[Waveform]:
+    """Yield a recording as mono blocks at rate `sr`; put together, they are `load` of it, bit for bit.
+
+    Parameters
+    ----------
+    path, sr, start, end
+        As for `load`.
+    seconds : float
+        Length of a block, to the nearest sample; the last one may be shorter.
+
+    Yields
+    ------
+    np.ndarray [shape=(n_samples,), dtype=float32]
+
+    Raises
+    ------
+    AudioError
+        As for `load`, but that no length is too long; what is wrong with a piece is told when it is reached.
+    ConfigError
+        `seconds` is not positive.
+    """
+    if not seconds > 0:
+        raise ConfigError(f"seconds: found {seconds:g}, expected a positive number")
+    with opened(path) as sound:
+        first, stop = span(sound, start, end, name=path)
+        size = max(1, round(seconds * (sr or int(sound.samplerate))))
+        yield from _of_size(resampled(sound, first, stop, sr=sr, name=path), size)
+
+
+def _of_size(pieces: Iterator[Waveform], size: int) -> Iterator[Waveform]:
+    """Yield the same samples in pieces of `size`."""
+    held = np.empty(0, np.float32)
+    for piece in pieces:
+        held = np.concatenate([held, piece])
+        n_whole = len(held) // size * size
+        yield from (held[i : i + size].copy() for i in range(0, n_whole, size))
+        held = held[n_whole:]
+    if len(held):
+        yield held

@@ -1,0 +1,125 @@
+"""Probabilities from decision values: one number, fitted on clips that the classifier has not learned from.
+
+Decision values become probabilities by a softmax of the values times a scale (temperature scaling, Guo et
+al. 2017). The scale is the one with the least log loss on held-out values. A positive scale leaves the order
+of the classes as it is: the most probable class is the predicted one. Where the values come from:
+
+- `ridge`, and `elm` with a leave-one-out ridge: the values of clips left out with all clips of their unit, in
+  closed form (`elmarc.classifiers.ridge.left_out`).
+- all others: cross-validation.
+
+scikit-learn's `CalibratedClassifierCV` scales temperatures too (from version 1.8), but takes no held-out
+values that are known already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import clone
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.pipeline import Pipeline
+
+from elmarc.classifiers.activations import FloatArray
+from elmarc.classifiers.elm import ELMClassifier, one_vs_rest
+from elmarc.classifiers.ridge import LeaveOneOutRidge, left_out
+
+Rows = NDArray[np.intp]
+Split = tuple[Rows, Rows]
+LEAST_SHARE = 1e-3  # of a classifier that gives shares: log(0) would rule out a class for good
+FLATTEST, STEEPEST = 1e-3, 1e3  # log odds of the widest gap between classes: as good as even, and certain
+
+
+def decision_values(estimator: Any, X: NDArray[Any]) -> FloatArray:
+    """Return one value a class (n_clips, n_classes); the largest is the class predicted.
+
+    Parameters
+    ----------
+    estimator : a fitted classifier of class numbers; without decision values, logarithms of its shares.
+    X : features (n_clips, n_features).
+    """
+    if not hasattr(estimator, "decision_function"):
+        return np.log(np.maximum(np.asarray(estimator.predict_proba(X), np.float64), LEAST_SHARE))
+    return _both_classes(np.asarray(estimator.decision_function(X), dtype=np.float64))
+
+
+def probabilities(values: FloatArray, scale: float) -> FloatArray:
+    """Return probabilities (n_clips, n_classes) of decision values; rows sum to 1.
+
+    >>> probabilities(np.array([[0.0, 0.0], [1.0, -1.0]]), 1.0).round(2).tolist()
+    [[0.5, 0.5], [0.88, 0.12]]
+    """
+    return np.asarray(softmax(scale * values, axis=1))
+
+
+def fit_scale(values: FloatArray, y: Rows) -> float:
+    """Return the scale with the least log loss of class numbers `y` (n_clips,) on held-out values.
+
+    As in Platt (1999), it is as if each clip had been seen with one more of every class: where all n clips
+    are right, certainty ends near (n + 1) / (n + n_classes). 1 where no values differ.
+    """
+    widest = float(np.ptp(values, axis=1).max(initial=0.0))
+    if not widest > 0.0:
+        return 1.0
+    n_clips, n_classes = values.shape
+    targets = np.full(values.shape, 1.0 / (n_clips + n_classes))
+    targets[np.arange(n_clips), y] += n_clips / (n_clips + n_classes)
+
+    def log_loss(log_scale: float) -> float:
+        return -float((targets * log_softmax(np.exp(log_scale) * values, axis=1)).sum(axis=1).mean())
+
+    bounds = np.log(FLATTEST / widest), np.log(STEEPEST / widest)
+    return float(np.exp(minimize_scalar(log_loss, bounds=bounds, method="bounded").x))
+
+
+def held_out_values(
+    estimator: Any, X: NDArray[Any], y: Rows, *, units: Rows, splits: Sequence[Split]
+) -> tuple[FloatArray, Rows]:
+    """Return decision values of clips that were not learned from, and the rows of these clips.
+
+    Parameters
+    ----------
+    estimator : a classifier fitted on all clips, alone or behind a scaler.
+    X, y : features (n_clips, n_features) and class numbers (n_clips,).
+    units : number of the unit of each clip (n_clips,): clips of a unit are left out together.
+    splits : pairs of rows (train, test) for classifiers without a closed form.
+    """
+    first, last = (estimator[:-1], estimator[-1]) if isinstance(estimator, Pipeline) else (None, estimator)
+    linear = _linear_part(last, X if first is None else first.transform(X))
+    if linear is not None:
+        inputs, penalty = linear
+        targets = one_vs_rest(y, int(y.max()) + 1)
+        return left_out(inputs, targets, penalty=penalty, units=units), np.arange(len(y))
+    return _cross_validated(estimator, X, y, splits)
+
+
+def _linear_part(model: Any, X: NDArray[Any]) -> tuple[FloatArray, float] | None:
+    """Return the inputs and the penalty of a classifier that is a ridge regression in the end."""
+    if isinstance(model, RidgeClassifierCV):
+        return np.asarray(X, dtype=np.float64), float(model.alpha_)
+    if isinstance(model, ELMClassifier) and isinstance(getattr(model, "regressor_", None), LeaveOneOutRidge):
+        hidden = np.asarray(model.hidden_layer_.transform(X), dtype=np.float64)
+        return hidden, model.regressor_.penalty_
+    return None
+
+
+def _cross_validated(
+    estimator: Any, X: NDArray[Any], y: Rows, splits: Sequence[Split]
+) -> tuple[FloatArray, Rows]:
+    """Fit on each training part that has every class, and return what is said of the others."""
+    n_classes = int(y.max()) + 1
+    usable = [(train, test) for train, test in splits if len(np.unique(y[train])) == n_classes]
+    if not usable:
+        return np.empty((0, n_classes)), np.empty(0, dtype=np.intp)
+    values = [decision_values(clone(estimator).fit(X[train], y[train]), X[test]) for train, test in usable]
+    return np.concatenate(values), np.concatenate([test for _, test in usable])
+
+
+def _both_classes(values: FloatArray) -> FloatArray:
+    """Give two classes a column each, where the estimator has one number above 0 for the second."""
+    return np.stack([-values, values], axis=1) if values.ndim == 1 else values

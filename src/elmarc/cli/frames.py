@@ -1,0 +1,92 @@
+"""What `elmarc extract --per-frame` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc.cli import console
+from elmarc.cli.folders import check_file
+from elmarc.datasets.base import Clip
+from elmarc.experiments import build, studies
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.frames import Sequence as FrameSequence
+from elmarc.features.frames_file import FORMATS, save_sequences
+
+
+def extract_frames(
+    data: dict[str, Any],
+    network: dict[str, Any],
+    output: Path,
+    *,
+    rate: float | None,
+    common: dict[str, Any],
+    overrides: Sequence[str],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write features over time to a file."""
+    if output.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
+    config = studies.extraction_config(data, network, common, overrides)
+    check_file(output, option="--output")
+    found = build.clips(config.data)
+    extractor, _ = build.extractor(config, found)
+    sequencer = extractor.sequencer(rate)
+    skipped: list[tuple[str, str]] = []
+    definition = {**extractor.frame_definition, "frames": {"rate_hz": sequencer.rate}}
+    with console.Live(quiet=quiet) as live:
+        live.on_features(network["kind"], len(found.clips))
+        good = _good(extractor, found.clips, rate, skipped, live)
+        n_clips, n_frames = save_sequences(output, good, columns=sequencer.columns, definition=definition)
+    console.show_problems(skipped, found.notes, quiet=quiet)
+    _show(output, n_clips, n_frames, len(sequencer.columns), sequencer.rate, skipped, as_json=as_json)
+
+
+def _good(
+    extractor: FeatureExtractor,
+    clips: Sequence[Clip],
+    rate: float | None,
+    skipped: list[tuple[str, str]],
+    live: console.Live,
+) -> Iterator[tuple[str, FrameSequence]]:
+    """Yield the clips that can be used; note the others."""
+    live.on_clips(0, len(clips))
+    for i, (clip, outcome) in enumerate(zip(clips, extractor.sequences(clips, rate=rate), strict=True)):
+        if isinstance(outcome, AudioError):
+            skipped.append((clip.id, str(outcome)))
+        else:
+            yield clip.id, outcome
+        live.on_clips(i + 1, len(clips))
+    if len(skipped) == len(clips):
+        raise DatasetError(f"none of the {len(clips)} clips can be used: {skipped[0][1]}")
+
+
+def _show(
+    output: Path,
+    n_clips: int,
+    n_frames: int,
+    n_features: int,
+    rate: float,
+    skipped: list[tuple[str, str]],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        console.print_json(
+            {
+                "output": str(output),
+                "n_clips": n_clips,
+                "n_frames": n_frames,
+                "n_features": n_features,
+                "rate_hz": rate,
+                "skipped": [{"id": name, "reason": reason} for name, reason in skipped],
+            }
+        )
+    else:
+        console.out.print(
+            f"{output}: {n_clips} clips, {n_frames} frames x {n_features} features, {rate:.4g} a second",
+            highlight=False,
+        )

@@ -1,0 +1,87 @@
+"""`--log-file`: what a run said, and what it ran on, appended to a file; `--quiet` does not silence it."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import shlex
+import sys
+import time
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TextIO
+
+from elmarc._errors import ConfigError
+
+LOG = logging.getLogger("elmarc")
+VERSIONS = ("elmarc", "torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
+
+
+class Logbook:
+    """A file that takes what is logged to `elmarc`, and every warning, each line with its time.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is not there; appended to where it is.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._handler = logging.FileHandler(path, encoding="utf-8")
+        except OSError as problem:
+            raise ConfigError(
+                f"--log-file {path}: cannot be written ({problem.strerror}): name another file"
+            ) from None
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._shown = warnings.showwarning
+        self._start = time.monotonic()
+
+    def open(self) -> None:
+        """Begin: the command, its folder and the versions."""
+        LOG.addHandler(self._handler)
+        LOG.setLevel(logging.INFO)
+        LOG.propagate = False
+        warnings.showwarning = self._warn
+        LOG.info("command: %s", shlex.join(["elmarc", *sys.argv[1:]]))
+        LOG.info("folder: %s", Path.cwd())
+        LOG.info("python %s on %s; %s", platform.python_version(), platform.platform(), _versions())
+
+    def close(self, code: int) -> None:
+        """End: the exit code, and the seconds taken."""
+        LOG.info("exit code %d after %.1f s", code, time.monotonic() - self._start)
+        warnings.showwarning = self._shown
+        LOG.removeHandler(self._handler)
+        LOG.setLevel(logging.NOTSET)
+        LOG.propagate = True
+        self._handler.close()
+
+    def _warn(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        LOG.warning("%s: %s (%s:%d)", category.__name__, message, filename, lineno)
+        self._shown(message, category, filename, lineno, file, line)
+
+
+def _versions() -> str:
+    return ", ".join(f"{name} {_version(name)}" for name in VERSIONS)
+
+
+def _version(name: str) -> Any:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,197 @@
+"""Features over time: each layer's maps, their other axes averaged, on one grid of times.
+
+A frame feature is the mean of a channel over every axis of its map but time. Frame k describes the sound
+around k / rate seconds. Layers faster than the grid are averaged over its step first; all are interpolated
+linearly between the centres of their positions. The clip is read whole, whatever its length: one too short
+for the network is continued in silence, and the frames end where the clip does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elmarc._errors import AudioError, ConfigError
+from elmarc._types import FeatureArray, Waveform
+from elmarc.features.outcomes import checked
+from elmarc.features.pooling import rounding
+from elmarc.features.workers import full_precision
+from elmarc.frontends.base import FrontEnd, check_positive
+from elmarc.frontends.mfcc import MFCC
+from elmarc.networks.base import Network
+from elmarc.networks.centres import first_centre
+from elmarc.networks.layers import FeatureMap
+
+FASTEST_HZ = 50.0  # of a grid that nobody asked for: 20 ms, as detection tasks use
+ROUNDING = 1e-6  # of a position
+Array: TypeAlias = NDArray[np.float32]
+Times: TypeAlias = NDArray[np.floating[Any]]
+
+
+class Sequence(NamedTuple):
+    """Features over time.
+
+    Attributes
+    ----------
+    times_s : np.ndarray [shape=(n_frames,)]
+        Centres of the frames, in seconds from the beginning of the clip.
+    features : np.ndarray [shape=(n_frames, n_features)], float32
+    """
+
+    times_s: Times
+    features: FeatureArray
+
+
+class Sequencer:
+    """Turn waveforms into features over time.
+
+    Parameters
+    ----------
+    frontend : FrontEnd
+    network : Network or None
+        None for the MFCC.
+    rate : float or None
+        Frames per second; None: those of the fastest layer, at most 50.
+
+    Raises
+    ------
+    ConfigError
+        `rate` is not positive, or a layer has no positions over time.
+    """
+
+    def __init__(self, frontend: FrontEnd, network: Network | None, *, rate: float | None = None) -> None:
+        self._source = _Cepstra(frontend) if network is None else _Layers(frontend, network)
+        if rate is not None:
+            check_positive(rate=rate)
+        self.sr = frontend.sr
+        self.rate = float(rate or min(self._source.fastest_hz, FASTEST_HZ))
+        self.columns = self._source.columns
+
+    def times(self, n_samples: int) -> Times:
+        """Return the times of a waveform's frames, in seconds: from 0 on, before its end."""
+        return np.arange(math.ceil(n_samples * self.rate / self.sr - ROUNDING)) / self.rate
+
+    def __call__(self, y: Waveform) -> Sequence:
+        """Return the features over time of a waveform [shape=(n_samples,)] at the front-end's rate.
+
+        Raises
+        ------
+        AudioError
+            The waveform is empty, not floating point, not finite, or so loud that its features overflow.
+        """
+        times = self.times(len(y))
+        features = checked(np.hstack([curve.at(times) for curve in self._source.curves(y, self.rate)]))
+        if isinstance(features, AudioError):
+            raise features
+        return Sequence(times, features)
+
+
+class Curve(NamedTuple):
+    """Values (positions, channels) and the centres of their positions in seconds."""
+
+    centres_s: Times
+    values: Array
+
+    def at(self, times_s: Times) -> Array:
+        """Interpolate linearly; the first and the last value reach to the ends of the clip."""
+        last = len(self.values) - 1
+        places = np.interp(times_s, self.centres_s, np.arange(last + 1))
+        whole = np.abs(places - places.round()) < ROUNDING
+        places = np.where(whole, places.round(), places)  # at a centre, its value to the last bit
+        before = places.astype(int)
+        share = (places - before).astype(np.float32)[:, np.newaxis]
+        between: Array = self.values[before] * (1 - share) + self.values[np.minimum(before + 1, last)] * share
+        return between
+
+
+class _Cepstra:
+    """The coefficients that the MFCC front-end takes its statistics of."""
+
+    def __init__(self, frontend: FrontEnd) -> None:
+        if not isinstance(frontend, MFCC):
+            raise ConfigError(f"a {frontend.kind} front-end has no features: put a network behind it")
+        self._mfcc = frontend
+        self.columns, self.fastest_hz = frontend.frame_columns, frontend.frames_per_second
+
+    def curves(self, y: Waveform, rate: float) -> Iterator[Curve]:
+        """Yield coefficients, first and second differences; a difference lies between frames."""
+        for order, values in enumerate(self._mfcc.frames(y)):
+            yield Curve((np.arange(len(values)) + order / 2) / self.fastest_hz, values)
+
+
+class _Layers:
+    """The selected layers of a network."""
+
+    def __init__(self, frontend: FrontEnd, network: Network) -> None:
+        self._frontend, self._network = frontend, network
+        self._input_hz = float(frontend.positions_per_second or 1)
+        for layer in network.layers:
+            if not math.isfinite(network.reduction(layer)):
+                raise ConfigError(
+                    f"{network.name}: layer {layer!r} has no positions over time, so it has no frames: "
+                    f"select other layers (of {', '.join(network.layer_names)})"
+                )
+        self.columns = tuple(
+            f"{name}/{i}" for name in network.layers for i in range(network.n_channels(name))
+        )
+        self.fastest_hz = max(self._hz(layer) for layer in network.layers)
+
+    def _hz(self, layer: str) -> float:
+        return self._input_hz / self._network.reduction(layer)
+
+    @cached_property
+    def _firsts(self) -> dict[str, float | None]:
+        return {layer: first_centre(self._network, layer) for layer in self._network.layers}
+
+    def curves(self, y: Waveform, rate: float) -> Iterator[Curve]:
+        """Yield a curve a layer."""
+        x = whole_input(y, frontend=self._frontend, network=self._network)
+        steps = {layer: max(1, int(self._hz(layer) / rate + ROUNDING)) for layer in self._network.layers}
+        for layer, (n_positions, values) in self._averaged(x, steps).items():
+            first = self._firsts[layer]
+            if first is None:
+                first = (len(x) - 1 - self._network.reduction(layer) * (n_positions - 1)) / 2
+            places = np.arange(len(values)) * steps[layer] + (steps[layer] - 1) / 2
+            yield Curve(first / self._input_hz + places / self._hz(layer), values)
+
+    @torch.no_grad()
+    def _averaged(self, x: Array, steps: dict[str, int]) -> dict[str, tuple[int, Array]]:
+        """Return each layer's number of positions and its averages, taken as soon as maps are computed."""
+        network, found = self._network, dict[str, tuple[int, Array]]()
+        clip = torch.from_numpy(np.require(x, requirements=["C", "W"]))[None]
+        device = next((weight.device for weight in network.parameters()), clip.device)
+        with full_precision, rounding(network, device):
+            for layer, maps, _, channel in network.tiles(clip):
+                values = _average(maps, steps[layer])
+                if layer not in found:
+                    whole = np.empty((len(values), network.n_channels(layer)), np.float32)
+                    found[layer] = maps.shape[2], whole
+                found[layer][1][:, channel : channel + values.shape[1]] = values
+                del maps  # freed before the next one is computed
+        return {layer: found[layer] for layer in network.layers}
+
+
+def _average(maps: FeatureMap, step: int) -> Array:
+    """Average one clip's maps over axes other than time and over `step` positions: (positions, channels)."""
+    values = maps[0]
+    if values.ndim > 2:
+        values = values.mean(dim=tuple(range(2, values.ndim)), dtype=torch.float32)
+    n_steps = max(1, values.shape[1] // step)
+    steps = values[:, : n_steps * step].reshape(len(values), n_steps, -1)
+    averages: Array = steps.mean(dim=2, dtype=torch.float32).T.cpu().numpy()
+    return averages
+
+
+def whole_input(y: Waveform, *, frontend: FrontEnd, network: Network) -> Array:
+    """Return the network's input for a whole clip [shape=(length, n_bands)].
+
+    A clip shorter than the network needs is continued in silence.
+    """
+    needed = math.ceil(network.min_input_length * frontend.sr / float(frontend.positions_per_second or 1))
+    return frontend(np.pad(y, (0, max(0, needed - len(y)))) if len(y) else y)

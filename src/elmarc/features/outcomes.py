@@ -1,0 +1,30 @@
+"""What becomes of one clip: features, or the problem that is reported instead."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import numpy as np
+
+from elmarc._errors import AudioError
+from elmarc._types import FeatureArray
+
+
+def finite(future: Future[FeatureArray]) -> FeatureArray | AudioError:
+    """Return a worker's row or the clip's problem; other exceptions are ours, and end the run."""
+    try:
+        return checked(future.result())
+    except AudioError as problem:
+        return problem
+
+
+def checked(row: FeatureArray) -> FeatureArray | AudioError:
+    """Return features, or the problem that they are not finite."""
+    if np.isfinite(row).all():
+        return row
+    return AudioError("its features overflow: are its samples within [-1, 1]?")
+
+
+def named(problem: AudioError, name: str, file: str) -> AudioError:
+    """Name the clip where the message names no file: a front-end sees samples alone."""
+    return problem if file in str(problem) else AudioError(f"{name}: {problem}")

@@ -1,0 +1,264 @@
+"""What scikit-learn users pass as X: clips in files, or samples in memory, each at its rate.
+
+Both kinds say how long their clips last and give their features, so that nobody else asks which one it is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from elmarc._errors import AudioError, ConfigError, CutWarning, DatasetError
+from elmarc._types import FeatureArray, Waveform
+from elmarc.audio.decode import resample
+from elmarc.audio.length import InputLength
+from elmarc.datasets.base import Clip, Dataset
+from elmarc.datasets.lengths import length_for
+from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.frontends.base import as_waveforms
+
+EXPECTED = "paths, Clips, waveforms (arrays of n_samples) or pairs (waveform, rate in Hz), all of one kind"
+SHORT_BYTES = 2  # scikit-learn has every estimator take longer integers
+
+
+@dataclass(frozen=True)
+class Files:
+    """Clips in files; `input_length` is the data set's own, where it has one."""
+
+    clips: tuple[Clip, ...]
+    input_length: InputLength | None = None
+
+    def durations_s(self) -> list[float]:
+        """Return the seconds of each clip, 0 where it cannot be read: extraction says why."""
+        return [_duration_s(clip) for clip in self.clips]
+
+    def at(self, sr: int) -> Sequence[Clip]:
+        """Return what `FeatureExtractor.sequences` takes."""
+        return self.clips
+
+    def n_samples(self, sr: int) -> list[int]:
+        """Return the samples of each clip at a rate. Raises AudioError."""
+        return [len(clip.load(sr=sr)) for clip in self.clips]
+
+    def features(self, extractor: FeatureExtractor) -> FeatureArray:
+        """Return a row a clip, where the extractor is strict."""
+        return extractor.extract(self.clips).matrix.X
+
+
+@dataclass(frozen=True)
+class Waveforms:
+    """Samples in memory: mono arrays and their rates in Hz."""
+
+    arrays: tuple[Waveform, ...]
+    rates: tuple[int, ...]
+    input_length: InputLength | None = None
+
+    def durations_s(self) -> list[float]:
+        """Return the seconds of each array."""
+        return [len(y) / sr for y, sr in zip(self.arrays, self.rates, strict=True)]
+
+    def at(self, sr: int) -> Sequence[Waveform]:
+        """Return the arrays at one rate."""
+        return _Resampled(self, sr)
+
+    def n_samples(self, sr: int) -> list[int]:
+        """Return the samples of each array at a rate."""
+        return list(map(len, self.at(sr)))
+
+    def features(self, extractor: FeatureExtractor) -> FeatureArray:
+        """Return a row an array."""
+        return extractor.extract_waveforms(self.at(extractor.frontend.sr))
+
+
+Sounds: TypeAlias = Files | Waveforms
+
+
+@dataclass(frozen=True)
+class _Resampled(Sequence[Waveform]):
+    """Waveforms at one rate, as files are brought to it; each is resampled when it is asked for."""
+
+    of: Waveforms
+    sr: int
+
+    def __len__(self) -> int:
+        return len(self.of.arrays)
+
+    def __getitem__(self, i: Any) -> Any:
+        return resample(self.of.arrays[i], orig_sr=self.of.rates[i], target_sr=self.sr)
+
+
+def default_length(sounds: Sounds) -> InputLength:
+    """Return what the command line feeds of these clips: the data set's own length, or `length_for` them.
+
+    Raises
+    ------
+    DatasetError
+        No clip can be read.
+    """
+    if sounds.input_length is not None:
+        return sounds.input_length
+    known = [seconds for seconds in sounds.durations_s() if seconds]
+    if not known:
+        raise DatasetError("X: none of its clips can be read, or all are empty: check its paths")
+    return length_for(known)
+
+
+def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
+    """Return a row a clip, and warn of clips that are cut at the end.
+
+    Raises
+    ------
+    AudioError
+        A clip cannot be used.
+    """
+    warn_of_cuts(sounds, extractor, stacklevel=4)
+    return sounds.features(extractor)
+
+
+def warn_of_cuts(sounds: Sounds, extractor: FeatureExtractor, *, stacklevel: int = 2) -> None:
+    """Count the clips that are longer than the input, in one `CutWarning`."""
+    front, length = extractor.frontend, extractor.length
+    if length is None:
+        return
+    durations = sounds.durations_s()
+    n_cut = sum(front.n_positions(seconds) > length for seconds in durations if seconds)
+    if n_cut:
+        warnings.warn(
+            f"{n_cut} of {len(durations)} clips are longer than the {length} {front.unit} that are fed to "
+            f"the network, the longest {max(durations):.4g} s: their ends are cut; a greater duration hears "
+            "more",
+            CutWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> Sounds:
+    """Return the clips that X holds.
+
+    Parameters
+    ----------
+    X : sequence, array, Series, one-column DataFrame, tensor or Dataset
+        Paths, `Clip`s, waveforms, or pairs (waveform, rate). Numbers in rows of one length are checked as
+        scikit-learn does: `transform` takes as many as `fit` did.
+    sr : int
+        Hz; the rate of waveforms that come without one.
+    estimator, reset
+        As for scikit-learn's `validate_data`.
+
+    Raises
+    ------
+    ConfigError
+        X is one clip, empty, or holds something else.
+    AudioError
+        A waveform is not a mono array of floating point samples.
+    """
+    _refuse_one(X)
+    if isinstance(X, Dataset | Unlabelled):
+        return Files(tuple(map(_named, X.clips)), X.input_length)
+    X = _plain(X)
+    if _is_table(X):
+        rows = validate_data(estimator, _floating(X), dtype=np.float32, reset=reset)
+        return Waveforms(tuple(rows), (sr,) * len(rows))
+    items = list(X)
+    if not items:
+        raise ConfigError(f"X is empty: expected {EXPECTED}")
+    if all(isinstance(item, str | Path | Clip) for item in items):
+        return Files(tuple(map(_clip, items)))
+    pairs = [_pair(item, i, sr) for i, item in enumerate(items)]
+    return Waveforms(tuple(y for y, _ in pairs), tuple(rate for _, rate in pairs))
+
+
+def _refuse_one(X: Any) -> None:
+    """Refuse a single clip, and what is no sequence."""
+    if isinstance(X, str | Path | Clip):
+        way_out = f"elmarc.datasets.open_clips({str(X)!r})" if Path(str(X)).is_dir() else f"[{str(X)!r}]"
+        raise ConfigError(f"X is one path, {str(X)!r}, expected several clips: give {way_out}")
+    if X is None or type(X) is dict or isinstance(X, Iterator):
+        raise ConfigError(f"X is a {type(X).__name__}, expected a list of {EXPECTED}")
+
+
+def _plain(X: Any) -> Any:
+    """Turn a tensor into an array, and one column of text or arrays into a sequence."""
+    if hasattr(X, "detach") or (not hasattr(X, "shape") and hasattr(X, "__array__")):
+        return _array(X)
+    if hasattr(X, "columns") and len(X.columns) == 1:
+        column = X[X.columns[0]]
+        return X if _is_numeric(column) else column
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "UO":
+        return X.ravel()
+    return X
+
+
+def _is_table(X: Any) -> bool:
+    """Tell numbers in rows of one length from a sequence of clips."""
+    if isinstance(X, list | tuple):
+        return bool(X) and not (
+            isinstance(X[0], str | Path | Clip) or hasattr(X[0], "shape") or _is_pair(X[0])
+        )
+    return hasattr(X, "columns") or _is_numeric(X) or len(getattr(X, "shape", (0,))) != 1
+
+
+def _is_numeric(X: Any) -> bool:
+    return getattr(getattr(X, "dtype", None), "kind", "O") in "biufc"
+
+
+def _floating(X: Any) -> Any:
+    """Refuse samples as sound cards give them, whose full scale is not 1."""
+    if isinstance(X, np.ndarray) and X.dtype.kind in "iu" and X.dtype.itemsize <= SHORT_BYTES:
+        as_waveforms(X)
+    return X
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, list | tuple) and len(item) == 2 and getattr(item[0], "ndim", 0) > 0
+
+
+def _pair(item: Any, i: int, sr: int) -> tuple[Waveform, int]:
+    """Return the samples and the rate of one item."""
+    array, rate = item if _is_pair(item) else (item, sr)
+    if not hasattr(array, "shape") or not isinstance(rate, Integral):
+        found = f"{type(item).__name__} {str(item)[:40]}"
+        raise ConfigError(f"X, row {i}: found {found}, expected {EXPECTED}")
+    y = _array(array)
+    if y.ndim != 1:
+        raise AudioError(
+            f"X, row {i}: found an array of shape {y.shape}, expected (n_samples,): average its channels"
+        )
+    try:
+        return as_waveforms(y), int(rate)
+    except AudioError as problem:
+        raise AudioError(f"X, row {i}: {problem}") from None
+
+
+def _array(samples: Any) -> NDArray[Any]:
+    """Return an array or a tensor as an array, half precision too."""
+    if hasattr(samples, "detach"):
+        samples = samples.detach().cpu()
+        samples = (samples.float() if samples.is_floating_point() else samples).numpy()
+    return np.asarray(samples)
+
+
+def _clip(item: str | Path | Clip) -> Clip:
+    return _named(item) if isinstance(item, Clip) else Clip(id=str(item), path=Path(item), label="")
+
+
+def _named(clip: Clip) -> Clip:
+    """Name a clip by its file and segment: ids are told apart within one data set alone."""
+    return replace(clip, id=str(clip))
+
+
+def _duration_s(clip: Clip) -> float:
+    try:
+        return clip.duration_s()
+    except AudioError:
+        return 0.0

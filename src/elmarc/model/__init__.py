@@ -1,0 +1,8 @@
+"""A network and a classifier that are used together: fit, predict, save, load."""
+
+from __future__ import annotations
+
+from elmarc.model.loading import load
+from elmarc.model.sound_classifier import SoundClassifier
+
+__all__ = ["SoundClassifier", "load"]

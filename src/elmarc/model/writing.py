@@ -1,0 +1,127 @@
+"""A fitted `SoundClassifier` to one file; docs/models.md describes the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elmarc import __version__
+from elmarc._atomic import write_atomic
+from elmarc._errors import ModelError
+from elmarc.features.store import definition_key
+from elmarc.frontends import frontends_of
+from elmarc.model import estimators
+from elmarc.model.container import pack
+from elmarc.networks import NETWORKS
+
+DESCRIPTION, CLASSIFIER, WEIGHTS = "model.json", "classifier.skops", "weights.safetensors"
+OF_THIS_MACHINE = ("batch_size", "n_workers", "device", "store")  # parameters that no file keeps
+PACKAGES = ("torch", "numpy", "scikit-learn", "skops")
+
+
+def save(model: Any, path: str | Path) -> None:
+    """Write a fitted model, whole or not at all; the same model gives the same bytes.
+
+    Raises
+    ------
+    ModelError
+        It holds what a model file cannot.
+    """
+    parts = {CLASSIFIER: estimators.dump(model.estimator_)}
+    weights = None if is_ours(model.network) else _kept_weights(model)
+    if weights is not None:
+        parts[WEIGHTS] = weights
+    text = json.dumps(_description(model), indent=1, sort_keys=True, default=plain, allow_nan=False)
+    write_atomic(path, pack(parts | {DESCRIPTION: text.encode()}))
+
+
+def _description(model: Any) -> dict[str, Any]:
+    definition = model.extractor_.definition
+    values = model.classes_.tolist()
+    return {
+        "elmarc": __version__,
+        "parameters": _parameters(model),
+        "network": None if is_ours(model.network) else _named(model.network),
+        "length": model.extractor_.length,
+        "fix_length": model.extractor_.fix_length,
+        "definition": definition,
+        "definition_key": definition_key(definition),
+        "n_features": len(model.extractor_.columns),
+        "classes": {"dtype": str(model.classes_.dtype), "values": values},
+        "n_samples": getattr(model, "n_features_in_", None),
+        "scale": model.scale_,
+        "best_params": model.best_params_,
+        "expected": None if model.expected_ is None else asdict(model.expected_),
+        "n_clips": model.n_clips_,
+        "versions": {package: _version(package) for package in PACKAGES},
+    }
+
+
+def _parameters(model: Any) -> dict[str, Any]:
+    """Return the constructor's parameters as JSON has them, the seed in place of a generator."""
+    given = {
+        name: value for name, value in model.get_params(deep=False).items() if name not in OF_THIS_MACHINE
+    }
+    given["random_state"] = model.seed_
+    front = given["frontend"]
+    if is_dataclass(front) and not isinstance(front, type):
+        given["frontend"] = {"kind": model.extractor_.frontend.kind, **asdict(front)}
+    if not is_ours(given["network"]):
+        given["network"] = None
+    return given
+
+
+def is_ours(network: Any) -> bool:
+    """Tell whether elmarc can build the network from what a file says, without the user's code."""
+    kind = network.get("kind") if isinstance(network, Mapping) else network
+    return kind is None or (isinstance(kind, str) and (kind in NETWORKS or kind in frontends_of(None)))
+
+
+def _named(network: Any) -> str:
+    """Say what a network of the user's own is, for the message that asks for it again."""
+    if isinstance(network, Mapping):
+        return str(network.get("factory", network.get("kind")))
+    if isinstance(network, str):
+        return network
+    owner = network if hasattr(network, "__qualname__") else type(network)
+    return f"{owner.__module__}:{owner.__qualname__}"
+
+
+def _kept_weights(model: Any) -> bytes | None:
+    """Return the weights of a network of the user's own; None where they were drawn from the seed."""
+    from safetensors.torch import save as to_bytes
+    from torch import nn
+
+    from elmarc.networks.random_cnn import RandomCNN
+
+    redrawn = isinstance(model.network, Mapping) and model.network.get("weights", "redraw") == "redraw"
+    network = model.extractor_.network
+    drawn = isinstance(network, RandomCNN) or not isinstance(model.network, Mapping | nn.Module)
+    if network is None or redrawn or drawn:
+        return None
+    state = {
+        name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()
+    }
+    return bytes(to_bytes(state))
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers and sets of settings as JSON has them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise ModelError(f"a parameter is a {type(value).__name__}, {value!r}, which a model file cannot hold")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,73 @@
+"""Clips of three kinds of noise, in memory and in files, and a model of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from elmarc import SoundClassifier
+from elmarc.classifiers import CLASSIFIERS
+from elmarc.datasets.base import Clip
+
+SR = 12000
+KINDS = ("dark", "bright", "plain")
+
+
+def noises(n_clips: int, seed: int) -> tuple[np.ndarray, list[str]]:
+    """Half a second of noise each, in turn dark, bright and plain, some of it hard to tell."""
+    rng = np.random.default_rng(seed)
+    labels = [KINDS[i % 3] for i in range(n_clips)]
+    clips = rng.normal(size=(n_clips, SR // 2))
+    for clip, label in zip(clips, labels, strict=True):
+        strength = rng.uniform(0, 0.4)
+        if label == "dark":
+            clip[1:] += strength * clip[:-1]
+        elif label == "bright":
+            clip[1:] -= strength * clip[:-1]
+    return (clips / 20).astype(np.float32), labels
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_grids() -> Iterator[None]:
+    """Leave two candidates where the study's grids have many."""
+    with pytest.MonkeyPatch.context() as patch:
+        few = {"elm": {"n_hidden": [50, 100]}, "svm": {"gamma": ["auto"], "C": [1, 8]}}
+        for name, grid in few.items():
+            patch.setitem(CLASSIFIERS, name, replace(CLASSIFIERS[name], grid=grid))
+        yield
+
+
+@pytest.fixture(scope="session")
+def sounds() -> tuple[np.ndarray, list[str]]:
+    return noises(45, seed=0)
+
+
+@pytest.fixture(scope="session")
+def fitted(sounds) -> Callable[..., SoundClassifier]:
+    """Fit a small model; each set of options once."""
+    made: dict[str, SoundClassifier] = {}
+
+    def fit(network: Any = "timbral", **options: Any) -> SoundClassifier:
+        key = f"{network} {options}"
+        if key not in made:
+            made[key] = SoundClassifier(network, n_workers=1, **options).fit(*sounds)
+        return made[key]
+
+    return fit
+
+
+@pytest.fixture
+def clips(sounds, tmp_path: Path) -> tuple[Clip, ...]:
+    """The same in files, in five folds."""
+    made = []
+    for i, (y, label) in enumerate(zip(*sounds, strict=True)):
+        path = tmp_path / f"{i}.wav"
+        sf.write(path, y, SR, subtype="FLOAT")
+        made.append(Clip(id=path.name, path=path, label=label, fold=str(i // 9)))
+    return tuple(made)

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.model.conftest import noises
+from torch import nn
+
+import elmarc
+from elmarc import SoundClassifier
+from elmarc._errors import ModelError
+from elmarc.classifiers import CLASSIFIERS
+from elmarc.features import store
+from elmarc.frontends import LogMel
+from elmarc.model import writing
+from elmarc.model.container import pack, unpack
+from elmarc.networks import ExternalNetwork
+
+KNOWN = (writing.DESCRIPTION, writing.CLASSIFIER, writing.WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def new() -> np.ndarray:
+    return noises(12, seed=9)[0]
+
+
+def parts_of(path: Path) -> dict[str, bytes]:
+    return unpack(path.read_bytes(), source="", known=KNOWN)
+
+
+def changed(path: Path, change) -> Path:
+    """Rewrite a model's description under a right checksum."""
+    parts = parts_of(path)
+    about = json.loads(parts[writing.DESCRIPTION])
+    change(about)
+    path.write_bytes(pack({**parts, writing.DESCRIPTION: json.dumps(about).encode()}))
+    return path
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_loaded_model_says_what_the_saved_one_says(fitted, new, tmp_path: Path, classifier: str) -> None:
+    model = fitted(classifier=classifier)
+    model.save(tmp_path / "m.elmarc")
+    again = elmarc.load(tmp_path / "m.elmarc")
+    assert np.array_equal(again.predict_proba(new), model.predict_proba(new))
+    assert np.array_equal(again.predict(new), model.predict(new))
+    assert (again.expected_, again.best_params_, again.n_clips_) == (
+        model.expected_,
+        model.best_params_,
+        model.n_clips_,
+    )
+    again.save(tmp_path / "again.elmarc")
+    model.save(tmp_path / "twice.elmarc")
+    first = (tmp_path / "m.elmarc").read_bytes()
+    assert first == (tmp_path / "again.elmarc").read_bytes() == (tmp_path / "twice.elmarc").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"network": "mfcc"},
+        {"network": "sample_level", "n_filters": 4, "fix_length": "zero-pad", "duration": 1.0},
+        {"network": {"kind": "single_layer", "filter_shape": (7, 40), "pool_shape": (1, 1), "n_filters": 4},
+         "frontend": LogMel(n_mels=40)},
+        {"network": "timbral", "frontend": {"top_db": None}, "statistics": ("max", "ppv"), "recipe": "2018"},
+        {"network": "timbral", "layers": ["timbral"], "random_state": np.random.RandomState(3)},
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::elmarc._errors.CutWarning")
+def test_every_kind_of_features_comes_back(sounds, new, tmp_path: Path, options) -> None:
+    model = SoundClassifier(**options).fit(*sounds)
+    model.save(tmp_path / "m.elmarc")
+    again = elmarc.load(tmp_path / "m.elmarc")
+    assert np.array_equal(again.predict_proba(new), model.predict_proba(new))
+    assert again.extractor_.definition == model.extractor_.definition
+    assert again.classes_.dtype == model.classes_.dtype
+
+
+@pytest.mark.parametrize("labels", [[3, 1, 2], [True, False, True], np.array(["x", "y", "z"], dtype=object)])
+def test_labels_keep_their_type(sounds, new, tmp_path: Path, labels) -> None:
+    y = np.asarray(labels)[np.arange(45) % 3]
+    model = SoundClassifier("timbral").fit(sounds[0], y)
+    model.save(tmp_path / "m.elmarc")
+    predicted = elmarc.load(tmp_path / "m.elmarc").predict(new)
+    assert predicted.dtype == model.predict(new).dtype == y.dtype
+    assert np.array_equal(predicted, model.predict(new))
+
+
+def test_a_new_process_says_the_same(fitted, new, tmp_path: Path) -> None:
+    model = fitted()
+    model.save(tmp_path / "m.elmarc")
+    np.save(tmp_path / "new.npy", new)
+    script = (
+        "import numpy as np, elmarc; m = elmarc.load('m.elmarc'); X = np.load('new.npy');"
+        "np.savez('said.npz', labels=m.predict(X), shares=m.predict_proba(X))"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    said = np.load(tmp_path / "said.npz")
+    assert np.array_equal(said["labels"], model.predict(new))
+    assert np.array_equal(said["shares"], model.predict_proba(new))
+
+
+def test_the_file_says_what_is_in_it_and_nothing_of_this_machine(fitted, tmp_path: Path) -> None:
+    fitted().save(tmp_path / "m.elmarc")
+    parts = parts_of(tmp_path / "m.elmarc")
+    assert set(parts) == {writing.DESCRIPTION, writing.CLASSIFIER}  # weights follow from the seed
+    about = json.loads(parts[writing.DESCRIPTION])
+    assert about["elmarc"] == elmarc.__version__
+    assert about["expected"]["n_clips"] == 45
+    assert about["classes"]["values"] == ["bright", "dark", "plain"]
+    assert not {"store", "device", "n_workers", "batch_size"} & about["parameters"].keys()
+    assert str(Path.home()) not in parts[writing.DESCRIPTION].decode()
+
+
+def test_an_unfitted_model_is_not_saved(tmp_path: Path) -> None:
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError):
+        SoundClassifier().save(tmp_path / "m.elmarc")
+
+
+def test_any_changed_byte_of_a_model_is_refused(fitted, tmp_path: Path, rng) -> None:
+    path = tmp_path / "m.elmarc"
+    fitted().save(path)
+    good = path.read_bytes()
+    for place in [*range(80), *rng.integers(len(good), size=200).tolist()]:
+        bad = bytearray(good)
+        bad[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(bad)
+        with pytest.raises(ModelError, match=r"m\.elmarc: "):
+            elmarc.load(path)
+    for length in rng.integers(len(good), size=50).tolist():
+        path.write_bytes(good[:length])
+        with pytest.raises(ModelError, match=r"m\.elmarc: "):
+            elmarc.load(path)
+
+
+def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent", tmp_path):
+        with pytest.raises(ModelError, match="cannot be read"):
+            elmarc.load(path)
+
+
+def test_other_features_are_refused(fitted, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "m.elmarc"
+    fitted().save(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "SCHEMA_VERSION", store.SCHEMA_VERSION + 1)
+        with pytest.raises(ModelError, match=r"was fitted on features of elmarc .* computed in another way"):
+            elmarc.load(path)
+    changed(path, lambda about: about["parameters"].update(random_state=5))
+    with pytest.raises(ModelError, match="their network differ"):
+        elmarc.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about: about.pop("scale"),
+        lambda about: about.update(parameters=[]),
+        lambda about: about["parameters"].update(strange=1),
+        lambda about: about["parameters"].update(network="toaster"),
+        lambda about: about["parameters"].update(frontend={"kind": "toaster"}),
+        lambda about: about["parameters"].update(network={"kind": "external", "factory": "evil:Net"}),
+        lambda about: about["classes"].update(dtype="V999999999999"),
+        lambda about: about.update(length="long"),
+        lambda about: about.update(expected={"accuracy": 1}),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(fitted, tmp_path: Path, change) -> None:
+    fitted().save(tmp_path / "m.elmarc")
+    with pytest.raises(ModelError, match=r"m\.elmarc: "):
+        elmarc.load(changed(tmp_path / "m.elmarc", change))
+
+
+class Own(nn.Module):
+    """A user's network."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = nn.Conv1d(96, 8, 5)
+
+    def forward(self, x):
+        return torch.relu(self.conv(x.transpose(1, 2)))
+
+
+def own(seed: int) -> ExternalNetwork:
+    return ExternalNetwork(Own(seed), layers=["conv"], input_unit="frames", input_length=20, n_bands=96)
+
+
+@pytest.fixture(scope="module")
+def of_own(sounds) -> SoundClassifier:
+    with torch.random.fork_rng():
+        return SoundClassifier(own(0), n_workers=1).fit(*sounds)
+
+
+def test_a_network_of_ones_own_is_asked_for_again_and_its_weights_are_kept(
+    of_own, new, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.elmarc"
+    of_own.save(path)
+    assert writing.WEIGHTS in parts_of(path)
+    with pytest.raises(ModelError, match=r"m\.elmarc: its network is one of your own, .*: give it again"):
+        elmarc.load(path)
+    with torch.random.fork_rng():
+        other = own(1)  # another draw: the weights come from the file
+        again = elmarc.load(path, network=other)
+    assert np.array_equal(again.predict_proba(new), of_own.predict_proba(new))
+    assert other.definition() != again.extractor_.definition["network"]  # what was given stays as it was
+
+
+def test_another_network_than_it_was_fitted_with_is_refused(of_own, fitted, tmp_path: Path) -> None:
+    of_own.save(tmp_path / "own.elmarc")
+    wider = nn.Sequential(nn.Flatten(1, 2), nn.Linear(20 * 96, 8))
+    other = ExternalNetwork(wider, layers=["1"], input_unit="frames", input_length=20, n_bands=96)
+    with pytest.raises(ModelError, match="its weights are not those of the network given"):
+        elmarc.load(tmp_path / "own.elmarc", network=other)
+    fitted().save(tmp_path / "ours.elmarc")
+    with pytest.raises(ModelError, match="its network is elmarc's 'timbral': leave out network="):
+        elmarc.load(tmp_path / "ours.elmarc", network=other)

@@ -1,0 +1,16 @@
+"""A sound classifier is a scikit-learn classifier of waveform arrays."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from elmarc import SoundClassifier
+
+SMALL = {"n_filters": 4, "duration": 0.1, "fix_length": "repeat-pad"}
+
+
+@parametrize_with_checks([SoundClassifier("timbral", **SMALL)])
+@pytest.mark.filterwarnings("ignore:no accuracy to expect")
+def test_scikit_learn_accepts_it(estimator, check) -> None:
+    check(estimator)

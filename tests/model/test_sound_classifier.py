@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from tests.model.conftest import SR, noises
+
+from elmarc import RandomCNNFeatures, SoundClassifier
+from elmarc._errors import AudioError, ConfigError
+from elmarc.classifiers import CLASSIFIERS
+from elmarc.experiments import build
+from elmarc.model.units import Units
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_most_probable_class_is_predicted(fitted, classifier: str) -> None:
+    model = fitted(classifier=classifier)
+    X, _ = noises(60, seed=1)
+    shares = model.predict_proba(X)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    predicted = model.predict(X)
+    assert np.array_equal(model.classes_[shares.argmax(axis=1)], predicted)
+    alone = model.classes_[model.estimator_.predict(RandomCNNFeatures.transform(model, X))]
+    if classifier != "svm":  # where its votes tie, the margins decide, as with scikit-learn's break_ties
+        assert np.array_equal(predicted, alone)
+    assert np.mean(predicted == alone) > 0.9
+
+
+def test_the_defaults_are_v2_and_ridge(fitted, sounds) -> None:
+    model = fitted()
+    assert (model.recipe, model.classifier) == ("v2", "ridge")
+    assert {column.rpartition("/")[2] for column in model.extractor_.columns} == {
+        "mean",
+        "std",
+        "lag1",
+        "lag8",
+    }
+    assert [name for name, _ in model.estimator_.steps] == ["standardise", "squash", "classifier"]
+    old = fitted(recipe="2018")
+    assert statistics_of(old) == {"mean"}
+    assert not hasattr(old.estimator_, "steps")
+
+
+def statistics_of(model: SoundClassifier) -> set[str]:
+    return {column.rpartition("/")[2] for column in model.extractor_.columns}
+
+
+@pytest.mark.parametrize("recipe", ["2018", "v2"])
+def test_its_features_are_those_of_the_transformer_and_the_command_line(clips, recipe: str) -> None:
+    from elmarc.config.loading import parse_config
+    from elmarc.datasets.base import Dataset
+
+    options = {"recipe": recipe, "duration": 0.5}
+    model = SoundClassifier("timbral", **options).fit(clips)
+    transformed = RandomCNNFeatures("timbral", **options).fit_transform(clips)
+    assert np.array_equal(model.extractor_.extract(clips).matrix.X, transformed)
+    data = Dataset("noise", clips, ("dark", "bright", "plain"), "folds")
+    config = parse_config(
+        {
+            "recipe": recipe,
+            "data": "clips/",
+            "network": "timbral",
+            "classifier": "ridge",
+            "input": {"seconds": 0.5},
+        }
+    )
+    extractor, _ = build.extractor(config, data)
+    assert np.array_equal(extractor.extract(clips).matrix.X, transformed)
+    assert extractor.definition == model.extractor_.definition
+
+
+def test_paths_clips_and_waveforms_give_the_same_model(clips, sounds) -> None:
+    X, labels = sounds
+    by_paths = SoundClassifier("timbral").fit([str(clip.path) for clip in clips], labels)
+    by_arrays = SoundClassifier("timbral").fit(X, labels)
+    new, _ = noises(9, seed=2)
+    np.testing.assert_allclose(by_paths.predict_proba(new), by_arrays.predict_proba(new), rtol=1e-4)
+    assert by_paths.expected_ == by_arrays.expected_
+
+
+def test_official_folds_are_kept_and_labels_come_from_the_clips(clips) -> None:
+    model = SoundClassifier("timbral").fit(clips)
+    assert model.classes_.tolist() == ["bright", "dark", "plain"]
+    assert (model.expected_.n_folds, model.expected_.n_clips) == (5, 45)
+    assert model.n_clips_ == {"bright": 15, "dark": 15, "plain": 15}
+
+
+def test_what_to_expect_holds_on_new_clips(fitted) -> None:
+    model = fitted()
+    found = model.expected_
+    assert (found.n_clips, found.n_folds) == (45, 10)
+    assert found.chance == 1 / 3
+    assert found.majority == pytest.approx(1 / 3, abs=0.03)  # folds are not quite equal
+    assert found.low < found.accuracy < found.high == found.interval[1]
+    X, labels = noises(150, seed=3)
+    assert found.low < model.score(X, labels) < found.high
+    assert f"{100 * found.accuracy:.1f} % of new clips" in str(found)
+
+
+def test_groups_stay_together(sounds) -> None:
+    """Clips of a group are copies: torn apart, their labels would seem easy to learn."""
+    X, _ = noises(12, seed=4)
+    copies = (
+        np.repeat(X, 4, axis=0) + np.random.default_rng(0).normal(size=(48, X.shape[1])).astype("f4") / 500
+    )
+    labels = np.repeat(np.random.default_rng(5).permutation(["a", "b"] * 6), 4)
+    groups = np.repeat(np.arange(12), 4)
+    torn = SoundClassifier("timbral").fit(copies, labels)
+    whole = SoundClassifier("timbral").fit(copies, labels, groups=groups)
+    assert torn.expected_.accuracy > 0.9
+    assert whole.expected_.accuracy < 0.8
+    assert whole.scale_ < torn.scale_ / 2  # less sure of itself, too
+    with pytest.raises(ValueError, match=r"groups has shape \(3,\), expected one for each of 48 clips"):
+        SoundClassifier("timbral").fit(copies, labels, groups=[1, 2, 3])
+
+
+def test_lists_are_no_groups() -> None:
+    units = Units(("train", "train", "test"), ("", "", ""))
+    assert (units.split_kind, units.together) == ("lists", ())
+    assert Units(("1", "2"), ("", "")).together == ("1", "2")
+    assert Units(("1", "2"), ("x", "")).together == ("x", "")
+
+
+def test_an_unreadable_clip_is_left_out_of_fit_and_refused_in_predict(clips, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"rubbish")
+    with pytest.warns(UserWarning, match=r"1 of 46 clips cannot be used and were left out: .*bad\.wav"):
+        model = SoundClassifier("timbral").fit([*clips, replace(clips[0], id="bad", path=bad)])
+    assert model.expected_.n_clips == 45
+    with pytest.raises(AudioError, match=r"bad\.wav"):
+        model.predict([clips[0].path, bad])
+
+
+def test_rates_of_waveforms_are_brought_to_the_front_ends() -> None:
+    X, labels = noises(30, seed=6)
+    twice = np.repeat(X, 2, axis=1)
+    model = SoundClassifier("timbral", input_sr=2 * SR).fit(twice, labels)
+    assert model.extractor_.frontend.sr == SR
+    assert np.array_equal(model.predict([(y, 2 * SR) for y in twice]), model.predict(twice))
+
+
+def test_one_class_and_no_labels_are_refused(sounds, clips) -> None:
+    with pytest.raises(ConfigError, match="y holds 1 class"):
+        SoundClassifier("timbral").fit(sounds[0], ["a"] * 45)
+    with pytest.raises(ValueError, match="requires y"):
+        SoundClassifier("timbral").fit([clip.path for clip in clips])
+
+
+def test_where_no_score_can_be_had_it_is_said(sounds) -> None:
+    X, labels = sounds
+    with pytest.warns(UserWarning, match="no accuracy to expect can be computed"):
+        model = SoundClassifier("timbral").fit(X[:4], ["a", "a", "a", "b"])
+    assert model.expected_ is None
+    assert len(model.predict(X)) == len(labels)
+
+
+def test_it_is_a_scikit_learn_classifier(sounds) -> None:
+    model = SoundClassifier("timbral", classifier="elm", n_workers=1)
+    assert repr(model) == "SoundClassifier(classifier='elm', n_workers=1, network='timbral')"
+    assert clone(model).get_params() == model.get_params()
+    louder = make_pipeline(FunctionTransformer(lambda X: 2 * X), SoundClassifier("timbral"))
+    assert cross_val_score(louder, *sounds, cv=3).mean() > 0.5
+
+
+def test_integers_are_labels_too(sounds) -> None:
+    X, labels = sounds
+    codes = np.array([{"dark": 7, "bright": -1, "plain": 3}[label] for label in labels])
+    model = SoundClassifier("timbral").fit(X, codes)
+    assert model.classes_.tolist() == [-1, 3, 7]
+    assert set(model.predict(X)) <= {-1, 3, 7}
+
+
+def test_the_global_state_is_left_alone(sounds) -> None:
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  # the state that must not change
+    SoundClassifier("timbral", classifier="elm").fit(*sounds)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
