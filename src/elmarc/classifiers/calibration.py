@@ -15,6 +15,8 @@ values that are known already.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
 
 from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest
@@ -43,6 +46,10 @@ def decision_values(estimator: Any, X: NDArray[Any]) -> FloatArray:
     estimator : a fitted classifier of class numbers; without decision values, logarithms of its shares.
     X : features (n_clips, n_features).
     """
+    if isinstance(estimator, Pipeline):
+        return decision_values(estimator[-1], estimator[:-1].transform(X))
+    if isinstance(estimator, SVC) and len(estimator.classes_) > 2:
+        return _margins(estimator, X)
     if not hasattr(estimator, "decision_function"):
         return np.log(np.maximum(np.asarray(estimator.predict_proba(X), np.float64), LEAST_SHARE))
     return _both_classes(np.asarray(estimator.decision_function(X), dtype=np.float64))
@@ -118,6 +125,25 @@ def _cross_validated(
         return np.empty((0, n_classes)), np.empty(0, dtype=np.intp)
     values = [decision_values(clone(estimator).fit(X[train], y[train]), X[test]) for train, test in usable]
     return np.concatenate(values), np.concatenate([test for _, test in usable])
+
+
+def _margins(machine: SVC, X: NDArray[Any]) -> FloatArray:
+    """Return the sum of each class's margins against the others, the largest for the class with most votes.
+
+    scikit-learn's own values are votes, with margins as decimals that decide ties: one vote is as good as
+    another, however close. The sum of margins may be largest for another class than the voted one: then the
+    two change places.
+    """
+    pairs = copy(machine).set_params(decision_function_shape="ovo").decision_function(X)
+    n_classes = len(machine.classes_)
+    values = np.zeros((len(pairs), n_classes))
+    for (a, b), margin in zip(combinations(range(n_classes), 2), pairs.T, strict=True):
+        values[:, a] += margin
+        values[:, b] -= margin
+    rows, largest = np.arange(len(values)), values.argmax(axis=1)
+    voted = np.searchsorted(machine.classes_, machine.predict(X))
+    values[rows, voted], values[rows, largest] = values[rows, largest], values[rows, voted]
+    return values
 
 
 def _both_classes(values: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length
+from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -186,6 +186,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         sounds = read_sounds(X, sr=self.input_sr or front.sr, estimator=self, reset=True)
         labels = column_or_1d(labels_of(sounds, y), warn=True)
         check_consistent_length(sounds.durations_s(), labels)
+        assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         units = units_of(sounds, len(labels), groups)
         self.seed_ = seed_of(self.random_state)
