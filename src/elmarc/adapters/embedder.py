@@ -1,0 +1,194 @@
+"""What the adapters share: batches of waveforms in, scaled features out, each clip on its own.
+
+A feature is moved and divided by its mean and deviation over the reference sounds (`reference_sounds`), then
+bent by tanh(z / 2) as recipe v2 does. The scale follows from network and recipe alone: no clip that is
+evaluated, and no label, has a part in it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elmarc._choices import choose
+from elmarc._errors import AudioError, ConfigError
+from elmarc._types import FeatureArray, Waveform
+from elmarc.adapters.reference import reference_sounds
+from elmarc.audio.decode import resample
+from elmarc.audio.length import InputLength
+from elmarc.features.assemble import assemble
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.frames import whole_input
+from elmarc.features.outcomes import checked
+from elmarc.model.loading import load
+
+SAMPLE_RATE = 16000  # of the boards' recordings; clips are resampled to the front-end's rate
+HOP_MS = 40.0
+OPTIONS = ("network", "recipe", "size", "n_filters", "layers", "frontend", "statistics", "precision", "seed")
+NO_LENGTH = InputLength(frames_s=1, samples_s=1, fix_length="repeat-pad")  # clips are read whole
+Scale = tuple[NDArray[np.float64], NDArray[np.float64]]  # mean and deviation of each feature
+
+
+class Embedder:
+    """Vectors and sequences of waveforms at 16 kHz, of any length.
+
+    Parameters
+    ----------
+    network : str, mapping, nn.Module or Network
+        As for `assemble`; its weights come from `seed`.
+    recipe : {"2018", "v2"}
+    hop_ms : float
+        Milliseconds between frames.
+    scaled : bool
+        Whether features are scaled by the reference sounds.
+    device : str
+        "cpu", "cuda", "auto".
+    **options : Any
+        size, n_filters, layers, frontend, statistics, precision and seed of `assemble`.
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, or they do not fit together.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(
+        self,
+        network: Any = "timbral_temporal",
+        *,
+        recipe: str = "v2",
+        hop_ms: float = HOP_MS,
+        scaled: bool = True,
+        device: str = "cpu",
+        **options: Any,
+    ) -> None:
+        for option in options:
+            choose("option", option, OPTIONS)
+        if not hop_ms > 0:
+            raise ConfigError(f"hop_ms: found {hop_ms}, expected a positive number of milliseconds")
+        self.extractor: FeatureExtractor = assemble(
+            network, recipe=recipe, device=device, strict=True, default_length=NO_LENGTH, **options
+        )
+        self.hop_ms, self.scaled = float(hop_ms), scaled
+        self._sequencer = self.extractor.sequencer(1000 / self.hop_ms)
+
+    @property
+    def scene_size(self) -> int:
+        """Features of a clip."""
+        return len(self.extractor.columns)
+
+    @property
+    def frame_size(self) -> int:
+        """Features of a frame."""
+        return len(self._sequencer.columns)
+
+    def scene(self, y: Waveform, sr: int = SAMPLE_RATE) -> FeatureArray:
+        """Return the features of one clip [shape=(scene_size,)].
+
+        Raises
+        ------
+        AudioError
+            The clip is empty, not floating point, or not finite.
+        """
+        row = self._vector(resample(y, orig_sr=sr, target_sr=self._sequencer.sr))
+        return _scaled(row, self._scene_scale) if self.scaled else row
+
+    def frames(self, y: Waveform, sr: int = SAMPLE_RATE) -> FeatureArray:
+        """Return the features of one clip over time [shape=(n_frames, frame_size)], `hop_ms` apart from 0 on.
+
+        Raises
+        ------
+        AudioError
+            As for `scene`.
+        """
+        # resampling rounds up, and must not add a frame
+        n_frames = max(1, int(np.ceil(len(y) / sr * 1000 / self.hop_ms - 1e-6)))
+        features = self._sequencer(resample(y, orig_sr=sr, target_sr=self._sequencer.sr)).features[:n_frames]
+        return _scaled(features, self._frame_scale) if self.scaled else features
+
+    def scenes(self, batch: Tensor) -> Tensor:
+        """Return float32 [shape=(n_clips, scene_size)] of waveforms [shape=(n_clips, n_samples)]."""
+        return _tensor([self.scene(y) for y in _clips(batch)], batch)
+
+    def sequences(self, batch: Tensor) -> Tensor:
+        """Return float32 [shape=(n_clips, n_frames, frame_size)] of waveforms, as in `scenes`."""
+        return _tensor([self.frames(y) for y in _clips(batch)], batch)
+
+    def _vector(self, y: Waveform) -> FeatureArray:
+        frontend, network = self.extractor.frontend, self.extractor.network
+        x = frontend(y) if network is None else whole_input(y, frontend=frontend, network=network)
+        row = checked(self.extractor.pool(x[np.newaxis])[0])
+        if isinstance(row, AudioError):
+            raise row
+        return row
+
+    @cached_property
+    def _scene_scale(self) -> Scale:
+        return _scale(np.stack([self._vector(y) for y in reference_sounds(self._sequencer.sr)]))
+
+    @cached_property
+    def _frame_scale(self) -> Scale:
+        return _scale(np.vstack([self._sequencer(y).features for y in reference_sounds(self._sequencer.sr)]))
+
+
+def read_options(path: str | Path) -> dict[str, Any]:
+    """Return the options of an Embedder from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file .json of options, such as {"network": "vgg", "size": "large"}, or a model that `elmarc fit` has
+        written, whose network and front-end are taken.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or an option is unknown.
+    ModelError
+        It is a model that cannot be used.
+    """
+    if Path(path).suffix.lower() != ".json":
+        made = load(path).extractor_
+        if made.network is None:
+            return {"network": None, "frontend": made.frontend}
+        return {"network": made.network, "frontend": made.frontend, "statistics": made.statistics}
+    try:
+        options = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise ConfigError(f"{path}: expected a JSON file of options ({problem})") from None
+    if not isinstance(options, dict):
+        raise ConfigError(f"{path}: found a {type(options).__name__}, expected a mapping of options")
+    for option in options:
+        choose(f"option of {path}", option, (*OPTIONS, "hop_ms", "scaled", "device"))
+    return options
+
+
+def _clips(batch: Tensor) -> list[Waveform]:
+    if batch.ndim != 2:
+        raise ConfigError(f"found audio of shape {tuple(batch.shape)}, expected (n_clips, n_samples)")
+    return list(batch.detach().to("cpu", torch.float32).numpy())
+
+
+def _tensor(rows: list[FeatureArray], like: Tensor) -> Tensor:
+    return torch.from_numpy(np.stack(rows)).to(like.device)
+
+
+def _scale(X: FeatureArray) -> Scale:
+    """Return mean and deviation; 1 where a feature is constant but for rounding."""
+    mean, deviation = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+    constant = deviation <= 1e-6 * np.abs(mean)
+    return mean, np.where(constant, 1.0, deviation)
+
+
+def _scaled(X: FeatureArray, scale: Scale) -> FeatureArray:
+    scaled: FeatureArray = np.tanh((X - scale[0]) / scale[1] / 2).astype(np.float32)
+    return scaled
