@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-# what tests hold elmarc to, but not what these packages need themselves: tensorflow and the like
-ALONE := hearvalidator mirdata soundata
+# what tests hold elmarc to, and what importing it needs; not all that it asks for: tensorflow and the like
+ALONE := hearvalidator mirdata soundata backports.zstd chardet deprecated importlib_resources inflate64 jams mido \
+  mir_eval multivolumefile pretty_midi py7zr pybcj pycryptodomex pyppmd six smart_open
 
-.PHONY: demo test lint type bench docs clean
+.PHONY: demo test lint type bench docs wheel clean
 
 demo: .venv/installed
 	$(BIN)/elmarc demo
@@ -28,6 +29,14 @@ docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python docs/check.py
 
+# what `pip install .` gives: built, put beside the packages of .venv, and run where no source lies
+wheel: .venv/installed-dev
+	rm -rf build dist .venv-wheel
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check -c constraints.txt --no-deps --wheel-dir dist .
+	$(BIN)/python -m venv --without-pip .venv-wheel
+	$(BIN)/python -m pip --python .venv-wheel install --quiet --disable-pip-version-check --no-deps --no-index dist/*.whl
+	$(BIN)/python tests/wheel.py .venv-wheel
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -36,9 +45,9 @@ docs: .venv/installed-dev
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e ".[test,lint,docs,data]"
+	$(PIP) -e ".[test,lint,docs,data,dask,train]"
 	$(PIP) --no-deps $(ALONE)
 	@touch $@
 
 clean:
-	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-wheel build dist site .mypy_cache .ruff_cache .pytest_cache
