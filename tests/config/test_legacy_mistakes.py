@@ -75,3 +75,7 @@ def test_a_pickle_is_refused_unopened(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"load_extracted_features: .* is a pickle .*set it to False"):
         read(document(load_extracted_features=str(path)))
     assert not trace.exists()
+
+
+def test_a_path_longer_than_any_file_name_is_no_traceback() -> None:
+    assert read(document(load_extracted_features="x" * 5000)).store == Path("x" * 5000)

@@ -285,7 +285,7 @@ class Gives(nn.Module):
         (nn.Sequential(Gives(lambda x: x.mean())), "0", r"gives float32 \(\) for 1"),
         (nn.Sequential(Gives(lambda x: x[0])), "0", r"gives float32 \(12, 20\) for 1"),
         (nn.Sequential(Gives(lambda x: x.flatten(0, 1)[None])), "0", r"gives float32 \(1, 24, 20\) for 2"),
-        (nn.Sequential(nn.Linear(20, 5)), "0", r"\(1, 12, 5\).*one of 972.*axis 1 must be channels"),
+        (nn.Sequential(Gives(lambda x: x @ x.transpose(1, 2))), "0", r"\(1, 972, 972\).*\[1, 2\] grow"),
         (nn.Sequential(nn.Conv1d(20, 4, 3)), "0", r"fails on a trial input of shape \(1, 12, 20\)"),
         (nn.Sequential(Swap(), Gives(nn.functional.dropout)), "1", "gives a clip other maps"),
         (nn.Sequential(Swap(), Gives(lambda x: x - x.mean(dim=0))), "1", "gives a clip other maps"),

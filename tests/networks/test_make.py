@@ -12,7 +12,11 @@ from elmarc._errors import ConfigError
 from elmarc.networks import build_network, make_network
 
 MINE = """
+from pathlib import Path
+
 from torch import nn
+
+HERE = Path(__file__).parent
 
 class MyNet(nn.Module):
     def __init__(self, width=8):
@@ -94,13 +98,31 @@ def test_what_is_wrong_with_a_factory_is_said(mine: Path, factory: str, match: s
 
 def test_a_module_keeps_its_weights_and_is_named_so() -> None:
     flat = nn.Sequential(nn.Flatten(), nn.Linear(40, 8))
-    network = make_network(flat, n_bands=20, input_length=2, layers=["1"])
+    network = make_network(flat, n_bands=20, input_length=2, layers=["1"], layout="length bands")
     assert (network.name, network.n_features) == ("Sequential (kept weights)", 8)
     with pytest.raises(ConfigError, match="needs input_length"):
         make_network(flat, n_bands=20, layers=["1"])
 
 
-@pytest.mark.parametrize("option", [{"weights": "redraw"}, {"layout": "bands length"}, {"channel_axis": 2}])
-def test_options_without_effect_so_far_are_refused(mine: Path, option: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="not supported"):
-        make_network({**kept(f"{mine}:MyNet"), **option}, n_bands=20, input_length=12)
+def test_what_a_factory_makes_is_drawn_from_the_seed(mine: Path) -> None:
+    nets = [make_network(f"{mine}:MyNet", n_bands=20, input_length=12, seed=seed) for seed in (0, 1, 0)]
+    first, second, again = (net.definition() for net in nets)
+    assert first == again
+    assert first["seed"] == 0
+    assert {**first, "seed": 1} == second
+    assert nets[0].name == "MyNet"
+
+
+def test_a_module_object_can_be_drawn_too() -> None:
+    nets = [
+        make_network(
+            nn.GRU(20, 4, batch_first=True),
+            layers=["output[0]"],
+            weights="redraw",
+            n_bands=20,
+            input_length=9,
+        )
+        for _ in "12"
+    ]
+    assert nets[0].definition() == nets[1].definition()
+    assert nets[0].name == "GRU"

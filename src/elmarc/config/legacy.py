@@ -5,7 +5,8 @@ Only this module knows the 2018 names and the indices of feature maps. What it i
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+import os.path
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -73,7 +74,7 @@ class CNN2018(Section):
     @property
     def reads(self) -> str:
         """The front-end of this architecture."""
-        return default_frontend(NAMES.get(self.architecture, self.architecture))
+        return default_frontend({"kind": NAMES.get(self.architecture, self.architecture)})
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -152,7 +153,7 @@ def _stored_as(path: str) -> Literal["file", "store", "pickle"]:
     suffix = PurePath(path).suffix
     if suffix == FEATURE_FILE:
         return "file"
-    folder = path.endswith("/") or Path(path).is_dir() or (not suffix and not Path(path).is_file())
+    folder = path.endswith("/") or os.path.isdir(path) or (not suffix and not os.path.isfile(path))
     return "store" if folder else "pickle"
 
 

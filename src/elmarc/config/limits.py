@@ -37,7 +37,7 @@ def check_file(path: Path) -> None:
 
 
 def check_values(document: Any, source: str) -> None:
-    """Refuse a document that leads back to itself, or stands for too many values.
+    """Refuse a document that leads back to itself, holds a !!set or !!omap, or stands for too many values.
 
     Raises
     ------
@@ -62,7 +62,9 @@ def check_calculated(value: Any) -> bool:
 
 def _count(value: Any, known: dict[int, int | None], source: str) -> int:
     """Count the values within a value; `known` holds None for one that is being counted."""
-    if not isinstance(value, Mapping | list | tuple | set):
+    if isinstance(value, tuple | set):  # nothing else can be told from a list once it is written again
+        raise ConfigError(f"{source}: holds a !!set, !!omap or !!pairs, expected a plain list ([a, b])")
+    if not isinstance(value, Mapping | list):
         return 1
     if id(value) in known:
         found = known[id(value)]

@@ -19,6 +19,7 @@ from elmarc._choices import did_you_mean
 from elmarc._errors import ConfigError
 from elmarc.config import legacy, limits
 from elmarc.config.errors import checked
+from elmarc.config.network_files import is_network_file, sections_of
 from elmarc.config.parts import FRONTEND_SECTIONS
 from elmarc.config.sections import (
     ClassifierSection,
@@ -26,11 +27,13 @@ from elmarc.config.sections import (
     ExperimentConfig,
     FolderData,
     FrontEnd,
+    HuggingFaceData,
     InputSection,
     ListsData,
     NamedData,
     Network,
     ObjectData,
+    PackageData,
     TableData,
     ToyData,
     expand,
@@ -43,11 +46,13 @@ __all__ = [
     "ExperimentConfig",
     "FolderData",
     "FrontEnd",
+    "HuggingFaceData",
     "InputSection",
     "ListsData",
     "NamedData",
     "Network",
     "ObjectData",
+    "PackageData",
     "SweepConfig",
     "TableData",
     "ToyData",
@@ -79,8 +84,11 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> ExperimentCo
     ConfigError
         With a line for each problem: the file, the dotted key, what was found and what was expected.
     """
-    document = {"name": Path(path).stem, **read_document(path)}
-    return parse_config(apply_overrides(document, overrides), source=str(path))
+    document = apply_overrides({"name": Path(path).stem, **read_document(path)}, overrides)
+    file: Any = document.get("network")
+    if is_network_file(file):
+        document["network"] = sections_of(read_document(file), file)
+    return parse_config(document, source=str(path))
 
 
 def parse_config(document: Mapping[str, Any], *, source: str = "config") -> ExperimentConfig | SweepConfig:

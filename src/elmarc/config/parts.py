@@ -7,6 +7,7 @@ the front-end refuses is refused here, in its words.
 from __future__ import annotations
 
 import inspect
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
@@ -17,6 +18,7 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    ClassVar,
     Literal,
     Self,
     TypeAlias,
@@ -26,14 +28,15 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, Precision, Size, Unit
-from elmarc.config.values import Compat, Count, Flag, Section, Shape
+from elmarc.config.values import Compat, Count, Counts, Flag, Name, Section, Shape
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
+from elmarc.networks.own import EXTERNAL, OwnNetwork, OwnPrecision, own_network
 
 
 class FrontEndSection(Section):
@@ -60,16 +63,29 @@ class NetworkSection(Section):
     """What every network takes: `size` (small where nothing is said) or `n_filters`, not both.
 
     `narrower` divides the filters of `size`, so that more pooling statistics make no more features. `layers`
-    picks feature maps by name; `compat: "2018"` repeats that program's frame-level defect.
+    picks feature maps by name; `compat: "2018"` repeats that program's frame-level defect. `name` is what
+    results call the network where several are of one kind.
     """
 
     kind: str
+    name: Name | None = None
     size: Size | None = None
     n_filters: Count | None = None
     narrower: Count = 1
     layers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     precision: Precision = "float32"
     compat: Compat | None = None
+
+    @property
+    def label(self) -> str:
+        """What results call the network."""
+        return self.name or self.kind
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out name and shapes that are not said: a network of the study is written as it always was."""
+        optional = {"name", *_free_shapes(self.kind)}
+        return {key: value for key, value in write(self).items() if value is not None or key not in optional}
 
     @model_validator(mode="before")
     @classmethod
@@ -85,6 +101,41 @@ class NetworkSection(Section):
         if self.narrower > 1 and self.n_filters is not None:
             raise ValueError("found n_filters and narrower, which divides the filters of a size: drop one")
         return self
+
+
+class ExternalSection(Section):
+    """A module of your own, from a factory: its keys are the fields of `OwnNetwork`.
+
+    `options` go to the factory as they are; a sweep does not look into them.
+    """
+
+    kind: str
+    factory: str
+    unit: Unit = "frames"
+    precision: OwnPrecision = "float32"
+    size: ClassVar[None] = None  # the study's networks have them
+    n_filters: ClassVar[None] = None
+    compat: ClassVar[None] = None
+
+    @property
+    def label(self) -> str:
+        """What results call the network."""
+        return own_network(self.model_dump()).label
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Self:
+        try:
+            json.dumps(self.model_dump(), allow_nan=False, default=str)
+        except ValueError:
+            raise ValueError("options: hold NaN or infinity, which no result could repeat") from None
+        try:
+            own_network(self.model_dump())
+        except ConfigError as problem:
+            raise PydanticCustomError("refused_by_part", "{text}", {"text": str(problem)}) from None
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
 
 def _frontend_section(kind: str) -> type[FrontEndSection]:
@@ -103,31 +154,47 @@ def _strict(wanted: Any) -> Any:
     return {int: Annotated[int, Field(strict=True)], bool: Flag}.get(wanted, wanted)
 
 
-def _network_section(title: str, names: tuple[str, ...], shapes: tuple[str, ...]) -> type[NetworkSection]:
-    keys: dict[str, Any] = {"kind": (Literal[names], ...), **dict.fromkeys(shapes, (Shape, ...))}
-    return create_model(title, __base__=NetworkSection, **keys)
+def _free_shapes(kind: str) -> tuple[str, ...]:
+    """Return the shapes of a network that may be said, and need not be."""
+    preset = NETWORKS[kind]
+    return tuple(option for option in preset.choices if option not in preset.required)
 
 
-def _network_sections() -> tuple[type[NetworkSection], ...]:
-    """Return one section for all networks that a name is enough for, and one for each that needs shapes."""
-    plain = tuple(name for name, preset in NETWORKS.items() if not preset.required)
-    shaped = [(name, preset.required) for name, preset in NETWORKS.items() if preset.required]
-    sections = [_network_section(f"Network_{name}", (name,), required) for name, required in shaped]
-    return _network_section("NamedNetwork", plain, ()), *sections
+def _network_section(name: str) -> type[NetworkSection]:
+    preset = NETWORKS[name]
+    keys: dict[str, Any] = {"kind": (Literal[name], ...), **dict.fromkeys(preset.required, (Shape, ...))}
+    keys |= dict.fromkeys(_free_shapes(name), (Counts | None, None))
+    keys |= dict.fromkeys(preset.numbers, (Count | None, None))
+    return create_model(f"Network_{name}", __base__=NetworkSection, **keys)
+
+
+def _external_section() -> type[ExternalSection]:
+    types = get_type_hints(OwnNetwork)
+    keys: dict[str, Any] = {key.name: (_strict(types[key.name]), key.default) for key in fields(OwnNetwork)}
+    keys |= {
+        "kind": (Literal[EXTERNAL], ...),
+        "factory": (str, ...),
+        "options": (dict[str, Any], Field(default_factory=dict)),
+        "min_length": (Count | None, None),
+        "name": (Name | None, None),
+    }
+    doc = ExternalSection.__doc__
+    return create_model("OwnNetworkSection", __base__=ExternalSection, __doc__=doc, **keys)
 
 
 FRONTEND_SECTIONS = {kind: _frontend_section(kind) for kind in FRONTENDS}
-NETWORK_SECTIONS = _network_sections()
+NETWORK_SECTIONS = tuple(_network_section(name) for name in NETWORKS)
+OWN_SECTION = _external_section()
 globals().update(
-    {made.__name__: made for made in (*FRONTEND_SECTIONS.values(), *NETWORK_SECTIONS)}
+    {made.__name__: made for made in (*FRONTEND_SECTIONS.values(), *NETWORK_SECTIONS, OWN_SECTION)}
 )  # to pickle
 
 if TYPE_CHECKING:
     FrontEnd: TypeAlias = FrontEndSection
-    Network: TypeAlias = NetworkSection
+    Network: TypeAlias = NetworkSection | ExternalSection
 else:
     FrontEnd = Annotated[reduce(or_, FRONTEND_SECTIONS.values()), Field(discriminator="kind")]
-    Network = Annotated[reduce(or_, NETWORK_SECTIONS), Field(discriminator="kind")]
+    Network = Annotated[reduce(or_, (*NETWORK_SECTIONS, OWN_SECTION)), Field(discriminator="kind")]
 
 
 def default_frontend(network: Any) -> str:
@@ -135,16 +202,28 @@ def default_frontend(network: Any) -> str:
 
     The name of a front-end that gives one vector a clip stands for itself: `network: mfcc` is no network.
 
-    >>> default_frontend("sample_level"), default_frontend("mfcc"), default_frontend(None)
-    ('waveform', 'mfcc', 'mfcc')
+    Parameters
+    ----------
+    network : mapping, section or None
+        The section of a network, checked or not.
+
+    >>> [default_frontend(network) for network in ({"kind": "sample_level"}, {"kind": "mfcc"}, None)]
+    ['waveform', 'mfcc', 'mfcc']
     """
     alone = frontends_of(None)
     if network is None:
         return alone[0]
-    if network in alone:
-        return str(network)
-    known = isinstance(network, str) and network in NETWORKS
-    return NETWORKS[network].frontend if known else next(iter(FRONTENDS))
+    kind, unit = _said(network, "kind"), _said(network, "unit")
+    if kind in alone:
+        return str(kind)
+    if kind == EXTERNAL and unit in get_args(Unit):
+        return frontends_of(unit)[0]
+    known = isinstance(kind, str) and kind in NETWORKS
+    return NETWORKS[kind].frontend if known else next(iter(FRONTENDS))
+
+
+def _said(network: Any, key: str) -> Any:
+    return network.get(key) if isinstance(network, Mapping) else getattr(network, key, None)
 
 
 def unit_read(network: Any) -> Unit | None:

@@ -31,8 +31,11 @@ from elmarc.config.values import (
     Seconds,
     Section,
     Statistic,
+    Text,
 )
+from elmarc.datasets.opening import package_name
 from elmarc.frontends import FRONTENDS, frontends_of
+from elmarc.networks.own import section_of_text
 
 
 class DataOptions(Section):
@@ -108,6 +111,35 @@ class ObjectData(DataOptions):
     name: Name
 
 
+class PackageData(DataOptions):
+    """A data set of mirdata or soundata; `audio` is where it lies, if not where the package puts it.
+
+    `label`, `fold` and `group` name attributes of a track, where elmarc does not know them.
+    """
+
+    kind: Literal["mirdata", "soundata"]
+    name: Name
+    audio: Location | None = None
+    label: Text | None = None
+    fold: Text | None = None
+    group: Text | None = None
+
+
+class HuggingFaceData(DataOptions):
+    """A data set of Hugging Face: a name of the hub, a folder, a parquet file, or what `save_to_disk` wrote.
+
+    `label`, `fold` and `group` name columns, where elmarc does not find them.
+    """
+
+    kind: Literal["hf"]
+    name: Text
+    config: Text | None = None
+    split: Text | None = None
+    label: Text | None = None
+    fold: Text | None = None
+    group: Text | None = None
+
+
 class InputSection(Section):
     """How much of a clip a network reads; what is left out follows from the data set.
 
@@ -150,24 +182,28 @@ class ClassifierSection(Section):
 
 
 def data_from_text(text: str) -> dict[str, Any]:
-    """Read DATA as the command line does: toy, a CSV file, or a folder with one sub-folder a class."""
+    """Read DATA as the command line does: toy, PACKAGE:NAME, a CSV file, or a folder of class folders."""
     if text == "toy":
         return {"kind": "toy"}
+    if known := package_name(text):
+        return {"kind": known[0], "name": known[1]}
     return {"kind": "table" if text.endswith(".csv") else "folder", "path": text}
 
 
 def expand(key: str, value: Any) -> Any:
     """Return the full form of a section that may be written as one word.
 
-    >>> expand("network", "vgg")
-    {'kind': 'vgg'}
+    >>> expand("network", "vgg"), expand("network", "models.py:MyNet")
+    ({'kind': 'vgg'}, {'kind': 'external', 'factory': 'models.py:MyNet'})
     """
     if not isinstance(value, str):
         return value
     match key:
         case "data":
             return data_from_text(value)
-        case "network" | "frontend":
+        case "network":
+            return section_of_text(value)
+        case "frontend":
             return {"kind": value}
         case "classifier":
             return {"name": value}
@@ -190,20 +226,22 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
         full["network"] = None
     frontend = full.get("frontend")
     if frontend is None or (isinstance(frontend, Mapping) and "kind" not in frontend):
-        full["frontend"] = {"kind": default_frontend(kind), **(frontend or {})}
+        full["frontend"] = {"kind": default_frontend(network), **(frontend or {})}
     return recipes.in_full(full)
 
 
 Data = Annotated[
-    NamedData | FolderData | TableData | ListsData | ToyData | ObjectData, Field(discriminator="kind")
+    NamedData | FolderData | TableData | ListsData | ToyData | ObjectData | PackageData | HuggingFaceData,
+    Field(discriminator="kind"),
 ]
 
 
 class ExperimentConfig(Section):
     """One experiment: data -> front-end -> network -> pooled features -> classifier -> score.
 
-    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names features written by
-    elmarc, read instead of being extracted. `recipe: v2` sets what is left open as docs/recipe.md explains.
+    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names features that are
+    read instead of being extracted: elmarc's own, or without a network those of any program, which results
+    call `features_name`. `recipe: v2` sets what is left open as docs/recipe.md explains.
     Relative paths are relative to the working directory.
     """
 
@@ -222,6 +260,7 @@ class ExperimentConfig(Section):
     n_workers: Count | None = None
     strict: Flag = False
     features_file: Location | None = None
+    features_name: Name | None = None
     store: Location | None = None
     results: Location = Path("results")
     notes: tuple[str, ...] = ()
@@ -233,7 +272,7 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        unit = unit_read(self.network.kind if self.network else None)
+        unit = unit_read(self.network)
         if FRONTENDS[self.frontend.kind].unit != unit:
             known = " or ".join(repr(kind) for kind in frontends_of(unit))
             reader = "a configuration without a network" if self.network is None else self.network.kind
@@ -242,6 +281,10 @@ class ExperimentConfig(Section):
                 "leave kind out and it follows from the network"
             )
         _check_input(self.input, self.frontend.kind, unit)
+        if self.features_name and (self.features_file is None or self.network is not None):
+            raise ValueError(
+                "features_name: it names what features_file holds, where there is no network; leave it out"
+            )
         if unit is None and self.pooling != ("mean",):
             raise ValueError(f"pooling: the {self.frontend.kind.upper()} has no maps to pool; leave it out")
         return self

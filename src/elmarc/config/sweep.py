@@ -19,11 +19,14 @@ from pydantic import BaseModel
 
 from elmarc._errors import ConfigError
 from elmarc.config.errors import checked, sections
-from elmarc.config.parts import FRONTEND_SECTIONS, default_frontend, unit_read
+from elmarc.config.parts import FRONTEND_SECTIONS, NETWORK_SECTIONS, OWN_SECTION, default_frontend, unit_read
 from elmarc.config.sections import ExperimentConfig, expand
 from elmarc.frontends import FRONTENDS, frontends_of
+from elmarc.networks import NETWORKS
+from elmarc.networks.own import EXTERNAL
 
 OF_NETWORKS = ("input", "pooling")  # sections that say nothing where there is no network
+OPAQUE = ("network.options", "network.channel_axis", "network.time_axis")  # sections of no keys of ours
 
 
 def _list_keys() -> Iterator[str]:
@@ -75,7 +78,7 @@ def axes(document: Mapping[str, Any], key: str = "") -> dict[str, list[Any]]:
         place = f"{key}{name}"
         if _is_axis(place, value):
             lists[place] = list(value)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and place not in OPAQUE:
             lists |= axes(value, f"{place}.")
     return lists
 
@@ -88,7 +91,7 @@ def make_sweep(document: Mapping[str, Any], source: str) -> SweepConfig:
     ConfigError
         With a line for each problem, however many cells it spoils.
     """
-    empty = [key for key, values in axes(document).items() if not values]
+    empty = [key for key, values in axes(document).items() if not _variants(values, key)]
     if empty:
         raise ConfigError(f"{source}: {empty[0]}: found an empty list, expected at least one value")
     cells = _variants({key: value for key, value in document.items() if key != "kind"})
@@ -106,7 +109,7 @@ def _variants(value: Any, key: str = "") -> list[Any]:
     """Return what `value` can be, every list in it resolved."""
     if _is_axis(key, value):
         return [variant for item in value for variant in _variants(item, key)]
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and key not in OPAQUE:
         inner = [_variants(item, f"{key}.{name}" if key else str(name)) for name, item in value.items()]
         return [dict(zip(value, choice, strict=True)) for choice in product(*inner)]
     return [value]
@@ -116,7 +119,8 @@ def fit_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> lis
     """Leave out of each document what its network cannot use, as long as another one's can.
 
     That is a front-end of another unit; the keys of a front-end without `kind` that this cell's does not
-    have; and where there is no network, the sections `input` and `pooling` and the network's options.
+    have; keys of the study's networks for one of your own, and the other way round; and where there is no
+    network, the sections `input` and `pooling` and the network's options.
 
     Raises
     ------
@@ -127,7 +131,25 @@ def fit_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> lis
     _check_frontends(full, source)
     known = {key for cell in full for key in FRONTEND_SECTIONS[_frontend_kind(cell)].model_fields}
     with_network = any(_unit(cell) is not None for cell in full)
-    return [_fitted(cell, known, with_network=with_network) for cell in full]
+    fitted = [_fitted(cell, known, with_network=with_network) for cell in full]
+    return _fit_networks(fitted)
+
+
+def _fit_networks(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {key for cell in cells for key in _network_keys(cell)}
+    for cell in cells:
+        network, own = cell.get("network"), _network_keys(cell)
+        if isinstance(network, Mapping) and own:
+            cell["network"] = {key: v for key, v in network.items() if key in own or key not in known}
+    return cells
+
+
+def _network_keys(cell: Mapping[str, Any]) -> set[str]:
+    """Return the keys that a cell's network may have; none where it is the baseline or unknown."""
+    if (kind := _kind(cell, "network")) == EXTERNAL:
+        return set(OWN_SECTION.model_fields)
+    named = isinstance(kind, str) and kind in NETWORKS
+    return {key for form in NETWORK_SECTIONS for key in form.model_fields} if named else set()
 
 
 def _kind(cell: Mapping[str, Any], section: str) -> Any:
@@ -135,8 +157,14 @@ def _kind(cell: Mapping[str, Any], section: str) -> Any:
     return value.get("kind") if isinstance(value, Mapping) else None
 
 
+def _network(cell: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the section of a network; what is none, and refused later, counts as one of the study's."""
+    network = cell.get("network")
+    return network if network is None or isinstance(network, Mapping) else {}
+
+
 def _unit(cell: Mapping[str, Any]) -> str | None:
-    return unit_read(_kind(cell, "network"))
+    return unit_read(_network(cell))
 
 
 def _reads(cell: Mapping[str, Any], kind: Any) -> bool:
@@ -149,7 +177,7 @@ def _is_frontend(kind: Any) -> bool:
 
 def _frontend_kind(cell: Mapping[str, Any]) -> str:
     given = _kind(cell, "frontend")
-    return given if _reads(cell, given) else default_frontend(_kind(cell, "network"))
+    return given if _reads(cell, given) else default_frontend(_network(cell))
 
 
 def _fitted(cell: dict[str, Any], known: set[str], *, with_network: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ Folds = Annotated[int, Field(strict=True, ge=2)]
 Flag = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[float, Field(gt=0)]
 Shape = tuple[Count, Count]  # (time, frequency)
+Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Location = Annotated[Path, AfterValidator(Path.expanduser)]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 _NAME = r"^[^/\\\x00-\x1f]*[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"  # "." and ".." are folders

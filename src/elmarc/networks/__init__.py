@@ -66,6 +66,8 @@ class Preset:
         Arguments of the class that make the network what it is.
     shapes : mapping
         Shapes that may be chosen, with their defaults; None for one that must be given.
+    lists, numbers : tuple of str
+        Further shapes that may be chosen, lists of numbers and single ones; the class knows the study's.
     layers : tuple of str or None
         The layers that are read where nothing else is said; None for all.
     """
@@ -78,6 +80,8 @@ class Preset:
     study: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)
     shapes: Mapping[str, tuple[int, ...] | None] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     layers: tuple[str, ...] | None = None
 
     def load(self) -> type[RandomCNN]:
@@ -91,6 +95,11 @@ class Preset:
         """The shapes that must be given."""
         return tuple(option for option, default in self.shapes.items() if default is None)
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The shapes that may be given."""
+        return (*self.shapes, *self.lists, *self.numbers)
+
 
 _SINGLE, _BRANCHES = ".single_layer:SingleLayer", ".timbral_temporal:TimbralTemporal"
 _MUSIC: dict[str, tuple[int, ...] | None] = {"temporal_lengths": (165, 128, 64, 32)}  # frames
@@ -98,17 +107,29 @@ _SOUNDS = {"temporal_lengths": (64, 32, 16, 8)}  # the study's for sounds
 _7X96 = {"filter_shape": (7, 96), "pool_shape": (1, 1)}
 _7X86 = {"filter_shape": (7, 86), "pool_shape": (1, 11)}
 _OPEN = {"filter_shape": None, "pool_shape": None}
+_TALL = ("timbral_frames", "timbral_percents")
 _TIMBRAL, _TEMPORAL = ({"branches": (branch,)} for branch in ("timbral", "temporal"))
 
 NETWORKS: dict[str, Preset] = {
-    "vgg": Preset(".vgg:VGG", 717, 32, study=True),
+    "vgg": Preset(".vgg:VGG", 717, 32, study=True, lists=("pool_frames", "pool_bands")),
     "7x96": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X96, layers=("pool",)),
     "7x86": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X86, layers=("pool",)),
-    "timbral": Preset(_BRANCHES, 256, 8, study=True, fixed=_TIMBRAL),
+    "timbral": Preset(_BRANCHES, 256, 8, study=True, fixed=_TIMBRAL, lists=_TALL),
     "temporal": Preset(_BRANCHES, 256, 8, study=True, fixed=_TEMPORAL, shapes=_MUSIC),
-    "timbral_temporal": Preset(_BRANCHES, 128, 4, study=True, shapes=_MUSIC),
-    "sample_level": Preset(".sample_level:SampleLevel", 512, 23, study=True, frontend="waveform"),
-    "frame_level": Preset(".frame_level:FrameLevel", 896, 40, study=True, frontend="waveform"),
+    "timbral_temporal": Preset(
+        _BRANCHES, 128, 4, study=True, shapes=_MUSIC, lists=_TALL, numbers=("n_temporal",)
+    ),
+    "sample_level": Preset(
+        ".sample_level:SampleLevel", 512, 23, study=True, frontend="waveform", numbers=("stride", "n_pools")
+    ),
+    "frame_level": Preset(
+        ".frame_level:FrameLevel",
+        896,
+        40,
+        study=True,
+        frontend="waveform",
+        numbers=("stride", "filter_length"),
+    ),
     "frame_level_many": Preset(".frame_level:FrameLevelMany", 448, 20, study=True, frontend="waveform"),
     "single_layer": Preset(_SINGLE, 3585, 160, shapes=_OPEN),
     "timbral_temporal_audio": Preset(_BRANCHES, 128, 4, fixed=_SOUNDS),
@@ -153,8 +174,9 @@ def build_network(
         Of the convolutions.
     compat : {"2018"} or None
         "2018" for the published averaging of the frame-level back-ends.
-    **shapes : tuple of int
-        `filter_shape` and `pool_shape` of single_layer; `temporal_lengths` of the temporal ones.
+    **shapes : tuple of int, or int
+        `filter_shape` and `pool_shape` of single_layer, `temporal_lengths` of the temporal ones, and the
+        others that `NETWORKS` lists.
 
     Returns
     -------
@@ -190,9 +212,9 @@ def build_network(
 
 def _shape_options(name: str, preset: Preset, given: Mapping[str, Any]) -> dict[str, Any]:
     for option in given:
-        if not preset.shapes:
+        if not preset.choices:
             raise ConfigError(f"{name} takes no option {option!r}: its shapes are fixed")
-        choose(f"option of {name}", option, tuple(preset.shapes))
+        choose(f"option of {name}", option, preset.choices)
     missing = [option for option in preset.required if given.get(option) is None]
     if missing:
         raise ConfigError(f"{name} needs {' and '.join(missing)}, each a pair (frames, bands)")

@@ -8,11 +8,13 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from elmarc._errors import ConfigError
+from elmarc._types import Definition
 from elmarc.networks.blocks import BACK_END_TAPS, RandomConv, back_end, back_end_convs, same_padding, to_hops
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, sequence
 
-STRIDE = 32
+STRIDE, FILTER_LENGTH = 32, 512  # samples, the study's
 BACK_END = ("back1", "back2", "back3")
 SHORTEST_FRONT_MAP = BACK_END_TAPS + 1  # frames: one is left after the last pool
 
@@ -49,30 +51,54 @@ class _FrameLevel(RandomCNN):
 class FrameLevel(_FrameLevel):
     """Conv 512 stride 32 "valid", ReLU; back-end.
 
+    Parameters
+    ----------
+    stride, filter_length : int
+        Samples; the length is a multiple of the stride.
+
     References
     ----------
     Pons & Serra 2018, section 3; in the 2018 program `frame_level`.
     """
 
     family = "frame_level"
-    filter_length = 512  # samples
 
-    def __init__(self, name: str, *, n_filters: int, **settings: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        n_filters: int,
+        stride: int = STRIDE,
+        filter_length: int = FILTER_LENGTH,
+        **settings: Any,
+    ) -> None:
+        if stride < 1 or filter_length < 1 or filter_length % stride:
+            raise ConfigError(
+                f"{name}: found filter_length {filter_length} and stride {stride}, expected a length that "
+                "is a multiple of the stride"
+            )
+        self.stride, self.filter_length = stride, filter_length
         convs = {
-            "conv": _strided_conv(self.filter_length, n_filters),
+            "conv": _strided_conv(filter_length, n_filters, stride),
             **back_end_convs(n_filters, n_filters),
         }
-        info = _info(("conv",), n_filters)
+        info = _info(("conv",), n_filters, stride)
         super().__init__(name, convs, n_filters=n_filters, layer_info=info, **settings)
 
     @property
     def min_input_length(self) -> int:
         """Samples that leave one frame after the last selected layer."""
         frames = {"conv": 1, "back3": SHORTEST_FRONT_MAP}.get(self.last, BACK_END_TAPS)
-        return self.filter_length + (frames - 1) * STRIDE
+        return self.filter_length + (frames - 1) * self.stride
+
+    def options(self) -> Definition:
+        """Return stride and filter length, where they are not the study's."""
+        if (self.stride, self.filter_length) == (STRIDE, FILTER_LENGTH):
+            return {}
+        return {"stride": self.stride, "filter_length": self.filter_length}
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
-        front = self.convs["conv"](to_hops(x[..., 0], STRIDE)).relu_()
+        front = self.convs["conv"](to_hops(x[..., 0], self.stride)).relu_()
         if "conv" in self.layers:
             yield Tile("conv", sequence(front))
         if self.last != "conv":
@@ -81,8 +107,8 @@ class FrameLevel(_FrameLevel):
             yield from back
 
     def _costs(self, input_length: int) -> Iterator[LayerCost]:
-        frames = (input_length - self.filter_length) // STRIDE + 1
-        yield self._conv_cost("conv", f"conv {self.filter_length} stride {STRIDE}, ReLU", (frames,))
+        frames = (input_length - self.filter_length) // self.stride + 1
+        yield self._conv_cost("conv", f"conv {self.filter_length} stride {self.stride}, ReLU", (frames,))
         if self.last != "conv":
             yield from self._back_costs(frames)
 
@@ -146,11 +172,11 @@ class FrameLevelMany(_FrameLevel):
             yield from self._back_costs(frames)
 
 
-def _strided_conv(length: int, n_filters: int) -> RandomConv:
-    return RandomConv((length, 1, n_filters), taps=(1, length // STRIDE))
+def _strided_conv(length: int, n_filters: int, stride: int = STRIDE) -> RandomConv:
+    return RandomConv((length, 1, n_filters), taps=(1, length // stride))
 
 
-def _info(fronts: Sequence[str], n_filters: int) -> list[LayerInfo]:
+def _info(fronts: Sequence[str], n_filters: int, stride: int = STRIDE) -> list[LayerInfo]:
     """Describe the front layers and the back-end's; the last of these pools two frames into one."""
-    reductions = dict.fromkeys((*fronts, *BACK_END), STRIDE) | {BACK_END[-1]: 2 * STRIDE}
+    reductions = dict.fromkeys((*fronts, *BACK_END), stride) | {BACK_END[-1]: 2 * stride}
     return [LayerInfo(layer, n_filters, reduction) for layer, reduction in reductions.items()]

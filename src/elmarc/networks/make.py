@@ -8,11 +8,13 @@ from typing import Any
 from torch import nn
 
 from elmarc._errors import ConfigError
-from elmarc._types import DEFAULT_SIZE, Precision, Size
+from elmarc._types import DEFAULT_SIZE, Definition, Precision, Size
 from elmarc.networks import NETWORKS, Preset, build_network
 from elmarc.networks.base import Network
 from elmarc.networks.external import ExternalNetwork
 from elmarc.networks.external.factory import make_module
+from elmarc.networks.external.fingerprint import code_sha256, state_sha256
+from elmarc.networks.external.redraw import redraw
 from elmarc.networks.own import EXTERNAL, OwnNetwork, own_network, section_of_text
 
 OF_THE_STUDY = ("size", "n_filters", "narrower", "compat")  # keys that a network of one's own has not
@@ -57,10 +59,9 @@ def make_network(
     --------
     >>> make_network({"kind": "vgg", "size": "large"}).n_features
     3585
-    >>> flat = nn.Sequential(nn.Flatten(), nn.Linear(960, 8))
-    >>> net = make_network(flat, n_bands=96, input_length=10, layers=["1"])
+    >>> net = make_network(nn.GRU(96, 8, batch_first=True), layers=["output[0]"], input_length=10)
     >>> net.name, net.n_features
-    ('Sequential (kept weights)', 8)
+    ('GRU (kept weights)', 8)
     """
     if isinstance(network, Network):
         return network
@@ -88,14 +89,35 @@ def narrowed(preset: Preset, size: Size, divisor: int) -> int:
     return max(step, n_filters - n_filters % step)
 
 
-def _by_name(kind: str, *, size: Size | None = None, narrower: int = 1, **options: Any) -> Network:
+def source_digests(section: Mapping[str, Any]) -> Definition | None:
+    """Return digests of the code and the weights that a section's factory makes; None for elmarc's networks.
+
+    Raises
+    ------
+    ConfigError
+        The factory cannot be found, or what it makes cannot be read.
+    """
+    if section.get("kind") != EXTERNAL:
+        return None
+    own = own_network(section)
+    module = make_module(own.factory, own.options)
+    drawn = redraw(module, 0, own.label) if own.weights == "redraw" else ()
+    return {"code_sha256": code_sha256(module), "state_sha256": state_sha256(module, drawn)}
+
+
+def _by_name(
+    kind: str, *, size: Size | None = None, narrower: int = 1, name: str | None = None, **options: Any
+) -> Network:
+    """Build a network of a section; `name` is what results call it, and says nothing of what it is."""
     if narrower > 1 and kind in NETWORKS and options.get("n_filters") is None:
         options["n_filters"] = narrowed(NETWORKS[kind], size or DEFAULT_SIZE, narrower)
     return build_network(kind, size=size or DEFAULT_SIZE, **options)
 
 
 def _own(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is said of the study's networks alone."""
+    """Leave out what is said of the study's networks alone, and has a value anyway."""
+    if "n_filters" in given:
+        raise ConfigError("n_filters: a network of your own has its own width: leave it out, or say options")
     return {
         key: value for key, value in given.items() if key not in ("size", "n_filters", "narrower", "compat")
     }
@@ -115,23 +137,17 @@ def _external(
 ) -> ExternalNetwork:
     if input_length is None:
         raise ConfigError(f"{own.label}: a network of one's own needs input_length, the {own.unit} to be fed")
-    _check_supported(own)
     module = source if isinstance(source, nn.Module) else make_module(source, own.options)
     return ExternalNetwork(
         module,
         layers=own.layers,
         input_unit=own.unit,
-        input_length=input_length,
+        input_length=own.min_length or input_length,
         n_bands=n_bands or (96 if own.unit == "frames" else 1),
         name=own.label,
+        seed=seed if own.weights == "redraw" else None,
+        layout=own.layout,
+        channel_axis=own.channel_axis,
+        time_axis=own.time_axis,
+        precision=own.precision,
     )
-
-
-def _check_supported(own: OwnNetwork) -> None:
-    """Refuse what would be without effect."""
-    plain = OwnNetwork(own.factory, weights="keep")
-    for key in ("weights", "layout", "channel_axis", "time_axis", "min_length", "batch_norm", "precision"):
-        if getattr(own, key) != getattr(plain, key):
-            raise ConfigError(
-                f"{own.label}: {key} {getattr(own, key)!r} is not supported, use {getattr(plain, key)!r}"
-            )

@@ -11,13 +11,13 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc._types import Precision, Unit
+from elmarc._types import Unit
 
 EXTERNAL = "external"
 OUTPUT = "output"  # the layer that is the whole module's output
 Weights: TypeAlias = Literal["redraw", "keep"]
-BatchNorm: TypeAlias = Literal["running", "clip"]
 Axis: TypeAlias = int | dict[str, int] | None
+OwnPrecision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ class OwnNetwork:
         Axes of the layers' outputs, where they cannot be told.
     min_length : int or None
         Frames or samples that a clip must have; None: the length that is fed.
-    batch_norm : {"running", "clip"}
-        Whether BatchNorm uses its stored statistics or those of the clip.
-    precision : {"float32", "tf32", "bfloat16"}
+    precision : {"float32", "bfloat16"}
         "bfloat16" converts the module; otherwise it computes in the type that it has.
     name : str or None
         What results call it; None: the factory's name.
@@ -59,8 +57,7 @@ class OwnNetwork:
     channel_axis: Axis = None
     time_axis: Axis = None
     min_length: int | None = None
-    batch_norm: BatchNorm = "running"
-    precision: Precision = "float32"
+    precision: OwnPrecision = "float32"
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -71,8 +68,7 @@ class OwnNetwork:
             )
         choose("weights", self.weights, get_args(Weights))
         choose("unit", self.unit, get_args(Unit))
-        choose("batch_norm", self.batch_norm, get_args(BatchNorm))
-        choose("precision", self.precision, get_args(Precision))
+        choose("precision of a module", self.precision, get_args(OwnPrecision))
 
     @property
     def label(self) -> str:

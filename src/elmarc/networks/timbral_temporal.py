@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import torch.nn.functional as F
@@ -14,10 +16,9 @@ from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, spectrogram
 
 BRANCHES = ("timbral", "temporal")
-TIMBRAL_SHAPES = [
-    (frames, share, times) for share in (0.9, 0.4) for frames, times in ((7, 1), (3, 2), (1, 4))
-]
-CHANNELS = sum(times for _, _, times in TIMBRAL_SHAPES)  # of a branch, for each of n_filters
+FRAMES, PERCENTS = (7, 3, 1), (90, 40)  # of the timbral filters, the study's
+TIMES = (1, 2, 4)  # n_filters of each height that are so many frames long, in the order of FRAMES
+CHANNELS = len(PERCENTS) * sum(TIMES)  # of a branch, for each of n_filters
 
 
 class TimbralTemporal(RandomCNN):
@@ -32,6 +33,10 @@ class TimbralTemporal(RandomCNN):
         Those that exist; "timbral" alone has the weights it has beside "temporal".
     temporal_lengths : sequence of int
         Frames of the four temporal filters; the study's are in `NETWORKS`.
+    timbral_frames, timbral_percents : sequence of int
+        Frames of the three lengths of timbral filters, and percent of the bands of their two heights.
+    n_temporal : int or None
+        n_filters of the temporal branch; None for the same as the timbral one's.
 
     References
     ----------
@@ -49,31 +54,48 @@ class TimbralTemporal(RandomCNN):
         n_bands: int | None = None,
         branches: Sequence[str] = BRANCHES,
         temporal_lengths: Sequence[int] = (),
+        timbral_frames: Sequence[int] = FRAMES,
+        timbral_percents: Sequence[int] = PERCENTS,
+        n_temporal: int | None = None,
         **settings: Any,
     ) -> None:
         n_bands = self._bands(name, n_bands)
-        if int(0.4 * n_bands) < 1:
-            raise ConfigError(f"{name} needs a front-end of at least 3 bands (n_mels), not {n_bands}")
+        self.n_temporal = n_filters if n_temporal is None else n_temporal
         self.temporal_lengths = tuple(temporal_lengths)
+        self.timbral_frames, self.timbral_percents = tuple(timbral_frames), tuple(timbral_percents)
+        self._check_timbral(name, n_bands)
         convs: dict[str, RandomConv] = {}
         if "timbral" in branches:
-            convs |= _timbral_convs(n_filters, n_bands)
+            convs |= _timbral_convs(n_filters, n_bands, self.timbral_frames, self.timbral_percents)
         if "temporal" in branches:
-            self._check_temporal(name, n_filters)
-            convs |= _temporal_convs(n_filters, self.temporal_lengths)
-        n_channels = CHANNELS * n_filters
-        info = [LayerInfo(branch, n_channels, 1) for branch in BRANCHES if branch in branches]
+            self._check_temporal(name)
+            convs |= _temporal_convs(self.n_temporal, self.temporal_lengths)
+        widths = {"timbral": n_filters, "temporal": self.n_temporal}
+        info = [LayerInfo(branch, CHANNELS * widths[branch], 1) for branch in BRANCHES if branch in branches]
         super().__init__(name, convs, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
         self.timbral = [conv for conv in self.convs.values() if isinstance(conv, BandConv)]
 
-    def _check_temporal(self, name: str, n_filters: int) -> None:
-        if n_filters % self.filters_multiple:
+    def _check_timbral(self, name: str, n_bands: int) -> None:
+        frames, percents = self.timbral_frames, self.timbral_percents
+        if len(frames) != len(TIMES) or min(frames) < 1:
+            raise ConfigError(f"{name}: timbral_frames must be {len(TIMES)} numbers of frames, not {frames}")
+        if len(set(percents)) != len(PERCENTS) or not all(1 <= percent <= 100 for percent in percents):
             raise ConfigError(
-                f"{name}: n_filters must be divisible by {self.filters_multiple}, not {n_filters}"
+                f"{name}: timbral_percents must be {len(PERCENTS)} numbers from 1 to 100, not {percents}"
+            )
+        if (needed := math.ceil(100 / min(percents))) > n_bands:
+            raise ConfigError(f"{name} needs a front-end of at least {needed} bands (n_mels), not {n_bands}")
+
+    def _check_temporal(self, name: str) -> None:
+        if self.n_temporal < 1 or self.n_temporal % self.filters_multiple:
+            raise ConfigError(
+                f"{name}: n_filters must be divisible by {self.filters_multiple}, not {self.n_temporal}"
             )
         lengths = self.temporal_lengths
-        if len(lengths) != 4 or min(lengths) < 1:
-            raise ConfigError(f"{name}: temporal_lengths must be four numbers of frames, not {lengths}")
+        if len(lengths) != 4 or len(set(lengths)) != 4 or min(lengths) < 1:
+            raise ConfigError(
+                f"{name}: temporal_lengths must be four different numbers of frames, not {lengths}"
+            )
 
     @property
     def min_input_length(self) -> int:
@@ -81,8 +103,18 @@ class TimbralTemporal(RandomCNN):
         return 1
 
     def options(self) -> Definition:
-        """Return the temporal filters' lengths, where they matter."""
-        return {"temporal_lengths": list(self.temporal_lengths)} if "temporal" in self.layers else {}
+        """Return the filters' shapes: the temporal ones where they matter, others where not the study's."""
+        found: Definition = {}
+        if "temporal" in self.layers:
+            found["temporal_lengths"] = list(self.temporal_lengths)
+            if self.n_temporal != self.n_filters:
+                found["n_temporal"] = self.n_temporal
+        if "timbral" in self.layers:
+            if self.timbral_frames != FRAMES:
+                found["timbral_frames"] = list(self.timbral_frames)
+            if self.timbral_percents != PERCENTS:
+                found["timbral_percents"] = list(self.timbral_percents)
+        return found
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
         for branch in self.layers:
@@ -118,10 +150,13 @@ class TimbralTemporal(RandomCNN):
             yield LayerCost(branch, kind, (self.n_channels(branch), input_length))
 
 
-def _timbral_convs(n_filters: int, n_bands: int) -> dict[str, RandomConv]:
+def _timbral_convs(
+    n_filters: int, n_bands: int, frames: Sequence[int], percents: Sequence[int]
+) -> dict[str, RandomConv]:
+    shapes = product(percents, zip(frames, TIMES, strict=True))
     return {
-        f"timbral{i}": BandConv(frames, int(share * n_bands), times * n_filters)
-        for i, (frames, share, times) in enumerate(TIMBRAL_SHAPES, start=1)
+        f"timbral{i}": BandConv(length, percent * n_bands // 100, times * n_filters)
+        for i, (percent, (length, times)) in enumerate(shapes, start=1)
     }
 
 

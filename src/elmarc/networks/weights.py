@@ -47,12 +47,24 @@ def draw_kernel(seed: int, family: str, layer: str, shape: tuple[int, ...]) -> N
     >>> draw_kernel(0, "vgg", "conv1", (3, 3, 1, 8)).shape
     (3, 3, 1, 8)
     """
+    return draw_normal(seed, family, layer, shape, math.sqrt(GAIN * 2.0 / math.prod(shape[:-1])))
+
+
+def draw_normal(
+    seed: int, family: str, layer: str, shape: tuple[int, ...], sigma: float
+) -> NDArray[np.float32]:
+    """Draw normal(0, sigma) cut at 2 sigma: see `draw_kernel`.
+
+    Raises
+    ------
+    ConfigError
+        The weights do not fit into memory.
+    """
     if math.prod(shape) * BYTES > memory_bytes():
         raise ConfigError(
             f"{family}: the kernel {shape} of layer {layer!r} does not fit into memory: take fewer filters, "
             "or smaller ones"
         )
-    sigma = math.sqrt(GAIN * 2.0 / math.prod(shape[:-1]))
     low, high = ndtr(-CUT), ndtr(CUT)
     u = _seeds.uniform(seed, "weights", family, layer, size=math.prod(shape))
     return (sigma * ndtri(low + (high - low) * u)).astype(np.float32).reshape(shape)

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc.networks.layers import FeatureMap, Input
-
-
-class Call(NamedTuple):
-    """A call of a submodule: its path, and which one counted from 1; None for the only one."""
-
-    path: str
-    number: int | None
-
-
-def find_calls(module: nn.Module, layers: Sequence[str], name: str) -> dict[str, Call]:
-    """Return the call that each layer's name stands for: "act", or "act#2" for the second call of act.
-
-    Raises
-    ------
-    ConfigError
-        A name is no submodule's, or that of one whose output cannot be read.
-    """
-    parts = dict(module.named_modules(remove_duplicate=False))
-    known = [path for path in parts if path]
-    calls = {}
-    for layer in layers:
-        path, _, number = layer.rpartition("#")
-        if layer not in known and path in known and number.isdecimal() and int(number) > 0:
-            calls[layer] = Call(path, int(number))
-        else:
-            calls[layer] = Call(choose(f"layer of {name}", layer, known), None)
-        if isinstance(parts[calls[layer].path], torch.jit.ScriptModule):
-            raise ConfigError(
-                f"{name}: layer {layer!r} is scripted and takes no hooks: pass the module it is of"
-            )
-    return calls
+from elmarc.networks.external.names import Call, described, element
+from elmarc.networks.layers import Input
 
 
 def like_weights(module: nn.Module) -> Tensor:
@@ -84,6 +53,8 @@ class Reader:
         Of layers' names to the calls to read.
     name : str
         What messages call the network.
+    shaped : callable
+        Makes the module's input of clips (clips, length, bands).
     """
 
     def __init__(
@@ -91,80 +62,67 @@ class Reader:
         module: nn.Module,
         calls: Mapping[str, Call],
         name: str,
+        shaped: Callable[[Input], Tensor],
     ) -> None:
         shared = {id(value): value for value in module.state_dict(keep_vars=True).values()}
         self._module = copied(module, name, shared)
-        self._calls, self._name = dict(calls), name
-        self._seen: dict[str, list[object]] = {}
+        self._calls, self._name, self._shaped = dict(calls), name, shaped
+        self._seen: dict[str, list[str]] = {}
+        self._kept: dict[str, object] = {}
         for path in {call.path for call in calls.values()}:
             self._module.get_submodule(path).register_forward_hook(self._keeper(path))
 
-    def __call__(self, x: Input) -> dict[str, FeatureMap]:
-        """Return the layers' maps (clips, channels, *positions).
+    def __call__(self, x: Input) -> dict[str, Tensor]:
+        """Return what the layers give, (clips, ...) with their own axes.
 
         Raises
         ------
         ConfigError
-            A layer did not run, ran several times, or gives no such maps.
+            A layer did not run, ran several times, or gives no such tensor.
         """
-        self._seen = {call.path: [] for call in self._calls.values()}
+        self._seen, self._kept = {call.path: [] for call in self._calls.values()}, {}
         try:
-            self._module(x)
+            self._module(self._shaped(x))
             return {layer: self._map(layer, len(x)) for layer in self._calls}
         finally:
-            self._seen = {}
+            self._seen, self._kept = {}, {}
 
     def _keeper(self, path: str) -> Callable[..., None]:
-        wanted = {call.number or 1 for call in self._calls.values() if call.path == path}
+        calls = {layer: call for layer, call in self._calls.items() if call.path == path}
 
         def keep(_module: nn.Module, _inputs: object, output: object) -> None:
-            seen = self._seen[path]
-            kept = len(seen) + 1 in wanted and isinstance(output, Tensor)
-            seen.append(output.detach().clone() if kept else described(output))  # type: ignore[attr-defined]
+            self._seen[path].append(described(output))
+            for layer, call in calls.items():
+                if (call.number or 1) == len(self._seen[path]):
+                    kept = element(output, call)
+                    self._kept[layer] = kept.detach().clone() if isinstance(kept, Tensor) else None
 
         return keep
 
-    def _map(self, layer: str, n_clips: int) -> FeatureMap:
-        path, number = self._calls[layer]
+    def _map(self, layer: str, n_clips: int) -> Tensor:
+        path, number, _ = self._calls[layer]
         seen = self._seen[path]
         if number is None and len(seen) > 1:
             raise ConfigError(
                 f"{self._name}: layer {layer!r} runs {len(seen)} times in a forward pass, with outputs "
-                f"{', '.join(map(described, seen))}: say which, {layer}#1 to {layer}#{len(seen)}"
+                f"{', '.join(seen)}: say which, {path}#1 to {path}#{len(seen)}"
             )
         if len(seen) < (number or 1):
             raise ConfigError(
                 f"{self._name}: layer {layer!r} took no part in the module's forward pass, in "
                 f"which {path!r} ran {len(seen)} times"
             )
-        return self._checked(layer, seen[(number or 1) - 1], n_clips)
+        return self._checked(layer, self._kept[layer], seen[(number or 1) - 1], n_clips)
 
-    def _checked(self, layer: str, output: object, n_clips: int) -> FeatureMap:
+    def _checked(self, layer: str, output: object, seen: str, n_clips: int) -> Tensor:
         fits = isinstance(output, Tensor) and output.is_floating_point() and output.ndim > 1
         if not isinstance(output, Tensor) or not fits or len(output) != n_clips or not output.numel():
+            element_of = self._calls[layer].elements
+            found = f"{described(output)}, of {seen}," if element_of and output is not None else seen
+            hint = f", or name an element: {layer}[0], {layer}[key]" if seen[0] in "({" else ""
             raise ConfigError(
-                f"{self._name}: layer {layer!r} gives {described(output)} for {n_clips} clip(s), "
-                "expected one floating-point tensor (clips, channels, *positions): read another layer, or "
-                "put a module behind it that makes one"
+                f"{self._name}: layer {layer!r} gives {found} for {n_clips} clip(s), expected one "
+                "floating-point tensor of two or more axes, the first of them clips: read another "
+                f"layer{hint}, or put a module behind it that makes one"
             )
-        return output if output.ndim > 2 else output[..., None]
-
-
-def described(output: object) -> str:
-    """Return the shapes of an output.
-
-    >>> import torch
-    >>> described((torch.zeros(2, 3), None))
-    '(float32 (2, 3), NoneType)'
-    """
-    match output:
-        case str():
-            return output
-        case Tensor():
-            return f"{str(output.dtype).removeprefix('torch.')} {tuple(output.shape)}"
-        case tuple() | list():
-            return f"({', '.join(map(described, output))})"
-        case Mapping():
-            return "{" + ", ".join(f"{key}: {described(value)}" for key, value in output.items()) + "}"
-        case _:
-            return type(output).__name__
+        return output

@@ -18,8 +18,8 @@ from torch import nn
 
 from elmarc._choices import did_you_mean
 from elmarc._errors import ConfigError
-
-PREFIX = "elmarc_own_"  # of the names of modules that were loaded from a path
+from elmarc.networks.external.held import is_held, make_held
+from elmarc.networks.external.provenance import PREFIX
 
 
 def make_module(factory: str | Callable[..., Any], options: Mapping[str, Any]) -> nn.Module:
@@ -33,6 +33,8 @@ def make_module(factory: str | Callable[..., Any], options: Mapping[str, Any]) -
     ConfigError
         It cannot be found or called, fails, or gives no nn.Module.
     """
+    if isinstance(factory, str) and is_held(factory):
+        return make_held(factory)
     with _importing(factory), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         call = _found(factory) if isinstance(factory, str) else factory
@@ -90,7 +92,9 @@ def _from_file(path: Path) -> ModuleType:
         raise ConfigError(f"factory: there is no file {path} (from {Path.cwd()})")
     name = PREFIX + path.stem
     loader = _Uncached(name, str(path))
-    module = module_from_spec(ModuleSpec(name, loader, origin=str(path)))
+    spec = ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True  # gives the module its __file__
+    module = module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and annotations are looked up there
     try:
         loader.exec_module(module)

@@ -15,7 +15,7 @@ import functools
 import hashlib
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -55,15 +55,20 @@ def code_sha256(module: nn.Module) -> str:
     >>> code_sha256(nn.ReLU()) == code_sha256(nn.ReLU()), code_sha256(nn.ReLU()) == code_sha256(nn.ELU())
     (True, False)
     """
-    return _Walk().of(module).hex()
+    walk = _Walk()
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        walk.name(tensor, name)  # recurrent layers list their weights among their settings
+    return walk.of(module).hex()
 
 
-def state_sha256(module: nn.Module) -> str:
+def state_sha256(module: nn.Module, drawn: Collection[str] = ()) -> str:
     """Return a digest of a module's parameters and buffers, of any type and layout.
 
     Parameters
     ----------
     module : nn.Module
+    drawn : collection of str
+        Parameters whose values are told by a seed: of them only type and shape count.
 
     Returns
     -------
@@ -75,8 +80,11 @@ def state_sha256(module: nn.Module) -> str:
     ConfigError
         The module has weights that are not there yet, as lazy layers before their first clip.
     """
-    tensors = (dict(part) for part in (module.named_parameters(), module.named_buffers()))
-    return _Walk().of(list(tensors)).hex()
+    parameters = {
+        name: torch.zeros_like(weight) if name in drawn else weight
+        for name, weight in module.named_parameters()
+    }
+    return _Walk().of([parameters, dict(module.named_buffers())]).hex()
 
 
 class _Walk:
@@ -84,6 +92,10 @@ class _Walk:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, bytes]] = {}  # with the object, so that its id stays its own
+
+    def name(self, value: object, name: str) -> None:
+        """Tell an object by a name, whatever it holds."""
+        self._known[id(value)] = value, _digest("named", name)
 
     def of(self, value: object) -> bytes:
         """Return the digest of a value."""

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 PYTHON = "Python"
+PREFIX = "elmarc_own_"  # of the names of modules that were loaded from a path
 HEAP_TYPE = 1 << 9  # of a class made by a class statement, also where it claims to be a built-in one
 
 
@@ -41,7 +42,7 @@ def home(module: str) -> str:
     if top in {"torch", "numpy"}:
         return top
     file = getattr(sys.modules.get(top), "__file__", None)
-    if file is None or top == "__main__":
+    if file is None or top == "__main__" or top.startswith(PREFIX):
         return PYTHON if top in sys.stdlib_module_names else ""
     if "site-packages" in file or "dist-packages" in file:
         return _version(top)

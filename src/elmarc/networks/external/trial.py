@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._errors import ConfigError
-from elmarc.networks.external.capture import Call, Reader, described, like_weights
-from elmarc.networks.layers import FeatureMap, Input, LayerInfo
+from elmarc._types import Unit
+from elmarc.networks.external.axes import Axes, Output, find_axes, told_axis
+from elmarc.networks.external.capture import Reader, like_weights
+from elmarc.networks.external.layouts import LAYOUTS, find_layout
+from elmarc.networks.external.names import Call, described
+from elmarc.networks.layers import Input, LayerInfo
+from elmarc.networks.own import Axis
 
 MORE = (2**6 * 3 * 5, 2**6 * 3**3 * 5, 2**5 * 3**7 * 5)  # positions: most reductions divide one of them
 
@@ -27,6 +32,12 @@ class Trial:
         What messages call the network.
     shape : (int, int)
         Of a clip, (length, bands).
+    unit : {"frames", "samples"}
+        What the length counts.
+    layout : str or None
+        The axes of the module's input; None: the only one that it takes.
+    channel_axis, time_axis : int, mapping or None
+        Axes of the layers' outputs, where they are told.
 
     Raises
     ------
@@ -41,28 +52,39 @@ class Trial:
         name: str,
         *,
         shape: tuple[int, int],
+        unit: Unit,
+        layout: str | None,
+        channel_axis: Axis = None,
+        time_axis: Axis = None,
     ) -> None:
         self._module, self._calls, self._name = module, calls, name
         self._length, self._n_bands = shape
         self._like = like_weights(module)
-        reader = Reader(module, calls, name)
         clips = self._noise(2, self._length)
+        self.layout = layout or find_layout(module, calls, name, clips, unit)
+        reader = Reader(module, calls, name, LAYOUTS[self.layout])
         self._maps = self._read(reader, clips[:1])
         self._check_alone(self._read(reader, clips.flip(0)))
         self._more = max((n for n in MORE if n <= 2 * self._length), default=MORE[0])
         self._longer = self._longer_maps(reader)
-        self.time_axes = {layer: self._time_axis(layer) for layer in calls}
+        self.axes = {
+            layer: self._axes(layer, told_axis(channel_axis, layer), told_axis(time_axis, layer))
+            for layer in calls
+        }
 
     def layer_info(self) -> list[LayerInfo]:
         """Return the channels of each layer and how many input positions make one of the layer's."""
-        return [LayerInfo(layer, maps.shape[1], self._reduction(layer)) for layer, maps in self._maps.items()]
+        return [
+            LayerInfo(layer, maps.shape[self.axes[layer].channel], self._reduction(layer))
+            for layer, maps in self._maps.items()
+        ]
 
     def _noise(self, n_clips: int, length: int) -> Input:
         generator = torch.Generator().manual_seed(0)
         return torch.randn(n_clips, length, self._n_bands, generator=generator).to(self._like)
 
     @torch.no_grad()
-    def _read(self, reader: Reader, clips: Input) -> dict[str, FeatureMap]:
+    def _read(self, reader: Reader, clips: Input) -> dict[str, Tensor]:
         try:
             return reader(clips)
         except ConfigError:
@@ -73,7 +95,7 @@ class Trial:
                 f"(clips, length, bands): {type(problem).__name__}: {problem}"
             ) from problem
 
-    def _check_alone(self, maps: Mapping[str, FeatureMap]) -> None:
+    def _check_alone(self, maps: Mapping[str, Tensor]) -> None:
         """Compare the first clip's maps with those it gets as the second of two, once it ran before."""
         for layer, alone in self._maps.items():
             later = maps[layer][1:]
@@ -84,7 +106,7 @@ class Trial:
                     "statistics over the batch, no state kept from clip to clip)"
                 )
 
-    def _longer_maps(self, reader: Reader) -> dict[str, FeatureMap]:
+    def _longer_maps(self, reader: Reader) -> dict[str, Tensor]:
         """Return the maps of a longer clip, or none where the module takes clips of one length alone."""
         try:
             return self._read(reader, self._noise(1, self._length + self._more))
@@ -97,23 +119,24 @@ class Trial:
         longer = self._longer[layer].shape if self._longer else shape
         return [after - before for before, after in zip(shape, longer, strict=True)]
 
-    def _time_axis(self, layer: str) -> int:
-        """Return the first axis of positions that grows with the clip."""
-        growth = self._growth(layer)
-        if growth[1]:
-            raise ConfigError(
-                f"{self._name}: layer {layer!r} gives {described(self._maps[layer])} for one clip of "
-                f"{self._length}, and {described(self._longer[layer])} for one of "
-                f"{self._length + self._more}: axis 1 must be channels, and is time here; put a "
-                "module behind the layer that swaps them"
-            )
-        return next((axis for axis, gain in enumerate(growth) if gain), 2)
+    def _axes(self, layer: str, channel: int | None, time: int | None) -> Axes:
+        shape, call = self._maps[layer].shape, self._calls[layer]
+        seen = f"{self._name}: layer {layer!r} gives {described(self._maps[layer])} for one clip of "
+        seen += str(self._length)
+        if self._longer:
+            seen += f", and {described(self._longer[layer])} for one of {self._length + self._more}"
+        output = Output(layer, tuple(shape), self._growth(layer), seen, bool(self._longer))
+        part = None if call.elements else self._module.get_submodule(call.path)
+        return find_axes(output, part, self._module, channel=channel, time=time)
 
     def _reduction(self, layer: str) -> float:
         """Return the reduction, exact where it divides what the longer clip is longer by."""
+        time = self.axes[layer].time
+        if time is None:
+            return math.inf if self._longer else float(self._length)
         if not self._longer:
-            return self._length / self._maps[layer].shape[2]
-        gain = self._growth(layer)[self.time_axes[layer]]
+            return self._length / self._maps[layer].shape[time]
+        gain = self._growth(layer)[time]
         if gain <= 0:
             return math.inf
         whole = round(self._more / gain)
