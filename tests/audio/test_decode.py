@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import warnings
 from collections.abc import Callable
@@ -190,6 +191,18 @@ def with_nan(folder: Path) -> Path:
     return write(folder / "nan.wav", np.array([[0.0, 0.0], [np.nan, 0.1], [np.nan, np.nan]]))
 
 
+def too_large(folder: Path) -> Path:
+    sf.write(folder / "large.wav", np.full((3, 2), 3e38, np.float32), 8000, subtype="FLOAT")
+    return folder / "large.wav"
+
+
+def too_large_a_step(folder: Path) -> Path:
+    """One channel: the resampler's ringing at a step is beyond float32."""
+    step = np.repeat(np.float32([-3.4e38, 3.4e38]), 4000)
+    sf.write(folder / "step.wav", step, 8000, subtype="FLOAT")
+    return folder / "step.wav"
+
+
 def with_inf(folder: Path) -> Path:
     return write(folder / "inf.wav", np.array([0.0, np.inf, 0.1]))
 
@@ -209,6 +222,8 @@ def with_inf(folder: Path) -> Path:
         (a_cut_flac, r"cut\.flac: is damaged, .*flac decoder lost sync"),
         (with_nan, r"nan\.wav: 2 of 3 samples are NaN or infinite, expected finite"),
         (with_inf, r"inf\.wav: 1 of 3 samples are NaN or infinite"),
+        (too_large, r"large\.wav: samples are too large to be averaged or resampled"),
+        (too_large_a_step, r"step\.wav: samples are too large to be averaged or resampled"),
     ],
 )
 def test_what_cannot_be_read_is_told_by_name(tmp_path: Path, make: object, message: str) -> None:
@@ -270,9 +285,9 @@ def test_what_is_no_regular_file_is_refused_without_waiting(
         ask(path)
 
 
-@pytest.mark.parametrize("sr", [0, -1])
-def test_a_rate_must_be_positive(tmp_path: Path, sr: int) -> None:
-    with pytest.raises(ConfigError, match=f"target_sr: {sr} Hz is not a rate"):
+@pytest.mark.parametrize("sr", [0, -1, 1e308, float("nan")])
+def test_a_rate_must_be_positive_and_one_of_this_world(tmp_path: Path, sr: float) -> None:
+    with pytest.raises(ConfigError, match=f"target_sr: {re.escape(str(sr))} Hz is not a rate"):
         load(write(tmp_path / "clip.wav", np.zeros(10)), sr=sr)
 
 

@@ -104,3 +104,14 @@ def test_a_line_of_another_data_set_is_named(folder: Path, tmp_path: Path) -> No
         open_lists(f"{folder}/", name="gtzan", files=write_list(tmp_path, "cat/1.wav"))
     with pytest.raises(DatasetError, match=r"gtzna: .*did you mean 'gtzan'"):
         open_lists("", name="gtzna", files=write_list(tmp_path, "cat/1.wav"))
+
+
+def test_a_line_that_is_no_path_is_shown_in_part_and_too_long_a_name_is_absent(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="tells no class of lists") as caught:
+        open_lists("", files=write_list(tmp_path, "x" * 100_000))
+    assert len(str(caught.value)) < 1000
+    with pytest.raises(DatasetError, match="1 of 1 clips are missing"):
+        open_lists("", files=write_list(tmp_path, f"cat/{'x' * 5000}.wav"))
+    with pytest.raises(DatasetError, match="2 of 2 clips are missing") as caught:
+        open_lists("", files=write_list(tmp_path, f"cat/{chr(120) * 200_000}.wav\ncat/1.wav"))
+    assert len(str(caught.value)) < 10_000

@@ -250,3 +250,29 @@ def test_spoken_digits(data_dir: Path) -> None:
     assert data.classes == tuple("0123456789")
     assert len({clip.fold for clip in data.clips}) == 6
     assert validate(data).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "path,label\ncat/1.wav,cat\ndog/1.wav,dog,rain\n",
+            "line 3: has more cells than the header, such as 'rain'",
+        ),
+        ("path,label,fold\ncat/1.wav,cat,\ndog/1.wav,,dog,1\n", "line 3: has more cells"),
+        ('path,label\ncat/1.wav,"cat\ndog/1.wav,dog"\ndog/2.wav,dog\n', "line 3: label is 2 lines long"),
+        (
+            'path,label,mood\ncat/1.wav,cat,"calm\ndog/1.wav,dog,calm\ndog/2.wav,dog,calm"\ncat/2.wav,cat,calm\n',
+            "line 4: mood is 3 lines long, from 'calm' to 'dog/2.wav,dog,calm': is a quotation mark",
+        ),
+        ('path,label,mood\ncat/1.wav,cat,"calm\ndog/1.wav,dog,calm\n', "is not CSV in UTF-8"),
+    ],
+)
+def test_no_part_of_a_line_is_lost_in_silence(folder: Path, text: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(table(folder, text))
+
+
+def test_text_over_several_lines_may_stand_in_a_column_that_is_not_read(folder: Path) -> None:
+    text = 'path,label,mood\ncat/1.wav,cat,"calm,\nmostly"\ndog/1.wav,dog,,\n'
+    assert len(open_dataset(table(folder, text))) == 2

@@ -5,5 +5,17 @@ from __future__ import annotations
 from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import content_hash, decode, duration_s, load, resample
 from elmarc.audio.length import InputLength, fit_length
+from elmarc.audio.windows import Window, windows
 
-__all__ = ["InputLength", "blocks", "content_hash", "decode", "duration_s", "fit_length", "load", "resample"]
+__all__ = [
+    "InputLength",
+    "Window",
+    "blocks",
+    "content_hash",
+    "decode",
+    "duration_s",
+    "fit_length",
+    "load",
+    "resample",
+    "windows",
+]

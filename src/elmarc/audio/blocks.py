@@ -10,6 +10,7 @@ import numpy as np
 from elmarc._errors import ConfigError
 from elmarc._types import Waveform
 from elmarc.audio.decode import resampled, span
+from elmarc.audio.oddities import Listener
 from elmarc.audio.opening import opened
 
 
@@ -20,6 +21,7 @@ def blocks(
     seconds: float = 10.0,
     start: float | None = None,
     end: float | None = None,
+    heard: dict[str, str] | None = None,
 ) -> Iterator[Waveform]:
     """Yield a recording as mono blocks at rate `sr`; put together, they are `load` of it, bit for bit.
 
@@ -29,6 +31,8 @@ def blocks(
         As for `load`.
     seconds : float
         Length of a block, to the nearest sample; the last one may be shorter.
+    heard : dict or None
+        Takes what was odd about the samples, once all were read: see `elmarc.audio.oddities`.
 
     Yields
     ------
@@ -43,10 +47,14 @@ def blocks(
     """
     if not seconds > 0:
         raise ConfigError(f"seconds: found {seconds:g}, expected a positive number")
+    listener = Listener()
     with opened(path) as sound:
         first, stop = span(sound, start, end, name=path)
         size = max(1, round(seconds * (sr or int(sound.samplerate))))
-        yield from _of_size(resampled(sound, first, stop, sr=sr, name=path), size)
+        pieces = resampled(sound, first, stop, sr=sr, name=path, listener=listener)
+        yield from _of_size(pieces, size)
+    if heard is not None:
+        heard.update(listener.oddities(path, n_asked=stop - first, to_end=end is None))
 
 
 def _of_size(pieces: Iterator[Waveform], size: int) -> Iterator[Waveform]:

@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Waveform
+from elmarc.audio.oddities import Listener, Oddities
 from elmarc.audio.opening import check_regular, opened, unreadable
 
 ROUNDING_S = 0.01  # how far beyond the end of its file a segment may end: tables hold rounded times
 PIECE_SAMPLES = 2**17  # decoded at a time, over all channels: 512 KiB
+MAX_RATE = 2**31 - 1  # Hz; soxr never ends at 1e308
 MAX_CLIP_BYTES = 300_000_000  # of a clip in memory: 104 minutes at 12 kHz
 
 
@@ -55,11 +57,21 @@ def load(
         The file is missing, no regular file, cannot be decoded, is empty, holds samples that are not finite,
         does not hold the segment, or the clip would take more than 300 MB: `blocks` reads it piece by piece.
     """
+    return hear(path, sr=sr, start=start, end=end)[0]
+
+
+def hear(
+    path: str | Path, *, sr: int | None = 12000, start: float | None = None, end: float | None = None
+) -> tuple[Waveform, Oddities]:
+    """Return what `load` does, and what is odd about it: see `elmarc.audio.oddities`."""
+    listener = Listener()
     with opened(path) as sound:
         first, stop = span(sound, start, end, name=path)
         n_samples = resampled_length(stop - first, orig_sr=int(sound.samplerate), target_sr=sr)
         check_size(4 * n_samples, name=path, what=f"{n_samples} samples at {sr or sound.samplerate} Hz")
-        return _filled(np.empty(n_samples, np.float32), resampled(sound, first, stop, sr=sr, name=path))
+        pieces = resampled(sound, first, stop, sr=sr, name=path, listener=listener)
+        y = _filled(np.empty(n_samples, np.float32), pieces)
+    return y, listener.oddities(path, n_asked=stop - first, to_end=end is None)
 
 
 def decode(
@@ -115,18 +127,26 @@ def resampled_length(n_samples: int, *, orig_sr: int, target_sr: int | None) -> 
     Raises
     ------
     ConfigError
-        A rate is not positive.
+        A rate is not positive, or beyond what any file can have.
     """
     for name, rate in (("orig_sr", orig_sr), ("target_sr", target_sr)):
-        if rate is not None and rate < 1:
-            raise ConfigError(f"{name}: {rate} Hz is not a rate: give a positive number, such as 12000")
+        if rate is not None and not 1 <= rate <= MAX_RATE:
+            raise ConfigError(
+                f"{name}: {rate} Hz is not a rate: give a positive number below {MAX_RATE}, such as 12000"
+            )
     if target_sr is None or orig_sr == target_sr:
         return n_samples
     return math.ceil(n_samples * (float(target_sr) / orig_sr))
 
 
 def resampled(
-    sound: sf.SoundFile, first: int, stop: int, *, sr: int | None, name: str | Path
+    sound: sf.SoundFile,
+    first: int,
+    stop: int,
+    *,
+    sr: int | None,
+    name: str | Path,
+    listener: Listener | None = None,
 ) -> Iterator[Waveform]:
     """Yield mono pieces of a file at rate `sr`; put together they are `resample` of the whole, bit for bit.
 
@@ -139,14 +159,17 @@ def resampled(
         Hz; None keeps the file's own.
     name : str or Path
         What error messages call the file.
+    listener : Listener or None
+        Hears the samples at the file's own rate.
 
     Raises
     ------
     AudioError
-        There are no samples, or some are not finite.
+        There are no samples, or some are not finite, or so large that their mean or resampling is not.
     """
     orig_sr = int(sound.samplerate)
-    mono = (_average(piece) for piece in _pieces(sound, first, stop, name=name))
+    hears = (listener or Listener()).hear
+    mono = (hears(_fits(_average(piece), name)) for piece in _pieces(sound, first, stop, name=name))
     if sr is None or sr == orig_sr:
         yield from mono
         return
@@ -154,11 +177,11 @@ def resampled(
     n_read = n_given = 0
     for y in mono:
         n_read += len(y)
-        piece = stream.resample_chunk(y)
+        piece = _fits(stream.resample_chunk(y), name)
         n_given += len(piece)
         yield piece
     left = resampled_length(n_read, orig_sr=orig_sr, target_sr=sr) - n_given
-    rest = stream.resample_chunk(np.empty(0, np.float32), last=True)[:left]
+    rest = _fits(stream.resample_chunk(np.empty(0, np.float32), last=True)[:left], name)
     yield np.pad(rest, (0, left - len(rest)))
 
 
@@ -308,10 +331,21 @@ def _filled(out: NDArray[np.float32], pieces: Iterator[NDArray[np.float32]]) -> 
     return out[:filled]
 
 
+def _fits(y: Waveform, name: str | Path) -> Waveform:
+    """Return the samples, or refuse them: a file may be finite, and its sums beyond float32."""
+    if not np.isfinite(y).all():
+        raise AudioError(
+            f"{name}: samples are too large to be averaged or resampled, expected most within [-1, 1]: "
+            "export the file again, or leave it out"
+        )
+    return y
+
+
 def _average(samples: NDArray[np.float32]) -> Waveform:
     """Average channels; a sum of columns takes a tenth of the time of `samples.mean(axis=1)`."""
     n_channels = samples.shape[1]
     total: Waveform = samples[:, 0]
-    for channel in range(1, n_channels):
-        total = total + samples[:, channel]
+    with np.errstate(over="ignore", invalid="ignore"):  # refused by `_fits`
+        for channel in range(1, n_channels):
+            total = total + samples[:, channel]
     return total if n_channels == 1 else total / np.float32(n_channels)

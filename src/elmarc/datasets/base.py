@@ -6,18 +6,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os.path import isfile  # says no to a name that is too long, where Path raises
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
 from elmarc._errors import DatasetError
 from elmarc._types import Waveform
-from elmarc.audio.decode import duration_s, load
+from elmarc.audio.decode import duration_s, hear
 from elmarc.audio.length import InputLength
+from elmarc.audio.oddities import Oddities
 from elmarc.datasets.files import suffixes_text
 from elmarc.datasets.groups import n_units
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
+LONGEST_NAME = 4096  # characters of a name in a message: more than Linux takes
 PARTS = {  # what the lists are called, in lower case
     "train": "train", "training": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
@@ -79,7 +82,11 @@ class Clip:
 
     def load(self, *, sr: int | None = 12000) -> Waveform:
         """Return the clip's samples: see `elmarc.audio.load`."""
-        return load(self.path, sr=sr, start=self.start, end=self.end)
+        return self.hear(sr=sr)[0]
+
+    def hear(self, *, sr: int | None = 12000) -> tuple[Waveform, Oddities]:
+        """Return the clip's samples, and what is odd about them: see `elmarc.audio.oddities`."""
+        return hear(self.path, sr=sr, start=self.start, end=self.end)
 
     def duration_s(self) -> float:
         """Return the clip's length in seconds, from the header of its file. Raises AudioError."""
@@ -217,16 +224,21 @@ def present(
     """
     if on_missing == "keep":
         return tuple(clips), ()
-    found = tuple(clip for clip in clips if clip.path.is_file())
+    found = tuple(clip for clip in clips if isfile(clip.path))
     n_missing = len(clips) - len(found)
     if not n_missing:
         return found, ()
     there = set(found)
     example = next(clip for clip in clips if clip not in there)
-    text = f"{source}: {n_missing} of {len(clips)} clips are missing, such as {example.path}"
+    text = f"{source}: {n_missing} of {len(clips)} clips are missing, such as {_shown(str(example.path))}"
     if on_missing == "raise" or not found:
         raise DatasetError(f"{text}: check the folder of the clips, or take them off the list")
     return found, (text,)
+
+
+def _shown(name: str) -> str:
+    """Return a name as it is, or its beginning where no system has one that long."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
 
 
 def refuse_repeats(name: str, ids: Sequence[str]) -> None:
@@ -234,5 +246,5 @@ def refuse_repeats(name: str, ids: Sequence[str]) -> None:
     twice = [clip for clip, count in Counter(ids).items() if count > 1]
     if twice:
         raise DatasetError(
-            f"{name}: {twice[0]} is named twice ({len(twice)} such clips): name each clip once"
+            f"{name}: {_shown(twice[0])} is named twice ({len(twice)} such clips): name each clip once"
         )

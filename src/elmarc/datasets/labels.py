@@ -45,6 +45,40 @@ def check_one_label(label: str, *, where: str) -> None:
         )
 
 
+def one_label(value: object, *, where: str, reader: object, hint: str) -> str:
+    """Return the label that a value of another package holds, as text.
+
+    Parameters
+    ----------
+    value : object
+        Text, a number, or a list or array of one of these.
+    where, reader, hint
+        What a message begins with, what was read, and the way out.
+
+    Raises
+    ------
+    DatasetError
+        It holds none, or several.
+
+    >>> one_label(["dog"], where="a", reader="tags", hint="name another")
+    'dog'
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    held = list(value) if isinstance(value, list | tuple | set | frozenset | dict) else [value]
+    if len(held) > 1:
+        shown = ", ".join(map(str, held[:5]))
+        raise DatasetError(
+            f"{where} has {len(held)} labels for {reader!r} ({shown}): elmarc takes one a clip "
+            "(multi-label data is not supported): keep one"
+        )
+    if not held or held[0] is None or held[0] == "":
+        raise DatasetError(f"{where} has {held!r} for {reader!r}: expected one label; {hint}")
+    text = str(held[0])
+    check_one_label(text, where=where)
+    return text
+
+
 def check_no_numbers(labels: Sequence[str], *, where: str) -> None:
     """Refuse labels that are measured numbers: elmarc classifies, it does no regression.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from os.path import isfile
 from pathlib import Path, PurePath
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from elmarc.datasets.base import (
 )
 
 ALL = "all"
+SHOWN = 200  # characters of a line in a message
 
 
 class Source(Protocol):
@@ -118,7 +120,7 @@ def _clips(part: str, path: Path, audio: str, tagger: Tagger, name: str) -> Iter
         tags = tagger(PurePath(line))
         if tags is None:
             raise DatasetError(
-                f"{path}: {line!r} tells no class of {name}: check that the list belongs to this data set"
+                f"{path}: {line[:SHOWN]!r} tells no class of {name}: check that the list belongs to it"
             )
         fold = tags.fold if part == ALL else part
         yield Clip(line.lstrip("/"), Path(audio + line).expanduser(), tags.label, fold, tags.group)
@@ -130,6 +132,6 @@ def _folder_tags(path: PurePath) -> Tags | None:
 
 def _slash_hint(audio: str, clips: list[Clip]) -> str:
     """Return a hint where only the slash after the audio path is missing."""
-    if not audio or audio.endswith("/") or not Path(audio, clips[0].id).is_file():
+    if not audio or audio.endswith("/") or not isfile(Path(audio, clips[0].id)):
         return ""
     return f" (end the audio path in a slash: {audio}/)"

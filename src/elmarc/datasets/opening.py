@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from elmarc._choices import did_you_mean
 from elmarc._errors import DatasetError
-from elmarc.datasets import folder, lists, table
+from elmarc.datasets import folder, hugging_face, lists, mirdata, table
 from elmarc.datasets.base import Dataset, OnMissing
+from elmarc.datasets.objects import from_object, refuse
 
 RECORDED = (  # each the name of its module, whose clips lie in a folder of the user's
     "gtzan",
@@ -20,6 +21,7 @@ RECORDED = (  # each the name of its module, whose clips lie in a folder of the 
     "esc50",
 )
 DATASETS = (*RECORDED, "toy")
+PACKAGES = (*mirdata.PACKAGES, "hf")
 
 
 class NamedDataset(lists.Source, Protocol):
@@ -40,28 +42,38 @@ def dataset_module(name: str) -> NamedDataset:
 
 
 def open_dataset(
-    data: str | Path,
+    data: Any,
     *,
     audio: str | Path | None = None,
     target: str | None = None,
     metadata: str | Path | None = None,
+    label: str | None = None,
     fold_column: str | None = None,
+    group: str | None = None,
+    split: str | None = None,
+    config: str | None = None,
     on_missing: OnMissing | None = None,
 ) -> Dataset:
     """Open a data set.
 
     Parameters
     ----------
-    data : str or Path
-        One of DATASETS, a folder with one sub-folder a class, or a CSV file (see `table.load`).
+    data : str, Path or object
+        One of DATASETS, a folder with one sub-folder a class, a CSV file (see `table.load`) or a DataFrame
+        like it; "mirdata:NAME", "soundata:NAME" or "hf:NAME"; or a data set that one of these packages has
+        loaded. A `Dataset` is returned as it is.
     audio : str, Path or None
-        Where the clips of a named data set or of a CSV file lie.
+        Where the clips of a named data set, of mirdata's or soundata's, or of a CSV file lie.
     target : {"rhythm", "timbre"} or None
         The label of `toy`.
     metadata : str, Path or None
         The CSV file of UrbanSound8K or ESC, where it does not lie with the clips.
+    label, group : str or None
+        The attribute or column that holds them in a data set of another package, where elmarc does not know.
     fold_column : str or None
-        The column of a CSV file that holds the folds, where it is not `fold`.
+        The same of folds; or the column of a CSV file, where it is not `fold`.
+    split, config : str or None
+        For "hf:NAME": one split alone, and which configuration of the data set.
     on_missing : {"raise", "skip", "keep"} or None
         What to do about clips that are named but absent. By default a CSV file has to be right, while a named
         data set may be incomplete: its absent clips are left out, and a note says so.
@@ -71,6 +83,12 @@ def open_dataset(
     DatasetError
         Nothing is found under this name, or it is laid out in another way than expected.
     """
+    own = {"label": label, "group": group, "split": split, "config": config}
+    if package_name(data) or not isinstance(data, str | Path):
+        refuse(data, target=target, metadata=metadata)
+        options = own | {"fold_column": fold_column, "on_missing": on_missing}
+        return _open_object(data, audio, options)
+    refuse(data, **own)
     name = known_name(str(data))
     if name == "toy":
         from elmarc.datasets import toy  # what makes the clips takes half a second to import
@@ -143,6 +161,31 @@ def _open_path(
             f"{path}: expected a folder with one sub-folder a class, or a .csv file path,label"
         )
     raise _unknown(str(path))
+
+
+def package_name(data: object) -> tuple[str, str] | None:
+    """Return the package and the name in it, where that is what the data are called by.
+
+    >>> package_name("mirdata:gtzan_genre"), package_name("clips")
+    (('mirdata', 'gtzan_genre'), None)
+    """
+    package, colon, name = str(data).partition(":") if isinstance(data, str) else ("", "", "")
+    return (package, name) if colon and name and package in PACKAGES else None
+
+
+def _open_object(data: Any, audio: str | Path | None, options: dict[str, Any]) -> Dataset:
+    """Open what another package holds, or loads by its name."""
+    config = options.pop("config")
+    package, name = package_name(data) or ("", "")
+    if package != "hf":
+        refuse(data, config=config)
+    if package == "hf":
+        refuse(data, audio=audio)
+        held = hugging_face.load(name, config=config)
+        return from_object(held, name=Path(name).name if Path(name).exists() else name, **options)
+    if package:
+        return from_object(mirdata.initialize(package, name, data_home=audio), **options)
+    return from_object(data, audio=audio, **options)
 
 
 def known_name(text: str) -> str:

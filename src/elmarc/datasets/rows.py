@@ -12,6 +12,7 @@ from elmarc._errors import DatasetError
 
 Row: TypeAlias = dict[str, str]
 N_SHOWN = 6  # columns named in a note
+SHOWN = 60  # characters of a cell in a message
 
 
 def read_rows(table: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
@@ -31,11 +32,11 @@ def read_rows(table: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, Ro
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
+            reader = csv.DictReader(file, restval="", strict=True)
             columns = [name.strip().lower() for name in reader.fieldnames or []]
             reader.fieldnames = columns
-            _check_columns(table, columns, needed)
-            rows = [(reader.line_num, _cells(row)) for row in reader]
+            check_columns(str(table), columns, needed)
+            rows = [(n := reader.line_num, _cells(row, f"{table}, line {n}", needed)) for row in reader]
     except OSError as problem:
         raise DatasetError(f"{table}: cannot be read ({problem.strerror}): expected a CSV file") from problem
     except (UnicodeDecodeError, csv.Error) as problem:
@@ -45,14 +46,30 @@ def read_rows(table: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, Ro
     yield from rows
 
 
-def _cells(row: dict[str | Any, str | Any]) -> Row:
-    return {column: cell.strip() for column, cell in row.items() if column}
+def _cells(row: dict[str | Any, Any], where: str, needed: tuple[str, ...]) -> Row:
+    """Return the cells of a row; refuse what was not meant as one row: part of it would be lost unsaid."""
+    beyond = [cell for cell in row.pop(None, []) if cell.strip()]
+    if beyond:
+        raise DatasetError(
+            f"{where}: has more cells than the header, such as {beyond[0][:SHOWN]!r}: put quotation marks "
+            "around a cell that holds a comma"
+        )
+    cells = {column: cell.strip() for column, cell in row.items() if column}
+    for column, cell in cells.items():
+        lines = cell.splitlines()
+        if len(lines) > 1 and (column in needed or max(line.count(",") for line in lines) >= len(row) - 1):
+            raise DatasetError(
+                f"{where}: {column} is {len(lines)} lines long, from {lines[0][:SHOWN]!r} to "
+                f"{lines[-1][:SHOWN]!r}: is a quotation mark left open?"
+            )
+    return cells
 
 
-def _check_columns(table: Path, columns: list[str], needed: tuple[str, ...]) -> None:
+def check_columns(table: str, columns: Sequence[str], needed: tuple[str, ...]) -> None:
+    """Refuse columns of one name, and the lack of one that is needed. Raises DatasetError."""
     if not columns:
         raise DatasetError(f"{table}: is empty: expected a header such as path,label,fold")
-    twice = [name for name in dict.fromkeys(columns) if name and columns.count(name) > 1]
+    twice = [name for name in dict.fromkeys(columns) if name and list(columns).count(name) > 1]
     if twice:
         raise DatasetError(f"{table}: has two columns {twice[0]!r}: rename or delete one")
     missing = [name for name in needed if name.lower() not in columns]

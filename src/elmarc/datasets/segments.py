@@ -35,17 +35,15 @@ def read_times(row: Row, *, where: str) -> Times:
     return (start or None), end
 
 
-def check_times(lines: Mapping[Clip, int], *, table: Path) -> None:
+def check_times(places: Mapping[Clip, str]) -> None:
     """Refuse segments that their files do not hold; the header of such a file is read once.
 
     Files that are absent or cannot be read are left to whoever reads the clips.
 
     Parameters
     ----------
-    lines : mapping of Clip to int
-        The clips, and the line of the table where each stands.
-    table : Path
-        The table, for messages.
+    places : mapping of Clip to str
+        The clips, and where each stands: table and line.
 
     Raises
     ------
@@ -53,7 +51,7 @@ def check_times(lines: Mapping[Clip, int], *, table: Path) -> None:
         A segment ends beyond its file by more than 10 ms, or is shorter than a sample.
     """
     headers: dict[Path, tuple[int, int] | None] = {}
-    for clip, line in lines.items():
+    for clip, where in places.items():
         if clip.start is None and clip.end is None:
             continue
         if clip.path not in headers:
@@ -64,7 +62,7 @@ def check_times(lines: Mapping[Clip, int], *, table: Path) -> None:
         try:
             segment_samples(*known, clip.start, clip.end, name=clip.path)
         except AudioError as problem:
-            raise DatasetError(f"{table}, line {line}: {problem}") from problem
+            raise DatasetError(f"{where}: {problem}") from problem
 
 
 def segment_notes(clips: Sequence[Clip], *, where: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from elmarc._errors import AudioError
 from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import content_hash, duration_s
+from elmarc.audio.oddities import in_words
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.files import clip_id, find_audio
 
@@ -29,6 +30,7 @@ class ValidationReport:
     missing: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
     zero_length: tuple[str, ...]
+    odd: tuple[tuple[str, str], ...] | None  # None: it was not asked to decode
     duplicated: tuple[tuple[str, ...], ...]
     off_list: tuple[str, ...]
     counts: dict[str, dict[str, int]]
@@ -36,7 +38,7 @@ class ValidationReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every clip can be used; duplicates and files off the list do not stand in the way."""
+        """Whether every clip can be used; odd clips, duplicates and files off the list are no hindrance."""
         return not (self.missing or self.unreadable or self.zero_length)
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class ValidationReport:
             "missing": list(self.missing),
             "unreadable": [{"id": clip, "reason": reason} for clip, reason in self.unreadable],
             "zero_length": list(self.zero_length),
+            "odd": None if self.odd is None else [{"id": clip, "what": what} for clip, what in self.odd],
             "duplicated": [list(clips) for clips in self.duplicated],
             "off_list": list(self.off_list),
             "counts": self.counts,
@@ -62,6 +65,7 @@ class ValidationReport:
             "missing": self.missing,
             "unreadable": tuple(reason for _, reason in self.unreadable),
             "zero length": self.zero_length,
+            **({} if self.odd is None else {"odd": tuple(f"{clip}: {what}" for clip, what in self.odd)}),
             "duplicated": tuple(" = ".join(clips) for clips in self.duplicated),
             "off the list": self.off_list,
         }
@@ -82,11 +86,13 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
     dataset : Dataset
         Opened with `on_missing="keep"`, where absent clips are to be listed.
     decode : bool
-        Read every sample, not the headers alone: finds damage further in, and NaN samples.
+        Read every sample, not the headers alone: finds damage further in, NaN samples, and clips that are
+        far too loud, silent, constant or cut short.
     """
     missing = tuple(clip.id for clip in dataset.clips if not clip.path.is_file())
     there = [clip for clip in dataset.clips if clip.path.is_file()]
-    problems = {clip.id: _problem(clip, decode=decode) for clip in there}
+    heard: dict[str, dict[str, str]] = {clip.id: {} for clip in there}
+    problems = {clip.id: _problem(clip, heard[clip.id], decode=decode) for clip in there}
     return ValidationReport(
         name=dataset.name,
         n_clips=len(dataset.clips),
@@ -94,6 +100,7 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         missing=missing,
         unreadable=tuple((clip, reason) for clip, reason in problems.items() if reason),
         zero_length=tuple(clip for clip, reason in problems.items() if reason == ""),
+        odd=tuple((clip, in_words(odd)) for clip, odd in heard.items() if odd) if decode else None,
         duplicated=_duplicates(there),
         off_list=_off_list(dataset),
         counts=_counts(dataset),
@@ -101,14 +108,14 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
     )
 
 
-def _problem(clip: Clip, *, decode: bool) -> str | None:
-    """Return why a clip cannot be read, "" if it has no samples, None if all is well."""
+def _problem(clip: Clip, heard: dict[str, str], *, decode: bool) -> str | None:
+    """Return why a clip cannot be read, "" if it has no samples, None if all is well; note what is odd."""
     try:
         if not clip.path.stat().st_size or not duration_s(clip.path):
             return ""
         clip.duration_s()  # does the file hold the segment?
         if decode:
-            deque(blocks(clip.path, sr=None, start=clip.start, end=clip.end), maxlen=0)
+            deque(blocks(clip.path, sr=None, start=clip.start, end=clip.end, heard=heard), maxlen=0)
     except (AudioError, OSError) as problem:
         return str(problem)
     return None
