@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -108,3 +112,81 @@ def test_a_tensor_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="Pickles"):
         FeatureMatrix.load(tmp_path / "f.pt")
     assert not (tmp_path / "exploded").exists()
+
+
+def text(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines))
+    return path
+
+
+def tar(path: Path) -> Path:
+    """Write what torch would unpack into a temporary folder."""
+    with tarfile.open(path, "w") as held:
+        held.addfile(tarfile.TarInfo("storages"))
+    return path
+
+
+def beyond_letters() -> np.ndarray:
+    """Return an array of texts whose letters Python does not know."""
+    return (0x7FFFFF00 + np.arange(len(X), dtype=np.uint32)).view("<U1")
+
+
+DAMAGED = {
+    "no zip": (lambda at: text(at / "f.npz", "PK"), "not a feature file"),
+    "columns of others": (lambda at: npz(at / "f.npz", X=X, ids=IDS, columns=["a"]), "names 1 columns, .* 4"),
+    "definition": (lambda at: npz(at / "f.npz", X=X, ids=IDS, definition="{"), "its definition is damaged"),
+    "no letters": (lambda at: npz(at / "f.npz", X=X, ids=beyond_letters()), "ids holds what is no text"),
+    "a definition of none": (
+        lambda at: npz(at / "f.npz", X=X, ids=IDS, definition=beyond_letters()[:1].reshape(())),
+        "its definition is damaged",
+    ),
+    "a list": (lambda at: npz(at / "f.npz", X=X, ids=IDS, definition="[1]"), "its definition is damaged"),
+    "cells": (
+        lambda at: text(at / "f.csv", "id,x,y", "a.wav,p,1,2", "b.wav,q,1,2"),
+        "more cells than its header",
+    ),
+    "more": (
+        lambda at: text(at / "f.csv", "x,y", "a.wav,p,1,2", "b.wav,q,1,2"),
+        "more cells than its header",
+    ),
+    "ids of lists": (lambda at: pt(at / "f.pt", {"X": torch.ones(2, 4), "ids": [[1], [1, 2]]}), "no text"),
+    "a tar": (lambda at: tar(at / "f.pt"), "a tar, as torch wrote before 2017"),
+    "no table": (lambda at: text(at / "f.parquet", "PAR1"), "not a feature file"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_what_is_damaged_is_refused(tmp_path: Path, kind: str) -> None:
+    made, message = DAMAGED[kind]
+    with pytest.raises(StoreError, match=message):
+        FeatureMatrix.load(made(tmp_path))
+
+
+def test_errors_of_other_packages_are_refusals(tmp_path: Path, rng: np.random.Generator) -> None:
+    """zlib.error, TokenError, SystemError and ArrowException have nothing in common."""
+    np.savez_compressed(tmp_path / "whole.npz", X=X, ids=IDS)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= int(rng.integers(1, 256))
+        (tmp_path / "f.npz").write_bytes(damaged)
+        try:
+            assert np.array_equal(FeatureMatrix.load(tmp_path / "f.npz").X, X.astype(np.float32))
+        except StoreError:
+            continue
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet", ".pt"])
+def test_a_small_file_that_fills_the_memory_is_refused(tmp_path: Path, suffix: str) -> None:
+    path, many = tmp_path / f"f{suffix}", 10**6
+    if suffix == ".npz":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("X.npy", "w") as part:
+            for _ in range(600):
+                part.write(bytes(10**6))
+    elif suffix == ".parquet":
+        repeated = pa.DictionaryArray.from_arrays(pa.array(np.zeros(many, np.int8)), pa.array([1.5]))
+        pq.write_table(pa.table({f"f{k}": repeated for k in range(200)}), path, store_schema=False)
+    else:
+        torch.save({"X": torch.zeros(1, 1).expand(many, 500), "ids": IDS}, path)
+    with pytest.raises(StoreError, match=r"that stand for|repeats a few numbers"):
+        FeatureMatrix.load(path)

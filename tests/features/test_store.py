@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from elmarc._errors import StoreWarning
+from elmarc.features.inventory import shelves
 from elmarc.features.store import FeatureStore, definition_key
 
 RECIPE = {"network": {"name": "vgg", "seed": 0}, "frontend": {"n_mels": 96}}
@@ -227,3 +228,15 @@ def test_rows_of_the_first_form_that_are_not_finite(tmp_path: Path) -> None:
     first_form(store, np.full((2, 3), np.nan, np.float32), ["a", "b"])
     with pytest.warns(StoreWarning, match="not finite"):
         assert store.read(RECIPE, ["a", "b"])[0] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "[]", "null", "{", '{"definition": 3}', '{"recipe": {"frontend": []}}']
+)
+def test_a_definition_that_says_nothing_is_unknown(
+    tmp_path: Path, rng: np.random.Generator, text: str
+) -> None:
+    store = FeatureStore(tmp_path)
+    store.append(RECIPE, ["a"], rows(rng, 1))
+    (store.folder(RECIPE) / "definition.json").write_text(text)
+    assert [shelf.name for shelf in shelves(store)] == ["unknown"]

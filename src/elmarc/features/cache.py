@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
 from elmarc._types import Definition
+from elmarc.audio.oddities import Oddities
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import definition_key
 from elmarc.frontends.base import FrontEnd
@@ -33,6 +34,7 @@ class FrontEndCache:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self.oddities: dict[str, Oddities] = {}  # of the clips that were decoded, by content
         self._watch = Stopwatch()
 
     def output(self, frontend: FrontEnd, content: str, load: Callable[[int], Array]) -> Array:

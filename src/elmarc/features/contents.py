@@ -14,6 +14,7 @@ from elmarc._cores import n_cores
 from elmarc._errors import AudioError
 from elmarc._types import Waveform
 from elmarc.audio.decode import content_hash
+from elmarc.audio.oddities import Oddities
 from elmarc.datasets.base import Clip
 
 RACY_NS = 2 * 10**9  # a file as young as this may change once more and keep its times
@@ -44,20 +45,20 @@ class Contents:
         """Return the hash of a clip, "" where its file cannot be read."""
         return self.hashes.get(clip.id, "")
 
-    def load(self, clip: Clip, *, sr: int) -> Waveform:
-        """Return the clip's samples at a rate, which are those that were hashed.
+    def hear(self, clip: Clip, *, sr: int) -> tuple[Waveform, Oddities]:
+        """Return the clip's samples at a rate, which are those that were hashed, and what is odd about them.
 
         Raises
         ------
         AudioError
             The clip cannot be read, or its file has changed since it was hashed.
         """
-        y = clip.load(sr=sr)
+        heard = clip.hear(sr=sr)
         if not self._unchanged(clip):
             raise AudioError(
                 f"{clip}: the file has changed since the run began: run again when nothing writes to it"
             )
-        return y
+        return heard
 
     def _unchanged(self, clip: Clip) -> bool:
         known = self.signatures.get(clip.path)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -16,9 +15,11 @@ from elmarc._cores import n_cores
 from elmarc._errors import AudioError, DatasetError
 from elmarc._types import Definition, FeatureArray, FixLength
 from elmarc.audio.length import fit_length
+from elmarc.audio.oddities import Oddities
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents, contents_of
+from elmarc.features.extraction import Extraction as Extraction
 from elmarc.features.fitting import check_fit, resolve_device
 from elmarc.features.frames import Sequence as FrameSequence
 from elmarc.features.frames import Sequencer
@@ -35,22 +36,6 @@ from elmarc.networks.base import Network
 Item = TypeVar("Item")
 Array = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # clips done, clips in all
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """The features of the good clips, and the others with the reason why not.
-
-    `frontend_s` and `network_s` are seconds a clip on one worker, None where nothing was computed: those of
-    decoding and front-end, also where another network of the run had them made, and those of the network.
-    """
-
-    matrix: FeatureMatrix
-    skipped: tuple[tuple[str, str], ...]
-    n_computed: int
-    seconds: float
-    frontend_s: float | None = None
-    network_s: float | None = None
 
 
 class FeatureExtractor:
@@ -113,6 +98,7 @@ class FeatureExtractor:
         self.store = store
         self.cache = cache
         self.strict = strict
+        self.oddities: dict[str, Oddities] = {} if cache is None else cache.oddities  # by content, or clip
         self._watch = Stopwatch()
         self._sequencers: dict[float | None, Sequencer] = {}
         check_fit(network, frontend, length)
@@ -187,14 +173,16 @@ class FeatureExtractor:
         rows = {**stored, **computed}
         X = np.stack([rows[hashes[i]] for i in good])
         matrix = self._matrix(X, [clips[i] for i in good])
-        seconds = time.perf_counter() - start
-        return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *self._costs(len(computed)))
+        odd = {clips[i].id: self.oddities[hashes[i]] for i in good if self.oddities.get(hashes[i])}
+        seconds, costs = time.perf_counter() - start, self._costs(len(computed))
+        return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *costs, odd)
 
     def _stored(self, contents: Sequence[str]) -> dict[str, FeatureArray]:
         """Return the rows that the store holds, by content."""
         if self.store is None:
             return {}
         found, rows = self.store.read(self.definition, contents, n_features=len(self.columns))
+        self.oddities |= self.store.oddities(self.definition) if found else {}
         return dict(zip(found, rows, strict=True))
 
     def _costs(self, n_computed: int) -> tuple[float | None, float | None]:
@@ -232,6 +220,19 @@ class FeatureExtractor:
             rows.append(outcome)
         return np.stack(rows)
 
+    def stream(
+        self, items: Iterable[Item], load: Callable[[Item], Array]
+    ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
+        """Yield items with their features as they come; a few are held at once.
+
+        Parameters
+        ----------
+        items : iterable
+        load : callable
+            Gives an item's waveform [shape=(n_samples,)] at the front-end's rate; called in threads.
+        """
+        return self._outcomes(items, lambda item: self._fit(self.frontend(load(item)), "the clip"))
+
     def sequencer(self, rate: float | None = None) -> Sequencer:
         """Return what turns waveforms into features over time, `rate` frames a second: see `Sequencer`."""
         if rate not in self._sequencers:
@@ -266,7 +267,10 @@ class FeatureExtractor:
         if not isinstance(clip, Clip):
             return sequencer(clip)
         try:
-            return sequencer(clip.load(sr=self.frontend.sr))
+            y, odd = clip.hear(sr=self.frontend.sr)
+            if odd:
+                self.oddities[clip.id] = odd
+            return sequencer(y)
         except AudioError as problem:
             raise named(problem, str(clip), str(clip.path)) from None
 
@@ -312,7 +316,12 @@ class FeatureExtractor:
         """
 
         def load(sr: int) -> Array:
-            return clip.load(sr=sr) if contents is None else contents.load(clip, sr=sr)
+            if contents is None:
+                return clip.load(sr=sr)
+            y, odd = contents.hear(clip, sr=sr)
+            if odd:
+                self.oddities[contents.of(clip)] = odd
+            return y
 
         if self.cache is None or contents is None:
             with self._watch.lap("frontend"):
@@ -365,7 +374,7 @@ class FeatureExtractor:
                     self._raise_if_strict(problem)
                     reasons[content] = str(problem)
                 else:
-                    rows.add(content, outcome)
+                    rows.add(content, outcome, self.oddities.get(content))
                 rows.write_if_due()
                 report(known + len(rows) + len(reasons), n_clips)
         finally:
@@ -373,7 +382,7 @@ class FeatureExtractor:
         return rows, reasons
 
     def _outcomes(
-        self, items: Sequence[Item], prepare: Callable[[Item], Array]
+        self, items: Iterable[Item], prepare: Callable[[Item], Array]
     ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
         """Yield each item with its features, or with what is wrong with it, in order.
 
@@ -397,7 +406,7 @@ class FeatureExtractor:
         return 1 if alone else max(1, n_cores() // n_workers)
 
     def _in_batches(
-        self, items: Sequence[Item], prepare: Callable[[Item], Array]
+        self, items: Iterable[Item], prepare: Callable[[Item], Array]
     ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
         """Like `_outcomes`, with workers that decode ahead of batches on the device."""
         with Workers(self.n_workers, 1) as workers:

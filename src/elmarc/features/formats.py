@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -17,10 +19,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from elmarc._errors import ConfigError, StoreError
-from elmarc._types import FeatureArray
+from elmarc._types import Definition, FeatureArray
 
 VECTORS = ("X", "features", "embeddings", "embedding", "vectors")
 IDS = (
@@ -33,6 +36,10 @@ DEFINITIONS = ("definition", "recipe")  # as it was called once
 BESIDE = (*LABELS, *FOLDS, *GROUPS, "split", "start", "end")  # columns of a table that are no features
 
 INDEX = "Unnamed: 0"  # what pandas calls the column of an index
+
+SHOWN = 300  # characters of another package's message
+MAX_SMALL = 5 * 10**8  # bytes that any file may stand for
+MAX_GROWTH = 100  # times its size, if it stands for more; features shrink to a third or a tenth
 
 Parts = dict[str, Any]
 
@@ -54,7 +61,7 @@ def read(path: Path) -> dict[str, Any]:
         raise StoreError(f"{path}: no such feature file: write one with `elmarc extract`") from None
     except StoreError:
         raise
-    except (ValueError, KeyError, OSError, AttributeError, EOFError, zipfile.BadZipFile) as problem:
+    except Exception as problem:  # zipfile, zlib, NumPy, pandas, pyarrow and torch have no base in common
         raise _unreadable(path, problem) from None
     return _fields(path, parts)
 
@@ -79,14 +86,33 @@ def _fields(path: Path, parts: Parts) -> dict[str, Any]:
         name: _side(path, own, names, len(ids))
         for name, names in (("labels", LABELS), ("folds", FOLDS), ("groups", GROUPS))
     }
-    definition = own.get(_key(own, DEFINITIONS) or "")
     return {
         "X": X,
         "ids": tuple(ids),
         **sides,
-        "columns": tuple(map(str, own.get("columns", [f"{key or 'vector'}/{k}" for k in range(X.shape[1])]))),
-        "definition": {} if definition is None else json.loads(str(definition)),
+        "columns": _columns(path, own, [f"{key or 'vector'}/{k}" for k in range(X.shape[1])]),
+        "definition": _definition(path, own.get(_key(own, DEFINITIONS) or "")),
     }
+
+
+def _columns(path: Path, parts: Parts, own: list[str]) -> tuple[str, ...]:
+    """Return the names of the features: `own`, where a file has none."""
+    if "columns" not in parts:
+        return tuple(own)
+    names = tuple(_texts(path, "columns", parts["columns"]))
+    if len(names) != len(own):
+        raise StoreError(f"{path}: names {len(names)} columns, and its vectors have {len(own)} numbers")
+    return names
+
+
+def _definition(path: Path, text: Any) -> Definition:
+    try:
+        definition = {} if text is None else json.loads(str(text))
+    except (ValueError, RecursionError, SystemError):
+        definition = None
+    if not isinstance(definition, dict):
+        raise StoreError(f"{path}: its definition is damaged, expected JSON: write the file again")
+    return definition
 
 
 def _key(parts: Iterable[str], names: tuple[str, ...]) -> str | None:
@@ -128,9 +154,14 @@ def _is_numbers(part: Any) -> bool:
 
 
 def _texts(path: Path, key: str, values: Any) -> list[str]:
-    if np.ndim(values) != 1 or np.asarray(values).dtype.kind not in "USOiu":
-        raise StoreError(f"{path}: {key} has shape {np.shape(values)}: expected one text a clip")
-    return [str(value) for value in values]
+    try:
+        array = np.asarray(values)
+        if array.ndim == 1 and array.dtype.kind in "USOiu":
+            return [str(value) for value in values]
+        found = f"has shape {array.shape}"
+    except (SystemError, ValueError):  # letters beyond Python's last; lists of several lengths
+        found = "holds what is no text"
+    raise StoreError(f"{path}: {key} {found}: expected one text a clip")
 
 
 def _side(path: Path, parts: Parts, names: tuple[str, ...], n_clips: int) -> tuple[str, ...]:
@@ -144,14 +175,29 @@ def _side(path: Path, parts: Parts, names: tuple[str, ...], n_clips: int) -> tup
 
 
 def _read_npz(path: Path) -> Parts:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file}
+    with open(path, "rb") as opened:  # NumPy leaves it open where the zip is damaged
+        with zipfile.ZipFile(opened) as archive:
+            _check_growth(path, sum(part.file_size for part in archive.infolist()))
+        opened.seek(0)
+        with np.load(opened, allow_pickle=False) as file:
+            return {name: file[name] for name in file}
+
+
+def _check_growth(path: Path, n_bytes: int) -> None:
+    """Refuse a small file that stands for more than any features compress to."""
+    if n_bytes > max(MAX_SMALL, MAX_GROWTH * path.stat().st_size):
+        raise StoreError(
+            f"{path}: {path.stat().st_size} bytes that stand for {n_bytes}: no features are like that. "
+            "Save it without compression if it is"
+        )
 
 
 def _read_pt(path: Path) -> Parts:
     import torch
 
     try:
+        if tarfile.is_tarfile(path):  # torch would unpack it into a temporary folder
+            raise ValueError("a tar, as torch wrote before 2017: save it again with torch.save")
         held = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
@@ -168,6 +214,8 @@ def _plain(part: Any) -> Any:
 
     if not isinstance(part, torch.Tensor):
         return part
+    if part.nbytes > max(MAX_SMALL, part.untyped_storage().nbytes()):
+        raise ValueError(f"a tensor of shape {tuple(part.shape)} repeats a few numbers")
     return (part.float() if part.is_floating_point() else part).detach().cpu().numpy()
 
 
@@ -179,10 +227,14 @@ def _read_csv(path: Path) -> Parts:
     table = pd.read_csv(
         path, dtype=dict.fromkeys(words, str), keep_default_na=False, na_values=missing, encoding="utf-8-sig"
     )
+    if table.index.nlevels > 1 or (table.index.dtype.kind == "O" and _key(names, IDS) is not None):
+        raise StoreError(f"{path}: its rows have more cells than its header: name each column")
     return _of_table(path, table)
 
 
 def _read_parquet(path: Path) -> Parts:
+    about = pq.read_metadata(path)
+    _check_growth(path, 4 * about.num_rows * about.num_columns)
     return _of_table(path, pd.read_parquet(path))
 
 
@@ -267,7 +319,8 @@ def _unclear(path: Path, found: str, parts: Parts) -> StoreError:
 
 
 def _unreadable(path: Path, reason: str | Exception) -> StoreError:
-    first = (str(reason).splitlines() or [type(reason).__name__])[0]
+    first = (str(reason).splitlines() or [type(reason).__name__])[0][:SHOWN]
+    first = re.sub(r"<([\w.]+) object at 0x\w+>", r"\1", first)
     return StoreError(
         f"{path}: not a feature file that elmarc reads ({first}). Pickles, as the 2018 program wrote, are "
         "not read: loading one can run any code. Save ids as text (np.asarray(ids, dtype=str)). Extract "

@@ -115,7 +115,7 @@ def _name(folder: Path) -> str:
     try:
         text = (folder / "definition.json").read_text(encoding="utf-8")
         return _network(json.loads(text))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "unknown"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from elmarc._errors import StoreWarning
 from elmarc._types import Definition, FeatureArray
+from elmarc.audio.oddities import Oddities
 from elmarc.features.store import FeatureStore
 
 SHARD_ROWS = 512
@@ -33,6 +34,7 @@ class Rows(Mapping[str, FeatureArray]):
         self.n_rows, self.definition, self.store = n_rows, definition, store
         self._block = np.empty((0, 0), np.float32)
         self._places: dict[str, int] = {}
+        self._oddities: dict[str, Oddities] = {}
         self._n_written = 0
         self._since = time.monotonic()
 
@@ -46,8 +48,10 @@ class Rows(Mapping[str, FeatureArray]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, content: str, row: FeatureArray) -> None:
-        """Keep a row; it is written with the next shard."""
+    def add(self, content: str, row: FeatureArray, oddities: Oddities | None = None) -> None:
+        """Keep a row, and what is odd about its clip; both are written with the next shard."""
+        if oddities:
+            self._oddities[content] = oddities
         if not self._places:
             self._block = np.empty((self.n_rows, len(row)), row.dtype)
         place = self._places[content] = len(self._places)
@@ -64,7 +68,9 @@ class Rows(Mapping[str, FeatureArray]):
         waiting = list(self)[self._n_written :]
         if self.store and waiting:
             try:
-                self.store.append(self.definition, waiting, self._block[self._n_written : len(self)])
+                rows = self._block[self._n_written : len(self)]
+                odd = {content: self._oddities[content] for content in waiting if content in self._oddities}
+                self.store.append(self.definition, waiting, rows, odd)
             except OSError as problem:
                 self._go_on_without(self.store, problem)
         self._n_written = len(self)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +21,27 @@ from safetensors.numpy import save
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
 from elmarc._types import FeatureArray
+from elmarc.audio.oddities import Oddities
 
 PATTERN = "shard-*.safetensors"
 ASIDE = ".damaged"  # put behind the name of a shard that is not read any more
 
 
-def write(folder: Path, clips: Sequence[str], rows: FeatureArray) -> Path:
-    """Write rows [shape=(n_clips, n_features)] of clips, named by their content, as a new shard."""
+def write(
+    folder: Path,
+    clips: Sequence[str],
+    rows: FeatureArray,
+    oddities: Mapping[str, Oddities] | None = None,
+) -> Path:
+    """Write rows [shape=(n_clips, n_features)] of clips, named by their content, as a new shard.
+
+    `oddities` are by clip what `elmarc.audio.oddities` has of it, where anything is odd.
+    """
     X = np.ascontiguousarray(rows, dtype="<f4")
     names = json.dumps(list(clips))
-    metadata = {"clips": names, "sha256": _checksum(folder.name, names, X)}
+    odd = json.dumps({clip: dict(found) for clip, found in oddities.items()}) if oddities else ""
+    metadata = {"clips": names, "sha256": _checksum(folder.name, names, X, odd)}
+    metadata |= {"oddities": odd} if odd else {}
     path = folder / f"shard-{uuid.uuid4().hex}.safetensors"
     write_atomic(path, save({"X": X}, metadata=metadata))
     return path
@@ -45,6 +56,23 @@ def clips_of(path: Path) -> list[str]:
         It is damaged.
     """
     return _names(path, _header(path).get("clips") or _first_form(path))
+
+
+def oddities_of(path: Path) -> dict[str, Oddities]:
+    """Return what is odd about a shard's clips, by clip; its checksum holds for it too, and `read` compares.
+
+    Raises
+    ------
+    StoreError
+        It is damaged.
+    """
+    try:
+        found = json.loads(_header(path).get("oddities", "{}"))
+        return {
+            str(clip): {str(kind): str(what) for kind, what in odd.items()} for clip, odd in found.items()
+        }
+    except (ValueError, AttributeError, RecursionError):
+        raise _damaged(path, "what is odd about its clips cannot be read") from None
 
 
 def read(path: Path, *, n_features: int | None = None) -> tuple[list[str], FeatureArray]:
@@ -68,7 +96,9 @@ def read(path: Path, *, n_features: int | None = None) -> tuple[list[str], Featu
         raise _damaged(path, f"it cannot be read: {problem}") from None
     text = metadata.get("clips") or _first_form(path)
     names = _names(path, text)
-    if "clips" in metadata and metadata.get("sha256") != _checksum(path.parent.name, text, X):
+    if "clips" in metadata and metadata.get("sha256") != _checksum(
+        path.parent.name, text, X, metadata.get("oddities", "")
+    ):
         raise _damaged(path, "its checksum is another than when it was written")
     if X.dtype != np.float32 or X.ndim != 2 or len(X) != len(names):
         raise _damaged(path, f"found {X.dtype} {X.shape} for {len(names)} clips")
@@ -122,8 +152,9 @@ def _names(path: Path, text: str) -> list[str]:
     return names
 
 
-def _checksum(key: str, names: str, X: FeatureArray) -> str:
-    digest = hashlib.sha256(json.dumps([key, names, X.dtype.str, X.shape]).encode())
+def _checksum(key: str, names: str, X: FeatureArray, odd: str) -> str:
+    parts = [key, names, X.dtype.str, X.shape, *([odd] if odd else [])]
+    digest = hashlib.sha256(json.dumps(parts).encode())
     digest.update(np.ascontiguousarray(X).data)
     return digest.hexdigest()
 

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from elmarc._errors import AudioError, ConfigError, CutWarning, DatasetError
+from elmarc._errors import AudioError, ConfigError, CutWarning, DatasetError, OddWarning
 from elmarc._types import FeatureArray, Waveform
 from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.lengths import length_for
 from elmarc.datasets.unlabelled import Unlabelled
-from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.frontends.base import as_waveforms
 
 EXPECTED = "paths, Clips, waveforms (arrays of n_samples) or pairs (waveform, rate in Hz), all of one kind"
@@ -52,7 +52,9 @@ class Files:
 
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row a clip, where the extractor is strict."""
-        return extractor.extract(self.clips).matrix.X
+        extraction = extractor.extract(self.clips)
+        warn_of_oddities(extraction, stacklevel=5)
+        return extraction.matrix.X
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,12 @@ def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
     """
     warn_of_cuts(sounds, extractor, stacklevel=4)
     return sounds.features(extractor)
+
+
+def warn_of_oddities(extraction: Extraction, *, stacklevel: int) -> None:
+    """Name clips that are far too loud, silent or cut short, in an `OddWarning` a kind."""
+    for note in extraction.notes:
+        warnings.warn(note, OddWarning, stacklevel=stacklevel)
 
 
 def warn_of_cuts(sounds: Sounds, extractor: FeatureExtractor, *, stacklevel: int = 2) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from elmarc import _leftovers
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError, StoreWarning
 from elmarc._types import Definition, FeatureArray
+from elmarc.audio.oddities import Oddities
 from elmarc.features import shards
 
 SCHEMA_VERSION = 1  # rises whenever the same definition would give other numbers
@@ -100,8 +101,24 @@ class FeatureStore:
         found = [clip for clip, place in places.items() if there[place]]
         return found, rows if there.all() else rows[np.flatnonzero(there)]
 
-    def append(self, definition: Definition, clips: Sequence[str], rows: FeatureArray) -> None:
-        """Add a shard of rows [shape=(n_clips, n_features)]. Raises OSError where it cannot be written."""
+    def oddities(self, definition: Definition) -> dict[str, Oddities]:
+        """Return what is odd about stored clips, by content; shards of the first form know nothing of it."""
+        found: dict[str, Oddities] = {}
+        for shard, _ in self._headers(definition):
+            found |= shards.oddities_of(shard)
+        return found
+
+    def append(
+        self,
+        definition: Definition,
+        clips: Sequence[str],
+        rows: FeatureArray,
+        oddities: Mapping[str, Oddities] | None = None,
+    ) -> None:
+        """Add a shard of rows [shape=(n_clips, n_features)], and what is odd about some of the clips.
+
+        Raises OSError where it cannot be written.
+        """
         if not clips:
             return
         folder = self.folder(definition)
@@ -110,7 +127,7 @@ class FeatureStore:
                 {"schema_version": SCHEMA_VERSION, "definition": definition}, indent=1, sort_keys=True
             )
             write_atomic(folder / "definition.json", text)
-        shards.write(folder, clips, rows)
+        shards.write(folder, clips, rows, oddities)
 
     def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str]]]:
         folder = self.folder(definition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -76,7 +76,7 @@ def _compute_on(n_threads: int) -> None:
 
 
 def ahead(
-    workers: ThreadPoolExecutor, work: Callable[[Item], Out], items: Sequence[Item], n_ahead: int
+    workers: ThreadPoolExecutor, work: Callable[[Item], Out], items: Iterable[Item], n_ahead: int
 ) -> Iterator[tuple[Item, Future[Out]]]:
     """Yield each item with its future, in order, keeping at most `n_ahead` results waiting."""
     waiting: deque[tuple[Item, Future[Out]]] = deque()

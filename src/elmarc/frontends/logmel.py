@@ -31,6 +31,7 @@ from elmarc.frontends.mel import mel_filterbank
 
 PadMode: TypeAlias = Literal["reflect", "constant"]
 FLOOR_DB = -100.0
+MAX_FILTERS = 2**24  # bands x samples of the transform: 64 MB of filters while they are made
 BLOCK_SAMPLES = 2**15  # 64 frames of 512 points: 256 KiB
 
 
@@ -84,6 +85,11 @@ class LogMel:
     def __post_init__(self) -> None:
         check_positive(sr=self.sr, n_fft=self.n_fft, hop_length=self.hop_length)
         check_positive(n_mels=self.n_mels, power=self.power, scale_db=self.scale_db)
+        if self.n_mels * self.n_fft > MAX_FILTERS:
+            raise ConfigError(
+                f"n_mels, n_fft: found {self.n_mels} bands of {self.n_fft} samples, expected at most "
+                f"{MAX_FILTERS} for their product: the filters would not fit into memory"
+            )
         if self.top_db is not None:
             check_positive(top_db=self.top_db)
         check_share(levelling=self.levelling)
