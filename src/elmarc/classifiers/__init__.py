@@ -7,6 +7,7 @@ from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
 from elmarc.classifiers.grids import CLASSIFIERS, STUDY_CLASSIFIERS, ClassifierSpec, make_classifier
 from elmarc.classifiers.random_layer import GRBFRandomLayer, MLPRandomLayer, RandomLayer, RBFRandomLayer
 from elmarc.classifiers.ridge import LeaveOneOutRidge
+from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
 
 __all__ = [
     "ACTIVATIONS",
@@ -17,6 +18,7 @@ __all__ = [
     "ELMRegressor",
     "GRBFRandomLayer",
     "LeaveOneOutRidge",
+    "LeaveOneOutRidgeClassifier",
     "MLPRandomLayer",
     "RBFRandomLayer",
     "RandomLayer",

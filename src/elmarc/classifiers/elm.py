@@ -18,7 +18,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from elmarc._errors import ConfigError
 from elmarc.classifiers.activations import Activation, FloatArray
+from elmarc.classifiers.blocks import Blocks, ClassTargets, Targets, block_rows
+from elmarc.classifiers.normal_equations import plain_weights
 from elmarc.classifiers.random_layer import RandomLayer, RandomState
+from elmarc.classifiers.ridge import LeaveOneOutRidge
 
 
 def output_weights(hidden: FloatArray, targets: FloatArray, *, ridge: float = 0.0) -> FloatArray:
@@ -113,6 +116,15 @@ class _ELM(BaseEstimator):
         else:
             self.regressor_ = clone(self.regressor).fit(hidden, targets)
 
+    def _fit_blocks(self, inputs: Blocks, targets: Targets) -> None:
+        self.hidden_layer_ = self.make_hidden_layer().fit(next(inputs.each(block_rows(1)))[1])
+        hidden = inputs.then(self.hidden_layer_.transform)
+        if self.regressor is None:
+            self.coef_ = plain_weights(hidden, targets, self.ridge)
+        else:
+            self.regressor_ = clone(self.regressor).fit_blocks(hidden, targets)
+        self.n_features_in_ = inputs.n_columns
+
     def _predict_targets(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self)
         data = validate_data(self, X, dtype=np.float64, reset=False)
@@ -174,6 +186,25 @@ class ELMClassifier(ClassifierMixin, _ELM):
             raise ConfigError(f"y holds 1 class ({self.classes_[0]!r}): a classifier needs two or more")
         targets = one_vs_rest(codes, len(self.classes_))
         self._fit_targets(data, targets if len(self.classes_) > 2 else targets[:, 1:])
+        return self
+
+    def can_fit_blocks(self) -> bool:
+        """Tell whether `fit_blocks` fits this machine: a ridge, and units that do not look at the clips."""
+        is_ridge = self.ridge > 0.0 if self.regressor is None else type(self.regressor) is LeaveOneOutRidge
+        return is_ridge and self.hidden_layer is None and self.alpha == 1.0
+
+    def fit_blocks(self, inputs: Blocks, y: ArrayLike) -> Self:
+        """Fit as `fit` does, in passes over blocks of clips; see `can_fit_blocks`.
+
+        Parameters
+        ----------
+        inputs : Blocks
+            The features (n_clips, n_features).
+        y : array (n_clips,)
+            The classes.
+        """
+        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        self._fit_blocks(inputs, ClassTargets(codes, len(self.classes_)))
         return self
 
     def decision_function(self, X: ArrayLike) -> FloatArray:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeClassifierCV, SGDClassifier
+from sklearn.linear_model import SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -24,6 +24,7 @@ from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.ridge import LeaveOneOutRidge
+from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
 
 Scaling: TypeAlias = bool | Literal["squashed"]
 Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]
@@ -59,7 +60,7 @@ CLASSIFIERS: dict[str, Entry] = {
     "knn": Entry(lambda _: KNeighborsClassifier(), {"n_neighbors": [1, 3, 5, 10, 20, 30, 50, 100]}),
     "mlp": Entry(lambda seed: MLPClassifier(hidden_layer_sizes=(20,), max_iter=600, random_state=seed)),
     "linear": Entry(lambda seed: SGDClassifier(random_state=seed)),
-    "ridge": Entry(lambda _: RidgeClassifierCV(alphas=np.logspace(-3, 9, 25))),
+    "ridge": Entry(lambda _: LeaveOneOutRidgeClassifier(alphas=np.logspace(-3, 9, 25))),
 }
 STUDY_CLASSIFIERS = tuple(CLASSIFIERS)[:6]
 

@@ -21,8 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from elmarc.classifiers import normal_equations
+from elmarc.classifiers.blocks import Blocks, Targets
+from elmarc.classifiers.normal_equations import LEVERAGE
+
 PENALTIES = tuple(10.0 ** (k / 2) for k in range(-8, 13))
-LEVERAGE = 1e-9  # 1 - hat of a clip that alone fixes a direction is 0 but for rounding
 
 FloatArray = NDArray[np.float64]
 
@@ -69,6 +72,13 @@ class LeaveOneOutRidge(RegressorMixin, BaseEstimator):
         dual += (outputs - basis @ projected) / self.penalty_
         self.coef_ = (inputs.T @ dual).reshape(-1, *targets.shape[1:])
         self.intercept_ = np.asarray(means - level @ self.coef_)
+        return self
+
+    def fit_blocks(self, inputs: Blocks, targets: Targets) -> Self:
+        """Fit as `fit` does, in two passes over blocks of clips: for more clips than features."""
+        found = normal_equations.fit(inputs, targets, self.penalties)
+        self.penalty_, self.coef_, self.intercept_ = found.penalty, found.coef, found.intercept
+        self.n_features_in_ = len(found.coef)
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:

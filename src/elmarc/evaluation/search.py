@@ -24,9 +24,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc._cores import n_cores
 from elmarc._errors import ConfigError
-from elmarc.classifiers import elm_grid, kernel_svm
+from elmarc.classifiers import elm_grid, in_blocks, kernel_svm
+from elmarc.classifiers.blocks import Blocks
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.classifiers.in_blocks import is_for_blocks
 
 Rows: TypeAlias = NDArray[np.intp]
 Split: TypeAlias = tuple[Rows, Rows]
@@ -166,6 +168,11 @@ class _Task:
 
     def shared(self, workspace: SearchWorkspace) -> Predicted | None:
         """Compute the candidates together; None where this classifier or grid shares no work."""
+        if all(
+            is_for_blocks(self.estimator, Blocks(workspace.X, train), self.y[train])
+            for train, _ in self.splits
+        ):
+            return self._in_blocks(workspace.X)
         if isinstance(self.estimator, Pipeline):
             return self._behind_transformers(workspace)
         if kernel_svm.can_share(self.estimator, self.candidates):
@@ -173,6 +180,18 @@ class _Task:
         if elm_grid.can_share(self.estimator, self.candidates) and self._learnable():
             return self._elm(workspace)
         return None
+
+    def _in_blocks(self, X: NDArray[Any]) -> Predicted:
+        """Fit the candidates one by one, without a copy of any part of X."""
+        return [
+            [self._of_split(X, clone(self.estimator).set_params(**params), split) for split in self.splits]
+            for params in self.candidates
+        ]
+
+    def _of_split(self, X: NDArray[Any], model: Any, split: Split) -> Rows:
+        train, test = split
+        fitted = in_blocks.fit(model, Blocks(X, train), self.y[train])
+        return in_blocks.predict(fitted, Blocks(X, test))
 
     def _behind_transformers(self, workspace: SearchWorkspace) -> Predicted | None:
         """Fit the transformers on each training part, then share among the candidates of that split."""

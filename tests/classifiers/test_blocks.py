@@ -1,0 +1,156 @@
+"""Ridge regressions in blocks of clips: the numbers of the whole, in memory of a block."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from elmarc.classifiers import (
+    LeaveOneOutRidge,
+    LeaveOneOutRidgeClassifier,
+    blocks,
+    in_blocks,
+    make_classifier,
+)
+from elmarc.classifiers.blocks import ArrayTargets, Blocks, moments
+from elmarc.classifiers.elm import ELMClassifier
+from elmarc.evaluation.search import SearchWorkspace, candidate_scores
+
+ALPHAS = np.logspace(-3, 9, 25)
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "MANY", 1)
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 70)
+
+
+@pytest.fixture(scope="module")
+def clips() -> tuple[np.ndarray, np.ndarray]:
+    """5,000 clips of features whose levels and deviations differ by decades, sorted by class."""
+    rng = np.random.default_rng(0)
+    y = np.sort(np.arange(5000) % 7)
+    X = rng.normal(size=(5000, 40)) + 0.7 * (y[:, None] == np.arange(40) // 2)
+    return X * rng.lognormal(0, 2, size=40) + 1e3 * rng.normal(size=40), np.array(list("abcdefg"))[y]
+
+
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_5000_clips_give_what_scikit_learn_gives(few_are_many: None, clips: Any, n_classes: int) -> None:
+    X, y = clips
+    y = y if n_classes == 7 else np.where(y < "c", "low", "high")
+    ours, theirs = LeaveOneOutRidgeClassifier(ALPHAS).fit(X, y), RidgeClassifierCV(ALPHAS).fit(X, y)
+    assert ours.alpha_ == theirs.alpha_
+    np.testing.assert_allclose(ours.best_score_, theirs.best_score_, rtol=1e-9)
+    np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), atol=1e-9)
+    assert (ours.predict(X) == theirs.predict(X)).all()
+
+
+def test_few_clips_are_fitted_by_scikit_learn_to_the_last_bit(clips: Any) -> None:
+    X, y = clips[0][::50].astype(np.float32), clips[1][::50]
+    ours, theirs = LeaveOneOutRidgeClassifier(ALPHAS).fit(X, y), RidgeClassifierCV(ALPHAS).fit(X, y)
+    assert ours.coef_.tobytes() == theirs.coef_.tobytes()
+
+
+def test_moments_lose_no_digits_far_from_zero() -> None:
+    X = np.random.default_rng(0).normal(size=(3000, 3)) + np.array([0, 1e6, -1e8])
+    found = moments(Blocks(X), ArrayTargets(X[:, :1]))
+    centred = X - X.mean(axis=0)
+    np.testing.assert_allclose(found.scatter / 3000, centred.T @ centred / 3000, atol=1e-7)
+    np.testing.assert_allclose(found.cross[0] / 3000, 1.0, rtol=0.1)
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+def test_leave_one_out_ridge_in_blocks_is_that_of_the_whole(few_are_many: None, targets: int) -> None:
+    rng = np.random.default_rng(0)
+    X = np.hstack([rng.normal(size=(400, 6)) + 5, np.ones((400, 1))])  # one column says nothing
+    y = X[:, :targets] + rng.normal(size=(400, targets))
+    whole, parts = LeaveOneOutRidge().fit(X, y), LeaveOneOutRidge().fit_blocks(Blocks(X), ArrayTargets(y))
+    assert parts.penalty_ == whole.penalty_
+    np.testing.assert_allclose(parts.predict(X), whole.predict(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{"ridge": 2.0}, {"regressor": LeaveOneOutRidge()}], ids=str)
+def test_an_elm_in_blocks_is_that_of_the_whole(few_are_many: None, clips: Any, options: Any) -> None:
+    X, y = _standard(clips[0][::5]), clips[1][::5]
+    machine = ELMClassifier(30, scaled_weights=True, random_state=0, **options)
+    assert machine.can_fit_blocks()
+    assert not ELMClassifier(30).can_fit_blocks()
+    parts, whole = clone(machine).fit_blocks(Blocks(X), y), clone(machine).fit(X, y)
+    np.testing.assert_allclose(parts.decision_function(X), whole.decision_function(X), atol=1e-7)
+
+
+@pytest.mark.parametrize("standardise", [False, True, "squashed"])
+@pytest.mark.parametrize("name", ["ridge", "elm"])
+def test_a_search_in_blocks_scores_as_one_on_the_whole(
+    monkeypatch: pytest.MonkeyPatch, clips: Any, name: str, standardise: Any
+) -> None:
+    X, y = _standard(clips[0][::10]), clips[1][::10]
+    spec = make_classifier(name, standardise=standardise, ridge=name == "elm")
+    spec = spec if name == "ridge" else type(spec)(name, spec.estimator, _of_sizes(spec.grid, [20, 30]))
+    splits = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))
+    whole = candidate_scores(spec, X, y, splits)
+    monkeypatch.setattr(blocks, "MANY", 1)
+    calls = []
+    monkeypatch.setattr(
+        in_blocks, "predict", lambda *args, of=in_blocks.predict: calls.append(1) or of(*args)
+    )
+    parts = candidate_scores(spec, X, y, splits, workspace=SearchWorkspace(X))
+    assert len(calls) == 3 * len(parts.candidates), "it went another way"
+    np.testing.assert_array_equal(parts.scores, whole.scores)
+
+
+def _standard(X: np.ndarray) -> np.ndarray:
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def _of_sizes(grid: Any, sizes: list[int]) -> Any:
+    return dict.fromkeys(grid, sizes)
+
+
+def test_memory_does_not_grow_with_the_clips_of_a_mapped_file(tmp_path: Path) -> None:
+    n_clips, n_features, rng = 50_000, 32, np.random.default_rng(0)
+    X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (n_clips, n_features))
+    y = rng.integers(3, size=n_clips)
+    X[:] = rng.normal(size=X.shape) + y[:, None] * (np.arange(n_features) < 2)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    few, many = _peak_bytes(X[: n_clips // 2], y[: n_clips // 2]), _peak_bytes(X, y)
+    assert many - few < n_clips / 2 * n_features * X.itemsize / 2, (
+        "a clip costs its label and its place alone"
+    )
+
+
+def _peak_bytes(X: np.ndarray, y: np.ndarray) -> int:
+    spec = make_classifier("ridge", standardise="squashed")
+    splits = [(np.arange(4_000, len(X)), np.arange(4_000))]
+    tracemalloc.start()
+    try:
+        model = LeaveOneOutRidgeClassifier(ALPHAS).fit(X, y)
+        right = np.mean(model.predict(X) == y)
+        scores = candidate_scores(spec, X, y, splits).scores
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert right > 0.6
+    assert abs(scores[0, 0] - right) < 0.02
+    return peak
+
+
+def test_what_is_not_finite_is_refused(few_are_many: None) -> None:
+    X, y = np.zeros((40, 2)), np.arange(40) % 2
+    X[33, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        LeaveOneOutRidgeClassifier().fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")  # a check of scikit-learn's own
+@parametrize_with_checks([LeaveOneOutRidgeClassifier()])
+def test_it_keeps_scikit_learns_contract(few_are_many: None, estimator: Any, check: Any) -> None:
+    check(estimator)
