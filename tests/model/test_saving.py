@@ -18,7 +18,8 @@ from elmarc.classifiers import CLASSIFIERS
 from elmarc.features import store
 from elmarc.frontends import LogMel
 from elmarc.model import writing
-from elmarc.model.container import pack, unpack
+from elmarc.model.container import pack, unpack, unzip, zip_of
+from elmarc.model.estimators import SCHEMA
 from elmarc.networks import ExternalNetwork
 
 KNOWN = (writing.DESCRIPTION, writing.CLASSIFIER, writing.WEIGHTS)
@@ -163,6 +164,11 @@ def test_other_features_are_refused(fitted, tmp_path: Path, monkeypatch) -> None
     "change",
     [
         lambda about: about.pop("scale"),
+        lambda about: about.update(scale=float("nan")),
+        lambda about: about.update(scale=-1),
+        lambda about: about["parameters"].update(input_sr="12000"),
+        lambda about: about["classes"].update(values=["dark", "plain"]),
+        lambda about: about["classes"].update(values=["dark", "dark", "plain"]),
         lambda about: about.update(parameters=[]),
         lambda about: about["parameters"].update(strange=1),
         lambda about: about["parameters"].update(network="toaster"),
@@ -177,6 +183,30 @@ def test_a_description_that_makes_no_sense_is_refused(fitted, tmp_path: Path, ch
     fitted().save(tmp_path / "m.elmarc")
     with pytest.raises(ModelError, match=r"m\.elmarc: "):
         elmarc.load(changed(tmp_path / "m.elmarc", change))
+
+
+def test_the_classifier_of_another_model_is_refused(fitted, tmp_path: Path) -> None:
+    fitted().save(tmp_path / "m.elmarc")
+    fitted("mfcc").save(tmp_path / "other.elmarc")
+    parts = parts_of(tmp_path / "m.elmarc")
+    parts[writing.CLASSIFIER] = parts_of(tmp_path / "other.elmarc")[writing.CLASSIFIER]
+    (tmp_path / "m.elmarc").write_bytes(pack(parts))
+    with pytest.raises(ModelError, match="its parts do not fit together"):
+        elmarc.load(tmp_path / "m.elmarc")
+
+
+def test_a_classifier_that_cannot_answer_is_refused(fitted, tmp_path: Path) -> None:
+    path = tmp_path / "m.elmarc"
+    fitted(classifier="elm").save(path)
+    parts = parts_of(path)
+    inner = unzip(parts[writing.CLASSIFIER], source="")
+    schema = json.loads(inner[SCHEMA])
+    del schema["content"]["content"]["memory"]
+    path.write_bytes(
+        pack({**parts, writing.CLASSIFIER: zip_of({**inner, SCHEMA: json.dumps(schema).encode()})})
+    )
+    with pytest.raises(ModelError, match=r"its classifier does not work \(AttributeError"):
+        elmarc.load(path)
 
 
 class Own(nn.Module):

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from elmarc.model.loading import load
 from elmarc.model.sound_classifier import SoundClassifier
+from elmarc.model.timelines import Event, Timeline, timeline
 
-__all__ = ["SoundClassifier", "load"]
+__all__ = ["Event", "SoundClassifier", "Timeline", "load", "timeline"]

@@ -15,6 +15,7 @@ from elmarc._errors import ModelError
 
 FORMAT = 1  # rises whenever an older elmarc would read a file wrongly
 MAGIC = b"elmarc model "
+SHOWN = 200  # characters of a message of zipfile, which repeats the names in the file
 DIGEST = 64  # hexadecimal digits of sha256
 LONGEST_FIRST_LINE = len(MAGIC) + 20
 DATE = (1980, 1, 1, 0, 0, 0)  # the same parts give the same bytes
@@ -88,7 +89,9 @@ def unzip(body: bytes, *, source: str, known: Collection[str] | None = None) -> 
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as problem:
         if isinstance(problem, ModelError):
             raise
-        raise ModelError(f"{source}: its zip cannot be read ({problem}): fit the model again") from None
+        raise ModelError(
+            f"{source}: its zip cannot be read ({str(problem)[:SHOWN]}): fit the model again"
+        ) from None
 
 
 def _check(entries: list[zipfile.ZipInfo], n_bytes: int, source: str, known: Collection[str] | None) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from elmarc._errors import ModelError
 from elmarc.model.container import unzip, zip_of
 
+SHOWN = 300  # characters of skops' message
 SCHEMA = "schema.json"
 PLAIN = (
     "builtins.dict",
@@ -27,6 +29,7 @@ OF_ELMARC = (
     "elmarc.classifiers.grids.squash",
     "elmarc.classifiers.random_layer.RandomLayer",
     "elmarc.classifiers.ridge.LeaveOneOutRidge",
+    "elmarc.classifiers.ridge_classifier.LeaveOneOutRidgeClassifier",
 )
 OF_SKLEARN = (
     "sklearn.linear_model._ridge.RidgeClassifierCV",
@@ -100,8 +103,9 @@ def restore(data: bytes, *, source: str) -> Any:
     try:
         return skops.io.loads(data, trusted=sorted(TRUSTED))
     except Exception as problem:  # skops has no base class of errors: whatever it is, the file is refused
+        said = re.sub(r" object at 0x\w+", "", str(problem))[:SHOWN]
         raise ModelError(
-            f"{source}: its classifier cannot be read ({type(problem).__name__}: {problem}): install the "
+            f"{source}: its classifier cannot be read ({type(problem).__name__}: {said}): install the "
             "elmarc, scikit-learn and skops that wrote it, or fit the model again"
         ) from None
 

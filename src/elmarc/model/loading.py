@@ -20,6 +20,8 @@ from elmarc.model.expectation import Expectation
 from elmarc.model.sound_classifier import SoundClassifier
 from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS, is_ours, plain
 
+SHOWN = 200  # characters of another package's message
+
 
 def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
     """Read a model that `SoundClassifier.save` has written.
@@ -60,9 +62,9 @@ def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
     except ElmarcError as problem:
         raise ModelError(f"{source}: cannot be rebuilt: {problem}") from problem
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+        said = f"{type(problem).__name__}: {problem}"[:SHOWN]
         raise ModelError(
-            f"{source}: {DESCRIPTION} is not as elmarc writes it ({type(problem).__name__}: {problem}): "
-            "fit the model again"
+            f"{source}: {DESCRIPTION} is not as elmarc writes it ({said}): fit the model again"
         ) from None
     return model
 
@@ -103,6 +105,43 @@ def _restore(
     if about["n_samples"] is not None:
         model.n_features_in_ = int(about["n_samples"])
     model.estimator_ = estimators.restore(parts[CLASSIFIER], source=source)
+    _check_parts(model, source)
+
+
+def _check_parts(model: SoundClassifier, source: str) -> None:
+    """Refuse parts of different models: other features, or other classes than were fitted."""
+    names = model.classes_.tolist() if model.classes_.ndim == 1 else []
+    fitted = np.asarray(model.estimator_.classes_).tolist()
+    n_columns = len(model.extractor_.columns)
+    n_features = getattr(model.estimator_, "n_features_in_", n_columns)
+    if len(set(names)) < max(len(names), 2) or fitted != list(range(len(names))) or n_features != n_columns:
+        raise ModelError(
+            f"{source}: its parts do not fit together: {len(names)} names for the classes {fitted}, "
+            f"{n_columns} features for a classifier of {n_features}: fit the model again"
+        )
+    if not (np.isfinite(model.scale_) and model.scale_ > 0):
+        raise ModelError(
+            f"{source}: scale is {model.scale_}, expected a positive number: fit the model again"
+        )
+    if model.input_sr is not None and not isinstance(model.input_sr, int):
+        raise ModelError(f"{source}: input_sr is {model.input_sr!r}, expected a rate: fit the model again")
+    _check_answers(model, n_columns, source)
+
+
+def _check_answers(model: SoundClassifier, n_columns: int, source: str) -> None:
+    """Refuse a classifier that cannot answer: parts of it may lack, or be of other lengths."""
+    probe = np.linspace(-1, 1, n_columns, dtype=np.float32)[None]
+    try:
+        _, shares = model.classify(probe)
+    except Exception as problem:  # whatever scikit-learn, SciPy and NumPy raise on halves of their objects
+        raise ModelError(
+            f"{source}: its classifier does not work ({type(problem).__name__}): fit the model again"
+        ) from None
+    if shares.shape != (1, len(model.classes_)) or not np.isfinite(shares).all():
+        raise ModelError(
+            f"{source}: its classifier gives no probability for some of {len(model.classes_)} classes: "
+            "fit the model again"
+        )
 
 
 def _take_weights(extractor: FeatureExtractor, data: bytes, source: str) -> None:

@@ -30,6 +30,7 @@ from elmarc.features.sounds import (
     extract,
     read_sounds,
     warn_of_cuts,
+    warn_of_oddities,
 )
 from elmarc.features.store import FeatureStore
 from elmarc.features.transformer import seed_of
@@ -290,6 +291,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         self.extractor_.strict = False
         extraction = self.extractor_.extract(sounds.clips)
         self.extractor_.strict = True  # what is predicted has a row for each clip
+        warn_of_oddities(extraction, stacklevel=5)
         skipped = dict(extraction.skipped)
         if skipped:
             warnings.warn(

@@ -1,0 +1,165 @@
+"""What a model hears in a long recording over time: windows, and the events that they add up to."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elmarc._errors import AudioError, CutWarning
+from elmarc._types import FeatureArray
+from elmarc.audio.windows import Window, windows
+from elmarc.model.sound_classifier import SoundClassifier
+
+CHUNK = 64  # rows of features that are classified at once
+UNKNOWN = ""  # the label of what is less sure than was asked for
+
+
+@dataclass(frozen=True)
+class Event:
+    """Neighbouring windows of one label; `probability` is their mean."""
+
+    start_s: float
+    end_s: float
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Labels and probabilities of the windows of one recording, in order.
+
+    Parameters
+    ----------
+    start_s, end_s : np.ndarray [shape=(n_windows,)]
+        Seconds from the beginning.
+    labels : tuple of str
+        "" where no class is as probable as was asked for.
+    probabilities : np.ndarray [shape=(n_windows, n_classes)]
+    classes : tuple of str
+        Of the columns.
+    """
+
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    classes: tuple[str, ...]
+
+    @property
+    def borders_s(self) -> NDArray[np.float64]:
+        """Where each window's own part begins and ends [shape=(n_windows, 2)].
+
+        Windows that overlap share the overlap, half each; others have all of theirs.
+        """
+        own = np.column_stack([self.start_s, self.end_s])
+        overlaps = self.end_s[:-1] > self.start_s[1:]
+        middle = (self.end_s[:-1] + self.start_s[1:]) / 2
+        own[:-1, 1] = np.where(overlaps, middle, own[:-1, 1])
+        own[1:, 0] = np.where(overlaps, middle, own[1:, 0])
+        return own
+
+    def events(self) -> tuple[Event, ...]:
+        """Merge neighbouring windows of one label; those without a label are left out."""
+        own, found = self.borders_s, []
+        gaps = np.concatenate([[0], np.cumsum(self.start_s[1:] > self.end_s[:-1])])
+        for (label, _), group in groupby(range(len(own)), key=lambda i: (self.labels[i], gaps[i])):
+            rows = list(group)
+            if label != UNKNOWN:
+                shares = self.probabilities[rows, self.classes.index(label)]
+                found.append(
+                    Event(float(own[rows[0], 0]), float(own[rows[-1], 1]), label, float(shares.mean()))
+                )
+        return tuple(found)
+
+
+def timeline(
+    model: SoundClassifier,
+    path: str | Path,
+    *,
+    window_s: float,
+    hop_s: float | None = None,
+    min_confidence: float = 0.0,
+    progress: Callable[[int], None] | None = None,
+    heard: dict[str, str] | None = None,
+) -> Timeline:
+    """Return what a model hears in a recording, which is read piecewise.
+
+    A window has the features of a clip that is cut out of the file at the same times, bit for bit.
+
+    Parameters
+    ----------
+    model : SoundClassifier
+        Fitted.
+    path : str or Path
+        A recording of any length.
+    window_s, hop_s : float
+        Length of a window, and from one to the next, in seconds; None: half a window.
+    min_confidence : float
+        In [0, 1]; the label of a window whose best class is less probable is "".
+    progress : callable or None
+        Called with the number of windows done.
+    heard : dict or None
+        Takes what is odd about the recording: see `elmarc.audio.oddities`.
+
+    Raises
+    ------
+    AudioError
+        The recording cannot be read, or a window cannot be used.
+    ConfigError
+        `window_s` or `hop_s` is not positive.
+    """
+    times, labels, shares = [], [], []
+    hop_s = hop_s if hop_s is not None else window_s / 2
+    found = windows(path, window_s=window_s, hop_s=hop_s, heard=heard)
+    for part, features in _chunks(model, found, str(path)):
+        said, probabilities = model.classify(features)
+        times += part
+        labels += named(said, probabilities, min_confidence)
+        shares.append(probabilities)
+        if progress:
+            progress(len(times))
+    start_s, end_s = np.asarray(times).T
+    return Timeline(start_s, end_s, tuple(labels), np.concatenate(shares), tuple(map(str, model.classes_)))
+
+
+def named(labels: NDArray[np.generic], shares: NDArray[np.float64], min_confidence: float) -> list[str]:
+    """Return labels as text, `UNKNOWN` where the best class is less probable than `min_confidence`."""
+    sure = shares.max(axis=1) >= min_confidence
+    return [str(label) if ok else UNKNOWN for label, ok in zip(labels, sure, strict=True)]
+
+
+def _chunks(
+    model: SoundClassifier, found: Iterator[Window], name: str
+) -> Iterator[tuple[list[tuple[float, float]], FeatureArray]]:
+    """Yield the times and the features of some windows at once."""
+    extractor = model.extractor_
+    times, rows = [], []
+    for window, outcome in extractor.stream(found, lambda window: window.load(sr=extractor.frontend.sr)):
+        if isinstance(outcome, AudioError):
+            raise AudioError(f"{name}: from {window.start_s:g} to {window.end_s:g} s: {outcome}")
+        times.append((window.start_s, window.end_s))
+        rows.append(outcome)
+        if len(rows) == CHUNK:
+            yield times, np.stack(rows)
+            times, rows = [], []
+    if rows:
+        yield times, np.stack(rows)
+
+
+def warn_of_cut_windows(model: SoundClassifier, window_s: float) -> None:
+    """Warn where windows are longer than what the network is fed."""
+    front, length = model.extractor_.frontend, model.extractor_.length
+    if length is not None and front.n_positions(window_s) > length:
+        fed_s = length / front.positions_per_second if front.positions_per_second else 0.0
+        warnings.warn(
+            f"windows of {window_s:g} s are longer than the {fed_s:.4g} s of a clip that the model hears: "
+            "their ends are cut; give a shorter --window",
+            CutWarning,
+            stacklevel=2,
+        )
