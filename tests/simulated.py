@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from elmarc.evaluation.metrics import macro_f1
 from elmarc.results import FoldScore, Prediction, Result
 
 CLASSES = ["dog", "rain", "sea", "clock"]
@@ -49,9 +50,10 @@ def result_of(predictions: list[Prediction], *, classes: list[str], **changes) -
         if any(p.label == c for p in predictions)
     }
     seed = changes.get("seed", 0)
+    pairs = [(p.label, p.predicted) for p in predictions]
     record = {
         "dataset": "sounds", "features": "vgg", "classifier": "svm", "protocol": "nested", "seed": seed,
-        "n_features": 3585, "macro_f1": float(np.mean(list(recalls.values()))), "best_params": {"C": 1},
+        "n_features": 3585, "macro_f1": macro_f1(*zip(*pairs, strict=True)), "best_params": {"C": 1},
         "definition": {"network": changes.get("features", "vgg"), "seed": seed},
         "definition_key": f"key{seed}",
         "size": "large", "n_filters": 717,

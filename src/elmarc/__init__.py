@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
     from elmarc.classifiers.random_layer import RandomLayer
     from elmarc.datasets import open_dataset
+    from elmarc.experiments.ranking import Ranking, rank
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
@@ -28,6 +29,7 @@ _HOMES = {
     "ELMRegressor": "classifiers.elm",
     "ElmarcError": "_errors",
     "RandomLayer": "classifiers.random_layer",
+    "Ranking": "experiments.ranking",
     "open_dataset": "datasets",
     "FeatureExtractor": "features.extractor",
     "FeatureMatrix": "features.matrix",
@@ -37,6 +39,7 @@ _HOMES = {
     "build_network": "networks",
     "list_networks": "networks",
     "load": "model.loading",
+    "rank": "experiments.ranking",
 }
 
 __all__ = [
@@ -49,12 +52,14 @@ __all__ = [
     "MFCCFeatures",
     "RandomCNNFeatures",
     "RandomLayer",
+    "Ranking",
     "SoundClassifier",
     "__version__",
     "build_network",
     "list_networks",
     "load",
     "open_dataset",
+    "rank",
 ]
 
 

@@ -31,6 +31,10 @@ class StoreWarning(ElmarcWarning):
     """Stored features are damaged or cannot be written; the run goes on without them."""
 
 
+class OddWarning(ElmarcWarning):
+    """Clips that can be read are odd: far too loud, silent, or cut short."""
+
+
 class ModelError(ElmarcError, ValueError):
     """A model file is damaged, of another version, or holds what is not read for safety."""
 

@@ -8,10 +8,12 @@ the definition and the seed alone, so two runs can be compared byte by byte.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -21,6 +23,7 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
 
 SCHEMA_VERSION = 2
+ROUNDING = 1e-9  # sums in another order
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Result:
     environment: dict[str, str] = field(default_factory=dict)
     created: str = ""
     source: dict[str, Any] = field(default_factory=dict)  # where the clips lay, as in a configuration
+    config: dict[str, Any] = field(default_factory=dict)  # what was asked of them, as in a configuration
     command: str = ""  # what was typed to make this
     clips_key: str = ""  # of clips, labels, folds and the bytes of each file: equal for equal data sets
     schema_version: int = SCHEMA_VERSION
@@ -166,6 +170,43 @@ def _check_consistent(result: Result) -> None:
         raise ValueError(f"predictions: the label of {strange[0]!r} is none of the classes")
     if len({p.id for p in result.predictions}) < len(result.predictions):
         raise ValueError("predictions: a clip is there twice")
+    _check_scores(result)
+
+
+def _check_scores(result: Result) -> None:
+    """Refuse scores that do not follow from the predictions beside them."""
+    hits: dict[str, list[bool]] = {}
+    by_label: dict[str, list[bool]] = {}
+    for p in result.predictions:
+        hits.setdefault(p.fold, []).append(p.label == p.predicted)
+        by_label.setdefault(p.label, []).append(p.label == p.predicted)
+    if sorted(fold.name for fold in result.folds) != sorted(hits):
+        raise ValueError("folds: their names are not those of the predictions")
+    for fold in result.folds:
+        if fold.n_test != len(hits[fold.name]):
+            raise ValueError(
+                f"folds: {fold.name!r} has {len(hits[fold.name])} predictions, not {fold.n_test}"
+            )
+        _check_score(f"folds: the accuracy of {fold.name!r}", fold.accuracy, fmean(hits[fold.name]))
+    _check_score("accuracy", result.accuracy, fmean(fold.accuracy for fold in result.folds))
+    if set(result.recalls) != set(by_label):
+        raise ValueError("recalls: their classes are not those of the predictions")
+    for label, found in by_label.items():
+        _check_score(f"recalls: that of {label!r}", result.recalls[label], fmean(found))
+    _check_score("macro_f1", result.macro_f1, _macro_f1(result.predictions))
+
+
+def _check_score(name: str, written: float, follows: float) -> None:
+    if not abs(written - follows) <= ROUNDING:
+        raise ValueError(f"{name}: found {written}, and {follows} follows from the predictions")
+
+
+def _macro_f1(predictions: list[Prediction]) -> float:
+    """Return what `evaluation.metrics` does, which stands above this module."""
+    labels = Counter(p.label for p in predictions)
+    said = Counter(p.predicted for p in predictions)
+    right = Counter(p.label for p in predictions if p.label == p.predicted)
+    return fmean(2 * right[name] / (labels[name] + said[name]) for name in labels | said)
 
 
 def load(path: str | Path) -> Result:

@@ -134,3 +134,32 @@ def test_mteb_knows_the_encoder() -> None:
     assert isinstance(meta, ModelMeta)
     assert meta.embed_dim == encoder.embedder.scene_size
     assert meta.modalities == ["audio"]
+
+
+@pytest.mark.skipif(find_spec("mteb") is None, reason="mteb is not installed")
+def test_mteb_evaluates_the_encoder() -> None:
+    from mteb import evaluate
+    from mteb.tasks.classification.zxx.esc50 import ESC50Classification
+
+    from datasets import Dataset, DatasetDict
+
+    rng = np.random.default_rng(0)
+    seconds = np.arange(16000) / 16000
+    sounds = [
+        [np.sin(2 * np.pi * rng.uniform(300, 500) * seconds), rng.normal(size=16000)] for _ in range(20)
+    ]
+    rows = [
+        {"audio": {"array": clip.astype(np.float32).tolist(), "sampling_rate": 16000}, "target": label}
+        for pair in sounds
+        for label, clip in enumerate(pair)
+    ]
+
+    class TonesAndNoise(ESC50Classification):
+        metadata = ESC50Classification.metadata.model_copy(update={"name": "TonesAndNoise"})
+
+        def load_data(self, *args: object, **kwargs: object) -> None:
+            self.dataset = DatasetDict({"train": Dataset.from_list(rows)})
+            self.data_loaded = True
+
+    found = evaluate(mteb.ElmarcEncoder("elmarc/temporal", device="cpu"), [TonesAndNoise()], cache=None)
+    assert found.task_results[0].scores["train"][0]["accuracy"] == 1.0

@@ -10,8 +10,7 @@ import pytest
 import soundfile as sf
 from tests.cli.conftest import SR, Run, rank, tone
 
-from elmarc.cli import commands
-from elmarc.experiments import group
+from elmarc.experiments import group, summary
 from elmarc.results import collect
 
 
@@ -47,7 +46,7 @@ def test_a_summary_that_fails_does_not_hide_what_ended_the_run(
         raise RuntimeError("no figure today")
 
     interrupt_after(monkeypatch, 3, problem)
-    monkeypatch.setattr(commands, "comparisons", fail)
+    monkeypatch.setattr(summary, "comparisons", fail)
     code, _, err = rank(elmarc, folder, "--quiet")
     assert code == (130 if isinstance(problem, KeyboardInterrupt) else 2)
     assert "note: no summary of what is finished: no figure today" in err
@@ -59,13 +58,13 @@ def test_a_summary_that_fails_does_not_hide_what_ended_the_run(
 def test_after_a_whole_run_the_comparison_is_made_once(
     elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compare, calls = commands.comparisons, []
+    compare, calls = summary.comparisons, []
 
     def counted(results):
         calls.append(len(results))
         return compare(results)
 
-    monkeypatch.setattr(commands, "comparisons", counted)
+    monkeypatch.setattr(summary, "comparisons", counted)
     assert rank(elmarc, folder)[0] == 0
     assert calls == [4]
 

@@ -40,6 +40,27 @@ def test_whether_any_network_beats_mfcc():
     assert "No network is shown to beat MFCC + svm: vgg is " in near
 
 
+FOREIGN = {"features": {"file": "a hash"}}
+
+
+def test_files_of_features_are_not_counted_as_networks():
+    systems = [("vgg", 0.9, {}), ("temporal", 0.2, {}), ("mfcc", 0.6, {})]
+    systems += [("openl3", 0.95, FOREIGN), ("bad", 0.1, FOREIGN)]
+    compared = compare(
+        [
+            simulated_result(name, skill=skill, seed=seed, n_clips=300, definition=definition)
+            for name, skill, definition in systems
+            for seed in range(3)
+        ]
+    )
+    text = " ".join(answer(compared))
+    assert "1 of 2 networks beats MFCC + svm: vgg + svm. 1 of 2 feature files beats MFCC + svm: open" in text
+    assert "Worse than MFCC + svm: temporal + svm, bad + svm." in text
+    family = next(family for family in compared.families if family.kind == "baseline")
+    assert family.name == "networks and files against mfcc, with svm"
+    assert "all networks and files against the baseline" in family.method
+
+
 def test_where_guessing_lies():
     assert "Guessing gives 25.0 %." in said(("vgg", 0.9, None))
     uneven = ["dog", "dog", "dog", "rain", "sea"]

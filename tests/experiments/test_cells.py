@@ -118,3 +118,11 @@ def test_a_data_set_that_nobody_holds_is_refused(tones: Path, tmp_path: Path) ->
     config = cells(tones)[0].model_copy(update={"data": ObjectData(kind="object", name="mine")})
     with pytest.raises(DatasetError, match="mine: was held in memory by the program that ranked it"):
         make_cells([config], tmp_path)
+
+
+def test_kept_weights_are_one_group_under_every_seed(tones: Path, tmp_path: Path) -> None:
+    def groups(weights: str) -> int:
+        own = {"kind": "external", "factory": "torch.nn:Identity", "weights": weights}
+        return len(by_features(make_cells(cells(tones, network=own, seed=[0, 1]), tmp_path)))
+
+    assert (groups("keep"), groups("redraw")) == (1, 2)

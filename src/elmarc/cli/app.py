@@ -26,8 +26,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-networks_app = typer.Typer(help="List the networks, or show one layer by layer.", no_args_is_help=True)
-datasets_app = typer.Typer(help="List the data sets, or check one.", no_args_is_help=True)
+networks_app = typer.Typer(
+    help="List the networks, show one layer by layer, or draw a space.", no_args_is_help=True
+)
+datasets_app = typer.Typer(help="List the data sets, check one, or download one.", no_args_is_help=True)
 config_app = typer.Typer(help="Convert a configuration, or print its schema.", no_args_is_help=True)
 store_app = typer.Typer(help="Look into the store of features, check it, or clear it.", no_args_is_help=True)
 
@@ -37,6 +39,8 @@ for verb in (
     study_verbs.run,
     clip_verbs.extract,
     study_verbs.rank,
+    clip_verbs.fit,
+    clip_verbs.predict,
     study_verbs.reproduce,
     study_verbs.report,
 ):
@@ -50,8 +54,10 @@ store_app.command("verify")(store_verbs.verify)
 store_app.command("prune")(store_verbs.prune)
 networks_app.command("list")(look_verbs.networks_list)
 networks_app.command("show", cls=ListingCommand)(look_verbs.networks_show)
+networks_app.command("sample", cls=ListingCommand)(look_verbs.networks_sample)
 datasets_app.command("list")(look_verbs.datasets_list)
 datasets_app.command("validate", cls=ListingCommand)(look_verbs.datasets_validate)
+datasets_app.command("download", cls=ListingCommand)(look_verbs.datasets_download)
 config_app.command("convert")(look_verbs.config_convert)
 config_app.command("schema")(look_verbs.config_schema)
 

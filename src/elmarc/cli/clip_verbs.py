@@ -23,22 +23,29 @@ from elmarc.cli.options import (
     Seed,
     SizeName,
     SizeOption,
+    Split,
     Store,
     Strict,
     Target,
     Workers,
+    data_names,
 )
+from elmarc.networks.own import EXTERNAL, section_of_text
 
 
 def extract(
     data: Data,
     network: Annotated[
         str,
-        typer.Option(help="mfcc, or one of {networks}.", autocompletion=completer("networks", more=["mfcc"])),
+        typer.Option(
+            help="mfcc, one of {networks}, or a module of your own: package.module:Name or file.py:Name.",
+            autocompletion=completer("networks", more=["mfcc"]),
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
     audio: Audio = None,
     target: Target = None,
+    split: Split = None,
     size: SizeOption = SizeName.small,
     n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
     seed: Seed = 0,
@@ -85,11 +92,130 @@ def extract(
         "quiet": quiet,
         "as_json": as_json,
     }
-    section = studies.data_section(data, audio=audio, target=target)
-    settings = {"kind": network, **width, "precision": precision}
+    section = studies.data_section(data, audio=audio, target=target, split=split)
+    settings = {**section_of_text(network), "precision": precision}
+    if settings["kind"] != EXTERNAL or n_filters:
+        settings |= width
     if per_frame:
         frames.extract_frames(section, settings, output, rate=rate, **what)
     elif rate is not None:
         raise ConfigError(f"--rate {rate:g}: a vector a clip has no rate: add --per-frame")
     else:
         commands.extract(section, settings, output, store=store_at(store), **what)
+
+
+def fit(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="As for `elmarc rank`. With --from it may be left out: the clips that were ranked.",
+            show_default=False,
+            autocompletion=data_names,
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
+        "model.elmarc"
+    ),
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="A folder of `elmarc rank`: its winner is fitted.")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="mfcc, or one of {networks}; default: timbral_temporal.",
+            autocompletion=completer("networks", more=["mfcc"]),
+        ),
+    ] = None,
+    classifier: Annotated[
+        str | None,
+        typer.Option(help="One of {classifiers}; default: ridge.", autocompletion=completer("classifiers")),
+    ] = None,
+    recipe: Annotated[RecipeName | None, typer.Option(help="2018 or v2; default: v2.")] = None,
+    size: Annotated[SizeName | None, typer.Option(help="large or small; default: small.")] = None,
+    audio: Audio = None,
+    target: Target = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the weights; default: 0.")] = None,
+    device: Device = "auto",
+    n_workers: Workers = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
+    ] = None,
+    store: Store = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a classifier on all clips, say what to expect of it, and write it to a file for `elmarc predict`.
+
+    Its hyper-parameters are chosen by cross-validation. The accuracy to expect is the nested score: each
+    fold is predicted by a classifier that was chosen and fitted without it.
+    """
+    from elmarc.cli import fit as work
+    from elmarc.experiments import studies
+
+    section = None if data is None else studies.data_section(data, audio=audio, target=target)
+    common: dict[str, Any] = {"device": device, "strict": strict}
+    common |= {} if n_workers is None else {"n_workers": n_workers}
+    named: dict[str, Any] = {"--network": network, "--classifier": classifier, "--recipe": recipe}
+    named |= {"--size": size, "--seed": seed, "--set": set_ or None}
+    if from_ is not None:
+        if typed := [option for option, value in named.items() if value is not None]:
+            raise ConfigError(f"{typed[0]}: --from says what is fitted: leave one of the two out")
+        chosen = work.from_ranking(from_, section, **common)
+    elif section is None:
+        raise ConfigError("no DATA: name a folder, a CSV file or a data set, or a ranking with --from")
+    else:
+        chosen = work.named(
+            section,
+            network={"kind": network or "timbral_temporal", "size": (size or SizeName.small).value},
+            classifier=classifier or "ridge",
+            common={**common, "recipe": (recipe or RecipeName.v2).value, "seed": seed or 0},
+            overrides=set_ or [],
+        )
+    work.fit(chosen, output, store=store_at(store), quiet=quiet, as_json=as_json)
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model file of `elmarc fit`.")],
+    clips: Annotated[
+        list[str],
+        typer.Argument(help="Audio files, folders of them, or - for paths on stdin, one a line."),
+    ],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="FILE.csv or FILE.json.")] = None,
+    window: Annotated[
+        float | None, typer.Option(help="Seconds: predict windows of recordings, which may be of any length.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from one window to the next; default: half a window.")
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help='Below this probability the label is "": unknown.')
+    ] = 0.0,
+    plot: Annotated[
+        Path | None, typer.Option(help="With --window: a picture of the time line, FILE.png or FILE.svg.")
+    ] = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say what clips are, and how probable that is.
+
+    With --window a row a window is written, and neighbouring windows of one label are shown as one event.
+    Clips that cannot be read are named and left out.
+    """
+    from elmarc.cli import predict as work
+
+    work.predict(
+        model,
+        clips,
+        work.Asked(
+            min_confidence=min_confidence,
+            window_s=window,
+            hop_s=hop,
+            output=output,
+            plot=plot,
+            strict=strict,
+            quiet=quiet,
+            as_json=as_json,
+        ),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 import time
@@ -15,10 +14,9 @@ from rich.markup import escape
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
-from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.cli import console
 from elmarc.cli.folders import check_file, check_store, check_writable
-from elmarc.cli.winner import extract_command, winning_cell
+from elmarc.cli.winner import extract_command, fit_command, winning_cell
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
 from elmarc.config.loading import load_config
@@ -29,10 +27,11 @@ from elmarc.experiments import build, studies
 from elmarc.experiments.cells import Cell, finished, make_cells
 from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.media import media_for
-from elmarc.experiments.runner import run_cells
-from elmarc.experiments.summary import read_results, tell_apart, write_run, write_summary
+from elmarc.experiments.record import feature_name
+from elmarc.experiments.runner import run_cells, seconds
+from elmarc.experiments.summary import read_results, summarise, tell_apart, write_run
 from elmarc.features.store import FeatureStore
-from elmarc.networks import NETWORKS, STUDY_NETWORKS
+from elmarc.networks import STUDY_NETWORKS
 from elmarc.reports.page import build_page
 from elmarc.results import Result, to_frame
 
@@ -102,6 +101,7 @@ def rank(
     protocol: str,
     baseline: bool,
     standardise: bool | None,
+    features: Sequence[str],
     budget: str | None,
     common: dict[str, Any],
     precision: str,
@@ -112,21 +112,20 @@ def rank(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Rank networks on a data set."""
-    known = [name for name, preset in NETWORKS.items() if not preset.required]
-    chosen = (
-        list(STUDY_NETWORKS) if networks == "all" else studies.choose_names(networks, known, what="network")
-    )
-    sections: list[Any] = [{"kind": name, "size": size, "precision": precision} for name in chosen]
-    configs = studies.grid_cells(
-        {"name": "rank", "data": data, "protocol": protocol, **common},
-        networks=[studies.BASELINE] * baseline + sections,
-        classifiers=studies.choose_names(classifiers, tuple(CLASSIFIERS), what="classifier"),
+    """Rank networks, and features made elsewhere, on a data set."""
+    configs = studies.ranking_cells(
+        data,
+        networks=networks,
+        classifiers=classifiers,
+        size=size,
+        precision=precision,
         seeds=seeds,
-        standardise=protocol == "nested"
-        if standardise is None and common["recipe"] == "2018"
-        else standardise,
+        protocol=protocol,
+        baseline=baseline,
+        standardise=standardise,
+        features=features,
         overrides=overrides,
+        **common,
     )
     _check_folders(output, store)
     run = _run(
@@ -190,10 +189,10 @@ def extract(
     found = build.clips(config.data)
     extractor, notes = build.extractor(config, found, store=store)
     with console.Live(quiet=quiet) as live:
-        live.on_features(network["kind"], len(found.clips))
+        live.on_features(feature_name(config), len(found.clips))
         extraction = extractor.extract(found.clips, progress=live.on_clips)
     extraction.matrix.save(output)
-    console.show_problems(extraction.skipped, [*found.notes, *notes], quiet=quiet)
+    console.show_problems(extraction.skipped, [*found.notes, *notes, *extraction.notes], quiet=quiet)
     n_clips, n_features = extraction.matrix.X.shape
     if as_json:
         skipped = [{"id": name, "reason": reason} for name, reason in extraction.skipped]
@@ -228,20 +227,6 @@ def show(results: list[Result], compared: list[Comparison], folder: Path, *, as_
         return
     console.show_results(compared, results)
     console.out.print(f"results, tables and figures: {escape(str(folder.resolve()))}", highlight=False)
-
-
-def seconds(text: str | None) -> float | None:
-    """Read a duration: 120, 120s, 10m or 2h.
-
-    >>> seconds("2m")
-    120.0
-    """
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if match is None:
-        raise ConfigError(f"--budget {text}: expected a time as 120s, 10m or 2h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _check_folders(output: Path, store: FeatureStore) -> None:
@@ -293,10 +278,8 @@ def _run(
 
 
 def _summarise(results: Sequence[Result], folder: Path) -> tuple[list[Result], list[Comparison]]:
-    """Compare results, once for the whole command, and write tables and figures."""
-    own, notes = tell_apart(results)
-    compared = comparisons(own)
-    for note in notes + write_summary(compared, folder):
+    own, compared, notes = summarise(results, folder)
+    for note in notes:
         _note(note)
     return own, compared
 
@@ -321,8 +304,9 @@ def _show_next(run: Finished, folder: Path) -> None:
     """Say what to do now: hear the mistakes, extract what won."""
     said = [("to hear the mistakes", f"elmarc report {folder}")]
     winner = winning_cell(run.compared[0].scores[0], run.cells)
-    if winner is not None:
+    if winner is not None and winner.config.features_file is None:
         said.append(("to extract the features of the best", extract_command(winner.config)))
+        said.append(("to classify new clips with the best", fit_command(folder)))
     for what, command in said:
         console.out.print(f"{what}: {escape(command)}", highlight=False, soft_wrap=True)
 

@@ -20,7 +20,7 @@ from elmarc._errors import ElmarcError
 from elmarc.comparison.records import Comparison
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.forecast import Forecast
-from elmarc.experiments.observer import Observer
+from elmarc.experiments.observer import Observer, result_line
 from elmarc.experiments.record import feature_name
 from elmarc.reports import terminal
 from elmarc.results import Result
@@ -112,7 +112,7 @@ class Live(Observer):
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """Show the accuracy of a finished cell."""
-        line = Text(_result_line(result, resumed=resumed), no_wrap=True, overflow="ellipsis")
+        line = Text(result_line(result, resumed=resumed), no_wrap=True, overflow="ellipsis")
         if self.quiet:
             log(line)
             return
@@ -133,16 +133,6 @@ class Live(Observer):
         err.print(
             f"[yellow]left out[/yellow] {feature_name(config)}: {escape(str(problem))}", highlight=False
         )
-
-
-def _result_line(result: Result, *, resumed: bool) -> str:
-    """Say what a cell gave, the number first: a narrow terminal cuts the end."""
-    skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
-    said = " (already done)" if resumed else ""
-    return (
-        f"{100 * result.accuracy:5.1f} %  {result.label:<24} {result.classifier:<6} seed {result.seed}, "
-        f"{result.dataset}, {result.protocol}{skipped}{said}"
-    )
 
 
 def show_forecast(forecast: Forecast) -> None:

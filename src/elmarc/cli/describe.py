@@ -16,12 +16,14 @@ from elmarc._errors import ConfigError
 from elmarc._types import Size
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.cli import console
+from elmarc.cli.folders import check_file
+from elmarc.config import network_files
 from elmarc.config.loading import json_schema, load_config, parse_experiment, to_yaml
 from elmarc.datasets import validate
 from elmarc.datasets.opening import DATASETS, dataset_module
 from elmarc.experiments import build, studies
 from elmarc.frontends import FRONTENDS
-from elmarc.networks import NETWORKS, build_network
+from elmarc.networks import NETWORKS, build_network, spaces
 
 
 def networks_list(*, as_json: bool) -> None:
@@ -48,6 +50,19 @@ def networks_list(*, as_json: bool) -> None:
         table.add_row(row["name"], row["input"], *sizes, f"{row['min_input_length']} {row['unit']}")
     console.out.print(table)
     console.out.print("Layer by layer: elmarc networks show NAME", highlight=False)
+
+
+def networks_sample(
+    space: str, *, n: int, seed: int, target: float | None, output: Path, quiet: bool
+) -> None:
+    """Draw architectures from a space into a file."""
+    check_file(network_files.write_path(output), option="--output")
+    sections = spaces.sample_space(space, n=n, seed=seed, target=target)
+    heading = "Drawn from the seed before any clip was heard. Rank it: elmarc rank DATA --networks THIS_FILE"
+    about = {"space": space, "seed": seed, "target": target}
+    write_atomic(output, network_files.space_text(sections, heading=heading, about=about))
+    if not quiet:
+        console.out.print(f"{output}: {len(sections)} networks", highlight=False, markup=False)
 
 
 def networks_show(

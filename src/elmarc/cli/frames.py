@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc.audio.oddities import notes
 from elmarc.cli import console
 from elmarc.cli.folders import check_file
 from elmarc.datasets.base import Clip
 from elmarc.experiments import build, studies
+from elmarc.experiments.record import feature_name
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import Sequence as FrameSequence
 from elmarc.features.frames_file import FORMATS, save_sequences
@@ -38,10 +40,11 @@ def extract_frames(
     skipped: list[tuple[str, str]] = []
     definition = {**extractor.frame_definition, "frames": {"rate_hz": sequencer.rate}}
     with console.Live(quiet=quiet) as live:
-        live.on_features(network["kind"], len(found.clips))
+        live.on_features(feature_name(config), len(found.clips))
         good = _good(extractor, found.clips, rate, skipped, live)
         n_clips, n_frames = save_sequences(output, good, columns=sequencer.columns, definition=definition)
-    console.show_problems(skipped, found.notes, quiet=quiet)
+    odd = {clip.id: extractor.oddities[clip.id] for clip in found.clips if clip.id in extractor.oddities}
+    console.show_problems(skipped, [*found.notes, *notes(odd, n_clips)], quiet=quiet)
     _show(output, n_clips, n_frames, len(sequencer.columns), sequencer.rate, skipped, as_json=as_json)
 
 

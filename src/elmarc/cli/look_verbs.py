@@ -12,8 +12,10 @@ from elmarc.cli.options import (
     Audio,
     Data,
     Json,
+    Quiet,
     SizeName,
     SizeOption,
+    Split,
 )
 
 
@@ -48,6 +50,29 @@ def networks_show(
     )
 
 
+def networks_sample(
+    space: Annotated[str, typer.Option(help="One of {spaces}.", autocompletion=completer("spaces"))] = "all",
+    n: Annotated[int, typer.Option(min=1, help="How many architectures.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shapes; the weights have seeds of their own.")] = 0,
+    target: Annotated[
+        float | None,
+        typer.Option(help="For fixed_features: how many; for fixed_cost: multiply-adds of a clip of 5 s."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The YAML file to write.")] = Path(
+        "space.yaml"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """Draw architectures from a space into a file that `rank --networks FILE` takes.
+
+    They are drawn from the seed alone, before any clip is heard: filters of other shapes, VGGs of other
+    depth, width and pools, mixes of timbral and temporal filters, waveform networks of other strides.
+    """
+    from elmarc.cli import describe
+
+    describe.networks_sample(space, n=n, seed=seed, target=target, output=output, quiet=quiet)
+
+
 def datasets_list(as_json: Json = False) -> None:
     """List the data sets that are known by name."""
     from elmarc.cli import describe
@@ -58,6 +83,7 @@ def datasets_list(as_json: Json = False) -> None:
 def datasets_validate(
     data: Data,
     audio: Audio = None,
+    split: Split = None,
     decode: Annotated[bool, typer.Option(help="Read every clip to its end, not its header alone.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -65,8 +91,23 @@ def datasets_validate(
     from elmarc.cli import describe
     from elmarc.experiments import studies
 
-    section = studies.data_section(data, audio=audio, target=None)
+    section = studies.data_section(data, audio=audio, target=None, split=split)
     raise typer.Exit(describe.datasets_validate(section, decode=decode, as_json=as_json))
+
+
+def datasets_download(
+    name: Annotated[
+        str,
+        typer.Argument(help="One of {datasets}.", autocompletion=completer("datasets"), show_default=False),
+    ],
+    to: Annotated[Path, typer.Option(help="The folder to unpack it in.")] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how large a data set is, and fetch, check and unpack it; what broke off is taken up again."""
+    from elmarc.cli import fetching
+
+    fetching.datasets_download(name, to, yes=yes, quiet=quiet)
 
 
 def config_convert(

@@ -44,13 +44,15 @@ def data_names(incomplete: str) -> list[str]:
 Data = Annotated[
     str,
     typer.Argument(
-        help="A folder with one sub-folder a class; a CSV file with columns path, label and perhaps fold; or "
-        "one of {datasets}, whose clips lie in --audio (toy needs none).",
+        help="A folder with one sub-folder a class; a CSV file with columns path, label and perhaps fold; "
+        "one of {datasets}, whose clips lie in --audio (toy needs none); or mirdata:NAME, "
+        "soundata:NAME or hf:NAME.",
         show_default=False,
         autocompletion=data_names,
     ),
 ]
 Audio = Annotated[Path | None, typer.Option(help="Where the clips of a named data set or CSV file lie.")]
+Split = Annotated[str | None, typer.Option(help="For `hf:NAME`: this split alone.")]
 Target = Annotated[str | None, typer.Option(help="For `toy`: label the clips by rhythm or by timbre.")]
 SizeOption = Annotated[SizeName, typer.Option(help="large: about 3,500 features; small: about 160.")]
 Store = Annotated[Path | None, typer.Option(help="Folder of stored features; default: the user's cache.")]

@@ -23,6 +23,7 @@ from elmarc.cli.options import (
     RecipeName,
     SizeName,
     SizeOption,
+    Split,
     Store,
     Strict,
     Target,
@@ -69,10 +70,12 @@ def rank(
     data: Data,
     audio: Audio = None,
     target: Target = None,
+    split: Split = None,
     networks: Annotated[
         str,
         typer.Option(
-            help="Names with commas between, or all (the study's nine). Known: {networks}.",
+            help="Names with commas between, or all (the study's nine). Known: {networks}; or a module of "
+            "your own: package.module:Name or file.py:Name, or a section of a configuration in FILE.yaml.",
             autocompletion=completer("networks", more=["all"]),
         ),
     ] = "all",
@@ -91,6 +94,14 @@ def rank(
         ProtocolName, typer.Option(help="nested: honest; paper: the 2018 study's, optimistic on folds.")
     ] = ProtocolName.nested,
     baseline: Annotated[bool, typer.Option(help="Rank the MFCC baseline beside the networks.")] = True,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Features made elsewhere, ranked beside the networks: FILE or NAME=FILE, an .npz, .parquet, "
+            ".csv or .pt; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     standardise: Annotated[
         bool | None,
         typer.Option(
@@ -113,13 +124,14 @@ def rank(
 ) -> None:
     """Say which untrained network suits a data set, how sure that is, and whether any beats the MFCC.
 
-    Networks run cheapest first; the last line is the command that extracts the features of the best.
+    Networks run cheapest first; the last lines are the commands that extract the features of the best, and
+    that fit a classifier of them.
     """
     from elmarc.cli import commands
     from elmarc.experiments import studies
 
     commands.rank(
-        studies.data_section(data, audio=audio, target=target),
+        studies.data_section(data, audio=audio, target=target, split=split),
         networks=networks,
         classifiers=classifiers,
         size=size.value,
@@ -127,6 +139,7 @@ def rank(
         protocol=protocol.value,
         baseline=baseline,
         standardise=standardise,
+        features=features or [],
         budget=budget,
         common={"device": device, "strict": strict, "recipe": recipe.value},
         precision=precision,

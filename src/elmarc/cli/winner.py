@@ -1,10 +1,11 @@
-"""The command that extracts the features of a cell, such as those that won."""
+"""The commands that go on with a cell, such as the one that won: extract its features, fit its classifier."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from elmarc.comparison.records import SystemScore
@@ -12,6 +13,7 @@ from elmarc.comparison.systems import system_of
 from elmarc.config.sections import Data, ExperimentConfig
 from elmarc.experiments import studies
 from elmarc.experiments.cells import Cell
+from elmarc.networks.own import section_of_text
 
 PLACES = ("path", "name", "audio", "target")  # keys of a data section that extract has arguments for
 ONLY_SPLITS = ("kind", "n_folds", "shuffle")  # keys that change no feature
@@ -30,12 +32,12 @@ def extract_command(config: ExperimentConfig, *, output: str = "features.npz") -
     Everything that differs from what `extract` does by itself is said.
     """
     net = config.network
-    kind = studies.BASELINE if net is None else net.kind
+    kind = studies.BASELINE if net is None else getattr(net, "factory", net.kind)
     words = ["elmarc", "extract", *_data_words(config.data), "--network", kind]
     common: dict[str, Any] = {"seed": config.seed, "recipe": config.recipe}
-    section: dict[str, Any] = {"kind": kind}
+    section: dict[str, Any] = section_of_text(kind)
     if net is not None:
-        width = {"n_filters": net.n_filters} if net.n_filters else {"size": net.size}
+        width = {"n_filters": net.n_filters} if net.n_filters else {"size": net.size} if net.size else {}
         section |= {"precision": net.precision, **width}
         words += _options({**width, "seed": config.seed})
     if config.recipe != "2018":
@@ -49,6 +51,11 @@ def extract_command(config: ExperimentConfig, *, output: str = "features.npz") -
     for key, value in _changes(config, plain):
         words += ["--set", f"{key}={_yaml(value)}"]
     return shlex.join([*words, "-o", output])
+
+
+def fit_command(folder: Path, *, output: str = "model.elmarc") -> str:
+    """Return `elmarc fit ...`, quoted for a shell, that fits the winner of a folder of results."""
+    return shlex.join(["elmarc", "fit", "--from", str(folder), "-o", output])
 
 
 def _data_words(data: Data) -> list[str]:

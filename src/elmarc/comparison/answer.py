@@ -81,24 +81,33 @@ def _against_mfcc(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _baseline(comparison: Comparison, family: Family) -> tuple[str, ...]:
-    """Say which networks are better than MFCC, and whether any is worse."""
-    scores = comparison.scores
-    better = [scores[c.a] for c in family.contrasts if c.differs and c.difference > 0]
+    """Say which networks and which files of features are better than MFCC, and whether any is worse."""
+    scores, name = comparison.scores, f"MFCC + {family.classifier}"
+    networks = [c for c in family.contrasts if not scores[c.a].is_foreign]
+    files = [c for c in family.contrasts if scores[c.a].is_foreign]
+    said = [
+        _better(comparison, found, noun, name)
+        for noun, found in (("network", networks), ("feature file", files))
+        if found
+    ]
     worse = [scores[c.a] for c in family.contrasts if c.differs and c.difference < 0]
-    ahead = [c for c in family.contrasts if c.difference > 0]
-    name = f"MFCC + {family.classifier}"
+    return (*said, f"Worse than {name}: {_names(worse)}.") if worse else tuple(said)
+
+
+def _better(comparison: Comparison, contrasts: Sequence[Contrast], noun: str, name: str) -> str:
+    scores = comparison.scores
+    better = [scores[c.a] for c in contrasts if c.differs and c.difference > 0]
+    ahead = [c for c in contrasts if c.difference > 0]
     if better:
         verb = "beats" if len(better) == 1 else "beat"
-        first = f"{len(better)} of {len(family.contrasts)} networks {verb} {name}: {_names(better)}."
-    elif ahead:
+        return f"{len(better)} of {len(contrasts)} {noun}s {verb} {name}: {_names(better)}."
+    if ahead:
         most = max(ahead, key=lambda c: c.difference)
-        first = (
-            f"No network is shown to beat {name}: {scores[most.a].name} is {_points(most)} points ahead, "
+        return (
+            f"No {noun} is shown to beat {name}: {scores[most.a].name} is {_points(most)} points ahead, "
             "which may be chance."
         )
-    else:
-        first = f"No network beats {name}."
-    return (first, f"Worse than {name}: {_names(worse)}.") if worse else (first,)
+    return f"No {noun} beats {name}."
 
 
 def _guessing(comparison: Comparison) -> str:

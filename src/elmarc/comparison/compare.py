@@ -60,7 +60,8 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
         inference = infer(table.of(members), baseline)
         found.append(inference)
         _fill(scores, members, inference, confidence)
-        families += _families(classifier, members, inference, confidence)
+        who = "networks and files" if any(scores[k].is_foreign for k in members) else "networks"
+        families += _families(classifier, members, inference, confidence, who)
     about = results[0].dataset, results[0].protocol, results[0].protocol_note
     return Comparison(
         *about,
@@ -135,7 +136,9 @@ def _fill(scores: list[SystemScore], members: Sequence[int], found: Inference, c
         scores[place] = replace(scores[place], low=lower, high=upper, ties=ties[k])
 
 
-def _families(classifier: str, members: tuple[int, ...], found: Inference, confidence: float) -> list[Family]:
+def _families(
+    classifier: str, members: tuple[int, ...], found: Inference, confidence: float, who: str
+) -> list[Family]:
     families = []
     if len(members) > 1:
         pairs = _contrasts(found.pairs, members, confidence)
@@ -143,8 +146,8 @@ def _families(classifier: str, members: tuple[int, ...], found: Inference, confi
         families.append(Family(f"systems with {classifier}", "pairs", classifier, members, pairs, method))
     if found.baseline is not None and len(members) > 1:
         pairs = _contrasts(found.baseline, members, confidence)
-        method = METHOD.format("all networks against the baseline (Dunnett)")
-        name = f"networks against mfcc, with {classifier}"
+        method = METHOD.format(f"all {who} against the baseline (Dunnett)")
+        name = f"{who} against mfcc, with {classifier}"
         families.append(Family(name, "baseline", classifier, members, pairs, method))
     return families
 

@@ -58,6 +58,11 @@ class SystemScore:
         """Whether these are the MFCC baseline's features, which no network made."""
         return self.system.features == "mfcc"
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether these features were made elsewhere and read from a file."""
+        return self.system.is_foreign and not self.is_baseline
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -93,7 +98,8 @@ class Family:
     Parameters
     ----------
     name : str
-        As in "systems with svm" or "networks against mfcc, with svm".
+        As in "systems with svm" or "networks against mfcc, with svm"; "networks and files against mfcc" where
+        some features were made elsewhere.
     kind : {"pairs", "baseline"}
         All pairs of the members; or each member against the baseline, which is `b` of every contrast.
     method : str

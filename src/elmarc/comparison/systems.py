@@ -22,13 +22,22 @@ class System:
     n_filters: str = ""
     recipe: str = ""
     definition: str = ""  # canonical JSON without seeds
+    is_foreign: bool = False  # features made elsewhere, read from a file
 
 
 def system_of(result: Result) -> System:
     """Return the system that a result is one seed of."""
     definition = json.dumps(_without_seeds(result.definition), sort_keys=True)
     filters = "" if result.n_filters is None else str(result.n_filters)
-    return System(result.features, result.classifier, result.size or "", filters, result.recipe, definition)
+    return System(
+        result.features,
+        result.classifier,
+        result.size or "",
+        filters,
+        result.recipe,
+        definition,
+        is_foreign="file" in result.definition.get("features", ()),
+    )
 
 
 def _without_seeds(value: Any) -> Any:

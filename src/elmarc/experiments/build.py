@@ -42,6 +42,25 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
             found = datasets.open_dataset(section.path, audio=section.audio, on_missing=on_missing)
         case cfg.ToyData():
             found = datasets.open_dataset("toy", target=section.target)
+        case cfg.PackageData():
+            found = datasets.open_dataset(
+                f"{section.kind}:{section.name}",
+                audio=section.audio,
+                label=section.label,
+                fold_column=section.fold,
+                group=section.group,
+                on_missing=on_missing,
+            )
+        case cfg.HuggingFaceData():
+            found = datasets.open_dataset(
+                f"hf:{section.name}",
+                config=section.config,
+                split=section.split,
+                label=section.label,
+                fold_column=section.fold,
+                group=section.group,
+                on_missing=on_missing,
+            )
         case cfg.ObjectData() if held is not None:
             found = held
         case cfg.ObjectData():
@@ -86,7 +105,12 @@ def frontend(section: cfg.FrontEnd) -> FrontEnd:
 
 def network(section: cfg.Network, *, seed: int, n_bands: int) -> Network:
     """Return the network of a configuration for inputs of so many bands, its weights drawn from the seed."""
-    return make_network(section.model_dump(exclude_none=True), seed=seed, n_bands=n_bands)
+    return make_network(network_section(section), seed=seed, n_bands=n_bands)
+
+
+def network_section(section: cfg.Network) -> dict[str, Any]:
+    """Return the keys of a network that say something; None within a factory's options is its own."""
+    return {key: value for key, value in section.model_dump(mode="json").items() if value is not None}
 
 
 def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
@@ -121,7 +145,7 @@ def extractor(
         return assemble(None, frontend=front, **work), []
     default = data.input_length or datasets.suggest_input_length(data)
     built = assemble(
-        config.network.model_dump(exclude_none=True),
+        network_section(config.network),
         frontend=front,
         seed=config.seed,
         duration=config.input.seconds,

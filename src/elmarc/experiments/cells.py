@@ -10,24 +10,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from elmarc import results
 from elmarc._errors import StoreError
+from elmarc._types import Definition
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import EVALUATION_VERSION
 from elmarc.evaluation.splits import dataset_splits
 from elmarc.experiments import build, record
+from elmarc.experiments.foreign import content_key, read_foreign
 from elmarc.features import store
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.fitting import resolve_device
 from elmarc.features.store import definition_key
+from elmarc.networks.make import source_digests
+from elmarc.networks.own import EXTERNAL
 
-EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
 VERSIONS = {
     "features": store.SCHEMA_VERSION,
     "evaluation": EVALUATION_VERSION,
@@ -52,25 +55,37 @@ class Material:
 
 @dataclass(frozen=True)
 class Cell:
-    """One experiment, the clips it is about, and the folder of its result."""
+    """One experiment, the clips it is about, and the folder of its result.
+
+    `n_read` is the length of the vectors that a file of another program holds; None: they are extracted.
+    `digests` are those of the module that a network of your own is, when the cell was made.
+    """
 
     config: ExperimentConfig
     material: Material
     folder: Path
+    n_read: int | None = None
+    digests: Definition | None = None
 
     def finished(self) -> results.Result | None:
         """Return the result of an earlier run, None where there is none that may be taken over.
 
         A strict run asks for every clip: a result that left clips out is no answer to it. Nor is a damaged
-        file, which is written anew.
+        file, which is written anew, or one of a module that was edited between its cell and its features.
         """
         file = self.folder / "result.json"
         try:
             found = results.load(file) if file.exists() else None
         except StoreError:
             return None
-        incomplete = found is not None and self.config.strict and found.skipped
-        return None if incomplete else found
+        if found is None or (self.config.strict and found.skipped) or self._is_of_other_code(found):
+            return None
+        return found
+
+    def _is_of_other_code(self, found: results.Result) -> bool:
+        features: Any = found.definition.get("features") or {}
+        key = "code_sha256"
+        return self.digests is not None and features.get("network", {}).get(key) != self.digests[key]
 
 
 def open_material(config: ExperimentConfig, held: Dataset | None = None) -> Material:
@@ -113,11 +128,13 @@ def make_cells(
     Raises
     ------
     ElmarcError
-        A data set is not as described, or torch lacks the device.
+        A data set is not as described, a file of another program's features does not fit it, or torch lacks
+        the device.
     """
     for device in dict.fromkeys(config.device for config in configs):
         resolve_device(device)
     opened: dict[str, Material] = {}
+    digests: dict[Any, Definition | None] = {}
     cells = []
     for config in configs:
         key = config.data.model_dump_json()
@@ -125,9 +142,24 @@ def make_cells(
             held = (materials or {}).get(getattr(config.data, "name", ""))
             opened[key] = open_material(config, held)
         material = opened[key]
-        name = f"{_name(config)}-{_identity(config, material)[:8]}"
-        cells.append(Cell(config, material, Path(folder) / "cells" / name))
-    return cells
+        if config.network is not None and config.network not in digests:
+            digests[config.network] = source_digests(build.network_section(config.network))
+        made = digests.get(config.network)
+        name = f"{_name(config)}-{_identity(config, material, made)[:8]}"
+        cells.append(Cell(config, material, Path(folder) / "cells" / name, digests=made))
+    return _with_files_read(cells)
+
+
+def _with_files_read(cells: Sequence[Cell]) -> list[Cell]:
+    """Read each file of another program's features once, so that one that does not fit ends the run here."""
+    widths: dict[tuple[Path | None, str], int] = {}
+    told = []
+    for cell in cells:
+        file, key = cell.config.features_file, (cell.config.features_file, cell.material.key)
+        if file is not None and cell.config.network is None and key not in widths:
+            widths[key] = read_foreign(file, cell.material.dataset)[0].X.shape[1]
+        told.append(replace(cell, n_read=widths.get(key)) if cell.config.network is None else cell)
+    return told
 
 
 def finished(cells: Sequence[Cell]) -> list[results.Result]:
@@ -144,24 +176,24 @@ def by_features(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 def _features_key(config: ExperimentConfig) -> str:
-    parts = config.model_dump(mode="json", exclude={*EXECUTION_KEYS, "classifier", "protocol"})
-    if config.network is None:
-        parts.pop("seed")  # the MFCC has no weights to draw
+    parts = record.asked(config, without={"classifier", "protocol"})
+    if config.network is None or getattr(config.network, "weights", "redraw") == "keep":
+        parts.pop("seed")  # no weights are drawn
     return definition_key(parts)
 
 
 def _name(config: ExperimentConfig) -> str:
     net = config.network
-    width = "" if net is None else f"-{net.n_filters or net.size}"
-    features = f"{record.feature_name(config)}{width}"
+    width = "" if net is None or net.kind == EXTERNAL else f"-{net.n_filters or net.size}"
+    features = f"{record.feature_name(config)}{width}".replace(" ", "_")
     return f"{features}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
 
 
-def _identity(config: ExperimentConfig, material: Material) -> str:
-    asked: dict[str, Any] = config.model_dump(mode="json", exclude=EXECUTION_KEYS)
+def _identity(config: ExperimentConfig, material: Material, digests: Definition | None) -> str:
     file = config.features_file
-    content = None if file is None or not file.exists() else hashlib.sha256(file.read_bytes()).hexdigest()
-    return _digest([asked, material.key, VERSIONS, content])
+    content = None if file is None or not file.is_file() else content_key(file)
+    module = [] if digests is None else [digests]
+    return _digest([record.asked(config), material.key, VERSIONS, content, *module])
 
 
 def _digest(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Features that an experiment reads from a file: are they those that it asks for?"""
+"""Features of a network that an experiment reads from a file: are they those that it asks for?"""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from typing import Any
 
 from elmarc._errors import ConfigError
 from elmarc._types import Definition
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.features.matrix import FeatureMatrix
 
 SHOWN = 3  # differences named in a message
 
 
-def read_features(
-    path: Path, config: ExperimentConfig, data: Dataset, definition: Definition
-) -> tuple[FeatureMatrix, list[str]]:
+def read_features(path: Path, data: Dataset, definition: Definition) -> tuple[FeatureMatrix, list[str]]:
     """Return the features of a file, a row for each clip of the data set in its order, and notes.
 
     Folds and groups are the data set's. `definition` is what the configuration would extract.
-    Without a network a file may hold features of any kind: results then name them by the file.
 
     Raises
     ------
@@ -34,8 +30,7 @@ def read_features(
     """
     matrix = FeatureMatrix.load(path)
     _check_clips(path, matrix, data)
-    if config.network is not None:
-        _check_definition(path, matrix.definition, definition)
+    _check_definition(path, matrix.definition, definition)
     row = {name: i for i, name in enumerate(matrix.ids)}
     order = [row[clip.id] for clip in data.clips]
     folds = tuple(clip.fold or "" for clip in data.clips)

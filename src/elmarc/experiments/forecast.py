@@ -138,7 +138,8 @@ class _Sum:
 
     def add_classifiers(self, work: _Work) -> None:
         """Add a cell for each classifier; features of about one width are timed once."""
-        n_features = 2 ** round(math.log2(max(1, len(work.extractor.columns))))
+        width = work.cells[0].n_read or len(work.extractor.columns)
+        n_features = 2 ** round(math.log2(max(1, width)))
         for cell in work.cells:
             config, data = cell.config, cell.material.dataset
             key = (config.classifier, config.protocol, n_features, cell.material.key)

@@ -16,9 +16,11 @@ from elmarc.evaluation.splits import keep_together, make_splits
 from elmarc.experiments import build, record
 from elmarc.experiments.cells import Material, open_material
 from elmarc.experiments.features_file import read_features
+from elmarc.experiments.foreign import read_foreign
 from elmarc.experiments.observer import Observer
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import Extraction, FeatureExtractor
+from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
 
@@ -95,12 +97,18 @@ def _features(
     check()
     data = material.dataset
     observer.on_features(record.feature_name(config), len(data.clips))
+    file = config.features_file
+    if file is not None and config.network is None:
+        return _read(material, *read_foreign(file, data))
     extractor, notes = build.extractor(config, data, store=store, cache=cache)
-    if config.features_file is not None:
-        matrix, notes = read_features(config.features_file, config, data, extractor.definition)
-        return _Features(material, Extraction(matrix, (), 0, 0.0), None, notes)
+    if file is not None:
+        return _read(material, *read_features(file, data, extractor.definition))
     extraction = extractor.extract(data.clips, contents=material.contents, progress=progress)
-    return _Features(material, extraction, extractor, notes)
+    return _Features(material, extraction, extractor, [*notes, *extraction.notes])
+
+
+def _read(material: Material, matrix: FeatureMatrix, notes: list[str]) -> _Features:
+    return _Features(material, Extraction(matrix, (), 0, 0.0), None, notes)
 
 
 def _scored(config: ExperimentConfig, features: _Features, workspace: SearchWorkspace, n_jobs: int) -> Result:

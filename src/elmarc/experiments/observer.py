@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 from elmarc._errors import ElmarcError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments.record import feature_name
 from elmarc.results import Result
 
 
@@ -27,3 +31,49 @@ class Observer:
 
     def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
         """A cell cannot be run; the others go on."""
+
+
+class Lines(Observer):
+    """A line on stderr for each result, and a warning for each cell that cannot be run.
+
+    Parameters
+    ----------
+    quiet : bool
+        Write no lines.
+
+    Attributes
+    ----------
+    problems : list of str
+        What was left out, and why.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.problems: list[str] = []
+
+    def on_result(self, result: Result, *, resumed: bool) -> None:
+        """Write the accuracy."""
+        if not self.quiet:
+            print(result_line(result, resumed=resumed), file=sys.stderr)
+
+    def on_budget(self, n_done: int, n_cells: int) -> None:
+        """Keep how far the work came."""
+        self._tell(f"time is up: {n_done} of {n_cells} results")
+
+    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
+        """Keep what is left out."""
+        self._tell(f"left out {feature_name(config)}: {problem}")
+
+    def _tell(self, problem: str) -> None:
+        self.problems.append(problem)
+        warnings.warn(problem, stacklevel=2)
+
+
+def result_line(result: Result, *, resumed: bool) -> str:
+    """Say what a cell gave, the number first: a narrow terminal cuts the end."""
+    skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
+    said = " (already done)" if resumed else ""
+    return (
+        f"{100 * result.accuracy:5.1f} %  {result.label:<24} {result.classifier:<6} seed {result.seed}, "
+        f"{result.dataset}, {result.protocol}{skipped}{said}"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +23,7 @@ from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.cell_report import report_text
 from elmarc.results import Prediction, Result, Skipped
 
+EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
 
 
@@ -74,6 +75,7 @@ def make_result(
         timings=_timings(extraction, classify_s),
         environment=environment(),
         source=source(config.data),
+        config=asked(config, without={"data"}),
         clips_key=clips_key,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -85,15 +87,21 @@ def feature_name(config: ExperimentConfig) -> str:
     A network that keeps the 2018 program's average has `_2018` behind its name.
     """
     if config.network is None:
-        return config.frontend.kind if config.features_file is None else config.features_file.stem
+        file = config.features_file
+        return config.frontend.kind if file is None else config.features_name or file.stem
     averaged_as_2018 = config.network.compat and config.network.kind.startswith("frame_level")
-    return config.network.kind + ("_2018" if averaged_as_2018 else "")
+    return config.network.label + ("_2018" if averaged_as_2018 else "")
 
 
 def source(data: Data) -> dict[str, Any]:
     """Return the data section of a configuration with absolute paths: it can be opened from anywhere."""
     section = data.model_dump(exclude_none=True)
     return {key: str(value.resolve()) if isinstance(value, Path) else value for key, value in section.items()}
+
+
+def asked(config: ExperimentConfig, *, without: Set[str] = frozenset()) -> dict[str, Any]:
+    """Return the keys of a configuration that a result follows from: not how it is computed, or called."""
+    return config.model_dump(mode="json", exclude={*EXECUTION_KEYS, *without})
 
 
 def write(result: Result, folder: Path) -> None:

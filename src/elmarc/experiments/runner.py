@@ -7,6 +7,7 @@ it there.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from elmarc import _leftovers
-from elmarc._errors import ElmarcError
+from elmarc._errors import ConfigError, ElmarcError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import record
 from elmarc.experiments.cells import Cell, by_features
@@ -25,6 +26,25 @@ from elmarc.experiments.observer import Observer
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
+
+
+def seconds(time: float | str | None) -> float | None:
+    """Read a duration: 120, "120s", "10m" or "2h".
+
+    Raises
+    ------
+    ConfigError
+        It is none.
+
+    >>> seconds("2m")
+    120.0
+    """
+    if time is None or isinstance(time, int | float):
+        return time
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", time.strip())
+    if match is None:
+        raise ConfigError(f"budget {time}: expected a time as 120s, 10m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 class OutOfBudgetError(ElmarcError):

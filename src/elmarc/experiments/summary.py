@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ElmarcError, StoreError
-from elmarc.comparison.compare import rank_across
+from elmarc.comparison.compare import comparisons, rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
@@ -96,6 +96,18 @@ def _renamed(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
             where = result.source.get("path") or result.source.get("audio") or _place(result)
             notes.append(f"several data sets are called {result.dataset}: {name} is the one of {where}")
     return [replace(r, dataset=names[r.dataset, _clips(r)]) for r in results], notes
+
+
+def summarise(
+    results: Sequence[Result], folder: Path | None
+) -> tuple[list[Result], list[Comparison], list[str]]:
+    """Compare results, and write tables and figures where a folder is given.
+
+    Returns the results that can be compared, how they compare, and notes.
+    """
+    own, notes = tell_apart(results)
+    compared = comparisons(own)
+    return own, compared, notes + (write_summary(compared, folder) if folder else [])
 
 
 def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:

@@ -52,7 +52,8 @@ def study_figure(comparison: Comparison) -> Figure:
 
 def study_caption(comparison: Comparison) -> str:
     """Say what `study_figure` shows of this comparison, and nothing that it does not."""
-    parts = ["Accuracy of each network with each classifier."]
+    files = " and each file of features" if any(score.is_foreign for score in comparison.scores) else ""
+    parts = [f"Accuracy of each network{files} with each classifier."]
     if several_seeds(comparison):
         parts.append("Bars: mean over seeds; dots: single seeds; error bars: standard deviation over seeds.")
     if any(score.is_baseline for score in comparison.scores):

@@ -42,6 +42,12 @@ def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
     return plain_text(ranking(comparison), width=width)
 
 
+def short_text(comparison: Comparison, *, width: int = WIDTH) -> str:
+    """Return heading, answer and table as plain text, without the legend."""
+    said = Text(" ".join(answer(comparison)))
+    return plain_text(Group(Text(wording.heading(comparison)), said, ranking_grid(comparison)), width=width)
+
+
 def plain_text(shown: RenderableType, *, width: int = WIDTH) -> str:
     """Render for a file: no colour, whatever the environment says, and no blanks at the ends of lines."""
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False, _environ={})

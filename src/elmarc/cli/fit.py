@@ -1,0 +1,136 @@
+"""What `elmarc fit` does: a ranking's winner, or what is named, fitted on all clips and written to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from elmarc.cli import console
+from elmarc.cli.folders import check_file, check_writable
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments import build, studies
+from elmarc.experiments.cells import open_material
+from elmarc.experiments.record import feature_name
+from elmarc.experiments.summary import read_results, tell_apart
+from elmarc.experiments.winner import Winner, sound_classifier, winner
+from elmarc.features.store import FeatureStore
+from elmarc.model import SoundClassifier
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be fitted, and what is to be said about the choice."""
+
+    config: ExperimentConfig
+    notes: tuple[str, ...] = ()
+
+
+def fit(chosen: Chosen, output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
+    """Fit a classifier on all clips of its data set, and write it."""
+    check_file(output, option="--output")
+    check_writable(store.root, option="--store")
+    config = chosen.config
+    data = build.dataset(config.data)
+    extractor, notes = build.extractor(config, data, store=store)
+    name = feature_name(config)
+    with console.Live(quiet=quiet) as live:
+        live.on_features(name, len(data.clips))
+        extraction = extractor.extract(data.clips, progress=live.on_clips)
+        skipped = dict(extraction.skipped)
+        live.on_classifier(config.classifier.name)
+        model = sound_classifier(config, extractor)
+        model.fit([clip for clip in data.clips if clip.id not in skipped])
+    model.save(output)
+    console.show_problems(extraction.skipped, [*chosen.notes, *data.notes, *notes], quiet=quiet)
+    label = f"{name} + {config.classifier.name}"
+    if as_json:
+        console.print_json(_document(model, label, output, skipped))
+    else:
+        _show(model, label, output, len(data.clips) - len(skipped))
+
+
+def from_ranking(folder: Path, data: dict[str, Any] | None, **common: Any) -> Chosen:
+    """Return the winner of a folder of results, on the clips that were ranked or on others, and what to say.
+
+    Parameters
+    ----------
+    folder : Path
+    data : dict or None
+        The data section that was typed.
+    **common : Any
+        Further keys of the configuration.
+    """
+    found, notes = read_results(folder)
+    results, more = tell_apart(found)
+    typed = None if data is None else studies.extraction_config(data, {"kind": studies.BASELINE}, common, ())
+    key = open_material(typed).key if typed else None
+    best = winner(results, clips_key=key)
+    config = best.config(**common)
+    key = key or open_material(config).key
+    if typed:
+        config = config.model_copy(update={"data": typed.data})
+    return Chosen(config, (*notes, *more, *_said(best, same=key == best.result.clips_key)))
+
+
+def named(
+    data: dict[str, Any],
+    *,
+    network: dict[str, Any],
+    classifier: str,
+    common: dict[str, Any],
+    overrides: Sequence[str],
+) -> Chosen:
+    """Return what is named: a network, a classifier and a recipe, on a data set."""
+    document = {**common, "classifier": {"name": classifier}}
+    return Chosen(studies.extraction_config(data, network, document, overrides))
+
+
+def _said(best: Winner, *, same: bool) -> list[str]:
+    said = [
+        f"{best.score.label} is taken, the best of {best.n_systems} with {100 * best.score.accuracy:.1f} %, "
+        f"its weights of seed {best.result.seed}"
+    ]
+    if best.tied:
+        said.append(f"not told apart from it: {', '.join(best.tied)}")
+    if best.n_systems > 1:
+        said.append("the score of a winner is a little optimistic: it was chosen on these clips")
+    if best.passed_over:
+        said.append(f"passed over, for their features come from a file: {', '.join(best.passed_over)}")
+    if not same:
+        said.append("these are not the clips that were ranked: others, or changed since")
+    return said
+
+
+def _show(model: SoundClassifier, label: str, output: Path, n_clips: int) -> None:
+    console.out.print(f"{label}, fitted on {n_clips} clips of {len(model.classes_)} classes", highlight=False)
+    if model.expected_ is None:
+        console.out.print("accuracy to expect: not known, there are too few clips to hold some out")
+    else:
+        console.out.print(f"accuracy to expect: {model.expected_}", highlight=False, soft_wrap=True)
+    size_kb = output.stat().st_size / 1e3
+    console.out.print(f"written: {escape(str(output))} ({size_kb:.0f} kB)", highlight=False, soft_wrap=True)
+    console.out.print(
+        f"to classify new clips: elmarc predict {escape(str(output))} FOLDER", highlight=False, soft_wrap=True
+    )
+
+
+def _document(model: SoundClassifier, label: str, output: Path, skipped: dict[str, str]) -> dict[str, Any]:
+    expected = model.expected_
+    score = expected and {
+        "accuracy": expected.accuracy,
+        "interval": list(expected.interval),
+        "chance": expected.chance,
+        "n_clips": expected.n_clips,
+        "n_folds": expected.n_folds,
+    }
+    return {
+        "output": str(output),
+        "system": label,
+        "classes": [str(label) for label in model.classes_],
+        "expected": score,
+        "skipped": [{"id": name, "reason": reason} for name, reason in skipped.items()],
+    }

@@ -1,0 +1,81 @@
+"""`elmarc fit`: what is named, or the winner of a ranking, in a file that gives the rank's features."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.cli.conftest import Run, rank
+
+import elmarc as library
+from elmarc.experiments import build
+from elmarc.experiments.summary import read_results
+from elmarc.experiments.winner import winner
+
+
+def test_where_nothing_is_said_it_is_recipe_v2_and_ridge(elmarc: Run, folder: Path) -> None:
+    code, out, err = elmarc("fit", folder, "-o", "m.elmarc")
+    assert code == 0, err
+    model = library.load("m.elmarc")
+    assert (model.recipe, model.classifier, model.extractor_.network.name) == (
+        "v2",
+        "ridge",
+        "timbral_temporal",
+    )
+    assert str(model.expected_) in out
+    assert "chance 50.0 %" in out
+    assert "[" in out
+
+
+def test_rank_ends_with_the_command_that_fits_its_winner(elmarc: Run, folder: Path) -> None:
+    code, out, err = rank(elmarc, folder, "--no-baseline", "--recipe", "v2")
+    assert code == 0, err
+    (line,) = [line for line in out.splitlines() if "elmarc fit" in line]
+    code, out, err = elmarc(*shlex.split(line[line.index("elmarc fit") :])[1:], "--json")
+    assert code == 0, err
+    best = winner(read_results(Path("out"))[0])
+    assert json.loads(out)["system"] == f"{best.result.label} + {best.result.classifier}"
+    assert f"{best.score.label} is taken" in err
+    config = best.config()
+    extractor, _ = build.extractor(config, build.dataset(config.data))
+    model = library.load("model.elmarc")
+    clips = build.dataset(config.data).clips
+    np.testing.assert_array_equal(
+        model.extractor_.extract(clips).matrix.X, extractor.extract(clips).matrix.X
+    )  # the winner's features, bit for bit
+
+
+def test_another_folder_is_told_from_the_one_that_was_ranked(elmarc: Run, folder: Path) -> None:
+    assert rank(elmarc, folder)[0] == 0
+    assert "not the clips that were ranked" not in elmarc("fit", folder, "--from", "out")[2]
+    next(iter(folder.glob("low/*.wav"))).unlink()
+    code, _, err = elmarc("fit", folder, "--from", "out")
+    assert (code, "these are not the clips that were ranked" in err) == (0, True)
+
+
+def test_a_bad_clip_is_left_out_or_with_strict_ends_it(elmarc: Run, folder: Path) -> None:
+    (folder / "low" / "bad.wav").write_bytes(b"no sound")
+    code, out, err = elmarc("fit", folder, "--network", "mfcc", "--json")
+    assert code == 0, err
+    assert [clip["id"] for clip in json.loads(out)["skipped"]] == ["low/bad.wav"]
+    code, _, err = elmarc("fit", folder, "--network", "mfcc", "--strict")
+    assert (code, "bad.wav" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "no DATA"),
+        (["--from", "nowhere"], "nowhere"),
+        (["--from", "out", "--classifier", "svm"], "--classifier: --from says what is fitted"),
+        (["clips", "--network", "vgh"], "vgg"),
+        (["clips", "-o", "clips"], "is a folder"),
+    ],
+)
+def test_mistakes_are_named(elmarc: Run, folder: Path, args: list[str], said: str) -> None:
+    code, _, err = elmarc("fit", *args)
+    assert code == 2
+    assert said in err

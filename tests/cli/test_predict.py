@@ -1,0 +1,170 @@
+"""`elmarc predict`: labels of clips and of windows, in tables, pictures and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from tests.cli.conftest import SR, Run, tone
+
+import elmarc as library
+
+
+@pytest.fixture
+def model(folder: Path, rng: np.random.Generator) -> Path:
+    """Low tones, high tones and soft noise, fitted; the file."""
+    for i in range(6):
+        path = folder / "noise" / f"{i}.wav"
+        path.parent.mkdir(exist_ok=True)
+        sf.write(path, 0.01 * rng.standard_normal(SR // 2), SR)
+    paths = sorted(folder.glob("*/*.wav"))
+    found = library.SoundClassifier("timbral_temporal").fit(paths, [p.parent.name for p in paths])
+    found.save(folder.parent / "m.elmarc")
+    return folder.parent / "m.elmarc"
+
+
+@pytest.fixture
+def minute(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """A minute of soft noise in 44.1 kHz stereo with three events: low, high, low."""
+    sr = 44100
+    sound = 0.01 * rng.standard_normal((60 * sr, 2))
+    for start, end, hz in EVENTS:
+        t = np.arange((end - start) * sr) / sr
+        sound[start * sr : end * sr] += 0.3 * np.sin(2 * np.pi * hz * t)[:, None]
+    sf.write(tmp_path / "minute.wav", sound, sr)
+    return tmp_path / "minute.wav"
+
+
+EVENTS = [(10, 15, 340), (30, 34, 3100), (48, 56, 400)]
+WINDOW = ("--window", 0.5, "--hop", 0.25)
+
+
+def table(path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(Path(path).read_text())))
+
+
+def test_a_folder_without_labels_has_a_row_a_clip(elmarc: Run, model: Path, folder: Path) -> None:
+    new = folder.parent / "new"
+    new.mkdir()
+    for i, clip in enumerate(sorted(folder.glob("*/*.wav"))[::3]):
+        clip.rename(new / f"{i}.wav")
+    code, out, err = elmarc("predict", model, "new", "-o", "out.csv")
+    assert code == 0, err
+    rows, paths = table("out.csv"), sorted(new.glob("*.wav"))
+    loaded = library.load(model)
+    assert [row["label"] for row in rows] == loaded.predict(paths).tolist()
+    assert [row["file"] for row in rows] == [f"new/{i}.wav" for i in range(len(paths))]
+    shares = [[float(row[f"p_{name}"]) for name in ("high", "low", "noise")] for row in rows]
+    np.testing.assert_allclose(shares, loaded.predict_proba(paths), atol=1e-6)
+    assert [float(row["probability"]) for row in rows] == [max(share) for share in shares]
+    code, out, _ = elmarc("predict", model, "new")
+    assert [line.split()[0] for line in out.splitlines()] == [row["label"] for row in rows]
+
+
+def test_paths_come_from_stdin(
+    elmarc: Run, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("clips/low/01.wav\n\nclips/high/00.wav\nclips/low/01.wav\n"))
+    code, out, err = elmarc("predict", model, "-", "--json")
+    assert code == 0, err
+    found = json.loads(out)["clips"]
+    assert [row["file"] for row in found] == ["clips/low/01.wav", "clips/high/00.wav"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    code, _, err = elmarc("predict", model, "-")
+    assert (code, "no clips were named" in err) == (2, True)
+
+
+@pytest.mark.parametrize("window", [(), WINDOW])
+def test_bad_clips_are_left_out_or_with_strict_end_it(
+    elmarc: Run, model: Path, folder: Path, window: tuple[object, ...]
+) -> None:
+    Path("bad.wav").write_bytes(b"no sound")
+    args = ("predict", model, "clips/low/01.wav", "bad.wav", "gone.wav", *window)
+    code, out, err = elmarc(*args, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert {clip["id"] for clip in found["skipped"]} == {"bad.wav", "gone.wav"}
+    assert {row["file"] for row in found["windows" if window else "clips"]} == {"clips/low/01.wav"}
+    assert "skipped bad.wav" in err
+    assert elmarc(*args, "--strict")[0] == 2
+    code, _, err = elmarc("predict", model, "bad.wav", *window)
+    assert (code, "none of the 1" in err) == (2, True)
+
+
+def test_what_is_less_sure_than_asked_for_has_no_label(elmarc: Run, model: Path, folder: Path) -> None:
+    rows = json.loads(elmarc("predict", model, "clips", "--json")[1])["clips"]
+    border = sorted(row["probability"] for row in rows)[5]
+    found = json.loads(elmarc("predict", model, "clips", "--json", "--min-confidence", border)[1])["clips"]
+    assert [row["label"] for row in found] == [
+        row["label"] if row["probability"] >= border else "" for row in rows
+    ]
+    assert sum(row["label"] == "" for row in found) == 5
+    assert elmarc("predict", model, "clips", "--min-confidence", border)[1].count("(unknown)") == 5
+
+
+def test_a_minute_with_three_events_gets_a_timeline_that_shows_them(
+    elmarc: Run, model: Path, minute: Path
+) -> None:
+    code, out, err = elmarc("predict", model, minute, *WINDOW, "-o", "w.csv", "--plot", "t.svg")
+    assert code == 0, err
+    rows = table("w.csv")
+    assert list(rows[0]) == ["file", "start", "end", "label", "probability", "p_high", "p_low", "p_noise"]
+    assert len(rows) == 239
+    assert [line.split()[3] for line in out.splitlines() if " - " in line][:2] == ["noise", "low"]
+    assert Path("t.svg").read_text().startswith("<?xml")
+    found = json.loads(elmarc("predict", model, minute, *WINDOW, "--json")[1])["events"]
+    long = [event for event in found if event["end"] - event["start"] > 0.25]  # not one window at a border
+    heard = [event for event in long if event["label"] != "noise"]
+    assert [event["label"] for event in heard] == ["low", "high", "low"]
+    for event, (start, end, _) in zip(heard, EVENTS, strict=True):
+        assert abs(event["start"] - start) <= 0.5
+        assert abs(event["end"] - end) <= 0.5
+    assert (found[0]["start"], found[-1]["end"]) == (0, 60)
+    for row in rows:  # every window that lies within an event or outside of all says so
+        inside = [
+            hz for start, end, hz in EVENTS if start <= float(row["start"]) and float(row["end"]) <= end
+        ]
+        outside = all(float(row["end"]) <= start or end <= float(row["start"]) for start, end, _ in EVENTS)
+        if inside or outside:
+            assert row["label"] == ("noise" if outside else "low" if inside[0] < 1000 else "high")
+
+
+def test_pictures_of_several_recordings(elmarc: Run, model: Path, folder: Path, rng) -> None:
+    Path("rec").mkdir()
+    for i in range(3):
+        sf.write(f"rec/{i}.wav", np.concatenate([tone(400, rng), tone(3100, rng, 1.0)]), SR)
+    code, _, err = elmarc("predict", model, "rec", *WINDOW, "--plot", "t.png", "-o", "all.json")
+    assert code == 0, err
+    assert Path("t.png").read_bytes().startswith(b"\x89PNG")
+    document = json.loads(Path("all.json").read_text())
+    assert {row["file"] for row in document["windows"]} == {f"rec/{i}.wav" for i in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["clips", "-o", "out.txt"], ".csv, .json"),
+        (["clips", "--plot", "t.png"], "add --window"),
+        (["clips", "--hop", "2"], "add --window"),
+        (["clips", "--window", "2", "--plot", "t.pdf"], ".png, .svg"),
+        (["clips", "--window", "0"], "positive"),
+        (["clips", "--window", "1", "--hop", "0"], "positive"),
+        (["clips", "--min-confidence", "2"], "min-confidence"),
+        (["empty"], "no audio"),
+    ],
+)
+def test_mistakes_are_named(elmarc: Run, model: Path, args: list[str], said: str) -> None:
+    Path("empty").mkdir()
+    code, _, err = elmarc("predict", model, *args)
+    assert code == 2
+    assert said in err
+
+
+def test_a_file_that_is_no_model_is_refused(elmarc: Run, folder: Path) -> None:
+    code, _, err = elmarc("predict", "clips/low/01.wav", "clips")
+    assert (code, "no model file" in err) == (2, True)
