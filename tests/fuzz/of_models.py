@@ -1,0 +1,133 @@
+"""Model files that were good once: the container, and what lies in it under a right checksum."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import warnings
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from hypothesis import strategies as st
+from tests.fuzz.mutations import damaged
+from tests.fuzz.structures import edited
+from tests.fuzz.watch import CANARY, Fault, refusal, watched
+from tests.model.conftest import noises
+
+import elmarc
+from elmarc import SoundClassifier
+from elmarc._errors import ElmarcError
+from elmarc.classifiers import CLASSIFIERS
+from elmarc.model.container import pack, unpack, unzip, zip_of
+from elmarc.model.estimators import SCHEMA, TRUSTED
+from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
+
+KNOWN = (DESCRIPTION, CLASSIFIER, WEIGHTS)
+WORDS = (
+    *sorted(TRUSTED)[:12], CANARY, "os", "system", "posix", "builtins", "eval", "exec", "FunctionNode",
+    "TypeNode",
+    "ObjectNode", "MethodNode", "ReduceNode", "OperatorFuncNode", "PartialNode", "NdArrayNode", "json", "vgg",
+    "ridge", "svm", "elm", "float64", "<U3", "O", "S1", [3], 12000, {"kind": "external",
+    "factory": f"{CANARY}:make"},
+)  # fmt: skip
+
+
+@cache
+def wholes() -> tuple[bytes, ...]:
+    """Return small models of three classifiers."""
+    sounds, labels = noises(18, seed=1)
+    few = {"elm": replace(CLASSIFIERS["elm"], grid={"n_hidden": [20, 40]})}
+    made = []
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), patch.dict(CLASSIFIERS, few):
+        warnings.simplefilter("ignore")
+        for classifier in ("ridge", "elm", "knn"):
+            model = SoundClassifier(
+                "timbral", n_filters=4, classifier=classifier, n_workers=1, random_state=0
+            )
+            model.fit(sounds, labels).save(Path(folder, "m"))
+            made.append(Path(folder, "m").read_bytes())
+    return tuple(made)
+
+
+@cache
+def said(whole: bytes) -> np.ndarray:
+    """Return what a whole model says of new clips."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "m").write_bytes(whole)
+        return elmarc.load(Path(folder, "m")).predict_proba(noises(3, seed=2)[0])
+
+
+@st.composite
+def examples(draw) -> bytes:
+    whole = draw(st.sampled_from(wholes()))
+    if draw(st.integers(0, 3)) == 0:
+        return draw(damaged([whole]))
+    parts = unpack(whole, source="", known=KNOWN)
+    for _ in range(draw(st.integers(1, 2))):
+        draw(st.sampled_from([_description, _description, _classifier, _classifier, _part]))(draw, parts)
+    return pack(parts)
+
+
+def _description(draw, parts: dict[str, bytes]) -> None:
+    document = draw(
+        edited([json.loads(unpack(wholes()[0], source="", known=KNOWN)[DESCRIPTION])], words=WORDS)
+    )
+    parts[DESCRIPTION] = json.dumps(document).encode()
+
+
+def _classifier(draw, parts: dict[str, bytes]) -> None:
+    """Change what skops is told to make, or the arrays that it makes it of."""
+    try:
+        inner = unzip(parts[CLASSIFIER], source="")
+    except ElmarcError:  # damaged before
+        return
+    if draw(st.booleans()) and SCHEMA in inner:
+        try:
+            schema = draw(edited([json.loads(inner[SCHEMA])], words=WORDS))
+        except ValueError:
+            return
+        inner[SCHEMA] = json.dumps(schema).encode()
+    else:
+        name = draw(st.sampled_from(sorted(inner)))
+        inner[name] = draw(damaged([inner[name]]))
+    parts[CLASSIFIER] = zip_of(inner)
+
+
+def _part(draw, parts: dict[str, bytes]) -> None:
+    name = draw(st.sampled_from([*sorted(parts), WEIGHTS]))
+    parts[name] = draw(damaged([parts.get(name, b"\x08" + bytes(7) + b"{}      ")]))
+
+
+def check(data: bytes, folder: Path) -> str:
+    """A damaged file is refused; one that was changed and sealed is refused, or a model that works."""
+    path = folder / "m.elmarc"
+    path.write_bytes(data)
+    new = noises(3, seed=2)[0]
+    with watched(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            model = elmarc.load(path)
+        except ElmarcError as problem:
+            if not str(problem).startswith(str(path)):
+                raise Fault(f"the message does not begin with the file: {problem}") from None
+            return refusal(problem)
+        try:
+            shares = model.predict_proba(new)
+            labels = model.predict(new)
+        except ElmarcError as problem:
+            return refusal(problem)
+        except ValueError as problem:  # scikit-learn's own word for clips of another length than were fitted
+            if not re.fullmatch(r"X has \d+ features, but SoundClassifier is expecting .*", str(problem)):
+                raise
+            return "refused"
+    if shares.shape != (3, len(model.classes_)) or not np.isfinite(shares).all():
+        raise Fault(f"gave shares {shares}")
+    if not np.allclose(shares.sum(axis=1), 1) or not set(labels.tolist()) <= set(model.classes_.tolist()):
+        raise Fault(f"gave shares {shares}, labels {labels}")
+    if data in wholes() and not np.array_equal(shares, said(data)):
+        raise Fault("a whole file says something else")
+    return "read"
