@@ -4,6 +4,7 @@
 - `python` blocks run, and so do the `elmarc ...` lines of `console` blocks, on made-up clips (see blocks.py);
 - those marked `norun: REASON` behind the language are not run, but they are Python, or commands and options
   that exist, with values of the right kind;
+- the notebook runs, and is kept without outputs (see notebook.py);
 - `yaml` blocks are valid configurations, but for those marked `yaml fragment`, which are only YAML.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 import typer
 import yaml
 from blocks import Block, commands, run_pages
+from notebook import problems as problems_of_notebook
 
 from elmarc._errors import ElmarcError
 from elmarc.cli.app import app
@@ -27,6 +29,7 @@ from elmarc.config.loading import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 RUN = ("python", "console")
@@ -48,12 +51,14 @@ def main() -> int:
             {name: found for name, found in ran.items() if found}, Path(folder)
         ).items():
             problems[Path(name)] += found
+        for path in NOTEBOOKS:
+            problems[path] = list(problems_of_notebook(path, Path(folder)))
     for path, found in problems.items():
         print("\n".join(f"{path.relative_to(ROOT)}: {what}" for what in found), end="\n" if found else "")
     n_run = sum(block.runs for found in ran.values() for block in found)
     n_problems = sum(len(found) for found in problems.values())
     n_blocks = sum(map(len, pages.values()))
-    print(f"{len(FILES)} files, {n_blocks} blocks, {n_run} of them run, {n_problems} problems")
+    print(f"{len(problems)} files, {n_blocks} blocks, {n_run} of them run, {n_problems} problems")
     return 1 if n_problems else 0
 
 
@@ -114,6 +119,8 @@ def _read(block: Block) -> Iterator[str]:
 def command(line: str) -> Iterator[str]:
     """Parse an `elmarc` line without running it."""
     words = shlex.split(re.split(r"\s[|>&]", line)[0], comments=True)
+    if words[1:2] == ["--log-file"]:  # the one option that stands before a command
+        del words[1:3]
     current = typer.main.get_command(app)
     try:
         while hasattr(current, "commands"):

@@ -71,3 +71,19 @@ def test_a_block_left_out_wants_a_reason(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "wants a reason" in next(check.read(block))
     (block,) = check.blocks("```console norun: minutes\n$ elmarc demo\n```\n")
     assert not list(check.read(block))
+
+
+def test_a_cell_that_fails_and_outputs_that_are_kept_are_found(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    cell = nbformat.v4.new_code_cell("1 / 0", execution_count=3)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "bad.ipynb")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import notebook; "
+        "print(*notebook.problems(Path('bad.ipynb'), Path('.')), sep='\\n')"
+    )  # in a process of its own: Jupyter warns of what it uses itself
+    words = [sys.executable, "-c", code, str(ROOT / "docs")]
+    said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [
+        "outputs are kept: clear them before you commit",
+        "a cell fails: ZeroDivisionError: division by zero",
+    ]
