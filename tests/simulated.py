@@ -10,6 +10,8 @@ from elmarc.evaluation.metrics import macro_f1
 from elmarc.results import FoldScore, Prediction, Result
 
 CLASSES = ["dog", "rain", "sea", "clock"]
+SKILLS = np.linspace(0.35, 0.95, 12)
+TIMES = {"extract_s": 2.0, "classify_s": 1.0, "s_per_clip": 0.1}
 
 
 def simulated_result(
@@ -63,3 +65,19 @@ def result_of(predictions: list[Prediction], *, classes: list[str], **changes) -
         classes=classes, n_clips=len(predictions), accuracy=accuracy, recalls=recalls, folds=folds,
         predictions=predictions, **(record | changes),
     )  # fmt: skip
+
+
+def side(skills=SKILLS, classifier="svm", seeds=2, timings=TIMES, **changes):
+    """Return results of one network a skill; parameters go down as skills go up."""
+    return [
+        simulated_result(
+            f"net{k}", classifier, skill=skill, seed=seed, n_clips=80, timings=timings, n_features=40 + k % 5,
+            cost={"n_parameters": 1000.0 - 7 * k, "multiply_adds_per_clip": 10.0 * (k % 4 + 1)}, **changes,
+        )
+        for k, skill in enumerate(skills)
+        for seed in range(seeds)
+    ]  # fmt: skip
+
+
+def trained(skills=SKILLS, **changes):
+    return side(skills, "trained", timings={"extract_s": 1.0, "train_s": 100.0}, **changes)

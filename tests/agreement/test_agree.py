@@ -4,31 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from tests.simulated import simulated_result
+from tests.simulated import SKILLS, side, simulated_result, trained
 
 from elmarc._errors import ConfigError
 from elmarc.agreement.agree import agreements
-
-SKILLS = np.linspace(0.35, 0.95, 12)
-TIMES = {"extract_s": 2.0, "classify_s": 1.0, "s_per_clip": 0.1}
-
-
-def side(skills=SKILLS, classifier="svm", seeds=2, timings=TIMES, **changes):
-    """Return results of one network a skill; parameters go down as skills go up."""
-    return [
-        simulated_result(
-            f"net{k}", classifier, skill=skill, seed=seed, n_clips=80, timings=timings, n_features=40 + k % 5,
-            cost={"n_parameters": 1000.0 - 7 * k, "multiply_adds_per_clip": 10.0 * (k % 4 + 1)}, **changes,
-        )
-        for k, skill in enumerate(skills)
-        for seed in range(seeds)
-    ]  # fmt: skip
-
-
-def trained(skills=SKILLS, **changes):
-    return side(skills, "trained", timings={"extract_s": 1.0, "train_s": 100.0}, **changes)
 
 
 @pytest.fixture(scope="module")

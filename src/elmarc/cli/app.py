@@ -41,6 +41,7 @@ for verb in (
     study_verbs.rank,
     clip_verbs.fit,
     clip_verbs.predict,
+    study_verbs.agreement,
     study_verbs.reproduce,
     study_verbs.report,
 ):

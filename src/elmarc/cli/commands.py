@@ -26,12 +26,14 @@ from elmarc.datasets.opening import RECORDED
 from elmarc.experiments import build, studies
 from elmarc.experiments.cells import Cell, finished, make_cells
 from elmarc.experiments.forecast import Forecast, forecast
+from elmarc.experiments.foretelling import agreements_of, write_agreements
 from elmarc.experiments.media import media_for
 from elmarc.experiments.record import feature_name
 from elmarc.experiments.runner import run_cells, seconds
 from elmarc.experiments.summary import read_results, summarise, tell_apart, write_run
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
+from elmarc.reports import agreements
 from elmarc.reports.page import build_page
 from elmarc.results import Result, to_frame
 
@@ -208,6 +210,21 @@ def extract(
         )
 
 
+def agreement(ranked: Path, trained: Path, *, short: Path | None, output: Path, as_json: bool) -> None:
+    """Say how well an untrained ranking foretells a trained one."""
+    check_writable(output, option="--output")
+    found, notes = agreements_of(ranked, trained, short=short)
+    for note in notes:
+        _note(note)
+    write_agreements(found, output)
+    if as_json:
+        console.print_json(agreements.document(found))
+        return
+    for each in found:
+        console.out.print(agreements.shown(each), highlight=False)
+    _say_where(output)
+
+
 def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
     """Write the page of a folder of results."""
     check_file(output, option="--output")
@@ -226,6 +243,10 @@ def show(results: list[Result], compared: list[Comparison], folder: Path, *, as_
         console.print_json(to_frame(results).to_dict(orient="records"))
         return
     console.show_results(compared, results)
+    _say_where(folder)
+
+
+def _say_where(folder: Path) -> None:
     console.out.print(f"results, tables and figures: {escape(str(folder.resolve()))}", highlight=False)
 
 

@@ -195,6 +195,28 @@ def reproduce(
     )
 
 
+def agreement(
+    ranked: Annotated[Path, typer.Argument(help="The folder of `elmarc rank`, or of any results.")],
+    trained: Annotated[
+        Path, typer.Argument(help="The folder of the same networks' trained results, of one kind.")
+    ],
+    short: Annotated[
+        Path | None,
+        typer.Option(help="As a control: a folder of training for a few epochs.", show_default=False),
+    ] = None,
+    output: Output = Path("runs/agreement"),
+    as_json: Json = False,
+) -> None:
+    """Say how well an untrained ranking foretells the trained one, and how sure that is.
+
+    For each data set that both folders have: rank correlations, the accuracy lost by training only what
+    comes first, the ceiling, the number of parameters and other controls, and the time saved.
+    """
+    from elmarc.cli import commands
+
+    commands.agreement(ranked, trained, short=short, output=output, as_json=as_json)
+
+
 def report(
     results: Annotated[Path, typer.Argument(help="A folder with results.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),

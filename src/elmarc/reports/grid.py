@@ -34,12 +34,15 @@ class Grid:
         Name -> text: rows below the others, for every group alike.
     forms : sequence of columns
         Those to show, the form with most first; the first that fits is taken.
+    heading : str
+        Of the names.
     """
 
     columns: Mapping[str, Mapping[str, str]]
     cells: Sequence[Cell]
     levels: Mapping[str, str]
     forms: Sequence[Sequence[str]]
+    heading: str = "network"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield one table, or several below each other."""
@@ -71,7 +74,7 @@ class Grid:
     def table(self, groups: Sequence[str], form: Sequence[str], *, name: int | None = None) -> Table:
         """Return the table of some groups; `name` is the width that names are cut to when it is measured."""
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        table.add_column("network", overflow="fold", max_width=name)
+        table.add_column(self.heading, overflow="fold", max_width=name)
         shown = [(group, key) for group in groups for key in self.columns[group] if key in form]
         for group, key in shown:
             style = "bold" if key == form[0] else ""

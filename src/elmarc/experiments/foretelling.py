@@ -1,0 +1,63 @@
+"""Folders of results, untrained and trained -> how well the one foretells the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from elmarc._atomic import write_atomic
+from elmarc._errors import ConfigError
+from elmarc.agreement.agree import agreements
+from elmarc.agreement.records import Agreement
+from elmarc.experiments.summary import read_results, tell_apart
+from elmarc.reports import plots
+from elmarc.reports.agreements import FORMS
+from elmarc.reports.plots_agreement import agreement_figure
+from elmarc.results import Result
+
+
+def agreements_of(
+    ranked: Path, trained: Path, *, short: Path | None = None
+) -> tuple[list[Agreement], list[str]]:
+    """Return the agreement of two folders of results on each data set that both have, and notes.
+
+    Parameters
+    ----------
+    ranked, trained : Path
+        Folders of `elmarc rank` and `elmarc train`.
+    short : Path or None
+        A folder of training for a few epochs.
+
+    Raises
+    ------
+    ElmarcError
+        A folder has no results, or both have nothing in common.
+    """
+    notes: list[str] = []
+    sides: list[Sequence[Result]] = []
+    for folder in (ranked, trained, short):
+        found, some = read_results(folder) if folder else ([], [])
+        kept, more = tell_apart(found)
+        sides.append(kept)
+        notes += [f"{folder}: {note}" for note in [*some, *more]]
+    try:
+        return agreements(*sides[:2], short=sides[2]), notes
+    except ConfigError as problem:
+        raise ConfigError(f"{ranked} and {trained}: {problem}") from None
+
+
+def write_agreements(found: Sequence[Agreement], folder: Path) -> None:
+    """Write `agreement.txt`, `.csv` and `.json` of all data sets, and a scatter plot of each.
+
+    Parameters
+    ----------
+    found : sequence of Agreement
+        One a data set.
+    folder : Path
+    """
+    for ending, form in FORMS.items():
+        write_atomic(folder / f"agreement.{ending}", form(found))
+    for agreement in found:
+        name = re.sub(r"[/\\]", "-", agreement.dataset)
+        plots.save(agreement_figure(agreement), folder / f"scatter-{name}")
