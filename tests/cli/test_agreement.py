@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from tests.cli.conftest import Run
 from tests.simulated import SKILLS, side, trained
 
-from elmarc.results import Result
+from elmarc.results import Result, collect
 
 
 def write(results: Sequence[Result], folder: str) -> None:
@@ -68,3 +69,27 @@ def test_damaged_results_are_named_and_left_out(elmarc: Run) -> None:
     assert code == 0
     assert "1 results are left out" in err
     assert "at least 2 untrained and 1 trained seeds" in out
+
+
+def test_naswot_is_computed_from_the_clips_once(elmarc: Run, folder: Path) -> None:
+    sizes = [{"kind": "temporal", "n_filters": n, "name": f"n{n}"} for n in (4, 8, 12, 16)]
+    Path("space.yaml").write_text(json.dumps({"networks": sizes}))
+    code, _, err = elmarc(
+        "rank", folder, "--networks", "space.yaml", "--classifiers", "ridge", "--seeds", 1, "-o", "rank"
+    )
+    assert code == 0, err
+    for result in collect("rank"):
+        replace(result, classifier="trained").save(Path("trained") / result.features)
+    for folder_written in ("out", "again"):
+        code, out, err = elmarc("agreement", "rank", "trained", "--naswot", "-o", folder_written)
+        assert code == 0, err
+        assert " NASWOT " in out
+    scores = json.loads(Path("rank/naswot.json").read_text())
+    assert len(scores) == 4
+    assert Path("out/agreement.json").read_text() == Path("again/agreement.json").read_text()
+    (first,) = (p for p in folder.rglob("*.wav") if p.stem == "00")
+    first.write_bytes(next(p for p in folder.rglob("*.wav") if p.stem == "02").read_bytes())
+    Path("rank/naswot.json").unlink()
+    code, _, err = elmarc("agreement", "rank", "trained", "--naswot", "-o", "out")
+    assert code == 2
+    assert "its clips have changed" in err

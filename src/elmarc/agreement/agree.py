@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from elmarc.agreement.scores import Side, unit_counts
 from elmarc.comparison.hits import HitTable, hit_table
 from elmarc.results import Result
 
+Proxies: TypeAlias = Mapping[str, Callable[[Result], float | None]]
 FIRST = (1, 3)  # how many of the first are trained
 TRAINED, SHORT = "trained", "short training"
 DIFFERENT = 1e-9
@@ -47,6 +49,7 @@ def agreements(
     trained: Sequence[Result],
     *,
     short: Sequence[Result] = (),
+    proxies: Proxies | None = None,
     confidence: float = 0.95,
 ) -> list[Agreement]:
     """Say for each data set how well untrained scores foretell trained accuracies.
@@ -59,6 +62,8 @@ def agreements(
         Of the same architectures; `untrained` with any number of classifiers and recipes.
     short : sequence of Result
         Of training for a few epochs alone, as a control.
+    proxies : dict of str to callable, or None
+        Further controls by name: what gives the number of an untrained result, None where it has none.
     confidence : float
         Of the intervals, in (0, 1).
 
@@ -79,11 +84,13 @@ def agreements(
         scored[TRAINED] = own
         if dataset in sides[2]:
             scored[SHORT] = only_way(sides[2][dataset], dataset=dataset, side=SHORT)[1]
-        found.append(agree(scored, name=name.name, confidence=confidence))
+        found.append(agree(scored, name=name.name, proxies=proxies, confidence=confidence))
     return found
 
 
-def agree(scored: dict[str, Scored], *, name: str, confidence: float = 0.95) -> Agreement:
+def agree(
+    scored: dict[str, Scored], *, name: str, proxies: Proxies | None = None, confidence: float = 0.95
+) -> Agreement:
     """Say how well every way of scoring foretells the one called "trained", on one data set.
 
     Parameters
@@ -92,6 +99,8 @@ def agree(scored: dict[str, Scored], *, name: str, confidence: float = 0.95) -> 
         Results of each way by architecture; that of "short training" is a control.
     name : str
         Of the trained side.
+    proxies : dict of str to callable, or None
+        As for `agreements`.
     confidence : float
         Of the intervals, in (0, 1).
 
@@ -124,7 +133,8 @@ def agree(scored: dict[str, Scored], *, name: str, confidence: float = 0.95) -> 
         for own in [_covariates(chosen[way])]
     ]
     foretellers = [times.timed(f, chosen) for f in foretellers]
-    foretellers += _controls(judge, covariates, {way: sides[way] for way in untrained})
+    further, lacking = _proxies(proxies or {}, chosen[untrained[0]])
+    foretellers += _controls(judge, covariates, further, {way: sides[way] for way in untrained})
     return Agreement(
         dataset=_dataset(scored), trained_name=name, architectures=tuple(names_of(architectures)),
         trained=_tuple(sides[TRAINED].score), trained_errors=_tuple(sides[TRAINED].standard_error),
@@ -132,7 +142,7 @@ def agree(scored: dict[str, Scored], *, name: str, confidence: float = 0.95) -> 
         trained_seconds=times.training(chosen[TRAINED]),
         n_seeds=(min(min(sides[way].seeds) for way in untrained), min(sides[TRAINED].seeds)),
         n_units=len(sides[TRAINED].hits), grouped=len(sides[TRAINED].hits) < len(table.hits),
-        confidence=confidence, notes=tuple(notes),
+        confidence=confidence, notes=tuple(notes + lacking),
     )  # fmt: skip
 
 
@@ -211,8 +221,10 @@ class _Judge:
         return _seeds.generator(0, "agreement", self.dataset, *names)
 
 
-def _controls(judge: _Judge, covariates: dict[str, Floats], sides: dict[str, Side]) -> Iterator[Foreteller]:
-    for name, values in covariates.items():
+def _controls(
+    judge: _Judge, covariates: dict[str, Floats], proxies: dict[str, Floats], sides: dict[str, Side]
+) -> Iterator[Foreteller]:
+    for name, values in {**covariates, **proxies}.items():
         yield judge.foreteller(name, "control", values, None, covariates)
     for way, side in sides.items():
         if min(side.seeds) > 1:
@@ -230,6 +242,18 @@ def _covariates(scored: Scored) -> dict[str, Floats]:
     }
     found = {name: [value(result) for result in firsts] for name, value in costs.items()}
     return {name: np.array(v, dtype=np.float64) for name, v in found.items() if None not in v}
+
+
+def _proxies(proxies: Proxies, scored: Scored) -> tuple[dict[str, Floats], list[str]]:
+    """Return further numbers of every architecture, means over seeds, and notes on those that some lack."""
+    found, notes = {}, []
+    for name, value in proxies.items():
+        numbers = {a: [value(result) for result in cells] for a, cells in scored.items()}
+        if lacking := names_of([a for a, own in numbers.items() if None in own]):
+            notes.append(f"{name} is left out: {len(lacking)} architectures, such as {lacking[0]}, have none")
+        else:
+            found[name] = np.array([np.mean(np.array(own, dtype=np.float64)) for own in numbers.values()])
+    return found, notes
 
 
 def _other_networks(way: str, own: Scored, trained: Scored) -> list[str]:

@@ -210,10 +210,12 @@ def extract(
         )
 
 
-def agreement(ranked: Path, trained: Path, *, short: Path | None, output: Path, as_json: bool) -> None:
+def agreement(
+    ranked: Path, trained: Path, *, short: Path | None, naswot: bool, output: Path, as_json: bool
+) -> None:
     """Say how well an untrained ranking foretells a trained one."""
     check_writable(output, option="--output")
-    found, notes = agreements_of(ranked, trained, short=short)
+    found, notes = agreements_of(ranked, trained, short=short, naswot=naswot)
     for note in notes:
         _note(note)
     write_agreements(found, output)

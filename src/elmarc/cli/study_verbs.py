@@ -204,6 +204,9 @@ def agreement(
         Path | None,
         typer.Option(help="As a control: a folder of training for a few epochs.", show_default=False),
     ] = None,
+    naswot: Annotated[
+        bool, typer.Option("--naswot", help="As a control: NASWOT of the untrained networks on 64 clips.")
+    ] = False,
     output: Output = Path("runs/agreement"),
     as_json: Json = False,
 ) -> None:
@@ -214,7 +217,7 @@ def agreement(
     """
     from elmarc.cli import commands
 
-    commands.agreement(ranked, trained, short=short, output=output, as_json=as_json)
+    commands.agreement(ranked, trained, short=short, naswot=naswot, output=output, as_json=as_json)
 
 
 def report(

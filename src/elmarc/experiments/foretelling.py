@@ -10,6 +10,7 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc.agreement.agree import agreements
 from elmarc.agreement.records import Agreement
+from elmarc.experiments.proxies import naswot_scores
 from elmarc.experiments.summary import read_results, tell_apart
 from elmarc.reports import plots
 from elmarc.reports.agreements import FORMS
@@ -18,7 +19,7 @@ from elmarc.results import Result
 
 
 def agreements_of(
-    ranked: Path, trained: Path, *, short: Path | None = None
+    ranked: Path, trained: Path, *, short: Path | None = None, naswot: bool = False
 ) -> tuple[list[Agreement], list[str]]:
     """Return the agreement of two folders of results on each data set that both have, and notes.
 
@@ -28,6 +29,8 @@ def agreements_of(
         Folders of `elmarc rank` and `elmarc train`.
     short : Path or None
         A folder of training for a few epochs.
+    naswot : bool
+        Whether NASWOT is computed as a further control, from the clips.
 
     Raises
     ------
@@ -41,8 +44,9 @@ def agreements_of(
         kept, more = tell_apart(found)
         sides.append(kept)
         notes += [f"{folder}: {note}" for note in [*some, *more]]
+    proxies = {"NASWOT": naswot_scores(sides[0], ranked)} if naswot else None
     try:
-        return agreements(*sides[:2], short=sides[2]), notes
+        return agreements(*sides[:2], short=sides[2], proxies=proxies), notes
     except ConfigError as problem:
         raise ConfigError(f"{ranked} and {trained}: {problem}") from None
 
