@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+os.environ.setdefault("ELMARC_HASH_MEMO", "off")  # none in the user's cache; its own tests switch it on
 SMALL_FIXTURES = Path(__file__).parent / "parity" / "data"
 
 

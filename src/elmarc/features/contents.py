@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 from elmarc._cores import n_cores
 from elmarc._errors import AudioError
@@ -16,17 +15,11 @@ from elmarc._types import Waveform
 from elmarc.audio.decode import content_hash
 from elmarc.audio.oddities import Oddities
 from elmarc.datasets.base import Clip
+from elmarc.features.hash_memo import HashMemo, user_memo
+from elmarc.features.signatures import Signature, signature_of
 
-RACY_NS = 2 * 10**9  # a file as young as this may change once more and keep its times
-
-
-class Signature(NamedTuple):
-    """What the system says of a file; a file that has the same one still holds the same bytes."""
-
-    size: int
-    modified_ns: int
-    changed_ns: int
-    inode: int
+N_AT_ONCE = 2000  # files; what a run that is killed has hashed of them is lost
+Hashed: TypeAlias = tuple[str | AudioError, Signature | None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ class Contents:
 
     def _unchanged(self, clip: Clip) -> bool:
         known = self.signatures.get(clip.path)
-        if known is not None and known == _signature(clip.path):
+        if known is not None and known == signature_of(clip.path):
             return True
         answer, signature = _hash(clip.path)
         if not isinstance(answer, str) or clip.content(answer) != self.of(clip):
@@ -73,14 +66,23 @@ class Contents:
 
 
 def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Contents:
-    """Read the files of clips, in a thread a core where nothing is said, and return their hashes.
+    """Return the hashes of clips: of their files, which are read in a thread a core where nothing is said.
 
-    A file of many segments is read once.
+    A file of many segments is read once; one that has not changed since an earlier run is not read
+    (`hash_memo.py`).
+
+    Raises
+    ------
+    ConfigError
+        $ELMARC_HASH_MEMO is neither on nor off.
     """
     clips = list(clips)
     paths = list(dict.fromkeys(clip.path for clip in clips))
+    files: dict[Path, Hashed] = {}
+    memo = user_memo()
     with ThreadPoolExecutor(n_workers or n_cores()) as workers:
-        files = dict(zip(paths, workers.map(_hash, paths), strict=True))
+        for start in range(0, len(paths), N_AT_ONCE):
+            files |= _hash_all(paths[start : start + N_AT_ONCE], workers, memo)
     pairs = [(clip, files[clip.path][0]) for clip in clips]
     return Contents(
         {clip.id: clip.content(answer) for clip, answer in pairs if isinstance(answer, str)},
@@ -89,22 +91,20 @@ def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Conte
     )
 
 
-def _hash(path: Path) -> tuple[str | AudioError, Signature | None]:
+def _hash_all(paths: Sequence[Path], workers: Executor, memo: HashMemo | None) -> dict[Path, Hashed]:
+    if memo is None:
+        return dict(zip(paths, workers.map(_hash, paths), strict=True))
+    now = {path: found for path, found in zip(paths, workers.map(signature_of, paths), strict=True) if found}
+    known: dict[Path, Hashed] = {path: (found, now[path]) for path, found in memo.known(now).items()}
+    rest = [path for path in paths if path not in known]
+    read = dict(zip(rest, workers.map(_hash, rest), strict=True))
+    memo.note({path: (sha, old) for path, (sha, old) in read.items() if isinstance(sha, str) and old})
+    return known | read
+
+
+def _hash(path: Path) -> Hashed:
     try:
-        before, now = _signature(path), time.time_ns()
-        return content_hash(path), before if before and _is_old(before, now) else None
+        before, now = signature_of(path), time.time_ns()
+        return content_hash(path), before if before and before.is_old(now) else None
     except AudioError as problem:
         return problem, None
-
-
-def _signature(path: Path) -> Signature | None:
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-
-
-def _is_old(signature: Signature, now_ns: int) -> bool:
-    """Tell whether any later change would show in the times, which some systems round to two seconds."""
-    return now_ns - max(signature.modified_ns, signature.changed_ns) > RACY_NS
