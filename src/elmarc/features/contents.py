@@ -19,6 +19,7 @@ from elmarc.features.hash_memo import HashMemo, user_memo
 from elmarc.features.signatures import Signature, signature_of
 
 N_AT_ONCE = 2000  # files; what a run that is killed has hashed of them is lost
+N_A_TASK = 100  # files that a thread only looks at: a task takes longer than a look
 Hashed: TypeAlias = tuple[str | AudioError, Signature | None]
 
 
@@ -94,12 +95,17 @@ def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Conte
 def _hash_all(paths: Sequence[Path], workers: Executor, memo: HashMemo | None) -> dict[Path, Hashed]:
     if memo is None:
         return dict(zip(paths, workers.map(_hash, paths), strict=True))
-    now = {path: found for path, found in zip(paths, workers.map(signature_of, paths), strict=True) if found}
+    parts = [paths[start : start + N_A_TASK] for start in range(0, len(paths), N_A_TASK)]
+    now = {path: signature for some in workers.map(_signatures, parts) for path, signature in some.items()}
     known: dict[Path, Hashed] = {path: (found, now[path]) for path, found in memo.known(now).items()}
     rest = [path for path in paths if path not in known]
     read = dict(zip(rest, workers.map(_hash, rest), strict=True))
     memo.note({path: (sha, old) for path, (sha, old) in read.items() if isinstance(sha, str) and old})
     return known | read
+
+
+def _signatures(paths: Sequence[Path]) -> dict[Path, Signature]:
+    return {path: signature for path in paths if (signature := signature_of(path))}
 
 
 def _hash(path: Path) -> Hashed:
