@@ -29,7 +29,10 @@ def test_it_writes_tables_and_figures_and_says_what_was_found(elmarc: Run) -> No
     assert out.count("foretells the trained one") == 2
     assert "short training" in out
     figures = {f"scatter-{name}.{ending}" for name in ("sounds", "b-other") for ending in ("png", "svg")}
-    assert set(os.listdir("out")) == {"agreement.csv", "agreement.json", "agreement.txt"} | figures
+    assert (
+        set(os.listdir("out"))
+        == {f"agreement.{ending}" for ending in ("csv", "html", "json", "txt")} | figures
+    )
     table = pd.read_csv("out/agreement.csv")
     assert list(table.groupby("dataset")["kind"].nunique()) == [2, 3]
     assert "foretells the trained one" in " ".join(Path("out/agreement.txt").read_text().split())

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,11 @@ from matplotlib.figure import Figure
 from tests.simulated import SKILLS, side, trained
 
 from elmarc.agreement.agree import agreements
-from elmarc.agreement.answer import answer
+from elmarc.agreement.answer import answer, estimate_text
 from elmarc.agreement.correlation import Estimate
 from elmarc.reports import plots, plots_agreement
-from elmarc.reports.agreements import to_csv, to_json, to_text
+from elmarc.reports.agreements import legend, to_csv, to_json, to_text
+from elmarc.reports.page_agreement import agreement_page
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +126,15 @@ def test_figures_have_a_panel_each_and_equal_bytes(agreement):
     assert len(titled) == min(len(agreement.foretellers), plots_agreement.MOST_PANELS)
     assert len({plots.to_svg(figure) for figure in figures}) == 1
     assert "12 architectures" in plots_agreement.agreement_caption(agreement)
+
+
+def test_the_page_says_what_the_terminal_says_and_runs_nothing(agreement):
+    hostile = replace(agreement, dataset="<script>alert(1)</script>")
+    page = agreement_page([agreement, hostile])
+    assert page == agreement_page([agreement, hostile])
+    assert "<script" not in page
+    assert "script-src 'none'" in page
+    text = unescape(page).replace("\N{NO-BREAK SPACE}", " ")
+    for said in (*answer(agreement), *legend(agreement), estimate_text(agreement.best.spearman)):
+        assert said in text
+    assert page.count("<svg") == 2

@@ -14,6 +14,7 @@ from elmarc.experiments.proxies import naswot_scores
 from elmarc.experiments.summary import read_results, tell_apart
 from elmarc.reports import plots
 from elmarc.reports.agreements import FORMS
+from elmarc.reports.page_agreement import agreement_page
 from elmarc.reports.plots_agreement import agreement_figure
 from elmarc.results import Result
 
@@ -52,7 +53,7 @@ def agreements_of(
 
 
 def write_agreements(found: Sequence[Agreement], folder: Path) -> None:
-    """Write `agreement.txt`, `.csv` and `.json` of all data sets, and a scatter plot of each.
+    """Write `agreement.txt`, `.csv`, `.json` and `.html` of all data sets, and a scatter plot of each.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ def write_agreements(found: Sequence[Agreement], folder: Path) -> None:
     """
     for ending, form in FORMS.items():
         write_atomic(folder / f"agreement.{ending}", form(found))
+    write_atomic(folder / "agreement.html", agreement_page(found))
     for agreement in found:
         name = re.sub(r"[/\\]", "-", agreement.dataset)
         plots.save(agreement_figure(agreement), folder / f"scatter-{name}")

@@ -48,20 +48,40 @@ def shown(agreement: Agreement) -> RenderableType:
 
 
 def _grid(agreement: Agreement) -> Grid:
-    """Return the table, without columns that have nothing to show."""
-    texts = {f.name: _cells(agreement, f) for f in agreement.foretellers}
-    shown = [key for key in HEADINGS if any(own[key] for own in texts.values())]
-    columns = {
-        group: {key: HEADINGS[key] for key in keys if key in shown}
-        for group, keys in GROUPS.items() if set(keys) & set(shown)
-    }  # fmt: skip
-    cells = [
-        (name, group, own)
-        for name, own in texts.items()
-        for group, keys in columns.items()
-        if any(own[key] for key in keys)
-    ]
-    return Grid(columns=columns, cells=cells, levels={}, forms=[shown], heading="ranked by")
+    keys, rows = columns(agreement), texts(agreement)
+    shown = {group: [key for key in own if key in keys] for group, own in GROUPS.items()}
+    return Grid(
+        columns={group: {key: HEADINGS[key] for key in own} for group, own in shown.items() if own},
+        cells=[
+            (name, group, row)
+            for name, row in rows.items()
+            for group, own in shown.items()
+            if any(row[key] for key in own)
+        ],
+        levels={},
+        forms=[keys],
+        heading="ranked by",
+    )
+
+
+def columns(agreement: Agreement) -> list[str]:
+    """Return those of `HEADINGS` under which there is anything to show.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    """
+    return [key for key in HEADINGS if any(row[key] for row in texts(agreement).values())]
+
+
+def texts(agreement: Agreement) -> dict[str, dict[str, str]]:
+    """Return what the table says of each foreteller, by column; "" where there is nothing.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    """
+    return {f.name: _cells(agreement, f) for f in agreement.foretellers}
 
 
 def heading(agreement: Agreement) -> str:

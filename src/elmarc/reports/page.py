@@ -6,13 +6,10 @@ templates and assets. Templates escape every value; a content security policy fo
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from elmarc._errors import ConfigError
@@ -21,6 +18,7 @@ from elmarc.comparison.records import Comparison
 from elmarc.reports import page_figures, page_view, wording
 from elmarc.reports.citation import bibtex
 from elmarc.reports.page_data import ClipMedia, embed, island, page_data
+from elmarc.reports.page_frame import STYLES, assets, environment, policy
 from elmarc.reports.page_made import Made
 from elmarc.results import Result
 
@@ -29,7 +27,6 @@ SCRIPTS = (
     "base.js", "theme.js", "costs.js", "scroll.js", "tables.js", "copy.js", "clips.js", "confusion.js",
     "versus.js", "start.js",
 )  # fmt: skip
-STYLES = ("base.css", "tables.css", "clips.css")
 
 
 def build_page(
@@ -61,13 +58,13 @@ def build_page(
     sections = page_view.sections(results, compared)
     data = page_data(results, sections)
     embedded = embed(data, results, media or {}, max_bytes=max_media_mb * MEGABYTE)
-    script, style = _assets(SCRIPTS), _assets(STYLES)
+    script, style = assets(SCRIPTS), assets(STYLES)
     made = Made(results)
     return _environment().get_template("page.html.j2").render(
         title=title,
-        policy=Markup(_policy(script, style)),
-        style=Markup(style),
-        script=Markup(script),
+        policy=policy(script, style),
+        style=style,
+        script=script,
         sections=sections,
         across=page_figures.across(compared),
         media_note=embedded.note,
@@ -80,30 +77,10 @@ def build_page(
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("elmarc.reports"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {
+    made = environment()
+    made.filters |= {
         "accuracy": wording.percent, "points": page_view.points, "p_value": page_view.p_value,
         "shade": page_view.shade, "span": page_view.span,
     }  # fmt: skip
-    environment.globals |= {"study_figure": page_figures.study, "cost_figures": page_figures.costs}
-    return environment
-
-
-def _assets(names: Sequence[str]) -> str:
-    folder = files("elmarc.reports").joinpath("assets")
-    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
-
-
-def _policy(script: str, style: str) -> str:
-    """Return a policy that runs this script and this style sheet alone and loads nothing from anywhere."""
-    return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    made.globals |= {"study_figure": page_figures.study, "cost_figures": page_figures.costs}
+    return made

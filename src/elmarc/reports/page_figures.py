@@ -30,7 +30,7 @@ def study(comparison: Comparison, prefix: str) -> Drawn:
     """Return accuracy by network; it is the study's figure where the study has numbers for these networks."""
     name = "The study’s figure" if plots_bars.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
     caption = plots_bars.study_caption(comparison)
-    return _drawn("study", name, plots_bars.study_figure(comparison), f"{prefix}-study-", caption)
+    return drawn("study", name, plots_bars.study_figure(comparison), f"{prefix}-study-", caption)
 
 
 def costs(comparison: Comparison, prefix: str) -> list[Drawn]:
@@ -42,7 +42,7 @@ def costs(comparison: Comparison, prefix: str) -> list[Drawn]:
 def _cost(comparison: Comparison, key: str, prefix: str) -> Drawn:
     caption = plots_cost.cost_caption(comparison, key)
     figure = plots_cost.cost_figure(comparison, key)
-    return _drawn(key, plots_cost.COSTS[key], figure, f"{prefix}-{key}-", caption)
+    return drawn(key, plots_cost.COSTS[key], figure, f"{prefix}-{key}-", caption)
 
 
 def across(compared: Sequence[Comparison]) -> list[Drawn]:
@@ -61,8 +61,9 @@ def _ranks(protocol: str, ranking: Ranking) -> Drawn:
     )
     if ranking.cliques:
         words += " A bar joins those that Nemenyi’s test cannot separate (Demšar 2006)."  # noqa: RUF001
-    return _drawn(protocol, protocol, plots_ranks.rank_figure(ranking), f"cd-{protocol}-", words)
+    return drawn(protocol, protocol, plots_ranks.rank_figure(ranking), f"cd-{protocol}-", words)
 
 
-def _drawn(key: str, name: str, figure: Figure, prefix: str, caption: str) -> Drawn:
+def drawn(key: str, name: str, figure: Figure, prefix: str, caption: str) -> Drawn:
+    """Return a figure as the page shows it; `prefix` begins the ids within it."""
     return Drawn(key, name, Markup(inline_svg(figure, prefix, caption)), caption)
