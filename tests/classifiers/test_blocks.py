@@ -22,6 +22,7 @@ from elmarc.classifiers import (
 )
 from elmarc.classifiers.blocks import ArrayTargets, Blocks, moments
 from elmarc.classifiers.elm import ELMClassifier
+from elmarc.classifiers.random_layer import RandomLayer
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 
 ALPHAS = np.logspace(-3, 9, 25)
@@ -78,13 +79,32 @@ def test_leave_one_out_ridge_in_blocks_is_that_of_the_whole(few_are_many: None, 
 
 
 @pytest.mark.parametrize("options", [{"ridge": 2.0}, {"regressor": LeaveOneOutRidge()}], ids=str)
-def test_an_elm_in_blocks_is_that_of_the_whole(few_are_many: None, clips: Any, options: Any) -> None:
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_an_elm_in_blocks_is_that_of_the_whole(
+    clips: Any, n_classes: int, options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     X, y = _standard(clips[0][::5]), clips[1][::5]
+    y = y if n_classes == 7 else np.where(y < "c", "low", "high")
     machine = ELMClassifier(30, scaled_weights=True, random_state=0, **options)
     assert machine.can_fit_blocks()
     assert not ELMClassifier(30).can_fit_blocks()
-    parts, whole = clone(machine).fit_blocks(Blocks(X), y), clone(machine).fit(X, y)
-    np.testing.assert_allclose(parts.decision_function(X), whole.decision_function(X), atol=1e-7)
+    whole = clone(machine).fit(X, y).decision_function(X)
+    monkeypatch.setattr(RandomLayer, "transform", _of_few(RandomLayer.transform))
+    with pytest.raises(AssertionError, match="too many at once"):
+        clone(machine).fit(X, y)
+    monkeypatch.setattr(blocks, "MANY", 1)
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 70)
+    parts = [clone(machine).fit_blocks(Blocks(X), y), clone(machine).fit(X, y)]
+    for part in parts:
+        np.testing.assert_allclose(part.decision_function(X), whole, atol=1e-7)
+
+
+def _of_few(transform: Any) -> Any:
+    def refuse_many(layer: Any, X: Any) -> Any:
+        assert len(X) <= 70, "too many at once"
+        return transform(layer, X)
+
+    return refuse_many
 
 
 @pytest.mark.parametrize("standardise", [False, True, "squashed"])

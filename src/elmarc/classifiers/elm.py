@@ -17,11 +17,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from elmarc._errors import ConfigError
+from elmarc.classifiers import blocks
 from elmarc.classifiers.activations import Activation, FloatArray
 from elmarc.classifiers.blocks import Blocks, ClassTargets, Targets, block_rows
 from elmarc.classifiers.normal_equations import plain_weights
 from elmarc.classifiers.random_layer import RandomLayer, RandomState
 from elmarc.classifiers.ridge import LeaveOneOutRidge
+
+NUMBERS = [np.float64, np.float32]  # kept as they come; blocks of them are float64
 
 
 def output_weights(hidden: FloatArray, targets: FloatArray, *, ridge: float = 0.0) -> FloatArray:
@@ -127,7 +130,13 @@ class _ELM(BaseEstimator):
 
     def _predict_targets(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self)
-        data = validate_data(self, X, dtype=np.float64, reset=False)
+        data = validate_data(self, X, dtype=NUMBERS, reset=False)
+        if len(data) < blocks.MANY:
+            return self._outputs(np.asarray(data, dtype=np.float64))
+        parts = Blocks(data).each(block_rows(data.shape[1]))
+        return np.concatenate([self._outputs(part) for _, part in parts])
+
+    def _outputs(self, data: FloatArray) -> FloatArray:
         hidden = np.asarray(self.hidden_layer_.transform(data), dtype=np.float64)
         if self.regressor is None:
             return hidden @ self.coef_
@@ -174,17 +183,23 @@ class ELMClassifier(ClassifierMixin, _ELM):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit X (n_clips, n_features) to the labels y (n_clips,).
 
+        Where `can_fit_blocks` says so, 20,000 clips and more are read in blocks, and no copy of X is held.
+
         Raises
         ------
         ConfigError
             If y holds one class, or a parameter of the hidden layer or the ridge makes no sense.
         """
-        data, labels = validate_data(self, X, y, dtype=np.float64)
+        data, labels = validate_data(self, X, y, dtype=NUMBERS)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)
         if len(self.classes_) < 2:
             raise ConfigError(f"y holds 1 class ({self.classes_[0]!r}): a classifier needs two or more")
+        if self.can_fit_blocks() and len(data) >= max(blocks.MANY, self.n_hidden):
+            self._fit_blocks(Blocks(data), ClassTargets(codes, len(self.classes_)))
+            return self
         targets = one_vs_rest(codes, len(self.classes_))
+        data = np.asarray(data, dtype=np.float64)
         self._fit_targets(data, targets if len(self.classes_) > 2 else targets[:, 1:])
         return self
 
