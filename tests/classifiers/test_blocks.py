@@ -17,10 +17,12 @@ from elmarc.classifiers import (
     LeaveOneOutRidge,
     LeaveOneOutRidgeClassifier,
     blocks,
+    calibration,
     in_blocks,
     make_classifier,
 )
 from elmarc.classifiers.blocks import ArrayTargets, Blocks, moments
+from elmarc.classifiers.calibration import held_out_values
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.random_layer import RandomLayer
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
@@ -105,6 +107,27 @@ def _of_few(transform: Any) -> Any:
         return transform(layer, X)
 
     return refuse_many
+
+
+@pytest.mark.parametrize("n_classes", [2, 7])
+@pytest.mark.parametrize("n_units", [1000, 300], ids=["alone", "in groups"])
+@pytest.mark.parametrize("name", ["ridge", "elm"])
+def test_values_left_out_in_blocks_are_those_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, clips: Any, name: str, n_units: int, n_classes: int
+) -> None:
+    X, y = _standard(clips[0][::5]), np.unique(clips[1][::5], return_inverse=True)[1] % n_classes
+    units = np.random.default_rng(0).permutation(1000) % n_units
+    model = make_classifier(name, ridge=name == "elm", standardise=True).estimator
+    if name == "elm":
+        model.set_params(classifier__n_hidden=30, classifier__regressor=LeaveOneOutRidge())
+    model = clone(model).fit(X, y)
+    whole, _ = held_out_values(model, X, y, units=units, splits=[])
+    monkeypatch.setattr(calibration, "left_out", None)
+    monkeypatch.setattr(blocks, "MANY", 1)
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 70)
+    parts, rows = held_out_values(model, X, y, units=units, splits=[])
+    np.testing.assert_array_equal(rows, np.arange(1000))
+    np.testing.assert_allclose(parts, whole, atol=1e-8)
 
 
 @pytest.mark.parametrize("standardise", [False, True, "squashed"])

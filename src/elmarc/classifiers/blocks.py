@@ -49,7 +49,7 @@ class Blocks:
     @property
     def n_columns(self) -> int:
         """The width of a block behind the steps."""
-        return self._at(slice(0, 1)).shape[1] if self.steps else int(self.X.shape[1])
+        return self.at(slice(0, 1)).shape[1] if self.steps else int(self.X.shape[1])
 
     def then(self, step: Step) -> Blocks:
         """Return the same rows behind one more step."""
@@ -65,9 +65,10 @@ class Blocks:
         """
         for start in range(0, len(self), n_rows):
             place = slice(start, min(start + n_rows, len(self)))
-            yield place, self._at(place)
+            yield place, self.at(place)
 
-    def _at(self, place: slice) -> FloatArray:
+    def at(self, place: slice | NDArray[np.intp]) -> FloatArray:
+        """Return some of the rows, by their places. Raises ValueError where a number is not finite."""
         block = np.array(self.X[place if self.rows is None else self.rows[place]], dtype=np.float64)
         if not np.isfinite(block).all():
             raise ValueError("Input X contains NaN or infinity")
@@ -94,8 +95,8 @@ class ClassTargets:
         """How many targets a clip has."""
         return len(self._columns)
 
-    def at(self, place: slice) -> FloatArray:
-        """Return the targets of a block of clips."""
+    def at(self, place: slice | NDArray[np.intp]) -> FloatArray:
+        """Return the targets of a block of clips, or of some."""
         return np.where(self.codes[place, None] == self._columns, 1.0, -1.0)
 
 
@@ -110,8 +111,8 @@ class ArrayTargets:
         """How many targets a clip has."""
         return int(self._values.shape[1])
 
-    def at(self, place: slice) -> FloatArray:
-        """Return the targets of a block of clips."""
+    def at(self, place: slice | NDArray[np.intp]) -> FloatArray:
+        """Return the targets of a block of clips, or of some."""
         return self._values[place]
 
 

@@ -5,7 +5,7 @@ al. 2017). The scale is the one with the least log loss on held-out values. A po
 of the classes as it is: the most probable class is the predicted one. Where the values come from:
 
 - `ridge`, and `elm` with a leave-one-out ridge: the values of clips left out with all clips of their unit, in
-  closed form (`elmarc.classifiers.ridge.left_out`).
+  closed form (`elmarc.classifiers.ridge.left_out`; of many clips, in blocks).
 - all others: cross-validation.
 
 scikit-learn's `CalibratedClassifierCV` scales temperatures too (from version 1.8), but takes no held-out
@@ -28,7 +28,9 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
+from elmarc.classifiers import blocks, normal_equations
 from elmarc.classifiers.activations import FloatArray
+from elmarc.classifiers.blocks import Blocks, ClassTargets
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest
 from elmarc.classifiers.ridge import LeaveOneOutRidge, left_out
 
@@ -96,22 +98,27 @@ def held_out_values(
     units : number of the unit of each clip (n_clips,): clips of a unit are left out together.
     splits : pairs of rows (train, test) for classifiers without a closed form.
     """
-    first, last = (estimator[:-1], estimator[-1]) if isinstance(estimator, Pipeline) else (None, estimator)
-    linear = _linear_part(last, X if first is None else first.transform(X))
-    if linear is not None:
-        inputs, penalty = linear
-        targets = one_vs_rest(y, int(y.max()) + 1)
-        return left_out(inputs, targets, penalty=penalty, units=units), np.arange(len(y))
-    return _cross_validated(estimator, X, y, splits)
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    penalty = _penalty(last)
+    if penalty is None:
+        return _cross_validated(estimator, X, y, splits)
+    before = [step.transform for step in estimator[:-1]] if isinstance(estimator, Pipeline) else []
+    before += [last.hidden_layer_.transform] if isinstance(last, ELMClassifier) else []
+    inputs = Blocks(X, steps=before)
+    if len(X) >= max(blocks.MANY, inputs.n_columns):
+        many = ClassTargets(y, int(y.max()) + 1)
+        values = normal_equations.left_out(inputs, many, penalty=penalty, units=units)
+        return _both_classes(values.squeeze(axis=1) if many.n_columns == 1 else values), np.arange(len(y))
+    targets = one_vs_rest(y, int(y.max()) + 1)
+    return left_out(inputs.at(slice(None)), targets, penalty=penalty, units=units), np.arange(len(y))
 
 
-def _linear_part(model: Any, X: NDArray[Any]) -> tuple[FloatArray, float] | None:
-    """Return the inputs and the penalty of a classifier that is a ridge regression in the end."""
+def _penalty(model: Any) -> float | None:
+    """Return the penalty of a fitted classifier that is a ridge regression in the end."""
     if isinstance(model, RidgeClassifierCV):
-        return np.asarray(X, dtype=np.float64), float(model.alpha_)
+        return float(model.alpha_)
     if isinstance(model, ELMClassifier) and isinstance(getattr(model, "regressor_", None), LeaveOneOutRidge):
-        hidden = np.asarray(model.hidden_layer_.transform(X), dtype=np.float64)
-        return hidden, model.regressor_.penalty_
+        return float(model.regressor_.penalty_)
     return None
 
 

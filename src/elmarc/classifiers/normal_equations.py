@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
 from elmarc.classifiers.blocks import Blocks, FloatArray, Moments, Targets, block_rows, moments
 
@@ -81,6 +82,44 @@ def _left_out_errors(
         residuals = (targets.at(place) - sums.means)[:, None, :] - predicted
         errors += np.square(residuals / rest[:, :, None]).sum(axis=(0, 2))
     return errors
+
+
+def left_out(inputs: Blocks, targets: Targets, *, penalty: float, units: NDArray[np.intp]) -> FloatArray:
+    """Return what `ridge.left_out` does, (n_clips, n_targets), in passes over blocks of clips.
+
+    Parameters
+    ----------
+    inputs : rows, read twice; those of units of several clips three times.
+    targets : their targets.
+    penalty : weight of the squared coefficients, positive.
+    units : a number for each clip (n_clips,); clips with the same number are left out together.
+    """
+    sums = moments(inputs, targets)
+    energies, axes = scipy.linalg.eigh(sums.scatter)
+    inverse = 1.0 / (np.maximum(energies, 0.0)[:, None] + penalty)
+    weights = inverse * (axes.T @ sums.cross)
+    said = np.empty((len(inputs), targets.n_columns))
+    for place, block in inputs.each(block_rows(len(axes))):
+        turned, wanted = (block - sums.level) @ axes, targets.at(place)
+        rest = np.maximum(1.0 - 1.0 / sums.n_clips - np.square(turned) @ inverse, LEVERAGE)
+        said[place] = wanted - (wanted - sums.means - turned @ weights) / rest
+    for own in clips_of_units(units):
+        if len(own) > 1:
+            turned, wanted = (inputs.at(own) - sums.level) @ axes, targets.at(own)
+            rest = np.eye(len(own)) - (turned * inverse.T) @ turned.T - 1.0 / sums.n_clips
+            errors = np.linalg.lstsq(rest, wanted - sums.means - turned @ weights, rcond=LEVERAGE)[0]
+            said[own] = wanted - errors
+    return said
+
+
+def clips_of_units(units: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return the clips of each unit.
+
+    >>> [own.tolist() for own in clips_of_units(np.array([5, 1, 5]))]
+    [[1], [0, 2]]
+    """
+    order = np.argsort(units, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
 
 
 def plain_weights(inputs: Blocks, targets: Targets, ridge: float) -> FloatArray:

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elmarc.classifiers import normal_equations
 from elmarc.classifiers.blocks import Blocks, Targets
-from elmarc.classifiers.normal_equations import LEVERAGE
+from elmarc.classifiers.normal_equations import LEVERAGE, clips_of_units
 
 PENALTIES = tuple(10.0 ** (k / 2) for k in range(-8, 13))
 
@@ -115,8 +115,7 @@ def left_out(X: FloatArray, y: FloatArray, *, penalty: float, units: NDArray[np.
     shrink = energies / (energies + penalty)
     residuals = outputs - basis @ (shrink[:, None] * (basis.T @ outputs))
     errors = np.empty_like(residuals)
-    for unit in np.unique(units):
-        own = np.flatnonzero(units == unit)
+    for own in clips_of_units(units):
         rest = np.eye(len(own)) - (basis[own] * shrink) @ basis[own].T - 1.0 / len(X)
         errors[own] = np.linalg.lstsq(rest, residuals[own], rcond=LEVERAGE)[0]
     return np.asarray(y - errors)
