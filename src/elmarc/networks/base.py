@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Definition, Unit
+from elmarc.networks.fast import plain
 from elmarc.networks.layers import FeatureMap, Input, LayerInfo, Tile
 
 
@@ -126,6 +127,30 @@ class Network(nn.Module, abc.ABC):
             for tile in self._tiles(self._prepared(x[start : start + at_once])):
                 yield tile._replace(clip=start)
                 del tile  # freed before the next one is computed
+
+    def tiles_with_gradients(self, x: Input) -> Iterator[Tile]:
+        """Yield what `tiles` does, for all clips at once and by torch's public calls alone.
+
+        Gradients flow through the maps where they are enabled. In float32, maps agree with those of `tiles`
+        within 1e-4 of the network's largest.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(clips, length, bands)]
+
+        Yields
+        ------
+        Tile
+            Maps of a layer, for all clips and some channels.
+
+        Raises
+        ------
+        ConfigError
+            As in `tiles`.
+        """
+        self.check_input(tuple(x.shape))
+        with plain():
+            yield from self._tiles(self._prepared(x))
 
     def forward(self, x: Input) -> dict[str, FeatureMap]:
         """Return the selected layers' whole maps.

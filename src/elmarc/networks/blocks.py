@@ -223,15 +223,21 @@ def conv_pool(
     n_frames = maps.shape[-1] + sum(padding) - conv.taps[1] + 1
     n_bands = conv.n_bands_out(maps.shape[2])
     n_out = n_frames // pool[1]
+
+    def pooled(start: int, n: int) -> Tensor:
+        first, last = start * pool[1] - padding[0], (start + n) * pool[1] - padding[0]
+        fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1, before=before), filters=filters)
+        return activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
+
+    if conv.weight.requires_grad and torch.is_grad_enabled():  # all maps are kept: tiles would save nothing
+        return pooled(0, n_out)
     n_filters = len(range(conv.n_filters)[filters])
     n_tiles = math.ceil(len(maps) * n_filters * n_bands * n_out * pool[1] / TILE_VALUES)
     step = _even_step(n_out, max(1, n_tiles))
     out = maps.new_empty(len(maps), n_bands // pool[0], n_out, n_filters).permute(0, 3, 1, 2)
     for start in range(0, n_out, step):
         start = min(start, n_out - step)  # tiles of one size: a kernel is laid out for one
-        first, last = start * pool[1] - padding[0], (start + step) * pool[1] - padding[0]
-        fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1, before=before), filters=filters)
-        out[..., start : start + step] = activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
+        out[..., start : start + step] = pooled(start, step)
     return out
 
 

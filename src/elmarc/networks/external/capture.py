@@ -72,6 +72,10 @@ class Reader:
         for path in {call.path for call in calls.values()}:
             self._module.get_submodule(path).register_forward_hook(self._keeper(path))
 
+    def train(self, mode: bool) -> None:
+        """Say whether the copy is in training mode."""
+        self._module.train(mode)
+
     def __call__(self, x: Input) -> dict[str, Tensor]:
         """Return what the layers give, (clips, ...) with their own axes.
 
@@ -95,7 +99,7 @@ class Reader:
             for layer, call in calls.items():
                 if (call.number or 1) == len(self._seen[path]):
                     kept = element(output, call)
-                    self._kept[layer] = kept.detach().clone() if isinstance(kept, Tensor) else None
+                    self._kept[layer] = kept.clone() if isinstance(kept, Tensor) else None
 
         return keep
 

@@ -166,6 +166,7 @@ class ExternalNetwork(Network):
     def _tiles(self, x: Input) -> Iterator[Tile]:
         if not hasattr(self._threads, "reader"):
             self._threads.reader = Reader(self.module, self._calls, self.name, LAYOUTS[self._layout])
+        self._threads.reader.train(self.module.training and torch.is_grad_enabled())
         maps: dict[str, Tensor] = self._read(x)
         for layer in self.layers:
             yield Tile(layer, self._axes[layer].arranged(maps.pop(layer)))

@@ -1,0 +1,137 @@
+"""The form of a network that is trained: standardised input, normalised convolutions, a linear head.
+
+A network's own computation is left as it is. Where it has no normalisation, each convolution gets a BatchNorm
+of its own behind it: with none, five layers of the study's are hard to train.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elmarc.features.maps import Map
+from elmarc.features.statistics import STATISTICS
+from elmarc.networks.base import Network
+from elmarc.networks.blocks import EVERY, RandomConv
+from elmarc.networks.layers import Input
+
+
+class Trainable(nn.Module):
+    """A network, its pooled maps and a linear head over them.
+
+    The network itself is changed: its weights want gradients, and norms are hooked behind its convolutions.
+
+    Parameters
+    ----------
+    network : Network
+    n_classes : int
+    statistics : sequence of str
+        Keys of `elmarc.features.statistics.STATISTICS`.
+    """
+
+    level: Tensor
+    spread: Tensor
+
+    def __init__(self, network: Network, *, n_classes: int, statistics: Sequence[str] = ("mean",)) -> None:
+        super().__init__()
+        self.network, self.statistics = network, tuple(statistics)
+        self.register_buffer("level", torch.zeros(network.n_bands))
+        self.register_buffer("spread", torch.ones(network.n_bands))
+        self.norms = nn.ModuleList(_normalised(m) for m in network.modules() if isinstance(m, RandomConv))
+        n_features = network.n_features * len(self.statistics)
+        self.scale = nn.BatchNorm1d(n_features)
+        self.head = nn.Linear(n_features, n_classes)
+        for weight in network.parameters():
+            if weight.is_floating_point():
+                weight.requires_grad_(True)
+
+    def standardised(self, x: Input) -> Input:
+        """Return the input less the training clips' mean of each band, over their standard deviation."""
+        return (x - self.level) / self.spread
+
+    def forward(self, x: Input) -> Tensor:
+        """Return scores of the classes.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(clips, length, bands)]
+            Standardised.
+
+        Returns
+        -------
+        Tensor [shape=(clips, classes)]
+            Logits.
+        """
+        scores: Tensor = self.head(self.scale(pooled(self.network, x, self.statistics)))
+        return scores
+
+    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Return the parameters for an optimiser; vectors (biases, norms) do not decay."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        return [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+
+def pooled(network: Network, x: Input, statistics: Sequence[str]) -> Tensor:
+    """Return what `elmarc.features.pooling.pool` does, with gradients.
+
+    Parameters
+    ----------
+    network : Network
+    x : Tensor [shape=(clips, length, bands)]
+    statistics : sequence of str
+
+    Returns
+    -------
+    Tensor of float32 [shape=(clips, features)]
+    """
+    found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
+    for layer, maps, _, _ in network.tiles_with_gradients(x):
+        if maps.requires_grad:
+            maps.register_hook(_finite)
+        part = Map(maps)
+        for name in statistics:
+            found[name, layer].append(STATISTICS[name](part))
+    blocks = {key: torch.cat(parts, dim=1) for key, parts in found.items()}
+    for layer in network.collapsed_layers:
+        overall = blocks["mean", layer].mean(dim=1, keepdim=True)
+        blocks["mean", layer] = F.pad(overall, (0, network.n_channels(layer) - 1))
+    return torch.cat([blocks[name, layer] for name in statistics for layer in network.layers], dim=1)
+
+
+def _finite(gradient: Tensor) -> Tensor:
+    """Take 0 where a constant map has no gradient of its deviation, or of its autocorrelation."""
+    return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+class _Norm(nn.BatchNorm2d):
+    """A BatchNorm over (clips, filters, bands, frames), also of some of the filters."""
+
+    def some(self, maps: Tensor, filters: slice) -> Tensor:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        return F.batch_norm(
+            maps, self.running_mean[filters], self.running_var[filters], self.weight[filters],
+            self.bias[filters], training=self.training, momentum=self.momentum or 0.0, eps=self.eps,
+        )  # fmt: skip
+
+
+def _normalised(conv: RandomConv) -> _Norm:
+    """Put a norm behind a convolution, and return it."""
+    norm = _Norm(conv.n_filters)
+    conv.register_forward_hook(_normaliser(norm), with_kwargs=True)
+    return norm
+
+
+def _normaliser(norm: _Norm) -> Callable[..., Tensor]:
+    def normalise(_conv: nn.Module, _args: object, options: dict[str, Any], maps: Tensor) -> Tensor:
+        return norm.some(maps, options.get("filters", EVERY))
+
+    return normalise

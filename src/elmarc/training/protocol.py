@@ -1,0 +1,109 @@
+"""How a trained network is judged: nested, as an untrained one with a classifier is.
+
+Learning rate and number of epochs are chosen on one inner fold of each training part (on the validation list,
+where there is one); then the network is trained anew on the whole part, and judged on what was held out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elmarc.evaluation.protocol import INNER_SEED, Evaluation
+from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
+from elmarc.results import FoldScore
+from elmarc.training.loop import Row, Run, Trainer
+
+INNER_FOLDS = 5
+CHOSEN = "learning rate and epochs chosen on an inner fold of each training part"
+GIVEN = "learning rate and epochs as given"
+
+
+def evaluate(
+    trainer: Trainer, parts: Folds | Lists, *, keep_together: Sequence[str] = (), folder: Path | None = None
+) -> tuple[Evaluation, list[Row]]:
+    """Train once for each held-out part and judge it there.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    parts : Folds or Lists
+        From `splits.make_splits`, of the trainer's clips.
+    keep_together : sequence of n_clips strings
+        What inner folds must not tear apart; may be empty.
+    folder : Path or None
+        Where trainings are kept: those that are there go on, or are not done again.
+
+    Returns
+    -------
+    (Evaluation, list of dict)
+        And the learning curves, a row an epoch.
+    """
+    judge = _Judge(trainer, keep_together, folder)
+    if isinstance(parts, Lists):
+        whole = np.concatenate([parts.train, parts.validation])
+        inner = (parts.train, parts.validation) if len(parts.validation) else None
+        judge.part("test", whole, parts.test, inner)
+    else:
+        for name, (train, test) in zip(parts.names, parts.splits, strict=True):
+            judge.part(name, train, test, None)
+    mean = float(np.mean([fold.accuracy for fold in judge.folds]))
+    params = judge.folds[0].params if isinstance(parts, Lists) else {}
+    note = CHOSEN if trainer.recipe.is_chosen else GIVEN
+    return Evaluation(mean, judge.folds, params, [], judge.held_out, note), judge.curves
+
+
+class _Judge:
+    """The parts that are judged so far."""
+
+    def __init__(self, trainer: Trainer, together: Sequence[str], folder: Path | None) -> None:
+        self.trainer, self.together, self.folder = trainer, together, folder
+        self.folds: list[FoldScore] = []
+        self.held_out: list[tuple[int, str, str]] = []
+        self.curves: list[Row] = []
+
+    def part(
+        self, name: str, train: NDArray[np.intp], test: NDArray[np.intp], inner: Split | None
+    ) -> None:
+        rate, n_epochs = self._chosen(name, train, inner)
+        run = Run(name, rate, n_epochs, train)
+        self._keep(run, self.trainer.train(run, self._file(run)).rows)
+        said = self.trainer.predict(test)
+        accuracy = float(np.mean(said == self.trainer.targets[test]))
+        self.folds.append(FoldScore(name, len(test), accuracy, {"learning_rate": rate, "epochs": n_epochs}))
+        classes = self.trainer.classes
+        self.held_out += [(int(i), classes[number], name) for i, number in zip(test, said, strict=True)]
+
+    def _chosen(self, name: str, train: NDArray[np.intp], inner: Split | None) -> tuple[float, int]:
+        """Return the learning rate and the number of epochs for a training part."""
+        recipe = self.trainer.recipe
+        inner = inner or self._inner(train)
+        if not recipe.is_chosen or inner is None:
+            return recipe.learning_rates[0], recipe.epochs
+        found = {}
+        for rate in recipe.learning_rates:
+            run = Run(name, rate, recipe.epochs, *inner)
+            curve = self.trainer.train(run, self._file(run))
+            self._keep(run, curve.rows)
+            found[rate] = curve.best
+        best = min(found, key=lambda rate: float(found[rate]["validation_loss"]))
+        return best, int(found[best]["epoch"])
+
+    def _inner(self, train: NDArray[np.intp]) -> Split | None:
+        """Return the first inner fold; None where a class has too few clips for one."""
+        labels = np.asarray(self.trainer.inputs.labels)[train]
+        together = np.asarray(self.together)[train].tolist() if len(self.together) else []
+        splits = inner_splits(labels, together, n_folds=INNER_FOLDS, seed=INNER_SEED)
+        return (train[splits[0][0]], train[splits[0][1]]) if splits else None
+
+    def _file(self, run: Run) -> Path | None:
+        """Return where a run is kept, by all that tells it from the cell's other runs."""
+        name = f"fold-{run.fold}-{run.part}-{run.learning_rate:g}-{run.n_epochs}.safetensors"
+        return None if self.folder is None else self.folder / name.replace("/", "_")
+
+    def _keep(self, run: Run, rows: Sequence[Row]) -> None:
+        kept = {"fold": run.fold, "part": run.part, "learning_rate": run.learning_rate}
+        self.curves += [kept | row for row in rows]
