@@ -39,6 +39,7 @@ for verb in (
     study_verbs.run,
     clip_verbs.extract,
     study_verbs.rank,
+    study_verbs.train,
     clip_verbs.fit,
     clip_verbs.predict,
     study_verbs.agreement,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from elmarc.config.loading import load_config
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
 from elmarc.datasets.opening import RECORDED
-from elmarc.experiments import build, studies
+from elmarc.experiments import build, studies, trained
 from elmarc.experiments.cells import Cell, finished, make_cells
 from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.foretelling import agreements_of, write_agreements
@@ -31,11 +32,15 @@ from elmarc.experiments.media import media_for
 from elmarc.experiments.record import feature_name
 from elmarc.experiments.runner import run_cells, seconds
 from elmarc.experiments.summary import read_results, summarise, tell_apart, write_run
+from elmarc.experiments.training_forecast import training_forecast
+from elmarc.features.fitting import resolve_device
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.reports import agreements
 from elmarc.reports.page import build_page
 from elmarc.results import Result, to_frame
+from elmarc.training.fabric import open_fabric
+from elmarc.training.recipe import TrainingRecipe
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> No
             seeds=2,
             standardise=True,
         )
-        runs.append(_run(make_cells(configs, output / target), output / target, store=store, quiet=quiet))
+        cells = make_cells(configs, output / target)
+        runs.append(_run(cells, output / target, work=partial(run_cells, store=store, n_jobs=2), quiet=quiet))
     show(
         [result for run in runs for result in run.results],
         [comparison for run in runs for comparison in run.compared],
@@ -89,7 +95,8 @@ def run(
     for note in configs[0].notes if not quiet else ():
         console.err.print(f"note: {escape(note)}", highlight=False)
     cells = make_cells(configs, folder)
-    run = _run(cells, folder, store=kept, budget=budget, n_jobs=n_jobs, quiet=quiet)
+    work = partial(run_cells, store=kept, n_jobs=n_jobs)
+    run = _run(cells, folder, work=work, budget=budget, quiet=quiet)
     show(run.results, run.compared, folder, as_json=as_json)
 
 
@@ -131,12 +138,46 @@ def rank(
     )
     _check_folders(output, store)
     run = _run(
-        make_cells(configs, output), output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet,
-        keep_going=not common["strict"], with_forecast=True,
+        make_cells(configs, output), output, budget=budget, quiet=quiet,
+        work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=not common["strict"]),
+        foretell=partial(forecast, store=store, n_jobs=n_jobs),
     )  # fmt: skip
     show(run.results, run.compared, output, as_json=as_json)
     if not (quiet or as_json):
         _show_next(run, output)
+
+
+def train(
+    data: dict[str, Any],
+    *,
+    networks: str,
+    size: str,
+    seeds: int,
+    recipe: TrainingRecipe,
+    budget: str | None,
+    common: dict[str, Any],
+    overrides: Sequence[str],
+    output: Path,
+    store: FeatureStore,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train networks on a data set."""
+    open_fabric(resolve_device(common["device"]))  # what is not installed is said before any work
+    configs = trained.training_configs(
+        data, networks=networks, size=size, seeds=seeds, overrides=overrides, **common
+    )
+    _check_folders(output, store)
+    cells = trained.as_trained(make_cells(configs, output), recipe)
+    run = _run(
+        cells, output, budget=budget, quiet=quiet,
+        work=partial(trained.train_cells, recipe=recipe, store=store, keep_going=not common["strict"]),
+        foretell=partial(training_forecast, recipe=recipe),
+    )  # fmt: skip
+    show(run.results, run.compared, output, as_json=as_json)
+    if not (quiet or as_json):
+        words = f"elmarc report {output}"
+        console.out.print(f"to hear the mistakes: {escape(words)}", highlight=False, soft_wrap=True)
 
 
 def reproduce(
@@ -160,8 +201,9 @@ def reproduce(
     )
     _check_folders(output, store)
     run = _run(
-        make_cells(configs, output), output, store=store, n_jobs=n_jobs, quiet=quiet, keep_going=True,
-        with_forecast=True,
+        make_cells(configs, output), output, quiet=quiet,
+        work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=True),
+        foretell=partial(forecast, store=store, n_jobs=n_jobs),
     )  # fmt: skip
     _write_page(run.results, run.compared, output / "report.html", embed_mb=20.0)
     show(run.results, run.compared, output, as_json=as_json)
@@ -267,31 +309,21 @@ def _run(
     cells: list[Cell],
     folder: Path,
     *,
-    store: FeatureStore,
+    work: Callable[..., list[Result]],
     quiet: bool,
     budget: str | None = None,
-    n_jobs: int = 2,
-    keep_going: bool = False,
-    with_forecast: bool = False,
+    foretell: Callable[[list[Cell]], Forecast] | None = None,
 ) -> Finished:
-    """Run cells; write the summary of what is finished also where the run is broken off."""
+    """Do the work of cells; write the summary of what is finished also where the run is broken off."""
     start, allowed = time.monotonic(), seconds(budget)
     command = shlex.join(["elmarc", *sys.argv[1:]])
-    expected = forecast(cells, store=store, n_jobs=n_jobs) if with_forecast and not quiet else None
+    expected = foretell(cells) if foretell and not quiet else None
     if expected is not None:
         console.show_forecast(expected)
     left = None if allowed is None else allowed - (time.monotonic() - start)
     try:
         with console.Live(quiet=quiet) as live:
-            results = run_cells(
-                cells,
-                store=store,
-                observer=live,
-                budget_s=left,
-                n_jobs=n_jobs,
-                keep_going=keep_going,
-                command=command,
-            )
+            results = work(cells, observer=live, budget_s=left, command=command)
     except BaseException:
         _summarise_what_there_is(cells, folder)
         raise

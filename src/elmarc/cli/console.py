@@ -110,6 +110,15 @@ class Live(Observer):
         description = self._bar.tasks[0].description.split(":")[0]
         self._bar.update(self._task, description=f"{description}: {name}", rate="")
 
+    def on_epoch(self, done: int, total: int, said: str) -> None:
+        """Move the bar, and say what the last epoch gave."""
+        description = self._bar.tasks[0].description.split(":")[0]
+        if done <= 1:
+            self._bar.reset(self._task)
+        self._bar.update(
+            self._task, completed=done, total=total, description=f"{description}: {said}", rate="epochs"
+        )
+
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """Show the accuracy of a finished cell."""
         line = Text(result_line(result, resumed=resumed), no_wrap=True, overflow="ellipsis")

@@ -152,6 +152,69 @@ def rank(
     )
 
 
+def train(
+    data: Data,
+    audio: Audio = None,
+    target: Target = None,
+    split: Split = None,
+    networks: Annotated[
+        str,
+        typer.Option(
+            help="As for rank: names with commas between, or all (the study's nine). Known: {networks}; or a "
+            "module of your own, or FILE.yaml with sections, as `elmarc networks sample` writes.",
+            autocompletion=completer("networks", more=["all"]),
+        ),
+    ] = "all",
+    size: SizeOption = SizeName.small,
+    seeds: Annotated[int, typer.Option(min=1, help="How many first weights, each trained anew.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1, help="At most so many times through the clips.")] = 40,
+    learning_rates: Annotated[
+        str,
+        typer.Option(
+            help="With commas between; an inner fold chooses, and how many epochs. With one alone nothing is "
+            "chosen: all epochs are trained, in about a third of the time."
+        ),
+    ] = "0.001,0.004",
+    recipe: Recipe = RecipeName.study,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    device: Device = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
+    ] = None,
+    output: Output = Path("runs/trained"),
+    store: Store = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train networks end to end, to see whether what ranks first untrained does so trained.
+
+    Front-end, pooled statistics and folds are those of rank, and so is the form of the results: the
+    classifier is called "trained". Needs `pip install elmarc[train]`. Stopped or killed, the same command
+    goes on where it was. docs/training.md has the recipe.
+    """
+    from elmarc.cli import commands
+    from elmarc.cli.numbers import positive_numbers
+    from elmarc.experiments import studies
+    from elmarc.training.recipe import TrainingRecipe
+
+    rates = positive_numbers(learning_rates, option="--learning-rates")
+    commands.train(
+        studies.data_section(data, audio=audio, target=target, split=split),
+        networks=networks,
+        size=size.value,
+        seeds=seeds,
+        recipe=TrainingRecipe(epochs=epochs, learning_rates=rates),
+        budget=budget,
+        common={"device": device, "strict": strict, "recipe": recipe.value},
+        overrides=set_ or [],
+        output=output,
+        store=store_at(store),
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
 def reproduce(
     name: Annotated[
         str,

@@ -145,12 +145,13 @@ class _Sum:
             key = (config.classifier, config.protocol, n_features, cell.material.key)
             if key not in self._folds:
                 one = self.fold_time(config, len(data.clips), n_features, len(data.classes), self.n_jobs)
-                self._folds[key] = one * _n_folds(data)
+                self._folds[key] = one * n_parts(data)
             name = config.classifier.name
             self.classifiers[name] = self.classifiers.get(name, 0.0) + self._folds[key]
 
 
-def _n_folds(data: Dataset) -> int:
+def n_parts(data: Dataset) -> int:
+    """Return how many parts of a data set are held out in turn."""
     if data.split_kind == "lists":
         return 1
     return len({clip.fold for clip in data.clips}) if data.split_kind == "folds" else data.n_folds

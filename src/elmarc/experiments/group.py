@@ -117,9 +117,10 @@ def _scored(config: ExperimentConfig, features: _Features, workspace: SearchWork
     seconds = time.perf_counter() - start
     said = [f"{config.classifier.name}: {note}" for note in evaluation.notes]
     notes = [*features.notes, *config.notes, *features.material.dataset.notes, *said]
+    heard = record.Heard.of(features.extraction, classify_s=seconds)
     return record.make_result(
-        config, features.material.dataset, features.extraction, features.extractor, evaluation,
-        clips_key=features.material.key, classify_s=seconds, notes=notes,
+        config, features.material.dataset, heard, features.extractor, evaluation,
+        clips_key=features.material.key, notes=notes,
     )  # fmt: skip
 
 

@@ -23,6 +23,9 @@ class Observer:
     def on_classifier(self, name: str) -> None:
         """A classifier's grid begins."""
 
+    def on_epoch(self, done: int, total: int, said: str) -> None:
+        """Some epochs of a network's training are done; `said` is what the last one gave."""
+
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """A cell is finished, or was found finished."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from elmarc import __version__
 from elmarc._atomic import write_atomic
 from elmarc._cores import n_cores
+from elmarc._types import Definition
 from elmarc.config.loading import Data, ExperimentConfig
 from elmarc.config.recipes import recipe_name
 from elmarc.datasets.base import Dataset
@@ -24,33 +26,63 @@ from elmarc.reports.cell_report import report_text
 from elmarc.results import Prediction, Result, Skipped
 
 EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
+TRAINED = "trained"  # stands where a result names its classifier
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The clips of a cell that could be used, and what was made of each.
+
+    `skipped` are the others with the reason why not, `definition` is what the features follow from.
+    """
+
+    ids: Sequence[str]
+    labels: Sequence[str]
+    groups: Sequence[str]
+    n_features: int
+    definition: Definition
+    skipped: Sequence[tuple[str, str]]
+    timings: dict[str, float]
+
+    @classmethod
+    def of(cls, extraction: Extraction, *, classify_s: float) -> Heard:
+        """Return what an extraction heard."""
+        matrix = extraction.matrix
+        return cls(
+            matrix.ids, matrix.labels, matrix.groups, matrix.X.shape[1], matrix.definition,
+            extraction.skipped, _timings(extraction, classify_s),
+        )  # fmt: skip
 
 
 def make_result(
     config: ExperimentConfig,
     data: Dataset,
-    extraction: Extraction,
+    heard: Heard,
     extractor: FeatureExtractor | None,
     evaluation: Evaluation,
     *,
     clips_key: str,
-    classify_s: float,
     notes: Sequence[str] = (),
+    training: Definition | None = None,
 ) -> Result:
-    """Put together the record of a finished cell."""
-    matrix = extraction.matrix
-    labels = [matrix.labels[i] for i, _, _ in evaluation.held_out]
+    """Put together the record of a finished cell; `training` is the recipe of a network that was trained."""
+    labels = [heard.labels[i] for i, _, _ in evaluation.held_out]
     predicted = [label for _, label, _ in evaluation.held_out]
     net = config.network
     size = None if net is None or net.n_filters else net.size
+    judge: Definition = {"classifier": config.classifier.model_dump(mode="json")}
+    settings = asked(config, without={"data"})
+    if training is not None:
+        judge = {"training": training}
+        settings = {**asked(config, without={"data", "classifier"}), **judge}
     return Result(
         dataset=data.name,
         classes=list(data.classes),
-        n_clips=len(matrix),
+        n_clips=len(heard.ids),
         features=feature_name(config),
-        n_features=matrix.X.shape[1],
-        classifier=config.classifier.name,
+        n_features=heard.n_features,
+        classifier=config.classifier.name if training is None else TRAINED,
         protocol=config.protocol,
         protocol_note=evaluation.note,
         seed=config.seed,
@@ -61,21 +93,21 @@ def make_result(
         best_params=evaluation.best_params,
         grid=evaluation.grid,
         predictions=[
-            Prediction(matrix.ids[i], matrix.labels[i], label, fold, matrix.groups[i])
+            Prediction(heard.ids[i], heard.labels[i], label, fold, heard.groups[i])
             for i, label, fold in evaluation.held_out
         ],
-        definition={"features": matrix.definition, "classifier": config.classifier.model_dump(mode="json")},
-        definition_key=definition_key(matrix.definition),
+        definition={"features": heard.definition, **judge},
+        definition_key=definition_key(heard.definition),
         recipe=recipe_name(config.recipe, config.model_dump()),
         size=size,
         n_filters=net.n_filters if net else None,
         notes=list(dict.fromkeys(notes)),
-        skipped=[Skipped(clip, reason) for clip, reason in extraction.skipped],
+        skipped=[Skipped(clip, reason) for clip, reason in heard.skipped],
         cost=_cost(extractor),
-        timings=_timings(extraction, classify_s),
+        timings=heard.timings,
         environment=environment(),
         source=source(config.data),
-        config=asked(config, without={"data"}),
+        config=settings,
         clips_key=clips_key,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -27,6 +27,8 @@ from elmarc.features.cache import FrontEndCache
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
 
+GroupWork = Callable[..., list[Result]]
+
 
 def seconds(time: float | str | None) -> float | None:
     """Read a duration: 120, "120s", "10m" or "2h".
@@ -60,6 +62,7 @@ def run_cells(
     n_jobs: int = 1,
     keep_going: bool = False,
     command: str = "",
+    work: GroupWork = run_group,
 ) -> list[Result]:
     """Run what is not done yet; return the results in the order of the cells.
 
@@ -79,6 +82,8 @@ def run_cells(
         Whether a cell that cannot be run is reported and passed over.
     command : str
         What was typed to start this, for the readers of the results.
+    work : callable
+        Makes the results of cells that share features; called as `group.run_group`.
 
     Raises
     ------
@@ -86,8 +91,8 @@ def run_cells(
         A cell cannot be run (unless `keep_going`), or none gave a result.
     """
     problem: ElmarcError | None = None
-    with _shared_front_ends(cells, store) as cache:
-        run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s))
+    with _shared_front_ends(cells, store, always=work is not run_group) as cache:
+        run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s), work)
         for group in by_features(cells):
             try:
                 run.group(group)
@@ -115,6 +120,7 @@ class _Run:
     n_jobs: int
     command: str
     check: Callable[[], None]
+    work: GroupWork
     done: dict[Path, Result] = field(default_factory=dict)
 
     def group(self, cells: Sequence[Cell]) -> None:
@@ -131,7 +137,7 @@ class _Run:
             record.write(told, missing[config].folder)
             self._done(missing[config], told, resumed=False)
 
-        run_group(
+        self.work(
             list(missing), material=cells[0].material, store=self.store, cache=self.cache,
             n_jobs=self.n_jobs, observer=self.observer, keep=keep, check=self.check,
         )  # fmt: skip
@@ -156,12 +162,14 @@ def _budget(seconds: float | None) -> Callable[[], None]:
 
 
 @contextmanager
-def _shared_front_ends(cells: Sequence[Cell], store: FeatureStore | None) -> Iterator[FrontEndCache | None]:
-    """Give a folder for decoded clips where several groups share them; remove it at the end."""
+def _shared_front_ends(
+    cells: Sequence[Cell], store: FeatureStore | None, *, always: bool = False
+) -> Iterator[FrontEndCache | None]:
+    """Give a folder for decoded clips where several groups share them, or always; remove it at the end."""
     root = Path(tempfile.gettempdir()) if store is None else store.root
     _leftovers.clear(root, "frontend-*")
     folder = root / f"frontend-{_leftovers.mark()}"
-    if len(by_features(cells)) < 2 or not _made(folder):
+    if (len(by_features(cells)) < 2 and not always) or not _made(folder):
         yield None
         return
     try:

@@ -46,10 +46,16 @@ def read(
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
     weights = {name[len(MODEL) :]: value for name, value in tensors.items() if name.startswith(MODEL)}
+    if _shapes(weights) != _shapes(model.state_dict()):
+        return None
     model.load_state_dict(weights)
     if optimizer is not None:
         _restore(optimizer, tensors)
     return told
+
+
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -95,7 +95,7 @@ def pooled(network: Network, x: Input, statistics: Sequence[str]) -> Tensor:
     found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     for layer, maps, _, _ in network.tiles_with_gradients(x):
         if maps.requires_grad:
-            maps.register_hook(_finite)
+            maps.register_hook(_finite)  # type: ignore[no-untyped-call]
         part = Map(maps)
         for name in statistics:
             found[name, layer].append(STATISTICS[name](part))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -148,19 +149,31 @@ class Trainer:
             return curve
         module, wrapped = fabric.setup(self.model, optimizer)
         saved = time.monotonic()
-        for epoch in range(len(curve.rows) + 1, run.n_epochs + 1):
+        while not is_over:
+            epoch = len(curve.rows) + 1
             curve.rows.append(self._epoch(fabric, module, wrapped, run, epoch))
             stops = run.validation is not None and curve.is_over(self.recipe.n_patient)
             is_over = stops or epoch == run.n_epochs
-            if checkpoint and (is_over or time.monotonic() - saved >= self.save_s):
-                document = {"rows": curve.rows, "is_over": is_over}
-                checkpoints.write(checkpoint, self.model, document, None if is_over else optimizer)
-                saved = time.monotonic()
-            if self.told is not None:
-                self.told(run, epoch, curve.rows[-1])
-            if is_over:
-                break
+            with self._told_of(run, curve) as is_stopped:
+                is_due = is_over or is_stopped or time.monotonic() - saved >= self.save_s
+                if checkpoint and is_due:
+                    document = {"rows": curve.rows, "is_over": is_over}
+                    checkpoints.write(checkpoint, self.model, document, None if is_over else optimizer)
+                    saved = time.monotonic()
         return curve
+
+    @contextmanager
+    def _told_of(self, run: Run, curve: Curve) -> Iterator[bool]:
+        """Tell of the last epoch; say whether that ends the training, which it does behind the block."""
+        problem: BaseException | None = None
+        try:
+            if self.told is not None:
+                self.told(run, len(curve.rows), curve.rows[-1])
+        except BaseException as ended:
+            problem = ended
+        yield problem is not None
+        if problem is not None:
+            raise problem
 
     def predict(self, rows: Index) -> NDArray[np.intp]:
         """Return the class numbers of clips, which are seen whole."""

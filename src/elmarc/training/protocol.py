@@ -65,9 +65,7 @@ class _Judge:
         self.held_out: list[tuple[int, str, str]] = []
         self.curves: list[Row] = []
 
-    def part(
-        self, name: str, train: NDArray[np.intp], test: NDArray[np.intp], inner: Split | None
-    ) -> None:
+    def part(self, name: str, train: NDArray[np.intp], test: NDArray[np.intp], inner: Split | None) -> None:
         rate, n_epochs = self._chosen(name, train, inner)
         run = Run(name, rate, n_epochs, train)
         self._keep(run, self.trainer.train(run, self._file(run)).rows)

@@ -1,0 +1,82 @@
+"""How long a training will take, found by training each network on a few clips."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from elmarc._errors import ElmarcError
+from elmarc.experiments import build, record
+from elmarc.experiments.cells import Cell
+from elmarc.experiments.forecast import Forecast, n_parts
+from elmarc.features.cache import FrontEndCache
+from elmarc.training.inputs import open_inputs
+from elmarc.training.loop import Run, Trainer
+from elmarc.training.protocol import INNER_FOLDS
+from elmarc.training.recipe import TrainingRecipe
+
+N_EPOCHS = 2  # the first one pays for set-up
+
+
+def training_forecast(cells: Sequence[Cell], *, recipe: TrainingRecipe) -> Forecast:
+    """Return how long the cells will take, at most: training stops early where an inner fold says so.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        From `trained.as_trained`; finished ones cost nothing, those that are half done as much as whole ones.
+    recipe : TrainingRecipe
+    """
+    seconds: dict[str, float] = {}
+    paces: dict[Any, float] = {}
+    n_done = 0
+    for cell in cells:
+        if cell.finished() is not None:
+            n_done += 1
+            continue
+        network = cell.config.network
+        if network not in paces:
+            try:
+                paces[network] = _pace(cell, recipe)
+            except ElmarcError:
+                continue  # the run will say why
+        name = record.feature_name(cell.config)
+        seconds[name] = seconds.get(name, 0.0) + paces[network] * _n_seen(cell, recipe)
+    return Forecast(seconds, {}, n_done=n_done, n_cells=len(cells))
+
+
+def _n_seen(cell: Cell, recipe: TrainingRecipe) -> float:
+    """Return how often a clip is learned from, in all trainings of a cell."""
+    data = cell.material.dataset
+    parts = n_parts(data)
+    n_train = len(data.clips) * (1 - 1 / parts if parts > 1 else 0.8)
+    inner = (recipe.n_runs - 1) * (1 - 1 / INNER_FOLDS)
+    return parts * recipe.epochs * n_train * (inner + 1)
+
+
+def _pace(cell: Cell, recipe: TrainingRecipe) -> float:
+    """Return the seconds of an epoch over the number of its clips, judging on an inner fold included."""
+    with tempfile.TemporaryDirectory(prefix="elmarc-train-") as folder:
+        return _pace_with(FrontEndCache(folder), cell, recipe)
+
+
+def _pace_with(cache: FrontEndCache, cell: Cell, recipe: TrainingRecipe) -> float:
+    data = cell.material.dataset
+    extractor, _ = build.extractor(cell.config, data, cache=cache)
+    clips = data.clips[:: max(1, len(data.clips) // recipe.batch_size)][: recipe.batch_size]
+    inputs = open_inputs(extractor, clips, cell.material.contents)
+    assert extractor.network is not None
+    brief = replace(recipe, epochs=N_EPOCHS)
+    trainer = Trainer(extractor.network, inputs, data.classes, recipe=brief, statistics=cell.config.pooling)
+    rows = np.arange(len(inputs.clips))
+    laps = [time.perf_counter()]
+    trainer.told = lambda *_: laps.append(time.perf_counter())
+    trainer.train(
+        Run("forecast", recipe.learning_rates[0], N_EPOCHS, rows, rows[: len(rows) // INNER_FOLDS + 1])
+    )
+    return (laps[-1] - laps[-2]) / len(rows)
