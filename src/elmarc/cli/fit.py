@@ -99,7 +99,9 @@ def _said(best: Winner, *, same: bool) -> list[str]:
     if best.n_systems > 1:
         said.append("the score of a winner is a little optimistic: it was chosen on these clips")
     if best.passed_over:
-        said.append(f"passed over, for their features come from a file: {', '.join(best.passed_over)}")
+        said.append(
+            f"passed over, for their features come from a file or were trained: {', '.join(best.passed_over)}"
+        )
     if not same:
         said.append("these are not the clips that were ranked: others, or changed since")
     return said

@@ -33,7 +33,7 @@ class Winner:
     tied : tuple of str
         Systems of its classifier that are not told apart from it.
     passed_over : tuple of str
-        Better ones whose features were read from a file, so that no new clip has them.
+        Better ones whose features were read from a file, so that no new clip has them, or that were trained.
     """
 
     result: Result
@@ -68,12 +68,12 @@ def winner(results: Sequence[Result], *, clips_key: str | None = None) -> Winner
     passed: list[str] = []
     for score in comparison.scores:
         first = min((r for r in of_set if system_of(r) == score.system), key=lambda result: result.seed)
-        if first.config and not first.config.get("features_file"):
+        if first.config and not first.config.get("features_file") and "training" not in first.config:
             return Winner(first, score, len(comparison.scores), _tied(comparison, score), tuple(passed))
         passed.append(score.label)
     raise ConfigError(
-        f"none of {', '.join(passed)} can be fitted: their features were read from a file, or an older "
-        "elmarc ranked them: run rank again, or name --network and --classifier"
+        f"none of {', '.join(passed)} can be fitted: their features were read from a file, or they were "
+        "trained, or an older elmarc ranked them: run rank again, or name --network and --classifier"
     )
 
 

@@ -289,8 +289,13 @@ def back_end(maps: Tensor, convs: Mapping[str, RandomConv]) -> Iterator[tuple[st
     first = convs["back1"](maps).relu_()
     del maps
     yield "back1", first
-    second = conv_same(first, convs["back2"]).add_(first)
+    second = _plus(conv_same(first, convs["back2"]), first)
     yield "back2", second
     n_pairs = second.shape[3] // 2
     pooled = torch.maximum(second[..., : 2 * n_pairs : 2], second[..., 1 : 2 * n_pairs : 2])
-    yield "back3", conv_same(pooled, convs["back3"]).add_(pooled)
+    yield "back3", _plus(conv_same(pooled, convs["back3"]), pooled)
+
+
+def _plus(maps: Tensor, shortcut: Tensor) -> Tensor:
+    """Add, in place where no gradient needs the maps."""
+    return maps + shortcut if maps.requires_grad else maps.add_(shortcut)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,7 +46,10 @@ class Trainable(nn.Module):
         self.norms = nn.ModuleList(_normalised(m) for m in network.modules() if isinstance(m, RandomConv))
         n_features = network.n_features * len(self.statistics)
         self.scale = nn.BatchNorm1d(n_features)
-        self.head = nn.Linear(n_features, n_classes)
+        self.head = nn.utils.skip_init(nn.Linear, n_features, n_classes)  # draws nothing
+        nn.init.zeros_(self.head.weight)  # every class alike: no first step goes to unlearning
+        nn.init.zeros_(self.head.bias)
+        self._n_batches = 0
         for weight in network.parameters():
             if weight.is_floating_point():
                 weight.requires_grad_(True)
@@ -53,6 +57,19 @@ class Trainable(nn.Module):
     def standardised(self, x: Input) -> Input:
         """Return the input less the training clips' mean of each band, over their standard deviation."""
         return (x - self.level) / self.spread
+
+    def begin_epoch(self) -> None:
+        """Let the norms forget the statistics of earlier epochs."""
+        self._n_batches = 0
+
+    def _count_batch(self) -> None:
+        """Make the norms' running statistics the mean over this epoch's batches.
+
+        With the usual moving average, they would lag behind where an epoch has few steps.
+        """
+        self._n_batches += 1
+        for norm in (*self.norms, self.scale):
+            norm.momentum = 1.0 / self._n_batches
 
     def forward(self, x: Input) -> Tensor:
         """Return scores of the classes.
@@ -67,6 +84,8 @@ class Trainable(nn.Module):
         Tensor [shape=(clips, classes)]
             Logits.
         """
+        if self.training:
+            self._count_batch()
         scores: Tensor = self.head(self.scale(pooled(self.network, x, self.statistics)))
         return scores
 
@@ -94,11 +113,8 @@ def pooled(network: Network, x: Input, statistics: Sequence[str]) -> Tensor:
     """
     found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     for layer, maps, _, _ in network.tiles_with_gradients(x):
-        if maps.requires_grad:
-            maps.register_hook(_finite)  # type: ignore[no-untyped-call]
-        part = Map(maps)
         for name in statistics:
-            found[name, layer].append(STATISTICS[name](part))
+            found[name, layer].append(STATISTICS[name](Map(_guarded(maps))))
     blocks = {key: torch.cat(parts, dim=1) for key, parts in found.items()}
     for layer in network.collapsed_layers:
         overall = blocks["mean", layer].mean(dim=1, keepdim=True)
@@ -106,9 +122,13 @@ def pooled(network: Network, x: Input, statistics: Sequence[str]) -> Tensor:
     return torch.cat([blocks[name, layer] for name in statistics for layer in network.layers], dim=1)
 
 
-def _finite(gradient: Tensor) -> Tensor:
-    """Take 0 where a constant map has no gradient of its deviation, or of its autocorrelation."""
-    return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
+def _guarded(maps: Tensor) -> Tensor:
+    """View maps so that the gradient is 0 where a constant map's deviation has none."""
+    if not maps.requires_grad:
+        return maps
+    view = maps.view_as(maps)
+    view.register_hook(partial(torch.nan_to_num, nan=0.0, posinf=0.0, neginf=0.0))  # type: ignore[no-untyped-call]
+    return view
 
 
 class _Norm(nn.BatchNorm2d):

@@ -90,7 +90,7 @@ class Trainer:
     statistics : sequence of str
         What is kept of each map.
     seed : int
-        Of the head, and of all that is drawn on the way.
+        Of all that is drawn on the way: order, crops, masks, mixtures.
     told : callable or None
         Called after each epoch; what it raises ends the training, which goes on from there when it is
         called again.
@@ -120,8 +120,7 @@ class Trainer:
         self.targets = np.array([classes.index(label) for label in inputs.labels])
         self.crop = augment.crop_length(inputs.length, recipe, shortest=network.min_input_length)
         self.masks = network.input_unit == "frames"
-        with own_random_state(self.device, seed, "head"):
-            self.model = Trainable(network, n_classes=len(classes), statistics=statistics).to(self.device)
+        self.model = Trainable(network, n_classes=len(classes), statistics=statistics).to(self.device)
         self._first = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def train(self, run: Run, checkpoint: Path | None = None) -> Curve:
@@ -153,7 +152,7 @@ class Trainer:
             epoch = len(curve.rows) + 1
             curve.rows.append(self._epoch(fabric, module, wrapped, run, epoch))
             stops = run.validation is not None and curve.is_over(self.recipe.n_patient)
-            is_over = stops or epoch == run.n_epochs
+            is_over = stops or epoch == run.n_epochs or not math.isfinite(curve.rows[-1]["loss"])
             with self._told_of(run, curve) as is_stopped:
                 is_due = is_over or is_stopped or time.monotonic() - saved >= self.save_s
                 if checkpoint and is_due:
@@ -189,6 +188,7 @@ class Trainer:
     def _epoch(self, fabric: Any, module: Any, optimizer: Any, run: Run, epoch: int) -> Row:
         """Learn from every clip once; return a row of the curve."""
         module.train()
+        self.model.begin_epoch()
         losses = []
         names = (run.fold, run.part, f"{run.learning_rate:g}", str(epoch))
         with own_random_state(self.device, self.seed, *names) as rng:
@@ -201,22 +201,25 @@ class Trainer:
                 x, targets = (self._on_device(part) for part in self._drawn(rows, rng))
                 loss = F.cross_entropy(module(x), targets, label_smoothing=self.recipe.label_smoothing)
                 fabric.backward(loss)
-                fabric.clip_gradients(module, optimizer, max_norm=self.recipe.max_norm)
+                fabric.clip_gradients(
+                    module, optimizer, max_norm=self.recipe.max_norm, error_if_nonfinite=False
+                )
                 optimizer.step()
                 optimizer.zero_grad()
                 losses.append(loss.detach())
         row: Row = {"epoch": epoch, "loss": float(torch.stack(losses).mean())}
-        if not math.isfinite(row["loss"]):
-            raise ConfigError(
-                f"{self.model.network.name}: the loss is not finite in epoch {epoch} at learning rate "
-                f"{run.learning_rate:g}: give lower ones (--learning-rates)"
-            )
-        return row | self._judged(run)
+        if math.isfinite(row["loss"]):
+            return row | self._judged(run)
+        if run.validation is not None:  # another learning rate will be chosen
+            return {"epoch": epoch, "loss": math.inf, "validation_loss": math.inf, "validation_accuracy": 0.0}
+        raise ConfigError(
+            f"{self.model.network.name}: the loss is not finite in epoch {epoch} at learning rate "
+            f"{run.learning_rate:g}: give lower ones (--learning-rates)"
+        )
 
     def _batches(self, rows: Index) -> list[Index]:
         """Cut rows into batches of about one size: none is so small that it has no variance."""
-        n_batches = max(1, len(rows) // self.recipe.batch_size)
-        return np.array_split(rows, n_batches)
+        return np.array_split(rows, math.ceil(len(rows) / self.recipe.batch_size))
 
     def _drawn(self, rows: Index, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return a batch [shape=(clips, length, bands)] and its targets [shape=(clips, classes)]."""

@@ -6,16 +6,19 @@ where there is one); then the network is trained anew on the whole part, and jud
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elmarc._atomic import write_atomic
 from elmarc.evaluation.protocol import INNER_SEED, Evaluation
 from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
 from elmarc.results import FoldScore
-from elmarc.training.loop import Row, Run, Trainer
+from elmarc.training.inputs import Index
+from elmarc.training.loop import Curve, Row, Run, Trainer
 
 INNER_FOLDS = 5
 CHOSEN = "learning rate and epochs chosen on an inner fold of each training part"
@@ -65,32 +68,51 @@ class _Judge:
         self.held_out: list[tuple[int, str, str]] = []
         self.curves: list[Row] = []
 
-    def part(self, name: str, train: NDArray[np.intp], test: NDArray[np.intp], inner: Split | None) -> None:
+    def part(self, name: str, train: Index, test: Index, inner: Split | None) -> None:
         rate, n_epochs = self._chosen(name, train, inner)
         run = Run(name, rate, n_epochs, train)
-        self._keep(run, self.trainer.train(run, self._file(run)).rows)
+        self.curves += _rows(run, self.trainer.train(run, self._file(run)))
         said = self.trainer.predict(test)
         accuracy = float(np.mean(said == self.trainer.targets[test]))
         self.folds.append(FoldScore(name, len(test), accuracy, {"learning_rate": rate, "epochs": n_epochs}))
         classes = self.trainer.classes
         self.held_out += [(int(i), classes[number], name) for i, number in zip(test, said, strict=True)]
 
-    def _chosen(self, name: str, train: NDArray[np.intp], inner: Split | None) -> tuple[float, int]:
+    def _chosen(self, name: str, train: Index, inner: Split | None) -> tuple[float, int]:
         """Return the learning rate and the number of epochs for a training part."""
         recipe = self.trainer.recipe
         inner = inner or self._inner(train)
         if not recipe.is_chosen or inner is None:
             return recipe.learning_rates[0], recipe.epochs
-        found = {}
-        for rate in recipe.learning_rates:
-            run = Run(name, rate, recipe.epochs, *inner)
-            curve = self.trainer.train(run, self._file(run))
-            self._keep(run, curve.rows)
-            found[rate] = curve.best
-        best = min(found, key=lambda rate: float(found[rate]["validation_loss"]))
-        return best, int(found[best]["epoch"])
+        runs = [Run(name, rate, recipe.epochs, *inner) for rate in recipe.learning_rates]
+        rows = self._known(runs)
+        if rows is None:
+            rows = [row for run in runs for row in _rows(run, self.trainer.train(run, self._file(run)))]
+            self._know(runs, rows)
+        self.curves += rows
+        best = min(rows, key=lambda row: float(row["validation_loss"]))
+        return float(best["learning_rate"]), int(best["epoch"])
 
-    def _inner(self, train: NDArray[np.intp]) -> Split | None:
+    def _known(self, runs: Sequence[Run]) -> list[Row] | None:
+        """Return the curves of runs on an inner fold that an earlier call has finished."""
+        file = self._curves_file(runs)
+        try:
+            return list(json.loads(file.read_text(encoding="utf-8"))) if file and file.exists() else None
+        except (OSError, ValueError):
+            return None
+
+    def _know(self, runs: Sequence[Run], rows: Sequence[Row]) -> None:
+        """Keep the curves; the weights of the inner fold have done their part."""
+        if file := self._curves_file(runs):
+            write_atomic(file, json.dumps(rows))
+        for run in runs:
+            if weights := self._file(run):
+                weights.unlink(missing_ok=True)
+
+    def _curves_file(self, runs: Sequence[Run]) -> Path | None:
+        return None if self.folder is None else self.folder / f"{_safe(runs[0].fold)}-inner.json"
+
+    def _inner(self, train: Index) -> Split | None:
         """Return the first inner fold; None where a class has too few clips for one."""
         labels = np.asarray(self.trainer.inputs.labels)[train]
         together = np.asarray(self.together)[train].tolist() if len(self.together) else []
@@ -99,9 +121,19 @@ class _Judge:
 
     def _file(self, run: Run) -> Path | None:
         """Return where a run is kept, by all that tells it from the cell's other runs."""
-        name = f"fold-{run.fold}-{run.part}-{run.learning_rate:g}-{run.n_epochs}.safetensors"
-        return None if self.folder is None else self.folder / name.replace("/", "_")
+        name = f"{_safe(run.fold)}-{run.part}-{run.learning_rate:g}-{run.n_epochs}.safetensors"
+        return None if self.folder is None else self.folder / name
 
-    def _keep(self, run: Run, rows: Sequence[Row]) -> None:
-        kept = {"fold": run.fold, "part": run.part, "learning_rate": run.learning_rate}
-        self.curves += [kept | row for row in rows]
+
+def _safe(fold: str) -> str:
+    """Name a fold in a file's name, whatever it is called.
+
+    >>> _safe("1"), _safe("../a")
+    ('fold-1', 'fold-%2E%2E%2Fa')
+    """
+    return f"fold-{quote(fold, safe='').replace('.', '%2E')}"
+
+
+def _rows(run: Run, curve: Curve) -> list[Row]:
+    kept = {"fold": run.fold, "part": run.part, "learning_rate": run.learning_rate}
+    return [kept | row for row in curve.rows]

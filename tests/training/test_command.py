@@ -1,0 +1,156 @@
+"""`elmarc train` gives what `rank` gives: results, tables, a page; broken off, it goes on to the same end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+from scipy.stats import binomtest
+from tests.cli.conftest import Run
+
+from elmarc.datasets.toy import load as load_toy
+from elmarc.experiments.cells import Cell, make_cells
+from elmarc.experiments.observer import Observer
+from elmarc.experiments.trained import as_trained, train_cells, training_configs
+from elmarc.experiments.training_forecast import training_forecast
+from elmarc.results import Result, collect
+from elmarc.training.recipe import TrainingRecipe
+
+BRIEF = TrainingRecipe(epochs=3, learning_rates=(0.003, 0.01))
+SMALL: dict[str, Any] = {
+    "kind": "single_layer", "name": "tall", "n_filters": 8, "filter_shape": [3, 60], "pool_shape": [2, 37],
+    "layers": ["pool"],
+}  # fmt: skip
+TIMELESS: dict[str, Any] = {"timings": {}, "environment": {}, "created": "", "command": "", "source": {}}
+
+
+def test_a_trained_network_beats_chance_on_toy(tmp_path: Path) -> None:
+    toy = load_toy(target="timbre", n_variations=5)
+    configs = training_configs({"kind": "object", "name": "toy"}, networks=[SMALL], seeds=1)
+    recipe = TrainingRecipe(epochs=3, learning_rates=(0.01,))
+    (result,) = train_cells(as_trained(make_cells(configs, tmp_path, materials={"toy": toy}), recipe), recipe)
+    hits = sum(p.label == p.predicted for p in result.predictions)
+    assert len(result.predictions) == 80
+    assert binomtest(hits, 80, 0.25).proportion_ci(0.999).low > 0.25
+
+
+def test_the_results_are_read_as_those_of_rank(elmarc: Run, sounds: Path, tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text(json.dumps({"networks": [SMALL]}))
+    words = (
+        "train",
+        sounds,
+        "--networks",
+        "space.yaml",
+        "--seeds",
+        1,
+        "-o",
+        "out",
+        "--set",
+        "data.n_folds=4",
+    )
+    words = (*words, "--epochs", 3, "--learning-rates", "0.01", "--store", "store")
+    code, said, told = elmarc(*words)
+    assert code == 0, told
+    assert "tall + trained is best" in said
+    assert "about" in told
+    (result,) = collect(tmp_path / "out")
+    assert (result.features, result.classifier, result.protocol, result.recipe) == (
+        "tall", "trained", "nested", "2018",
+    )  # fmt: skip
+    assert result.definition["training"]["epochs"] == 3
+    assert result.timings.keys() == {"extract_s", "train_s"}
+    assert len(pd.read_csv(next((tmp_path / "out").rglob("curves.csv")))) == 3 * 4
+    code, _, told = elmarc("report", "out")
+    assert code == 0, told
+    assert "trained" in (tmp_path / "report.html").read_text()
+    code, _, told = elmarc(*words)
+    assert code == 0
+    assert "(already done)" in told
+
+
+@pytest.mark.parametrize("rates", ["", "0.1,0", "fast", "nan"])
+def test_learning_rates_that_are_none_are_refused(elmarc: Run, sounds: Path, rates: str) -> None:
+    code, _, told = elmarc("train", sounds, "--learning-rates", rates)
+    assert code == 2
+    assert "--learning-rates" in told
+
+
+def test_fit_says_that_it_cannot_take_what_was_trained(
+    elmarc: Run,
+    sounds: Path,
+    tmp_path: Path,
+) -> None:
+    train_cells(cells_of(sounds, tmp_path / "out"), BRIEF)
+    code, _, told = elmarc("fit", "--from", "out", "-o", "model.elmarc")
+    assert code == 2
+    assert "trained" in told
+
+
+def cells_of(folder: Path, output: Path, **options: Any) -> list[Cell]:
+    configs = training_configs(
+        {"kind": "folder", "path": str(folder), "n_folds": 4},
+        **{"networks": [SMALL], "seeds": 1, "device": "cpu", **options},
+    )
+    return as_trained(make_cells(configs, output), BRIEF)
+
+
+class Stopping(Observer):
+    """Ends a run after some epochs, as Ctrl-C does."""
+
+    def __init__(self, n_epochs: int) -> None:
+        self.left = n_epochs
+
+    def on_epoch(self, done: int, total: int, said: str) -> None:
+        assert done <= total == 4 * 3 * BRIEF.epochs
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def timeless(results: list[Result]) -> list[str]:
+    return [replace(result, **TIMELESS).to_json() for result in results]
+
+
+def weights(cells: list[Cell]) -> dict[str, bytes]:
+    files = sorted((cells[0].folder / "weights").glob("*.safetensors"))
+    return {f"{file.name} {key}": a.tobytes() for file in files for key, a in load_file(file).items()}
+
+
+def test_a_study_that_is_broken_off_goes_on_to_the_same_weights(sounds: Path, tmp_path: Path) -> None:
+    whole, broken = (cells_of(sounds, tmp_path / name) for name in ("whole", "broken"))
+    expected = train_cells(whole, BRIEF)
+    for n_epochs in (2, 3, 7):
+        with pytest.raises(KeyboardInterrupt):
+            train_cells(broken, BRIEF, observer=Stopping(n_epochs))
+    found = train_cells(broken, BRIEF)
+    assert timeless(found) == timeless(expected)
+    assert weights(broken) == weights(whole)
+    curves = [cells[0].folder / "curves.csv" for cells in (whole, broken)]
+    assert curves[0].read_text() == curves[1].read_text()
+
+
+def test_cells_of_other_recipes_networks_and_seeds_lie_apart(sounds: Path, tmp_path: Path) -> None:
+    cells = cells_of(sounds, tmp_path, networks=[SMALL, "temporal"], seeds=2)
+    more = as_trained(cells_of(sounds, tmp_path), replace(BRIEF, epochs=4))
+    assert len({cell.folder for cell in [*cells, *more]}) == 5
+
+
+def test_the_forecast_counts_what_is_left(sounds: Path, tmp_path: Path) -> None:
+    cells = cells_of(sounds, tmp_path, seeds=2)
+    train_cells(cells[:1], BRIEF)
+    found = training_forecast(cells, recipe=BRIEF)
+    assert (found.n_done, found.n_cells) == (1, 2)
+    assert found.features.keys() == {"tall"}
+    assert found.seconds > 0
+
+
+def test_a_clip_that_cannot_be_read_is_left_out_and_said(sounds: Path, tmp_path: Path) -> None:
+    (sounds / "hiss" / "bad.wav").write_bytes(b"no sound")
+    (result,) = train_cells(cells_of(sounds, tmp_path), BRIEF)
+    assert [clip.id for clip in result.skipped] == ["hiss/bad.wav"]
+    assert result.n_clips == 40

@@ -1,0 +1,157 @@
+"""A training that was broken off ends as an unbroken one; nothing else in the process notices it."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.training.conftest import N_CLIPS, Make, small_network
+from torch import nn
+
+from elmarc._errors import ConfigError
+from elmarc.networks import ExternalNetwork
+from elmarc.training.loop import Run, Trainer
+
+ROWS = np.arange(N_CLIPS)
+OUTER = Run("1", 0.01, 4, ROWS[8:])
+INNER = Run("1", 0.01, 4, ROWS[16:], ROWS[8:16])
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
+
+
+def assert_same(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    assert [name for name in found if not torch.equal(found[name], expected[name])] == []
+
+
+@pytest.mark.parametrize("run", [OUTER, INNER], ids=["outer", "inner"])
+def test_a_run_that_is_broken_off_goes_on_to_the_same_weights(make: Make, run: Run, tmp_path: Path) -> None:
+    whole = make()
+    rows = whole.train(run).rows
+    file = tmp_path / "run.safetensors"
+
+    def stop(_run: Run, epoch: int, _row: dict[str, Any]) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(told=stop).train(run, file)
+    seen: list[int] = []
+    again = make(told=lambda _run, epoch, _row: seen.append(epoch))
+    assert again.train(run, file).rows == rows
+    assert seen == [3, 4]
+    assert_same(weights(again), weights(whole))
+    finished = make()
+    assert finished.train(run, file).rows == rows
+    assert_same(weights(finished), weights(whole))
+
+
+def test_a_run_goes_on_from_any_epoch_that_was_kept(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "run.safetensors"
+    kept = []
+
+    def keep(_run: Run, epoch: int, _row: dict[str, Any]) -> None:
+        if file.exists():
+            kept.append(Path(shutil.copy(file, tmp_path / f"{epoch}.safetensors")))
+
+    whole = make(told=keep, save_s=0.0)
+    whole.train(OUTER, file)
+    assert len(kept) == 3
+    for copy in kept:
+        again = make()
+        again.train(OUTER, copy)
+        assert_same(weights(again), weights(whole))
+
+
+@pytest.mark.parametrize("damage", ["cut", "other"])
+def test_a_checkpoint_that_cannot_be_used_is_passed_over(make: Make, tmp_path: Path, damage: str) -> None:
+    whole, file = make(), tmp_path / "run.safetensors"
+    whole.train(OUTER, file)
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2] if damage == "cut" else b"not a checkpoint")
+    again = make()
+    again.train(OUTER, file)
+    assert_same(weights(again), weights(whole))
+
+
+def test_seeds_make_runs_and_the_order_of_runs_does_not(make: Make) -> None:
+    first, other = make(), make(seed=1)
+    first.train(OUTER)
+    expected = weights(first)
+    first.train(INNER)
+    first.train(OUTER)
+    assert_same(weights(first), expected)
+    other.train(OUTER)
+    assert not torch.equal(other.model.head.weight, first.model.head.weight)
+
+
+class Random(nn.Module):
+    """Draws from every global state while it learns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.drop = nn.Conv1d(96, 4, 3), nn.Dropout(0.2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        noise = random.random() + np.random.rand() if self.training else 0.0  # noqa: NPY002
+        return self.drop(torch.relu(self.conv(x.transpose(1, 2)))) + noise
+
+
+def states() -> tuple[Any, ...]:
+    numpy = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), str(numpy), torch.get_rng_state().tolist(), torch.get_num_threads()
+
+
+def test_no_global_state_is_changed_and_none_is_read(make: Make) -> None:
+    module = Random()
+
+    def trained() -> dict[str, torch.Tensor]:
+        network = ExternalNetwork(module, layers=["output"], input_unit="frames", input_length=15, n_bands=96)
+        trainer = make(network)
+        trainer.train(INNER)
+        return weights(trainer)
+
+    before = states()
+    first = trained()
+    assert states() == before
+    torch.rand(1), random.random(), np.random.rand()  # noqa: NPY002
+    assert_same(trained(), first)
+
+
+def test_training_on_an_inner_fold_stops_once_it_gets_no_better(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make(recipe={"epochs": 30})
+    losses = iter([1.0, 0.5, *[0.7] * 28])
+    monkeypatch.setattr(trainer, "_judged", lambda _run: {"validation_loss": next(losses)})
+    curve = trainer.train(Run("1", 0.01, 30, ROWS[16:], ROWS[8:16]))
+    assert curve.best["epoch"] == 2
+    assert len(curve.rows) == 2 + trainer.recipe.n_patient
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_is_said(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make()
+    monkeypatch.setattr(trainer.model.head, "bias", nn.Parameter(torch.full((2,), float("nan"))))
+    trainer._first = weights(trainer)
+    with pytest.raises(ConfigError, match="not finite in epoch 1 at learning rate"):
+        trainer.train(OUTER)
+    rows = trainer.train(INNER).rows
+    assert [row["validation_loss"] for row in rows] == [float("inf")]
+
+
+def test_without_the_extra_the_error_says_what_to_install(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    with pytest.raises(ConfigError, match=r"pip install 'elmarc\[train\]'"):
+        make(small_network())
