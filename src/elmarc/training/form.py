@@ -46,9 +46,7 @@ class Trainable(nn.Module):
         self.norms = nn.ModuleList(_normalised(m) for m in network.modules() if isinstance(m, RandomConv))
         n_features = network.n_features * len(self.statistics)
         self.scale = nn.BatchNorm1d(n_features)
-        self.head = nn.utils.skip_init(nn.Linear, n_features, n_classes)  # draws nothing
-        nn.init.zeros_(self.head.weight)  # every class alike: no first step goes to unlearning
-        nn.init.zeros_(self.head.bias)
+        self.head = _zero_head(n_features, n_classes)
         self._n_batches = 0
         for weight in network.parameters():
             if weight.is_floating_point():
@@ -96,6 +94,16 @@ class Trainable(nn.Module):
             {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
             {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
+
+
+def _zero_head(n_features: int, n_classes: int) -> nn.Linear:
+    """Return a head to which all classes are alike: nothing is drawn, and no step goes to unlearning it."""
+    with torch.device("meta"):
+        head = nn.Linear(n_features, n_classes)
+    head.to_empty(device="cpu")
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
 
 
 def pooled(network: Network, x: Input, statistics: Sequence[str]) -> Tensor:
