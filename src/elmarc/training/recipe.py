@@ -101,8 +101,17 @@ class TrainingRecipe:
         return {**asdict(self), "learning_rates": list(self.learning_rates), "version": VERSION}
 
     def learning_rate(self, peak: float, step: int, n_steps: int) -> float:
-        """Return the learning rate of a step, counted from 0.
+        """Return the learning rate of a step.
 
+        Parameters
+        ----------
+        peak : float
+            The highest.
+        step, n_steps : int
+            Counted from 0, and of all epochs.
+
+        Examples
+        --------
         >>> [round(TrainingRecipe().learning_rate(1.0, step, 20), 2) for step in (0, 1, 2, 11, 19)]
         [0.5, 1.0, 1.0, 0.5, 0.01]
         """
