@@ -29,8 +29,7 @@ def own_random_state(device: torch.device, seed: int, *names: str) -> Iterator[n
     rng = _seeds.generator(seed, "training", *names)
     first = int(rng.integers(2**32))
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  (kept, not drawn from)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(first)
+    with _own_torch(device, first):
         random.seed(first)
         np.random.seed(first)  # noqa: NPY002
         try:
@@ -38,3 +37,19 @@ def own_random_state(device: torch.device, seed: int, *names: str) -> Iterator[n
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextmanager
+def _own_torch(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed the CPU's generator and the device's alone: `torch.manual_seed` would seed every GPU there is."""
+    module = None if device.type == "cpu" else torch.get_device_module(device)
+    before = torch.get_rng_state(), module and module.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    if module:
+        module.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before[0])
+        if module:
+            module.set_rng_state(before[1])
