@@ -9,7 +9,7 @@ quadratic. Clips are made up: tiny files for the steps that read files, hashes f
 for features and predictions. Steps of files take 100,000 clips, all others 1,000,000; `--share` is a part of
 that.
 
-Ends with 1 where a step grows faster than n ** 1.25, or `ridge` or `elm` takes 1.5 GB or more.
+Ends with 1 where a step grows faster than n ** 1.5, or `ridge` or `elm` takes 1.5 GB or more.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Work: TypeAlias = Callable[[], Any]
 CLASSES = [f"class{i}" for i in range(10)]
 N_FEATURES, N_HIDDEN, N_FOLDS = 224, 300, 10
 SHARD = 512
-MOST_GROWTH, MOST_MB = 1.25, 1500
+MOST_GROWTH, MOST_MB = 1.5, 1500
 
 
 def listing(n: int, folder: Path) -> Work:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ def whole() -> Result:
 def test_what_is_written_is_read(tmp_path: Path, whole: Result) -> None:
     assert load(whole.save(tmp_path)) == whole
     assert load(tmp_path / "result.json").to_json() == whole.to_json()
+
+
+def test_the_file_is_json_of_every_member(tmp_path: Path, whole: Result) -> None:
+    text = json.dumps(asdict(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    assert whole.save(tmp_path).read_bytes() == whole.to_json().encode() == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(float("nan"), ValueError), (Path("x"), TypeError), (np.float32(1), TypeError)]
+)
+def test_what_is_no_json_is_not_written(tmp_path: Path, whole: Result, value: Any, error: Any) -> None:
+    with pytest.raises(error):
+        replace(whole, best_params={"C": value}).save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def put(*keys: Any, value: Any) -> Callable[[dict[str, Any]], None]:

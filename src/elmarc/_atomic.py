@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from elmarc import _leftovers
 
 
-def write_atomic(path: str | Path, data: str | bytes, *, sync: bool = True) -> None:
-    """Write text (UTF-8) or bytes to a neighbour of `path`, then move it into place.
+def write_atomic(path: str | Path, data: str | bytes | Iterator[str], *, sync: bool = True) -> None:
+    """Write text (UTF-8), pieces of text, or bytes to a neighbour of `path`, then move it into place.
 
     A reader sees the old file or the new one, also when the program is killed half-way; with `sync`, also
     when the machine loses power. What killed processes left of the same file is removed.
@@ -21,7 +22,8 @@ def write_atomic(path: str | Path, data: str | bytes, *, sync: bool = True) -> N
     neighbour = path.with_name(f".{path.name}.{_leftovers.mark()}.part")
     try:
         with open(neighbour, "xb") as file:  # open() heeds the umask, which threads must not touch
-            file.write(data.encode() if isinstance(data, str) else data)
+            for piece in [data] if isinstance(data, str | bytes) else data:
+                file.write(piece.encode() if isinstance(piece, str) else piece)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

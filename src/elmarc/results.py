@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -107,7 +107,13 @@ class Result:
 
     def to_json(self) -> str:
         """Return the record as JSON text; the same result gives the same bytes."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return "".join(self._pieces())
+
+    def _pieces(self) -> Iterator[str]:
+        """Yield the text piece by piece: whole, that of a million predictions takes a gigabyte."""
+        encoder = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False, default=_members)
+        yield from encoder.iterencode(self)
+        yield "\n"
 
     @classmethod
     def from_json(cls, text: str, *, source: str = "result.json") -> Result:
@@ -137,8 +143,14 @@ class Result:
     def save(self, folder: str | Path) -> Path:
         """Write `folder/result.json` atomically and return its path."""
         path = Path(folder) / "result.json"
-        write_atomic(path, self.to_json())
+        write_atomic(path, self._pieces())
         return path
+
+
+def _members(value: Any) -> dict[str, Any]:
+    if not is_dataclass(value):
+        raise TypeError(f"{value!r} cannot be part of a result")
+    return vars(value)
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 
 from elmarc._errors import StoreWarning
 from elmarc.features import rows as module
-from elmarc.features.rows import Rows
+from elmarc.features.rows import RowBlock, Rows, gathered
 from elmarc.features.store import FeatureStore
 
 RECIPE = {"kind": "test"}
@@ -32,6 +32,20 @@ def test_rows_are_written_once_and_come_in_the_order_asked_for(
     assert found == list("abcdef")
     assert np.array_equal(kept, X)
     assert all(np.array_equal(rows[content], row) for content, row in zip("abcde", X, strict=False))
+
+
+@pytest.mark.parametrize("order", ["abcd", "dbca", "aab", "d", "bd"])
+def test_rows_of_two_blocks_are_gathered_in_order(rng: np.random.Generator, order: str) -> None:
+    X = rng.standard_normal((6, 3)).astype(np.float32)
+    stored, computed = RowBlock("abc", X[:3]), RowBlock("d", X[3:])
+    assert np.array_equal(gathered(order, stored, computed), X[["abcd".index(name) for name in order]])
+    assert np.array_equal(gathered(order, computed, stored), X[["abcd".index(name) for name in order]])
+
+
+def test_rows_that_are_there_in_order_are_not_copied(rng: np.random.Generator) -> None:
+    X = rng.standard_normal((3, 2)).astype(np.float32)
+    assert np.shares_memory(gathered("abc", RowBlock(), RowBlock("abc", X)), X)
+    assert not np.shares_memory(gathered("acb", RowBlock(), RowBlock("abc", X)), X)
 
 
 def test_rows_without_a_store_are_kept(rng: np.random.Generator) -> None:

@@ -26,7 +26,7 @@ from elmarc.features.frames import Sequencer
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.outcomes import checked, finite, named
 from elmarc.features.pooling import column_names, pool
-from elmarc.features.rows import Rows
+from elmarc.features.rows import RowBlock, Rows, gathered
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import FeatureStore
 from elmarc.features.workers import Workers, ahead
@@ -170,20 +170,19 @@ class FeatureExtractor:
         if not good:
             some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
             raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
-        rows = {**stored, **computed}
-        X = np.stack([rows[hashes[i]] for i in good])
+        X = gathered([hashes[i] for i in good], stored, computed)
         matrix = self._matrix(X, [clips[i] for i in good])
         odd = {clips[i].id: self.oddities[hashes[i]] for i in good if self.oddities.get(hashes[i])}
         seconds, costs = time.perf_counter() - start, self._costs(len(computed))
         return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *costs, odd)
 
-    def _stored(self, contents: Sequence[str]) -> dict[str, FeatureArray]:
-        """Return the rows that the store holds, by content."""
+    def _stored(self, contents: Sequence[str]) -> RowBlock:
+        """Return the rows that the store holds."""
         if self.store is None:
-            return {}
+            return RowBlock()
         found, rows = self.store.read(self.definition, contents, n_features=len(self.columns))
         self.oddities |= self.store.oddities(self.definition) if found else {}
-        return dict(zip(found, rows, strict=True))
+        return RowBlock(found, rows)
 
     def _costs(self, n_computed: int) -> tuple[float | None, float | None]:
         """Return the seconds a clip of front-end and network."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -17,8 +17,59 @@ SHARD_ROWS = 512
 SHARD_S = 20.0  # at most this much work is lost when a run is killed
 
 
-class Rows(Mapping[str, FeatureArray]):
-    """Computed rows by content of the clip, kept in one block: strewn rows keep freed maps in memory.
+class RowBlock(Mapping[str, FeatureArray]):
+    """Rows by content of the clip, in one block: a million arrays of their own take a gigabyte.
+
+    Parameters
+    ----------
+    contents : sequence of str
+        What each row is of.
+    block : np.ndarray [shape=(n_rows, n_features)]
+        May have more rows than contents.
+    """
+
+    def __init__(self, contents: Sequence[str] = (), block: FeatureArray | None = None) -> None:
+        self._block = np.empty((0, 0), np.float32) if block is None else block
+        self._places = {content: place for place, content in enumerate(contents)}
+
+    def __getitem__(self, content: str) -> FeatureArray:
+        row: FeatureArray = self._block[self._places[content]]
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def are(self, contents: Sequence[str]) -> bool:
+        """Tell whether these are the rows, in their order."""
+        return len(contents) == len(self) and all(map(str.__eq__, self, contents))
+
+    @property
+    def array(self) -> FeatureArray:
+        """All rows, in their order."""
+        return self._block[: len(self)]
+
+
+def gathered(contents: Sequence[str], *blocks: RowBlock) -> FeatureArray:
+    """Return the rows of contents [shape=(n_contents, n_features)]; no copy, where one block has just these.
+
+    >>> gathered(["b", "a"], RowBlock(["a"], np.eye(2)[:1]), RowBlock(["b"], np.eye(2)[1:])).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    for block in blocks:
+        if block.are(contents):
+            return block.array
+    width = next(block.array.shape[1] for block in blocks if len(block))
+    X = np.empty((len(contents), width), np.float32)
+    for place, content in enumerate(contents):
+        X[place] = next(block[content] for block in blocks if content in block)
+    return X
+
+
+class Rows(RowBlock):
+    """Computed rows, on their way to the store: strewn rows would keep freed maps in memory.
 
     Parameters
     ----------
@@ -31,22 +82,11 @@ class Rows(Mapping[str, FeatureArray]):
     """
 
     def __init__(self, n_rows: int, *, definition: Definition, store: FeatureStore | None) -> None:
+        super().__init__()
         self.n_rows, self.definition, self.store = n_rows, definition, store
-        self._block = np.empty((0, 0), np.float32)
-        self._places: dict[str, int] = {}
         self._oddities: dict[str, Oddities] = {}
         self._n_written = 0
         self._since = time.monotonic()
-
-    def __getitem__(self, content: str) -> FeatureArray:
-        row: FeatureArray = self._block[self._places[content]]
-        return row
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
 
     def add(self, content: str, row: FeatureArray, oddities: Oddities | None = None) -> None:
         """Keep a row, and what is odd about its clip; both are written with the next shard."""
