@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from elmarc.classifiers.random_layer import RandomLayer
     from elmarc.datasets import open_dataset
     from elmarc.experiments.ranking import Ranking, rank
+    from elmarc.experiments.training_study import train
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
@@ -40,6 +41,7 @@ _HOMES = {
     "list_networks": "networks",
     "load": "model.loading",
     "rank": "experiments.ranking",
+    "train": "experiments.training_study",
 }
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "load",
     "open_dataset",
     "rank",
+    "train",
 ]
 
 

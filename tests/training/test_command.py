@@ -9,10 +9,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from safetensors.numpy import load_file
 from scipy.stats import binomtest
 from tests.cli.conftest import Run
+from tests.training.test_form import Own
 
+from elmarc import train
+from elmarc._errors import ConfigError
 from elmarc.datasets.toy import load as load_toy
 from elmarc.experiments.cells import Cell, make_cells
 from elmarc.experiments.observer import Observer
@@ -68,6 +72,9 @@ def test_the_results_are_read_as_those_of_rank(elmarc: Run, sounds: Path, tmp_pa
     code, _, told = elmarc("report", "out")
     assert code == 0, told
     assert "trained" in (tmp_path / "report.html").read_text()
+    code, _, told = elmarc("fit", "--from", "out", "-o", "model.elmarc")
+    assert code == 2
+    assert "they were trained" in told
     code, _, told = elmarc(*words)
     assert code == 0
     assert "(already done)" in told
@@ -80,15 +87,19 @@ def test_learning_rates_that_are_none_are_refused(elmarc: Run, sounds: Path, rat
     assert "--learning-rates" in told
 
 
-def test_fit_says_that_it_cannot_take_what_was_trained(
-    elmarc: Run,
-    sounds: Path,
-    tmp_path: Path,
-) -> None:
-    train_cells(cells_of(sounds, tmp_path / "out"), BRIEF)
-    code, _, told = elmarc("fit", "--from", "out", "-o", "model.elmarc")
-    assert code == 2
-    assert "trained" in told
+def test_from_python_it_takes_modules_and_tables(sounds: Path) -> None:
+    rows = [{"path": str(path), "label": path.parent.name} for path in sorted(sounds.rglob("*.wav"))]
+    module = Own()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    found = train(
+        pd.DataFrame(rows), networks=[module], epochs=3, learning_rates=[0.01], seeds=1, progress=False,
+        input={"seconds": 0.4}, device="cpu",
+    )  # fmt: skip
+    assert found.best.name == "Own (kept weights)"
+    assert found.best.accuracy > 0.9
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    with pytest.raises(ConfigError, match="they were trained"):
+        found.fit()
 
 
 def cells_of(folder: Path, output: Path, **options: Any) -> list[Cell]:

@@ -186,7 +186,7 @@ def rank(
     ElmarcError
         Anything is unknown or does not fit, or no result was found.
     """
-    section, held = _data(data, audio=audio, target=target)
+    section, held = data_of(data, audio=audio, target=target)
     networks, modules = hold_all(networks)
     configs = studies.ranking_cells(
         section, networks=networks, classifiers=classifiers, size=size, seeds=seeds, protocol=protocol,
@@ -194,7 +194,7 @@ def rank(
     )  # fmt: skip
     kept = FeatureStore(store) if store else None
     observer = Lines(quiet=not progress)
-    with _folder(output) as folder:
+    with results_folder(output) as folder:
         cells = make_cells(configs, folder, materials=held)
         results = run_cells(
             cells, store=kept, observer=observer, budget_s=seconds(budget), n_jobs=n_jobs,
@@ -206,7 +206,7 @@ def rank(
     return Ranking(own, compared, cells[0].material.dataset, tuple(dict.fromkeys(said)), kept, how, modules)
 
 
-def _data(
+def data_of(
     data: Any, *, audio: str | Path | None, target: str | None
 ) -> tuple[Mapping[str, Any], dict[str, Dataset]]:
     """Return the data section, and the data sets in memory that it stands for, by name."""
@@ -220,7 +220,7 @@ def _data(
 
 
 @contextmanager
-def _folder(output: str | Path | None) -> Iterator[Path]:
+def results_folder(output: str | Path | None) -> Iterator[Path]:
     """Give the folder of results; where none is named, one that is removed at the end."""
     if output is not None:
         yield Path(output)
