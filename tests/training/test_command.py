@@ -69,6 +69,7 @@ def test_the_results_are_read_as_those_of_rank(elmarc: Run, sounds: Path, tmp_pa
     assert result.definition["training"]["epochs"] == 3
     assert result.timings.keys() == {"extract_s", "train_s"}
     assert len(pd.read_csv(next((tmp_path / "out").rglob("curves.csv")))) == 3 * 4
+    assert len(list((tmp_path / "out").rglob("curves.*"))) == 3
     code, _, told = elmarc("report", "out")
     assert code == 0, told
     assert "trained" in (tmp_path / "report.html").read_text()

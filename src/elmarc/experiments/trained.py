@@ -22,13 +22,12 @@ from elmarc.experiments.runner import run_cells
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore, definition_key
+from elmarc.reports import plots, plots_curves
 from elmarc.results import Result
 from elmarc.training.inputs import Inputs, open_inputs
 from elmarc.training.loop import Row, Run, Trainer
 from elmarc.training.protocol import evaluate
 from elmarc.training.recipe import TrainingRecipe
-
-CURVES = "curves.csv"
 
 
 def training_configs(data: Mapping[str, object], **options: object) -> list[ExperimentConfig]:
@@ -164,7 +163,7 @@ class _Training:
         evaluation, curves = evaluate(
             trainer, parts, keep_together=keep_together(groups, folds), folder=self.folder / "weights"
         )
-        write_atomic(self.folder / CURVES, pd.DataFrame(curves).to_csv(index=False))
+        self._write(pd.DataFrame(curves))
         timings = {"extract_s": heard_s, "train_s": time.perf_counter() - began}
         heard = record.Heard(
             [clip.id for clip in inputs.clips], inputs.labels, groups, len(extractor.columns), definition,
@@ -175,6 +174,10 @@ class _Training:
             self.config, data, heard, extractor, evaluation, clips_key=self.material.key, notes=said,
             training=self.recipe.definition(),
         )  # fmt: skip
+
+    def _write(self, curves: pd.DataFrame) -> None:
+        write_atomic(self.folder / "curves.csv", curves.to_csv(index=False))
+        plots.save(plots_curves.curves_figure(curves), self.folder / "curves")
 
     def _inputs(self, extractor: FeatureExtractor) -> Inputs:
         def progress(done: int, total: int) -> None:

@@ -66,7 +66,7 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> No
             number, part = name[len(OPTIMIZER) :].split(".")
             like = parameters[int(number)]
             # laid out in memory as the optimiser had it: the next step rounds alike
-            moment = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+            moment = value if part == "step" else torch.empty_like(like).copy_(value)
             state.setdefault(int(number), {})[part] = moment.detach()
     document = optimizer.state_dict()
     optimizer.load_state_dict({**document, "state": state})
