@@ -22,15 +22,16 @@ QUICK = ("--set", "network.n_filters=4", "--set", "network.size=null", "--quiet"
 RANK = ("rank", "clips", "--networks", "temporal,timbral", "--classifiers", "ridge", *QUICK)
 
 
-@pytest.fixture
-def clips(tmp_path: Path, rng: np.random.Generator) -> Path:
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty clips of half a second, in two class folders."""
+    folder, rng = tmp_path_factory.mktemp("killed"), np.random.default_rng(0)
     for i in range(40):
         label, hz = ("low", 300) if i % 2 else ("high", 3000)
-        path = tmp_path / "clips" / label / f"{i:02d}.wav"
+        path = folder / "clips" / label / f"{i:02d}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         sf.write(path, tone(hz + 20 * i, rng), SR)
-    return tmp_path
+    return folder
 
 
 def start(folder: Path, *words: str, name: str) -> subprocess.Popen[str]:
@@ -42,7 +43,7 @@ def start(folder: Path, *words: str, name: str) -> subprocess.Popen[str]:
 def finish(folder: Path, name: str) -> list[str]:
     """Run to the end; return the results, without what depends on times and places."""
     process = start(folder, *RANK, name=name)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     timeless = {"timings": {}, "environment": {}, "created": "", "command": "", "source": {}}
     return [replace(result, **timeless).to_json() for result in collect(folder / f"out-{name}")]
@@ -57,18 +58,18 @@ def left_behind(folder: Path, name: str) -> list[Path]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_run_that_is_ended_goes_on_to_the_same_end(clips: Path, number: signal.Signals) -> None:
-    whole = finish(clips, "whole")
-    process = start(clips, *RANK, name="ended")
-    deadline = time.monotonic() + 60
-    while not list(clips.glob("store-ended/frontend-*/*/*.npy")) and process.poll() is None:
+    whole, name = finish(clips, "whole"), f"ended-{number}"
+    process = start(clips, *RANK, name=name)
+    deadline = time.monotonic() + 300
+    while not list(clips.glob(f"store-{name}/frontend-*/*/*.npy")) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     if process.returncode != 0:  # it was not faster than we
         assert process.returncode == (-9 if number == signal.SIGKILL else 130)
     if number != signal.SIGKILL:
-        assert left_behind(clips, "ended") == []
+        assert left_behind(clips, name) == []
         assert "Traceback" not in said
-    assert finish(clips, "ended") == whole
-    assert left_behind(clips, "ended") == []
+    assert finish(clips, name) == whole
+    assert left_behind(clips, name) == []

@@ -34,7 +34,7 @@ def test_the_log_has_the_command_the_versions_and_the_error(tmp_path: Path) -> N
 def test_a_log_is_appended_to(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     for _ in range(2):
-        elmarc("--log-file", str(log), "networks", "list")
+        elmarc("--log-file", str(log), "datasets", "list")
     assert log.read_text(encoding="utf-8").count("exit code 0 after") == 2
 
 
