@@ -182,7 +182,7 @@ def train(
 
 def reproduce(
     name: str,
-    audio: Path,
+    audio: Path | None,
     *,
     size: str,
     seeds: int,
@@ -196,6 +196,8 @@ def reproduce(
 ) -> None:
     """Make the study's figure for a data set anew."""
     studies.choose_names(name, RECORDED, what="data set")
+    if audio is None:
+        raise ConfigError(f"{name}: where do its clips lie? Say so with --audio DIR")
     configs = studies.reproduction_cells(
         name, audio=audio, size=size, seeds=seeds, protocols=protocols, overrides=overrides
     )

@@ -20,7 +20,7 @@ from elmarc._errors import ConfigError
 from elmarc.networks import NETWORKS, build_network
 
 Section: TypeAlias = dict[str, Any]
-N_BANDS, FRAMES_PER_S, SAMPLES_PER_S = 96, 12000 / 256, 12000  # of the study's front-ends
+N_BANDS, RATES = 96, {"frames": 12000 / 256, "samples": 12000.0}  # per second, of the study's front-ends
 FRAMES = (1, 2, 3, 5, 7, 11, 16, 25, 40, 64, 100, 165)  # of a single layer's filters
 BANDS = (1, 2, 4, 8, 16, 32, 48, 64, 86, 96)
 LARGEST = 1024  # frames x bands: from 1 x 96 over 7 x 86 to 165 x 1, but no 165 x 96
@@ -250,8 +250,13 @@ def cost(section: Mapping[str, Any], seconds: float) -> int:
     A clip that is too short for the network counts as long as it needs it.
     """
     net = _built(section)
-    positions = {"frames": int(seconds * FRAMES_PER_S), "samples": int(seconds * SAMPLES_PER_S)}
-    return int(net.multiply_adds(max(positions[net.input_unit], net.min_input_length)))
+    return int(net.multiply_adds(max(int(seconds * RATES[net.input_unit]), net.min_input_length)))
+
+
+def shortest_s(section: Mapping[str, Any]) -> float:
+    """Return the seconds of the shortest clip that a section's network takes as it is."""
+    net = _built(section)
+    return float(net.min_input_length / RATES[net.input_unit])
 
 
 def _built(section: Mapping[str, Any]) -> Any:

@@ -1,0 +1,89 @@
+"""What `elmarc reproduce foretell` does: rank, train, compare; run again, it goes on where it stopped."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from elmarc.cli import commands, console
+from elmarc.cli.folders import check_writable
+from elmarc.experiments import trained
+from elmarc.experiments.cells import Cell, make_cells
+from elmarc.experiments.forecast import Forecast, forecast
+from elmarc.experiments.foretell_study import FULL, QUICK, Study, write_space
+from elmarc.experiments.runner import run_cells
+from elmarc.experiments.training_forecast import training_forecast
+from elmarc.features.fitting import resolve_device
+from elmarc.features.store import FeatureStore
+from elmarc.results import Result
+from elmarc.training.fabric import open_fabric
+
+RANK, SHORT, TRAINED = "rank", "short", "trained"
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Cells of one kind, and what is done with them."""
+
+    name: str
+    cells: list[Cell]
+    work: Callable[..., list[Result]]
+    forecast: Callable[[list[Cell]], Forecast]
+
+
+def foretell(
+    audio: Path | None,
+    *,
+    quick: bool,
+    output: Path,
+    store: FeatureStore,
+    n_jobs: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run the study, or a small one that only shows that it runs."""
+    open_fabric(resolve_device("auto"))  # what is not installed is said before any work
+    check_writable(output, option="--output")
+    study = QUICK if quick else FULL
+    steps = list(_steps(study, audio, output, store=store, n_jobs=n_jobs))
+    write_space(study.networks(), output / "space.yaml")
+    if not (quick or quiet):
+        console.show_forecast(_expected(steps))
+    command = shlex.join(["elmarc", *sys.argv[1:]])
+    for step in steps:
+        with console.Live(quiet=quiet) as live:
+            step.work(step.cells, observer=live, keep_going=True, command=command)
+    commands.agreement(
+        output / RANK, output / TRAINED, short=output / SHORT, naswot=True, output=output, as_json=as_json
+    )
+
+
+def _steps(
+    study: Study, audio: Path | None, output: Path, *, store: FeatureStore, n_jobs: int
+) -> Iterator[_Step]:
+    data = study.data(audio, output)
+    for recipe in study.recipes:
+        yield _Step(
+            RANK, make_cells(study.ranking(data, recipe), output / RANK / recipe),
+            partial(run_cells, store=store, n_jobs=n_jobs), partial(forecast, store=store, n_jobs=n_jobs),
+        )  # fmt: skip
+    for name, training, seeds in ((SHORT, study.short, 1), (TRAINED, study.training, study.trained_seeds)):
+        yield _Step(
+            name, trained.as_trained(make_cells(study.trainings(data, seeds=seeds), output / name), training),
+            partial(trained.train_cells, recipe=training, store=store),
+            partial(training_forecast, recipe=training),
+        )  # fmt: skip
+
+
+def _expected(steps: list[_Step]) -> Forecast:
+    """Return how long all steps will take together."""
+    seconds: dict[str, float] = {}
+    known = [(step.name, step.forecast(step.cells)) for step in steps]
+    for name, found in known:
+        seconds[name] = seconds.get(name, 0.0) + found.seconds
+    n_done, n_cells = (sum(getattr(f, key) for _, f in known) for key in ("n_done", "n_cells"))
+    return Forecast(seconds, {}, n_done=n_done, n_cells=n_cells)
