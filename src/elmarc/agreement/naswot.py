@@ -9,11 +9,14 @@ maps that features are read from: after pooling, and of the layers that are read
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from elmarc._cores import n_cores
+from elmarc.features.workers import Workers, ahead
 from elmarc.networks.base import Network
 
 BYTES_AT_ONCE = 2**13  # of each code: 64 clips take 17 MB while they are compared
@@ -29,10 +32,10 @@ def naswot(network: Network, inputs: Iterable[NDArray[np.float32]]) -> float | N
         What the network is fed, a clip each, all of one length.
     """
     n_units, packed = 0, []
-    for x in inputs:
-        code = _code(network, x)
-        n_units = len(code)
-        packed.append(np.packbits(code))  # an eighth of the memory
+    with Workers(n_cores(), 1) as workers:  # a thread a clip: small networks gain nothing from more
+        for _, code in ahead(workers, partial(_code, network), inputs, 2 * n_cores()):
+            n_units = len(code.result())
+            packed.append(np.packbits(code.result()))  # an eighth of the memory
     sign, score = np.linalg.slogdet(alike(packed, n_units))
     return float(score) if sign > 0 else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from elmarc.experiments.foretell_study import FULL, QUICK, Study, write_space
 from elmarc.experiments.runner import run_cells
 from elmarc.experiments.training_forecast import training_forecast
 from elmarc.features.fitting import resolve_device
+from elmarc.features.pooling import one_thread
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
 from elmarc.training.fabric import open_fabric
@@ -54,9 +56,10 @@ def foretell(
     if not (quick or quiet):
         console.show_forecast(_expected(steps))
     command = shlex.join(["elmarc", *sys.argv[1:]])
-    for step in steps:
-        with console.Live(quiet=quiet) as live:
-            step.work(step.cells, observer=live, keep_going=True, command=command)
+    with one_thread() if quick else nullcontext():  # two wait for each other longer than tiny networks take
+        for step in steps:
+            with console.Live(quiet=quiet) as live:
+                step.work(step.cells, observer=live, keep_going=True, command=command)
     commands.agreement(
         output / RANK, output / TRAINED, short=output / SHORT, naswot=True, output=output, as_json=as_json
     )

@@ -147,6 +147,6 @@ FULL = Study(
 )  # fmt: skip
 QUICK = Study(
     networks=_quick_space, data=_quick_sets, recipes=("2018",), classifiers=("ridge",), seeds=2,
-    trained_seeds=2, training=TrainingRecipe(epochs=3, learning_rates=(0.004,)),
+    trained_seeds=2, training=TrainingRecipe(epochs=8, learning_rates=(0.004,)),
     short=TrainingRecipe(epochs=1, learning_rates=(0.004,)), common={"input": {"seconds": QUICK_SECONDS}},
 )  # fmt: skip

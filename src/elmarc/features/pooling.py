@@ -69,7 +69,7 @@ def rounding(network: Network, device: torch.device) -> Iterator[None]:
         with _tf32(allowed=getattr(network, "precision", None) == "tf32"):
             yield
     elif device.type == "cpu" and network.one_thread and torch.get_num_threads() > 1:
-        with _one_thread():
+        with one_thread():
             yield
     else:
         yield
@@ -89,7 +89,8 @@ def _tf32(*, allowed: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
