@@ -18,8 +18,8 @@ from elmarc.networks import STUDY_NETWORKS, spaces
 from elmarc.training.recipe import TrainingRecipe
 
 Section = dict[str, Any]
-N_DRAWN, N_ARCHITECTURES = 80, 32
-MOST_COST = 6e7  # multiply-adds of a clip of 5 s
+N_DRAWN, N_ARCHITECTURES = 100, 32
+MOST_COST = 3e7  # multiply-adds of a clip of 5 s
 QUICK_SECONDS, QUICK_VARIATIONS = 3.0, 4
 DIGITS_STEP = 5  # of 3,000 recordings of digits, every fifth
 
