@@ -142,8 +142,8 @@ def _quick_sets(audio: Path | None, output: Path) -> list[Section]:
 
 FULL = Study(
     networks=_space, data=_sets, recipes=("2018", "v2"), classifiers=("svm", "elm", "ridge"), seeds=3,
-    trained_seeds=2, training=TrainingRecipe(epochs=20, learning_rates=(0.002,)),
-    short=TrainingRecipe(epochs=3, learning_rates=(0.002,)), common={},
+    trained_seeds=2, training=TrainingRecipe(epochs=20, learning_rates=(0.004,)),
+    short=TrainingRecipe(epochs=3, learning_rates=(0.004,)), common={},
 )  # fmt: skip
 QUICK = Study(
     networks=_quick_space, data=_quick_sets, recipes=("2018",), classifiers=("ridge",), seeds=2,
