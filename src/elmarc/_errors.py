@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from elmarc._names import printable
+
 
 class ElmarcError(Exception):
-    """Base of every error that elmarc raises on purpose; the command line shows it without a traceback."""
+    """Base of every error that elmarc raises on purpose; the command line shows it without a traceback.
+
+    Names in its message are made printable.
+    """
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(printable(part, keep="\n") if isinstance(part, str) else part for part in said))
 
 
 class ConfigError(ElmarcError, ValueError):

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
+from elmarc._names import special
 
 SCHEMA_VERSION = 2
 ROUNDING = 1e-9  # sums in another order
@@ -230,6 +231,8 @@ def load(path: str | Path) -> Result:
         It is damaged, or of another version.
     """
     try:
+        if what := special(path):
+            raise StoreError(f"{path}: is {what}, expected a result of elmarc: take it away")
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as problem:
         raise StoreError(f"{path}: not a result of elmarc ({problem.reason}): run the cell again") from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import stat
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,14 +11,9 @@ from pathlib import Path
 import soundfile as sf
 
 from elmarc._errors import AudioError, ElmarcError
+from elmarc._names import special
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
-SPECIAL = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 class Forward(sf.SoundFile):
@@ -40,7 +36,7 @@ def opened(path: str | Path) -> Iterator[sf.SoundFile]:
         with open(path, "rb") as file:  # libsndfile says "System error" where Python knows which
             if not file.read(1):
                 raise AudioError(f"{path}: the file is empty (0 bytes): replace it, or leave it out")
-        with Forward(path) as sound:
+        with Forward(_system_name(path)) as sound:
             yield sound
     except ElmarcError:
         raise
@@ -58,6 +54,11 @@ def opened(path: str | Path) -> Iterator[sf.SoundFile]:
         ) from problem
 
 
+def _system_name(path: str | Path) -> str | bytes:
+    """Return a name as the system has it: libsndfile is told of bytes that are not UTF-8 by these alone."""
+    return os.fspath(path) if sys.platform == "win32" else os.fsencode(path)
+
+
 def check_regular(path: str | Path) -> None:
     """Refuse what is no regular file before it is opened: opening a pipe waits for whoever writes to it.
 
@@ -68,8 +69,7 @@ def check_regular(path: str | Path) -> None:
     OSError, ValueError
         It leads nowhere, or is no path.
     """
-    kind = SPECIAL.get(stat.S_IFMT(Path(path).stat().st_mode))
-    if kind:
+    if kind := special(path):
         raise AudioError(
             f"{path}: is {kind}, expected an audio file ({FORMATS}): write what it gives to a file first"
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from elmarc._names import printable
 from elmarc.cli import clip_verbs, look_verbs, store_verbs, study_verbs
 from elmarc.cli.endings import end_as_ctrl_c, warnings_as_notes
 from elmarc.cli.listing import ListingCommand
@@ -97,6 +99,9 @@ _logbooks: list[Logbook] = []
 def main() -> None:
     """Run the command line: 0 done, 1 a check failed, 2 a mistake of the user's, 130 interrupted."""
     end_as_ctrl_c()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a folder's name need not be UTF-8
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run())
 
 
@@ -140,7 +145,8 @@ def _refused(problem: Exception) -> int:
     text = str(problem)
     if isinstance(problem, OSError):
         place = f"{problem.filename}: " if problem.filename else ""
-        text = f"{place}{problem.strerror or problem}: check the path, its permissions and the space left"
+        said = f"{place}{problem.strerror or problem}: check the path, its permissions and the space left"
+        text = printable(said)
     logging.getLogger("elmarc").error(text)
     typer.secho("error: ", fg="red", err=True, nl=False)
     typer.echo(text, err=True)

@@ -53,7 +53,16 @@ def log(*objects: Any) -> None:
 
 def print_json(document: Any) -> None:
     """Print a JSON document to stdout, for other programs."""
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a document with null for NaN, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and value != value else value
 
 
 class Live(Observer):

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from elmarc._errors import ElmarcWarning
+from elmarc._names import printable
 
 SIGNALS = ("SIGTERM", "SIGHUP")  # of a scheduler, a container, and a terminal that was closed
 
@@ -36,7 +37,7 @@ def warnings_as_notes() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *rest: Any, **options: Any) -> None:
         if issubclass(category, ElmarcWarning):
-            typer.echo(f"note: {message}", err=True)
+            typer.echo(f"note: {printable(str(message), keep=chr(10))}", err=True)
         else:
             shown(message, category, *rest, **options)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from collections import defaultdict
@@ -13,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.markup import escape
 
 from elmarc._atomic import write_atomic
+from elmarc._csv import csv_text
 from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc.audio.oddities import notes as notes_of
 from elmarc.audio.windows import n_windows
@@ -219,11 +219,7 @@ def _csv(rows: Sequence[Row]) -> str:
         | {"probability": round(row["probability"], 6)}
         for row in rows
     ]
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(flat)
-    return text.getvalue()
+    return csv_text(pd.DataFrame(flat))
 
 
 def _draw(timelines: dict[str, Timeline], path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from elmarc._names import printable
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.datasets.opening import RECORDED
 from elmarc.features.recipes import RECIPES
@@ -18,7 +19,15 @@ Flag = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[float, Field(gt=0)]
 Shape = tuple[Count, Count]  # (time, frequency)
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
-Location = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def _location(path: Path) -> Path:
+    if (shown := printable(str(path))) != str(path):
+        raise ValueError(f"{shown} cannot be written into results: rename it, or name a link to it")
+    return path.expanduser()
+
+
+Location = Annotated[Path, AfterValidator(_location)]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 _NAME = r"^[^/\\\x00-\x1f]*[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"  # "." and ".." are folders
 Name = Annotated[Text, Field(pattern=_NAME, description="a name without slashes, and not dots alone")]

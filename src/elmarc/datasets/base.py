@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
 from elmarc._errors import DatasetError
+from elmarc._names import printable
 from elmarc._types import Waveform
 from elmarc.audio.decode import duration_s, hear
 from elmarc.audio.length import InputLength
@@ -71,6 +72,12 @@ class Clip:
     group: str | None = None
     start: float | None = None
     end: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("id", "label", "fold", "group"):  # written, shown and compared with what was written
+            text = getattr(self, name)
+            if text and not text.isprintable():
+                object.__setattr__(self, name, printable(text))
 
     def __str__(self) -> str:
         """Return what messages call the clip: its file, and the segment."""

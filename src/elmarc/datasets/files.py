@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 import platformdirs
 
 from elmarc._errors import DatasetError
+from elmarc._names import printable
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".aif"})
 
@@ -39,7 +40,7 @@ def clip_id(path: PurePath, folder: PurePath) -> str:
 
 def as_text(name: str) -> str:
     """Return a file's name as text that can be printed and stored."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return printable(name)
 
 
 def existing_folder(folder: str | Path, *, name: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from elmarc._errors import DatasetError
+from elmarc._names import special
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import (
     Clip,
@@ -104,6 +105,8 @@ def read_list(path: str | Path) -> list[str]:
         The file cannot be read, or names nothing.
     """
     try:
+        if what := special(Path(path).expanduser()):
+            raise DatasetError(f"{path}: is {what}, expected a text of one path a line")
         text = Path(path).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         raise DatasetError(

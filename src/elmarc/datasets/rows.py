@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from elmarc._choices import did_you_mean
 from elmarc._errors import DatasetError
+from elmarc._names import special
 
 Row: TypeAlias = dict[str, str]
 N_SHOWN = 6  # columns named in a note
@@ -31,6 +32,8 @@ def read_rows(table: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, Ro
         The file cannot be read, lacks a column, or has no rows.
     """
     try:
+        if what := special(table):
+            raise DatasetError(f"{table}: is {what}, expected a CSV file: write what it gives to one")
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", strict=True)
             columns = [name.strip().lower() for name in reader.fieldnames or []]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -139,11 +140,11 @@ def _duplicates(clips: Iterable[Clip]) -> tuple[tuple[str, ...], ...]:
 def _off_list(dataset: Dataset) -> tuple[str, ...]:
     if dataset.audio_dir is None:
         return ()
-    listed = {clip.path.resolve() for clip in dataset.clips}
+    listed = {os.path.realpath(clip.path) for clip in dataset.clips}
     return tuple(
         clip_id(path, dataset.audio_dir)
         for path in find_audio(dataset.audio_dir)
-        if path.resolve() not in listed
+        if os.path.realpath(path) not in listed
     )
 
 

@@ -103,7 +103,7 @@ def _work(cells: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
     except ElmarcError:
         return None  # the run will say why
     stored = store.index(extractor.definition) if store else {}
-    first = {content: clip for clip in material.dataset.clips if (content := material.contents.of(clip))}
+    first = material.contents.to_read(material.dataset.clips)
     missing = [clip for content, clip in first.items() if content not in stored]
     return _Work(cells, extractor, [] if config.features_file else missing)
 

@@ -13,6 +13,7 @@ from typing import Any
 from elmarc import __version__
 from elmarc._atomic import write_atomic
 from elmarc._cores import n_cores
+from elmarc._csv import csv_text
 from elmarc._types import Definition
 from elmarc.config.loading import Data, ExperimentConfig
 from elmarc.config.recipes import recipe_name
@@ -141,7 +142,7 @@ def write(result: Result, folder: Path) -> None:
     labels = [prediction.label for prediction in result.predictions]
     predicted = [prediction.predicted for prediction in result.predictions]
     table = metrics.confusion(labels, predicted, classes=result.classes)
-    write_atomic(folder / "confusion.csv", table.to_csv())
+    write_atomic(folder / "confusion.csv", csv_text(table, index=True))
     write_atomic(folder / "report.txt", report_text(result))
     result.save(folder)
 

@@ -15,6 +15,7 @@ from elmarc._types import Waveform
 from elmarc.audio.decode import content_hash
 from elmarc.audio.oddities import Oddities
 from elmarc.datasets.base import Clip
+from elmarc.datasets.files import AUDIO_SUFFIXES
 from elmarc.features.hash_memo import HashMemo, user_memo
 from elmarc.features.signatures import Signature, signature_of
 
@@ -38,6 +39,18 @@ class Contents:
     def of(self, clip: Clip) -> str:
         """Return the hash of a clip, "" where its file cannot be read."""
         return self.hashes.get(clip.id, "")
+
+    def to_read(self, clips: Iterable[Clip]) -> dict[str, Clip]:
+        """Return a clip for each content: of several copies, one whose name lets it be read.
+
+        libsndfile goes by a file's ending where its bytes do not tell: MP3 that begins with something else.
+        """
+        chosen: dict[str, Clip] = {}
+        for clip in clips:
+            content = self.of(clip)
+            if content and (content not in chosen or _ending_says(clip) > _ending_says(chosen[content])):
+                chosen[content] = clip
+        return chosen
 
     def hear(self, clip: Clip, *, sr: int) -> tuple[Waveform, Oddities]:
         """Return the clip's samples at a rate, which are those that were hashed, and what is odd about them.
@@ -64,6 +77,12 @@ class Contents:
         if signature is not None:
             self.signatures[clip.path] = signature  # the next segment of a long file need not hash it again
         return True
+
+
+def _ending_says(clip: Clip) -> int:
+    """Return how much the ending of a file's name helps to read it."""
+    ending = clip.path.suffix.lower()
+    return 2 if ending == ".mp3" else 1 if ending in AUDIO_SUFFIXES else 0
 
 
 def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Contents:

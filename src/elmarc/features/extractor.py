@@ -159,7 +159,7 @@ class FeatureExtractor:
         self._watch = Stopwatch()
         known = contents or contents_of(clips, n_workers=self.n_workers)
         hashes, skipped = self._hashes(clips, known)
-        first = {content: clip for clip, content in zip(clips, hashes, strict=True) if content}
+        first = known.to_read(clips)
         stored = self._stored(list(first))
         missing = [(clip, content) for content, clip in first.items() if content not in stored]
         computed, reasons = self._compute(missing, known, len(clips), progress or _silent)

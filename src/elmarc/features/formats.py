@@ -22,7 +22,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from elmarc._csv import csv_text
 from elmarc._errors import ConfigError, StoreError
+from elmarc._names import as_written, special
 from elmarc._types import Definition, FeatureArray
 
 VECTORS = ("X", "features", "embeddings", "embedding", "vectors")
@@ -56,6 +58,8 @@ def read(path: Path) -> dict[str, Any]:
     if reader is None:
         raise _unreadable(path, f"its ending is none of {', '.join(READERS)}")
     try:
+        if what := special(path):
+            raise _unreadable(path, f"it is {what}")
         parts = reader(path)
     except FileNotFoundError:
         raise StoreError(f"{path}: no such feature file: write one with `elmarc extract`") from None
@@ -229,6 +233,8 @@ def _read_csv(path: Path) -> Parts:
     )
     if table.index.nlevels > 1 or (table.index.dtype.kind == "O" and _key(names, IDS) is not None):
         raise StoreError(f"{path}: its rows have more cells than its header: name each column")
+    for name in words:
+        table[name] = table[name].map(as_written, na_action="ignore")
     return _of_table(path, table)
 
 
@@ -299,7 +305,7 @@ def written(path: Path, parts: Parts, table: Callable[[], pd.DataFrame]) -> byte
             frame.attrs["definition"] = parts["definition"]
             frame.to_parquet(buffer, index=False)
         case ".csv":
-            buffer.write(table().to_csv(index=False).encode())
+            buffer.write(csv_text(table()).encode())
         case ".pt":
             import torch
 

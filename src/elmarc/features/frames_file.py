@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from elmarc._csv import csv_text
 from elmarc._errors import ConfigError
 from elmarc._types import Definition
 from elmarc.features import frames
@@ -108,9 +109,9 @@ def _write_parquet(part: Path, clips: _Counted, columns: list[str], definition: 
 
 def _write_csv(part: Path, clips: _Counted, columns: list[str]) -> None:
     with open(part, "w", encoding="utf-8", newline="") as file:
-        pd.DataFrame(columns=["id", "time_s", *columns]).to_csv(file, index=False)
+        file.write(csv_text(pd.DataFrame(columns=["id", "time_s", *columns])))
         for name, found in clips:
-            _table(name, found, columns).to_csv(file, index=False, header=False)
+            file.write(csv_text(_table(name, found, columns), header=False))
 
 
 def _write_npz(part: Path, clips: _Counted, columns: list[str], definition: Definition) -> None:

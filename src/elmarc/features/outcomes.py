@@ -7,6 +7,7 @@ from concurrent.futures import Future
 import numpy as np
 
 from elmarc._errors import AudioError
+from elmarc._names import printable
 from elmarc._types import FeatureArray
 
 
@@ -27,4 +28,4 @@ def checked(row: FeatureArray) -> FeatureArray | AudioError:
 
 def named(problem: AudioError, name: str, file: str) -> AudioError:
     """Name the clip where the message names no file: a front-end sees samples alone."""
-    return problem if file in str(problem) else AudioError(f"{name}: {problem}")
+    return problem if printable(file) in str(problem) else AudioError(f"{name}: {problem}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from elmarc import __version__
 from elmarc._errors import ElmarcError, ModelError
+from elmarc._names import special
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import definition_key
 from elmarc.model import estimators
@@ -49,6 +50,8 @@ def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
     """
     source = str(path)
     try:
+        if what := special(path):
+            raise ModelError(f"{source}: is {what}, expected a model file that elmarc wrote")
         data = Path(path).read_bytes()
     except OSError as problem:
         raise ModelError(f"{source}: cannot be read: {problem.strerror or problem}") from None

@@ -12,6 +12,7 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from elmarc._csv import csv_text
 from elmarc.agreement.answer import answer, estimate_text, loss_text
 from elmarc.agreement.correlation import LEAST, Estimate
 from elmarc.agreement.records import Agreement, Foreteller
@@ -192,7 +193,7 @@ def to_csv(found: Sequence[Agreement]) -> str:
     ----------
     found : sequence of Agreement
     """
-    return to_frame(found).to_csv(index=False, lineterminator="\n")
+    return csv_text(to_frame(found))
 
 
 def to_json(found: Sequence[Agreement]) -> str:

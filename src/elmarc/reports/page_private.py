@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,5 +58,5 @@ def relative_link(path: Path, page_folder: Path) -> str | None:
     """
     for base, prefix in ((page_folder, ""), (page_folder.parent, "../")):
         if path.is_relative_to(base) and len(base.parts) > SHARED_DEPTH:
-            return prefix + quote(path.relative_to(base).as_posix())
+            return prefix + quote(os.fsencode(path.relative_to(base).as_posix()))
     return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from elmarc._csv import csv_text
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.reports import wording
 from elmarc.reports.latex import to_latex
@@ -62,7 +63,7 @@ def _by_seed(score: SystemScore) -> dict[str, float]:
 
 def to_csv(comparison: Comparison) -> str:
     """Return `ranking` as CSV text."""
-    return ranking(comparison).to_csv(index=False, lineterminator="\n")
+    return csv_text(ranking(comparison))
 
 
 def to_markdown(comparison: Comparison) -> str:
