@@ -13,13 +13,22 @@ from pathlib import Path
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
+_share: list[int] = []  # of a worker process; empty elsewhere
 UNKNOWN_MEMORY = 16 * 2**30  # bytes, where the system does not tell: Windows
 
 
 def n_cores() -> int:
-    """Return how many cores this process may use: by its CPU affinity and its cgroups' quota, at least 1."""
+    """Return how many cores this process may use: by its CPU affinity and its cgroups' quota, at least 1.
+
+    A worker beside others may use its share: see `take_share`.
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([allowed, *(math.ceil(quota) for quota in _cpu_quotas())]))
+    return max(1, min([allowed, *_share, *(math.ceil(quota) for quota in _cpu_quotas())]))
+
+
+def take_share(n: int) -> None:
+    """Let this process use `n` cores at most from now on: it is one of several workers on a machine."""
+    _share[:] = [n]
 
 
 def memory_bytes() -> int:

@@ -15,11 +15,16 @@ from elmarc.cli.options import (
     Batch,
     Data,
     Device,
+    Executor,
+    ExecutorName,
     Json,
     Precision,
+    Processes,
     Quiet,
     Recipe,
     RecipeName,
+    Scheduler,
+    SchedulerFile,
     Seed,
     SizeName,
     SizeOption,
@@ -29,6 +34,7 @@ from elmarc.cli.options import (
     Target,
     Workers,
     data_names,
+    wanted,
 )
 from elmarc.networks.own import EXTERNAL, section_of_text
 
@@ -54,6 +60,10 @@ def extract(
     device: Device = "auto",
     batch_size: Batch = None,
     n_workers: Workers = None,
+    executor: Executor = ExecutorName.serial,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
     ] = None,
@@ -96,12 +106,17 @@ def extract(
     settings = {**section_of_text(network), "precision": precision}
     if settings["kind"] != EXTERNAL or n_filters:
         settings |= width
+    where = wanted(executor, workers, scheduler, scheduler_file)
+    if per_frame and where.executor != "serial":
+        raise ConfigError(
+            f"--executor {where.executor}: features over time are made in this process: leave it out"
+        )
     if per_frame:
         frames.extract_frames(section, settings, output, rate=rate, **what)
     elif rate is not None:
         raise ConfigError(f"--rate {rate:g}: a vector a clip has no rate: add --per-frame")
     else:
-        commands.extract(section, settings, output, store=store_at(store), **what)
+        commands.extract(section, settings, output, store=store_at(store), wanted=where, **what)
 
 
 def fit(

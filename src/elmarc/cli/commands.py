@@ -17,6 +17,7 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.cli import console
 from elmarc.cli.folders import check_file, check_store, check_writable
+from elmarc.cli.where import workers
 from elmarc.cli.winner import extract_command, fit_command, winning_cell
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
@@ -26,6 +27,7 @@ from elmarc.datasets import cache_dir
 from elmarc.datasets.opening import RECORDED
 from elmarc.experiments import build, studies, trained
 from elmarc.experiments.cells import Cell, finished, make_cells
+from elmarc.experiments.executors import Wanted
 from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.foretelling import agreements_of, write_agreements
 from elmarc.experiments.media import media_for
@@ -83,6 +85,7 @@ def run(
     store: Path | None,
     budget: str | None,
     n_jobs: int,
+    wanted: Wanted,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -95,8 +98,9 @@ def run(
     for note in configs[0].notes if not quiet else ():
         console.err.print(f"note: {escape(note)}", highlight=False)
     cells = make_cells(configs, folder)
-    work = partial(run_cells, store=kept, n_jobs=n_jobs)
-    run = _run(cells, folder, work=work, budget=budget, quiet=quiet)
+    with workers(wanted, configs[0], quiet=quiet) as executor:
+        work = partial(run_cells, store=kept, n_jobs=n_jobs, executor=executor)
+        run = _run(cells, folder, work=work, budget=budget, quiet=quiet)
     show(run.results, run.compared, folder, as_json=as_json)
 
 
@@ -118,6 +122,7 @@ def rank(
     output: Path,
     store: FeatureStore,
     n_jobs: int,
+    wanted: Wanted,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -137,11 +142,13 @@ def rank(
         **common,
     )
     _check_folders(output, store)
-    run = _run(
-        make_cells(configs, output), output, budget=budget, quiet=quiet,
-        work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=not common["strict"]),
-        foretell=partial(forecast, store=store, n_jobs=n_jobs),
-    )  # fmt: skip
+    cells, keep_going = make_cells(configs, output), not common["strict"]
+    with workers(wanted, configs[0], quiet=quiet) as executor:
+        run = _run(
+            cells, output, budget=budget, quiet=quiet,
+            work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=keep_going, executor=executor),
+            foretell=partial(forecast, store=store, n_jobs=n_jobs),
+        )  # fmt: skip
     show(run.results, run.compared, output, as_json=as_json)
     if not (quiet or as_json):
         _show_next(run, output)
@@ -191,6 +198,7 @@ def reproduce(
     output: Path,
     store: FeatureStore,
     n_jobs: int,
+    wanted: Wanted,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -202,11 +210,13 @@ def reproduce(
         name, audio=audio, size=size, seeds=seeds, protocols=protocols, overrides=overrides
     )
     _check_folders(output, store)
-    run = _run(
-        make_cells(configs, output), output, quiet=quiet,
-        work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=True),
-        foretell=partial(forecast, store=store, n_jobs=n_jobs),
-    )  # fmt: skip
+    cells = make_cells(configs, output)
+    with workers(wanted, configs[0], quiet=quiet) as executor:
+        run = _run(
+            cells, output, quiet=quiet,
+            work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=True, executor=executor),
+            foretell=partial(forecast, store=store, n_jobs=n_jobs),
+        )  # fmt: skip
     _write_page(run.results, run.compared, output / "report.html", embed_mb=20.0)
     show(run.results, run.compared, output, as_json=as_json)
     if not as_json:
@@ -221,6 +231,7 @@ def extract(
     common: dict[str, Any],
     overrides: Sequence[str],
     store: FeatureStore,
+    wanted: Wanted,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -234,9 +245,10 @@ def extract(
     _check_store(store)
     found = build.clips(config.data)
     extractor, notes = build.extractor(config, found, store=store)
-    with console.Live(quiet=quiet) as live:
+    with workers(wanted, config, quiet=quiet) as executor, console.Live(quiet=quiet) as live:
         live.on_features(feature_name(config), len(found.clips))
-        extraction = extractor.extract(found.clips, progress=live.on_clips)
+        compute = executor.computing(config) if executor else None
+        extraction = extractor.extract(found.clips, progress=live.on_clips, compute=compute)
     extraction.matrix.save(output)
     console.show_problems(extraction.skipped, [*found.notes, *notes, *extraction.notes], quiet=quiet)
     n_clips, n_features = extraction.matrix.X.shape

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from elmarc.cli.listing import completer
+
+if TYPE_CHECKING:
+    from elmarc.experiments.executors import Wanted
 
 
 class SizeName(StrEnum):
@@ -23,6 +26,14 @@ class ProtocolName(StrEnum):
 
     nested = "nested"
     paper = "paper"
+
+
+class ExecutorName(StrEnum):
+    """Where features are computed."""
+
+    serial = "serial"
+    processes = "processes"
+    dask = "dask"
 
 
 class RecipeName(StrEnum):
@@ -69,4 +80,27 @@ Precision = Annotated[str, typer.Option(help="float32, tf32 (faster on a GPU) or
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' grids.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode ahead of the network.")]
+Executor = Annotated[
+    ExecutorName,
+    typer.Option(help="Where features are computed: this process, processes of this machine, or Dask."),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="How many processes to start; default: one a core, or a GPU."),
+]
+Scheduler = Annotated[
+    str | None, typer.Option(help="With --executor dask: the address of a scheduler that runs already.")
+]
+SchedulerFile = Annotated[
+    Path | None, typer.Option(help="With --executor dask: the file that holds that address.")
+]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.")]
+
+
+def wanted(
+    executor: ExecutorName, n_workers: int | None, scheduler: str | None, scheduler_file: Path | None
+) -> Wanted:
+    """Return what the four options of an executor say."""
+    from elmarc.experiments.executors import Wanted
+
+    return Wanted(executor.value, n_workers, scheduler, scheduler_file)

@@ -13,23 +13,30 @@ from elmarc.cli.options import (
     Audio,
     Data,
     Device,
+    Executor,
+    ExecutorName,
     Jobs,
     Json,
     Output,
     Precision,
+    Processes,
     ProtocolName,
     Quiet,
     Recipe,
     RecipeName,
+    Scheduler,
+    SchedulerFile,
     SizeName,
     SizeOption,
     Split,
     Store,
     Strict,
     Target,
+    wanted,
 )
 
 FORETELL = "foretell"  # the study that `reproduce` makes beside those of 2018
+EXECUTOR_OPTIONS = ("executor", "workers", "scheduler", "scheduler_file")
 
 
 def demo(
@@ -57,6 +64,10 @@ def run(
     store: Store = None,
     budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
     n_jobs: Jobs = 2,
+    executor: Executor = ExecutorName.serial,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -64,8 +75,9 @@ def run(
     from elmarc.cli import commands
 
     commands.run(
-        config, set_ or [], output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet, as_json=as_json
-    )
+        config, set_ or [], output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet, as_json=as_json,
+        wanted=wanted(executor, workers, scheduler, scheduler_file),
+    )  # fmt: skip
 
 
 def rank(
@@ -120,6 +132,10 @@ def rank(
     output: Output = Path("runs/rank"),
     store: Store = None,
     n_jobs: Jobs = 2,
+    executor: Executor = ExecutorName.serial,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
     strict: Strict = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -149,6 +165,7 @@ def rank(
         output=output,
         store=store_at(store),
         n_jobs=n_jobs,
+        wanted=wanted(executor, workers, scheduler, scheduler_file),
         quiet=quiet,
         as_json=as_json,
     )
@@ -248,6 +265,10 @@ def reproduce(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
     store: Store = None,
     n_jobs: Jobs = 2,
+    executor: Executor = ExecutorName.serial,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -263,6 +284,7 @@ def reproduce(
     work: dict[str, Any] = {"store": store_at(store), "n_jobs": n_jobs, "quiet": quiet, "as_json": as_json}
     if name == FORETELL:
         _refuse(context, "size", "seeds", "protocol", "set_", because="the study's plan sets it")
+        _refuse(context, *EXECUTOR_OPTIONS, because="the study is made in this process")
         from elmarc.cli.foretell import foretell
 
         foretell(audio, quick=quick, output=where, **work)
@@ -278,6 +300,7 @@ def reproduce(
         protocols=[protocol.value] if protocol else ["nested", "paper"],
         overrides=set_ or [],
         output=where,
+        wanted=wanted(executor, workers, scheduler, scheduler_file),
         **work,
     )
 

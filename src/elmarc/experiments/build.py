@@ -122,7 +122,7 @@ def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
 
 def extractor(
     config: cfg.ExperimentConfig,
-    data: Dataset | Unlabelled,
+    data: Dataset | Unlabelled | None,
     *,
     store: FeatureStore | None = None,
     cache: FrontEndCache | None = None,
@@ -130,7 +130,8 @@ def extractor(
     """Return the extractor of a configuration, and notes on what it does to the clips.
 
     Where the configuration gives no length, it is the data set's own, raised to what the network needs where
-    short clips are padded anyway, as the study did for VGG on 4 s clips.
+    short clips are padded anyway, as the study did for VGG on 4 s clips. A configuration that gives both
+    length and `fix_length` needs no data set.
     """
     work: dict[str, Any] = {
         "batch_size": config.batch_size or 8,
@@ -143,7 +144,7 @@ def extractor(
     front = frontend(config.frontend)
     if config.network is None or front.unit is None:  # without a network there is no unit
         return assemble(None, frontend=front, **work), []
-    default = data.input_length or datasets.suggest_input_length(data)
+    default = None if data is None else data.input_length or datasets.suggest_input_length(data)
     built = assemble(
         network_section(config.network),
         frontend=front,
@@ -156,7 +157,9 @@ def extractor(
         **work,
     )
     is_given = config.input.seconds or config.input.positions(front.unit)
-    return built, [] if is_given else _lengthened(built, front.n_positions(default.seconds(front.unit)))
+    if is_given or default is None:
+        return built, []
+    return built, _lengthened(built, front.n_positions(default.seconds(front.unit)))
 
 
 def _lengthened(extractor: FeatureExtractor, length: int) -> list[str]:

@@ -15,6 +15,7 @@ from elmarc.evaluation.search import SearchWorkspace
 from elmarc.evaluation.splits import keep_together, make_splits
 from elmarc.experiments import build, record
 from elmarc.experiments.cells import Material, open_material
+from elmarc.experiments.executors.base import Executor
 from elmarc.experiments.features_file import read_features
 from elmarc.experiments.foreign import read_foreign
 from elmarc.experiments.observer import Observer
@@ -31,6 +32,7 @@ def run_group(
     material: Material | None = None,
     store: FeatureStore | None = None,
     cache: FrontEndCache | None = None,
+    executor: Executor | None = None,
     n_jobs: int = 1,
     observer: Observer | None = None,
     keep: Callable[[ExperimentConfig, Result], None] | None = None,
@@ -46,6 +48,8 @@ def run_group(
         Their data set, where it is open already.
     store, cache : FeatureStore, FrontEndCache or None
         Features kept between runs, and front-end outputs shared with other groups.
+    executor : Executor or None
+        Where the features are computed; None: in this process.
     n_jobs : int
         Threads for the classifiers' grids.
     observer : Observer or None
@@ -62,7 +66,9 @@ def run_group(
     """
     watcher = observer or Observer()
     going_on = check or _nothing
-    features = _features(configs[0], material or open_material(configs[0]), store, cache, watcher, going_on)
+    features = _features(
+        configs[0], material or open_material(configs[0]), store, cache, executor, watcher, going_on
+    )
     workspace = SearchWorkspace(features.extraction.matrix.X)
     found = []
     for config in configs:
@@ -87,6 +93,7 @@ def _features(
     material: Material,
     store: FeatureStore | None,
     cache: FrontEndCache | None,
+    executor: Executor | None,
     observer: Observer,
     check: Callable[[], None],
 ) -> _Features:
@@ -103,7 +110,10 @@ def _features(
     extractor, notes = build.extractor(config, data, store=store, cache=cache)
     if file is not None:
         return _read(material, *read_features(file, data, extractor.definition))
-    extraction = extractor.extract(data.clips, contents=material.contents, progress=progress)
+    extraction = extractor.extract(
+        data.clips, contents=material.contents, progress=progress,
+        compute=None if executor is None else executor.computing(config),
+    )  # fmt: skip
     return _Features(material, extraction, extractor, [*notes, *extraction.notes])
 
 

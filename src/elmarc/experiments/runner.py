@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from elmarc import _leftovers
@@ -21,6 +22,7 @@ from elmarc._errors import ConfigError, ElmarcError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import record
 from elmarc.experiments.cells import Cell, by_features
+from elmarc.experiments.executors.base import Executor
 from elmarc.experiments.group import run_group
 from elmarc.experiments.observer import Observer
 from elmarc.features.cache import FrontEndCache
@@ -60,6 +62,7 @@ def run_cells(
     observer: Observer | None = None,
     budget_s: float | None = None,
     n_jobs: int = 1,
+    executor: Executor | None = None,
     keep_going: bool = False,
     command: str = "",
     work: GroupWork = run_group,
@@ -78,6 +81,8 @@ def run_cells(
         Seconds after which no more work is begun.
     n_jobs : int
         Threads for the classifiers' grids.
+    executor : Executor or None
+        Where features are computed; None: in this process, where networks share the decoded clips.
     keep_going : bool
         Whether a cell that cannot be run is reported and passed over.
     command : str
@@ -91,8 +96,10 @@ def run_cells(
         A cell cannot be run (unless `keep_going`), or none gave a result.
     """
     problem: ElmarcError | None = None
-    with _shared_front_ends(cells, store, always=work is not run_group) as cache:
-        run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s), work)
+    shared_here = cells if executor is None else ()
+    with _shared_front_ends(shared_here, store, always=work is not run_group) as cache:
+        make = work if executor is None else partial(work, executor=executor)
+        run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s), make)
         for group in by_features(cells):
             try:
                 run.group(group)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +37,9 @@ from elmarc.networks.base import Network
 Item = TypeVar("Item")
 Array = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # clips done, clips in all
+Hashed: TypeAlias = tuple[Clip, str]  # and the hash of what it holds
+Outcomes: TypeAlias = Generator[tuple[Hashed, FeatureArray | AudioError], None, None]
+Compute: TypeAlias = Callable[["FeatureExtractor", Sequence[Hashed], Contents], Outcomes]
 
 
 class FeatureExtractor:
@@ -99,7 +103,7 @@ class FeatureExtractor:
         self.cache = cache
         self.strict = strict
         self.oddities: dict[str, Oddities] = {} if cache is None else cache.oddities  # by content, or clip
-        self._watch = Stopwatch()
+        self.watch = Stopwatch()  # of the extraction that is going on
         self._sequencers: dict[float | None, Sequencer] = {}
         check_fit(network, frontend, length)
         if network is not None:
@@ -136,7 +140,12 @@ class FeatureExtractor:
         return {layer: rate / self.network.reduction(layer) for layer in self.network.layers}
 
     def extract(
-        self, clips: Sequence[Clip], *, contents: Contents | None = None, progress: Progress | None = None
+        self,
+        clips: Sequence[Clip],
+        *,
+        contents: Contents | None = None,
+        progress: Progress | None = None,
+        compute: Compute | None = None,
     ) -> Extraction:
         """Return the features of all clips that can be read, in their order.
 
@@ -147,6 +156,8 @@ class FeatureExtractor:
             The clips' hashes, where the caller has them already.
         progress : callable or None
             Called with the number of clips done and of all.
+        compute : callable or None
+            What does the work that `outcomes` does, in other processes perhaps; None: this process.
 
         Raises
         ------
@@ -156,13 +167,14 @@ class FeatureExtractor:
             No clip can be used.
         """
         start = time.perf_counter()
-        self._watch = Stopwatch()
+        self.watch = Stopwatch()
         known = contents or contents_of(clips, n_workers=self.n_workers)
         hashes, skipped = self._hashes(clips, known)
         first = known.to_read(clips)
         stored = self._stored(list(first))
         missing = [(clip, content) for content, clip in first.items() if content not in stored]
-        computed, reasons = self._compute(missing, known, len(clips), progress or _silent)
+        outcomes = (compute or FeatureExtractor.outcomes)(self, missing, known)
+        computed, reasons = self._collect(outcomes, len(missing), len(clips), progress or _silent)
         for clip, content in zip(clips, hashes, strict=True):
             if content in reasons:
                 skipped[clip.id] = reasons[content]
@@ -188,8 +200,8 @@ class FeatureExtractor:
         """Return the seconds a clip of front-end and network."""
         if not n_computed:
             return None, None
-        front = self.cache.seconds(self.frontend) if self.cache else self._watch.median("frontend")
-        return front, 0.0 if self.network is None else self._watch.median("network")
+        front = self.cache.seconds(self.frontend) if self.cache else self.watch.median("frontend")
+        return front, 0.0 if self.network is None else self.watch.median("network")
 
     def _matrix(self, X: FeatureArray, clips: Sequence[Clip]) -> FeatureMatrix:
         return FeatureMatrix(
@@ -323,7 +335,7 @@ class FeatureExtractor:
             return y
 
         if self.cache is None or contents is None:
-            with self._watch.lap("frontend"):
+            with self.watch.lap("frontend"):
                 return self._fit(self.frontend(load(self.frontend.sr)), str(clip))
         return self._fit(self.cache.output(self.frontend, contents.of(clip), load), str(clip))
 
@@ -339,7 +351,7 @@ class FeatureExtractor:
         x = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
         if self.device.type == "cuda":
             x = x.pin_memory().to(self.device, non_blocking=True)
-        with self._watch.lap("network", len(x)):
+        with self.watch.lap("network", len(x)):
             features: FeatureArray = pool(self.network, x, statistics=self.statistics).cpu().numpy()
         return features
 
@@ -356,29 +368,40 @@ class FeatureExtractor:
         if self.strict:
             raise problem
 
-    def _compute(
-        self, missing: Sequence[tuple[Clip, str]], contents: Contents, n_clips: int, report: Progress
+    def _collect(
+        self, outcomes: Outcomes, n_missing: int, n_clips: int, report: Progress
     ) -> tuple[Rows, dict[str, str]]:
         """Return rows and reasons for having none, by content; rows go to the store on the way."""
-        rows = Rows(len(missing), definition=self.definition, store=self.store)
+        rows = Rows(n_missing, definition=self.definition, store=self.store)
         reasons: dict[str, str] = {}
-        known = n_clips - len(missing)
+        known = n_clips - n_missing
         report(known, n_clips)
         try:
-            for (clip, content), outcome in self._outcomes(
-                missing, lambda pair: self.prepare(pair[0], contents)
-            ):
-                if isinstance(outcome, AudioError):
-                    problem = named(outcome, str(clip), str(clip.path))
-                    self._raise_if_strict(problem)
-                    reasons[content] = str(problem)
-                else:
-                    rows.add(content, outcome, self.oddities.get(content))
-                rows.write_if_due()
-                report(known + len(rows) + len(reasons), n_clips)
+            with closing(outcomes):
+                for (clip, content), outcome in outcomes:
+                    if isinstance(outcome, AudioError):
+                        problem = named(outcome, str(clip), str(clip.path))
+                        self._raise_if_strict(problem)
+                        reasons[content] = str(problem)
+                    else:
+                        rows.add(content, outcome, self.oddities.get(content))
+                    rows.write_if_due()
+                    report(known + len(rows) + len(reasons), n_clips)
         finally:
             rows.write()
         return rows, reasons
+
+    def outcomes(self, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
+        """Yield clips with their features, or with what is wrong with them, in order; the store is not asked.
+
+        Parameters
+        ----------
+        pairs : sequence of (Clip, str)
+            Clips and the hashes of what they hold.
+        contents : Contents
+            The same hashes, by which a clip that changes meanwhile is noticed.
+        """
+        yield from self._outcomes(pairs, lambda pair: self.prepare(pair[0], contents))
 
     def _outcomes(
         self, items: Iterable[Item], prepare: Callable[[Item], Array]

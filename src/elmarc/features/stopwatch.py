@@ -29,6 +29,11 @@ class Stopwatch:
         yield
         self._laps[name] += [(time.perf_counter() - start) / n_clips] * n_clips
 
+    def add(self, other: Stopwatch) -> None:
+        """Take over what another one measured, such as that of another process."""
+        for name, laps in other._laps.items():
+            self._laps[name] += laps
+
     def median(self, name: str) -> float | None:
         """Return the median seconds a clip: set-up at the first clip and a busy moment do not count."""
         laps = self._laps.get(name)

@@ -1,0 +1,22 @@
+"""Where a command computes features, as its options say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.markup import escape
+
+from elmarc.cli import console
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments.executors import Wanted, opened
+from elmarc.experiments.executors.base import Executor
+
+
+@contextmanager
+def workers(wanted: Wanted, config: ExperimentConfig, *, quiet: bool) -> Iterator[Executor | None]:
+    """Give the executor that was asked for, and say what it has; None is this process."""
+    with opened(wanted, device=config.device) as executor:
+        if executor is not None and not quiet:
+            console.err.print(escape(executor.described), highlight=False, soft_wrap=True)
+        yield executor

@@ -1,0 +1,133 @@
+"""Workers of a Dask cluster: on this machine, or wherever they were started."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from elmarc import _leftovers
+from elmarc._cores import n_cores
+from elmarc._errors import ConfigError, ElmarcError
+from elmarc.experiments.executors.base import Executor
+from elmarc.experiments.executors.tasks import Done, Task, do_on_one_core
+
+ALLOWED_FAILURES = 10  # workers that may die with a task; a cluster of one's own has its own setting
+RETRIES = 2  # of a task that raised
+CONNECT_S = 30
+SCRATCH = "elmarc-dask"
+
+
+class Cluster(Executor):
+    """The workers of a Dask scheduler; each thread of a worker does a task, on one core.
+
+    Parameters
+    ----------
+    address : str or None
+        The scheduler's, such as "tcp://10.0.0.5:8786".
+    scheduler_file : Path or None
+        The file in which the scheduler has put its address. Without either, a scheduler and workers are
+        started on this machine, and end with the run.
+    n_workers : int or None
+        How many to start; None: one a core.
+
+    Raises
+    ------
+    ConfigError
+        Dask is missing, or no scheduler answers.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        scheduler_file: Path | None = None,
+        n_workers: int | None = None,
+    ) -> None:
+        distributed = _distributed()
+        self._own: Any = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        if scheduler_file is not None and not scheduler_file.is_file():
+            raise ConfigError(
+                f"--scheduler-file {scheduler_file}: no such file: start `dask scheduler --scheduler-file "
+                f"{scheduler_file}` first"
+            )
+        where = scheduler_file or address
+        if where is None:
+            self._start(n_workers or n_cores())
+        reach: dict[str, Any] = {"scheduler_file": str(scheduler_file)} if scheduler_file else {}
+        try:
+            self._client = distributed.Client(
+                self._own or address, timeout=CONNECT_S, set_as_default=False, **reach
+            )
+        except (OSError, ValueError, TypeError) as problem:
+            raise ConfigError(
+                f"{where}: no Dask scheduler answers ({problem}): start one with `dask scheduler`"
+            ) from None
+        self._pool = self._client.get_executor(pure=True, retries=RETRIES)
+
+    @property
+    def n_slots(self) -> int:
+        """The threads of the workers that are there now; at least 1, so that tasks wait for the first."""
+        n_threads: int = sum(self._client.nthreads().values())
+        return max(1, n_threads)
+
+    @property
+    def described(self) -> str:
+        """How many workers there are, and where they can be watched."""
+        threads = self._client.nthreads()
+        n = f"{len(threads)} workers, {sum(threads.values())} threads" if threads else "no workers yet"
+        return f"Dask at {self._client.scheduler.address}: {n}; dashboard: {self._client.dashboard_link}"
+
+    def submit(self, task: Task) -> Future[Done]:
+        """Give a task to the scheduler, under the hash of what it computes."""
+        future: Future[Done] = self._pool.submit(do_on_one_core, task)
+        return future
+
+    def mend(self, problem: BaseException) -> None:
+        """Give up: the scheduler has tried again already.
+
+        Raises
+        ------
+        ElmarcError
+            Always.
+        """
+        raise ElmarcError(
+            f"the Dask cluster lost a task ({problem}): run the same command again to go on; "
+            "for workers that are often ended, set DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES higher"
+        ) from problem
+
+    def close(self, *, now: bool) -> None:
+        """Leave the scheduler; one that was started here ends, and its workers with it."""
+        self._pool.shutdown(wait=not now)
+        self._client.close()
+        if self._own is not None and self._scratch is not None:
+            self._own.close()
+            self._scratch.cleanup()
+
+    def _start(self, n_workers: int) -> None:
+        import dask
+        import distributed
+
+        _leftovers.clear(Path(tempfile.gettempdir()), f"{SCRATCH}-*")
+        self._scratch = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{_leftovers.mark()}-")
+        settings = {
+            "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+            "temporary-directory": self._scratch.name,
+        }
+        with dask.config.set(settings):
+            self._own = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=n_workers, threads_per_worker=max(1, n_cores() // n_workers), processes=True,
+                dashboard_address="127.0.0.1:0", local_directory=self._scratch.name,
+                silence_logs=logging.CRITICAL,
+            )  # fmt: skip
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError:
+        raise ConfigError("--executor dask: Dask is not installed: pip install 'elmarc[dask]'") from None
+    return distributed

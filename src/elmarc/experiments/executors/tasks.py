@@ -1,0 +1,181 @@
+"""A task: some clips through one network, said so that any process can do it.
+
+A task holds no module and no samples: a configuration with a seed, paths, and the hashes of what the clips
+hold. Its key is the hash of what it computes, so that to do it twice does no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from elmarc import __version__, _cores
+from elmarc._errors import AudioError, ConfigError
+from elmarc._types import FeatureArray
+from elmarc.audio.oddities import Oddities
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments import build
+from elmarc.features.contents import Contents
+from elmarc.features.extractor import FeatureExtractor, Hashed
+from elmarc.features.stopwatch import Stopwatch
+from elmarc.features.store import definition_key
+from elmarc.networks.external.held import is_held
+
+_making = threading.Lock()  # a factory of one's own may use torch's random state, which threads share
+_made = threading.local()  # the extractor of a thread's last task
+_set_up = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Task:
+    """Clips whose features are to be computed.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        With the length of the input, and with paths from the root.
+    definition : str
+        The key of what the features follow from, as whoever asks for them has it.
+    pairs : tuple of (Clip, str)
+        Clips and the hashes of what they hold.
+    contents : Contents
+        Of these clips.
+    """
+
+    config: ExperimentConfig
+    definition: str
+    pairs: tuple[Hashed, ...]
+    contents: Contents
+
+    @property
+    def key(self) -> str:
+        """The hash of what is computed."""
+        parts = [self.definition, *(content for _, content in self.pairs)]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+    def __dask_tokenize__(self) -> str:
+        return self.key
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a task: rows of the clips that have them, and what is wrong with the others.
+
+    `rows` [shape=(n_good, n_features)] are of `contents`; `problems` and `oddities` are by content. `seconds`
+    are those of the work, without the time that making the network took.
+    """
+
+    contents: tuple[str, ...]
+    rows: FeatureArray
+    problems: dict[str, str]
+    oddities: dict[str, Oddities]
+    watch: Stopwatch
+    seconds: float
+    host: str
+
+
+def make_task(
+    config: ExperimentConfig, extractor: FeatureExtractor, pairs: Sequence[Hashed], contents: Contents
+) -> Task:
+    """Return the task of computing what an extractor computes.
+
+    Raises
+    ------
+    ConfigError
+        The network is a module that this process holds in memory.
+    """
+    there = tuple((replace(clip, path=clip.path.absolute()), content) for clip, content in pairs)
+    signatures = {
+        away.path: contents.signatures[clip.path]
+        for (clip, _), (away, _) in zip(pairs, there, strict=True)
+        if clip.path in contents.signatures
+    }
+    known = Contents({clip.id: content for clip, content in there}, {}, signatures)
+    return Task(in_full(config, extractor), definition_key(extractor.definition), there, known)
+
+
+def in_full(config: ExperimentConfig, extractor: FeatureExtractor) -> ExperimentConfig:
+    """Return a configuration that says all that an extractor of it took from the data set and the folder."""
+    changes: dict[str, Any] = {"strict": False}
+    network = config.network
+    if network is not None and extractor.network is not None:
+        positions = "n_frames" if extractor.network.input_unit == "frames" else "n_samples"
+        length = {"seconds": None, "n_frames": None, "n_samples": None, positions: extractor.length}
+        length["fix_length"] = extractor.fix_length  # type: ignore[assignment]
+        changes["input"] = config.input.model_copy(update=length)
+    factory = getattr(network, "factory", None)
+    if network is not None and isinstance(factory, str):
+        if is_held(factory):
+            raise ConfigError(
+                f"{factory}: a module in memory cannot be sent to other processes: name a factory "
+                "('package.module:Name' or 'path/to/file.py:Name'), or use the serial executor"
+            )
+        changes["network"] = network.model_copy(update={"factory": _from_root(factory)})
+    return config.model_copy(update=changes)
+
+
+def _from_root(factory: str) -> str:
+    source, _, name = factory.rpartition(":")
+    return f"{Path(source).absolute()}:{name}" if source.endswith(".py") else factory
+
+
+def do(task: Task) -> Done:
+    """Do a task as the serial path does, with `FeatureExtractor.outcomes`.
+
+    Raises
+    ------
+    ConfigError
+        The features that this process makes are others than those asked for.
+    """
+    extractor = _extractor(task)
+    extractor.watch = Stopwatch()
+    rows: dict[str, FeatureArray] = {}
+    problems = {}
+    start = time.perf_counter()
+    for (_, content), outcome in extractor.outcomes(task.pairs, task.contents):
+        if isinstance(outcome, AudioError):
+            problems[content] = str(outcome)
+        else:
+            rows[content] = outcome
+    seconds = time.perf_counter() - start
+    X = np.stack(list(rows.values())) if rows else np.empty((0, len(extractor.columns)), np.float32)
+    odd = {content: extractor.oddities.pop(content) for content in rows if content in extractor.oddities}
+    return Done(tuple(rows), X, problems, odd, extractor.watch, seconds, platform.node())
+
+
+def do_on_one_core(task: Task) -> Done:
+    """Do a task in one of several threads of a worker, each of which keeps one core busy."""
+    share(1)
+    return do(task)
+
+
+def share(n_cores: int) -> None:
+    """Let this worker process use so many cores: our threads, torch's and those of the BLAS."""
+    with _set_up:
+        _cores.take_share(n_cores)
+        threadpool_limits(n_cores)
+
+
+def _extractor(task: Task) -> FeatureExtractor:
+    """Return the extractor of a task; the one of the thread's last task, where it is the same."""
+    if getattr(_made, "definition", None) == task.definition:
+        kept: FeatureExtractor = _made.extractor
+        return kept
+    with _making:
+        extractor, _ = build.extractor(task.config, None)
+    if definition_key(extractor.definition) != task.definition:
+        raise ConfigError(
+            f"the worker on {platform.node()}, elmarc {__version__}, makes other features than were asked "
+            "for: give it the same elmarc, and the same files of your own networks"
+        )
+    _made.definition, _made.extractor = task.definition, extractor
+    return extractor

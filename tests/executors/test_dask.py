@@ -1,0 +1,106 @@
+"""A real scheduler and two workers on this machine; a worker is killed, and then who asked them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.executors.conftest import timeless
+
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.executors import Wanted, opened
+from elmarc.experiments.observer import Observer
+from elmarc.experiments.runner import run_cells
+from elmarc.results import collect
+
+pytest.importorskip("distributed")
+PATIENCE_S = 240
+RANK = (
+    "rank", "clips", "--networks", "temporal,timbral", "--classifiers", "knn", "--seeds", "1", "--quiet",
+    "--set", "network.n_filters=4", "--set", "network.size=null",
+)  # fmt: skip
+
+
+def until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextmanager
+def daemon(folder: Path, module: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a daemon of Dask as `dask scheduler` and `dask worker` do."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{module}", "--scheduler-file", "s.json", *words]
+    with (folder / f"{module}.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def workers(root: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Two workers of a scheduler; its file is `s.json`."""
+    one = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(root / "scratch"))
+    with daemon(root, "scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--no-show"):
+        until((root / "s.json").exists)
+        with daemon(root, "worker", *one) as first, daemon(root, "worker", *one) as second:
+            yield [first, second]
+
+
+def test_results_are_those_of_the_serial_path_and_a_killed_worker_costs_nothing(
+    workers: list[subprocess.Popen[bytes]], configs: list[ExperimentConfig], root: Path, serial: list[str]
+) -> None:
+    class Killer(Observer):
+        def on_clips(self, done: int, total: int) -> None:
+            if 4 <= done < total - 4 and workers[0].poll() is None:
+                workers[0].kill()
+
+    with opened(Wanted("dask", scheduler_file=root / "s.json")) as executor:
+        assert executor is not None
+        until(lambda: executor.n_slots == 2)
+        found = run_cells(make_cells(configs, root / "dask"), executor=executor, observer=Killer())
+    assert workers[0].wait() == -signal.SIGKILL
+    assert timeless(found) == serial
+
+
+@pytest.mark.data  # it starts elmarc three times, 10 s
+def test_who_asked_is_killed_and_asks_again(workers: list[subprocess.Popen[bytes]], root: Path) -> None:
+    def start(name: str, *words: str) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable,
+            "-m",
+            "elmarc",
+            *RANK,
+            "--store",
+            f"st-{name}",
+            "-o",
+            f"out-{name}",
+            *words,
+        ]
+        return subprocess.Popen(command, cwd=root, env={**os.environ, "ELMARC_CACHE": str(root / "cache")})
+
+    asked = ("--executor", "dask", "--scheduler-file", "s.json")
+    killed = start("killed", *asked)
+    until(lambda: killed.poll() is not None or list((root / "st-killed").glob("*/*.safetensors")))
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    again, whole = start("killed", *asked), start("whole")
+    assert again.wait(PATIENCE_S) == whole.wait(PATIENCE_S) == 0
+    results = [collect(root / f"out-{name}") for name in ("killed", "whole")]
+    assert timeless(results[0]) == timeless(results[1])
+    assert len(results[0]) == 3
+    assert not list(root.rglob(".*.part"))
+    assert json.loads((root / "s.json").read_text())["address"]  # the scheduler is the user's, and goes on

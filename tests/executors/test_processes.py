@@ -1,0 +1,65 @@
+"""Worker processes: the bytes of the serial path, also where a worker is killed; none is left."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+from tests.executors.conftest import timeless
+
+from elmarc._errors import ElmarcError
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments.cells import make_cells
+from elmarc.experiments.executors.processes import MOST_BREAKS, Processes
+from elmarc.experiments.observer import Observer
+from elmarc.experiments.runner import run_cells
+from elmarc.features.store import FeatureStore
+
+
+class Killer(Observer):
+    """Kill a worker as soon as a few clips are done."""
+
+    def __init__(self) -> None:
+        self.n_killed = 0
+
+    def on_clips(self, done: int, total: int) -> None:
+        if 4 <= done < total - 4 and not self.n_killed:
+            multiprocessing.active_children()[0].kill()
+            self.n_killed += 1
+
+
+def test_results_are_those_of_the_serial_path_and_a_killed_worker_is_replaced(
+    configs: list[ExperimentConfig], root: Path, serial: list[str]
+) -> None:
+    killer = Killer()
+    with Processes(2, device="cpu") as pool:
+        cells = make_cells(configs, root / "processes")
+        found = run_cells(cells, executor=pool, observer=killer, store=FeatureStore(root / "store"))
+    assert killer.n_killed == 1
+    assert timeless(found) == serial
+    assert "bad.wav" in found[0].skipped[0].id
+    assert not multiprocessing.active_children()
+
+
+def test_a_run_that_is_stopped_drops_its_workers(configs: list[ExperimentConfig], root: Path) -> None:
+    class Stop(Observer):
+        def on_clips(self, done: int, total: int) -> None:
+            if done:
+                raise KeyboardInterrupt
+
+    before = set(multiprocessing.active_children())
+    with pytest.raises(KeyboardInterrupt), Processes(1, device="cpu") as one:
+        run_cells(make_cells(configs, root / "stopped"), executor=one, observer=Stop())
+    assert set(multiprocessing.active_children()) == before
+
+
+@pytest.mark.data  # it starts three workers, 10 s
+def test_workers_that_are_killed_again_and_again_end_the_run() -> None:
+    def kill_again_and_again(processes: Processes) -> None:
+        for _ in range(MOST_BREAKS + 1):
+            processes.mend(processes._started().submit(os._exit, 1).exception() or AssertionError())
+
+    with Processes(1, device="cpu") as one, pytest.raises(ElmarcError, match="killed 3 times, and finished"):
+        kill_again_and_again(one)

@@ -1,0 +1,175 @@
+"""Tasks say all that a process needs, and nothing is computed that was not asked for."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.experiments.conftest import cells, write_tones
+from torch import nn
+
+from elmarc import _cores
+from elmarc._errors import ConfigError, ElmarcError
+from elmarc.config.sections import ExperimentConfig
+from elmarc.experiments import build
+from elmarc.experiments.cells import make_cells, open_material
+from elmarc.experiments.executors import Wanted, opened
+from elmarc.experiments.executors.base import MOST_CLIPS, Executor, Sizes
+from elmarc.experiments.executors.tasks import Done, Task, do, make_task
+from elmarc.experiments.runner import run_cells
+from elmarc.networks.external.objects import hold_all
+
+
+@pytest.fixture
+def tones(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Four tones."""
+    return write_tones(tmp_path / "clips", rng, n=4)
+
+
+def task_of(config: ExperimentConfig, n: int | None = None) -> Task:
+    material = open_material(config)
+    extractor, _ = build.extractor(config, material.dataset)
+    pairs = [(clip, material.contents.of(clip)) for clip in material.dataset.clips]
+    return make_task(config, extractor, [pair for pair in pairs if pair[1]][:n], material.contents)
+
+
+def test_a_task_that_was_sent_gives_the_bytes_of_this_process(
+    configs: list[ExperimentConfig], tones: Path
+) -> None:
+    (tones / "low" / "bad.wav").write_bytes(b"rubbish")
+    stretched = [{"kind": "vgg", "n_filters": 1}, {"kind": "sample_level", "n_filters": 1}]
+    for config in [*configs, *(c for network in stretched for c in cells(tones, network=network))]:
+        material = open_material(config)
+        extractor, _ = build.extractor(config, material.dataset)
+        task = task_of(config)
+        done = do(pickle.loads(pickle.dumps(task)))
+        good = {clip.id: content for clip, content in task.pairs if content not in done.problems}
+        found = extractor.extract(material.dataset.clips, contents=material.contents)
+        assert [good[name] for name in found.matrix.ids] == list(done.contents)
+        np.testing.assert_array_equal(found.matrix.X, done.rows)
+        assert len(done.problems) == 1
+
+
+def test_a_task_is_small_and_holds_paths_from_the_root(
+    configs: list[ExperimentConfig], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    (config,) = cells(Path("clips"), network={"kind": "temporal", "n_filters": 64})
+    task = task_of(config)
+    assert all(clip.path.is_absolute() for clip, _ in task.pairs)
+    assert len(pickle.dumps(task)) < 20_000
+    monkeypatch.chdir("/")
+    assert do(task).contents
+
+
+def test_the_key_is_of_what_is_computed(configs: list[ExperimentConfig]) -> None:
+    task = task_of(configs[0], 3)
+    assert task.key == task_of(configs[0], 3).key
+    others = [task_of(configs[0], 2), task_of(configs[1], 3)]
+    others.append(task_of(configs[0].model_copy(update={"seed": 5}), 3))
+    assert len({task.key, *(other.key for other in others)}) == 4
+    renamed = configs[0].model_copy(update={"name": "other", "batch_size": 2})
+    assert task_of(renamed, 3).key == task.key
+
+
+def test_other_features_than_were_asked_for_are_refused(configs: list[ExperimentConfig]) -> None:
+    task = replace(task_of(configs[0], 2), definition="0" * 64)
+    with pytest.raises(ConfigError, match="makes other features than were asked for"):
+        do(task)
+
+
+class Blind(Executor):
+    """A worker on a machine that has no clips."""
+
+    n_slots = 1
+    described = "one that sees nothing"
+
+    def submit(self, task: Task) -> Future[Done]:
+        pairs = tuple((replace(clip, path=Path("/absent") / clip.path.name), h) for clip, h in task.pairs)
+        future: Future[Done] = Future()
+        future.set_result(do(replace(task, pairs=pairs)))
+        return future
+
+    def mend(self, problem: BaseException) -> None:
+        raise AssertionError from problem
+
+    def close(self, *, now: bool) -> None:
+        """Nothing to end."""
+
+
+def test_a_worker_that_does_not_see_the_clips_ends_the_run(
+    configs: list[ExperimentConfig], tmp_path: Path
+) -> None:
+    with pytest.raises(ElmarcError, match=r"can be read here, and not by the worker .* see the clips"):
+        run_cells(make_cells(configs[:1], tmp_path), executor=Blind())
+
+
+def test_a_module_in_memory_is_refused(root: Path) -> None:
+    (section,), kept = hold_all(nn.Conv1d(96, 4, 3))
+    (config,) = cells(root / "clips", network={**section, "unit": "frames"})
+    with pytest.raises(ConfigError, match="cannot be sent to other processes: name a factory"):
+        task_of(config, 1)
+    assert kept
+
+
+def test_sizes_follow_the_work_and_shrink_at_the_end() -> None:
+    sizes = Sizes()
+    sizes.learn(4, 0.004)
+    assert sizes.next(10**6, 2) == 32
+    sizes.learn(10**6, 1.0)
+    assert sizes.next(10**6, 2) == MOST_CLIPS
+    sizes.learn(1, 10_000.0)
+    assert sizes.next(10**6, 2) == 1
+    left, seen = 1000, []
+    sizes.learn(512, 1.0)
+    while left:
+        seen.append(sizes.next(left, 4))
+        left -= seen[-1]
+    assert seen == sorted(seen, reverse=True)
+    assert seen[0] == 125
+    assert seen[-1] == 1
+
+
+def test_a_share_of_the_cores_is_all_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_cores, "_share", [])
+    _cores.take_share(1)
+    assert _cores.n_cores() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"executor": "slurm"}, "unknown executor 'slurm'"),
+        ({"n_workers": 2}, "--workers 2: serial starts none"),
+        ({"scheduler": "tcp://h:1"}, "--scheduler: only --executor dask"),
+        (
+            {"executor": "dask", "scheduler": "tcp://h:1", "n_workers": 2},
+            "a scheduler has workers of its own",
+        ),
+        ({"executor": "dask", "scheduler": "tcp://h:1", "scheduler_file": Path("f")}, "found both"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Wanted(**options)  # type: ignore[arg-type]
+
+
+def test_dask_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"pip install 'elmarc\[dask\]'"), opened(Wanted("dask", 2)):
+        pass
+
+
+def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    absent = Wanted("dask", scheduler_file=tmp_path / "absent.json")
+    with (
+        pytest.raises(ConfigError, match=r"absent\.json: no such file: start `dask scheduler"),
+        opened(absent),
+    ):
+        pass
