@@ -13,6 +13,7 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.watch import Fault, refusal, watched
 
 from elmarc._errors import ElmarcError
+from elmarc._names import printable
 from elmarc.datasets import base, lists, table
 
 N_CLIPS = 6
@@ -107,7 +108,8 @@ def check(example: Example, folder: Path) -> str:
             ):
                 raise Fault(f"the message does not name the file: {problem}") from None
             return refusal(problem)
-    wanted = _of_csv(data) if kind == "csv" else _of_list(data)
+    lines = _of_csv(data) if kind == "csv" else _of_list(data)
+    wanted = [(printable(name), printable(label)) for name, label in lines]
     found = [(clip.id, clip.label) for clip in made.clips]
     if on_missing != "skip" and found != wanted:
         raise Fault(f"{found} was read of {wanted}")
