@@ -18,6 +18,7 @@ from elmarc.cli.options import (
     Executor,
     ExecutorName,
     Json,
+    Overrides,
     Precision,
     Processes,
     Quiet,
@@ -64,9 +65,7 @@ def extract(
     workers: Processes = None,
     scheduler: Scheduler = None,
     scheduler_file: SchedulerFile = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
-    ] = None,
+    set_: Overrides = None,
     per_frame: Annotated[
         bool, typer.Option("--per-frame", help="Features over time: a row a frame, with its time in seconds.")
     ] = False,
@@ -152,9 +151,7 @@ def fit(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the weights; default: 0.")] = None,
     device: Device = "auto",
     n_workers: Workers = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
-    ] = None,
+    set_: Overrides = None,
     store: Store = None,
     strict: Strict = False,
     quiet: Quiet = False,

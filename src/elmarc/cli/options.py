@@ -65,6 +65,15 @@ Data = Annotated[
 Audio = Annotated[Path | None, typer.Option(help="Where the clips of a named data set or CSV file lie.")]
 Split = Annotated[str | None, typer.Option(help="For `hf:NAME`: this split alone.")]
 Target = Annotated[str | None, typer.Option(help="For `toy`: label the clips by rhythm or by timbre.")]
+Networks = Annotated[
+    str,
+    typer.Option(
+        help="Names with commas between, or all (the study's nine). Known: {networks}; or a module of your "
+        "own: package.module:Name or file.py:Name; or FILE.yaml with sections of a configuration, as "
+        "`elmarc networks sample` writes it.",
+        autocompletion=completer("networks", more=["all"]),
+    ),
+]
 SizeOption = Annotated[SizeName, typer.Option(help="large: about 3,500 features; small: about 160.")]
 Store = Annotated[Path | None, typer.Option(help="Folder of stored features; default: the user's cache.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
@@ -77,6 +86,8 @@ Recipe = Annotated[
     typer.Option(help="2018: the study's; v2: more accuracy from the same networks (docs/recipe.md)."),
 ]
 Precision = Annotated[str, typer.Option(help="float32, tf32 (faster on a GPU) or bfloat16.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Any other key of the configuration.")]
+Budget = Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' grids.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode ahead of the network.")]

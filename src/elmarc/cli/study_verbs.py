@@ -11,13 +11,16 @@ from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
 from elmarc.cli.options import (
     Audio,
+    Budget,
     Data,
     Device,
     Executor,
     ExecutorName,
     Jobs,
     Json,
+    Networks,
     Output,
+    Overrides,
     Precision,
     Processes,
     ProtocolName,
@@ -62,7 +65,7 @@ def run(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
     store: Store = None,
-    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    budget: Budget = None,
     n_jobs: Jobs = 2,
     executor: Executor = ExecutorName.serial,
     workers: Processes = None,
@@ -85,14 +88,7 @@ def rank(
     audio: Audio = None,
     target: Target = None,
     split: Split = None,
-    networks: Annotated[
-        str,
-        typer.Option(
-            help="Names with commas between, or all (the study's nine). Known: {networks}; or a module of "
-            "your own: package.module:Name or file.py:Name, or a section of a configuration in FILE.yaml.",
-            autocompletion=completer("networks", more=["all"]),
-        ),
-    ] = "all",
+    networks: Networks = "all",
     classifiers: Annotated[
         str,
         typer.Option(
@@ -123,12 +119,10 @@ def rank(
         ),
     ] = None,
     recipe: Recipe = RecipeName.study,
-    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    budget: Budget = None,
     precision: Precision = "float32",
     device: Device = "auto",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
-    ] = None,
+    set_: Overrides = None,
     output: Output = Path("runs/rank"),
     store: Store = None,
     n_jobs: Jobs = 2,
@@ -176,14 +170,7 @@ def train(
     audio: Audio = None,
     target: Target = None,
     split: Split = None,
-    networks: Annotated[
-        str,
-        typer.Option(
-            help="As for rank: names with commas between, or all (the study's nine). Known: {networks}; or a "
-            "module of your own, or FILE.yaml with sections, as `elmarc networks sample` writes.",
-            autocompletion=completer("networks", more=["all"]),
-        ),
-    ] = "all",
+    networks: Networks = "all",
     size: SizeOption = SizeName.small,
     seeds: Annotated[int, typer.Option(min=1, help="How many first weights, each trained anew.")] = 2,
     epochs: Annotated[int, typer.Option(min=1, help="At most so many times through the clips.")] = 40,
@@ -195,11 +182,9 @@ def train(
         ),
     ] = "0.001,0.004",
     recipe: Recipe = RecipeName.study,
-    budget: Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")] = None,
+    budget: Budget = None,
     device: Device = "auto",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
-    ] = None,
+    set_: Overrides = None,
     output: Output = Path("runs/trained"),
     store: Store = None,
     strict: Strict = False,
@@ -259,9 +244,7 @@ def reproduce(
         ProtocolName | None,
         typer.Option(help="One protocol alone; default: nested beside paper.", show_default=False),
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other key of the configuration.")
-    ] = None,
+    set_: Overrides = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
     store: Store = None,
     n_jobs: Jobs = 2,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -25,9 +23,10 @@ from elmarc.features.fitting import check_fit, resolve_device
 from elmarc.features.frames import Sequence as FrameSequence
 from elmarc.features.frames import Sequencer
 from elmarc.features.matrix import FeatureMatrix
-from elmarc.features.outcomes import checked, finite, named
+from elmarc.features.outcomes import Hashed, Outcomes, named
+from elmarc.features.parallel import in_batches, one_by_one
 from elmarc.features.pooling import column_names, pool
-from elmarc.features.rows import RowBlock, Rows, gathered
+from elmarc.features.rows import RowBlock, Rows, collect, gathered
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import FeatureStore
 from elmarc.features.workers import Workers, ahead
@@ -37,8 +36,6 @@ from elmarc.networks.base import Network
 Item = TypeVar("Item")
 Array = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # clips done, clips in all
-Hashed: TypeAlias = tuple[Clip, str]  # and the hash of what it holds
-Outcomes: TypeAlias = Generator[tuple[Hashed, FeatureArray | AudioError], None, None]
 Compute: TypeAlias = Callable[["FeatureExtractor", Sequence[Hashed], Contents], Outcomes]
 
 
@@ -174,7 +171,12 @@ class FeatureExtractor:
         stored = self._stored(list(first))
         missing = [(clip, content) for content, clip in first.items() if content not in stored]
         outcomes = (compute or FeatureExtractor.outcomes)(self, missing, known)
-        computed, reasons = self._collect(outcomes, len(missing), len(clips), progress or _silent)
+        computed = Rows(len(missing), definition=self.definition, store=self.store)
+        report, n_known = progress or _silent, len(clips) - len(missing)
+        reasons = collect(
+            outcomes, computed, self.oddities, strict=self.strict,
+            progress=lambda done: report(n_known + done, len(clips)),
+        )  # fmt: skip
         for clip, content in zip(clips, hashes, strict=True):
             if content in reasons:
                 skipped[clip.id] = reasons[content]
@@ -183,7 +185,8 @@ class FeatureExtractor:
             some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
             raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
         X = gathered([hashes[i] for i in good], stored, computed)
-        matrix = self._matrix(X, [clips[i] for i in good])
+        used = [clips[i] for i in good]
+        matrix = FeatureMatrix.of_clips(used, X, columns=self.columns, definition=self.definition)
         odd = {clips[i].id: self.oddities[hashes[i]] for i in good if self.oddities.get(hashes[i])}
         seconds, costs = time.perf_counter() - start, self._costs(len(computed))
         return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *costs, odd)
@@ -202,17 +205,6 @@ class FeatureExtractor:
             return None, None
         front = self.cache.seconds(self.frontend) if self.cache else self.watch.median("frontend")
         return front, 0.0 if self.network is None else self.watch.median("network")
-
-    def _matrix(self, X: FeatureArray, clips: Sequence[Clip]) -> FeatureMatrix:
-        return FeatureMatrix(
-            X=X,
-            ids=tuple(clip.id for clip in clips),
-            labels=tuple(clip.label for clip in clips),
-            folds=tuple(clip.fold or "" for clip in clips),
-            groups=tuple(clip.group or "" for clip in clips),
-            columns=self.columns,
-            definition=self.definition,
-        )
 
     def extract_waveforms(self, waveforms: Array | Sequence[Array]) -> FeatureArray:
         """Return features of waveforms, each [shape=(n_samples,)] at the front-end's rate.
@@ -368,29 +360,6 @@ class FeatureExtractor:
         if self.strict:
             raise problem
 
-    def _collect(
-        self, outcomes: Outcomes, n_missing: int, n_clips: int, report: Progress
-    ) -> tuple[Rows, dict[str, str]]:
-        """Return rows and reasons for having none, by content; rows go to the store on the way."""
-        rows = Rows(n_missing, definition=self.definition, store=self.store)
-        reasons: dict[str, str] = {}
-        known = n_clips - n_missing
-        report(known, n_clips)
-        try:
-            with closing(outcomes):
-                for (clip, content), outcome in outcomes:
-                    if isinstance(outcome, AudioError):
-                        problem = named(outcome, str(clip), str(clip.path))
-                        self._raise_if_strict(problem)
-                        reasons[content] = str(problem)
-                    else:
-                        rows.add(content, outcome, self.oddities.get(content))
-                    rows.write_if_due()
-                    report(known + len(rows) + len(reasons), n_clips)
-        finally:
-            rows.write()
-        return rows, reasons
-
     def outcomes(self, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
         """Yield clips with their features, or with what is wrong with them, in order; the store is not asked.
 
@@ -406,38 +375,21 @@ class FeatureExtractor:
     def _outcomes(
         self, items: Iterable[Item], prepare: Callable[[Item], Array]
     ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
-        """Yield each item with its features, or with what is wrong with it, in order.
-
-        On a CPU a worker takes a clip from file to features on threads of its own: on two cores that is up to
-        twenty times faster than convolving each clip on all cores beside the decoders. A GPU gets batches.
-        """
+        """Yield each item with its features, or with what is wrong with it, in order."""
         if self.network is not None and self.device.type != "cpu":
-            yield from self._in_batches(items, prepare)
+            yield from in_batches(
+                items, prepare, self.pool, n_workers=self.n_workers, batch_size=self.batch_size
+            )
             return
         n_workers = min(self.n_workers, self.batch_size)
-        with Workers(n_workers, self._threads(n_workers)) as workers:
-            waiting = ahead(
-                workers, lambda item: self.pool(prepare(item)[np.newaxis])[0], items, 2 * n_workers
-            )
-            for item, future in waiting:
-                yield item, finite(future)
+        yield from one_by_one(
+            items, prepare, self.pool, n_workers=n_workers, n_threads=self._threads(n_workers)
+        )
 
     def _threads(self, n_workers: int) -> int:
         """Return the threads of a worker."""
         alone = self.network is not None and self.network.one_thread
         return 1 if alone else max(1, n_cores() // n_workers)
-
-    def _in_batches(
-        self, items: Iterable[Item], prepare: Callable[[Item], Array]
-    ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
-        """Like `_outcomes`, with workers that decode ahead of batches on the device."""
-        with Workers(self.n_workers, 1) as workers:
-            waiting = ahead(workers, prepare, items, 2 * self.batch_size)
-            while batch := list(islice(waiting, self.batch_size)):
-                good = [i for i, (_, future) in enumerate(batch) if future.exception() is None]
-                rows = iter(self.pool(np.stack([batch[i][1].result() for i in good])) if good else [])
-                for item, future in batch:
-                    yield item, finite(future) if future.exception() else checked(next(rows))
 
 
 def _silent(done: int, total: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
 from elmarc._types import Definition, FeatureArray
+from elmarc.datasets.base import Clip
 from elmarc.features import formats
 
 SHOWN = 5  # rows and columns in a notebook
@@ -48,6 +50,21 @@ class FeatureMatrix:
         sides = {len(self.ids), len(self.labels), len(self.folds), len(self.groups)}
         if sides != {n_clips} or len(self.columns) != n_features:
             raise ValueError(f"X is {self.X.shape}, beside {sides} clips and {len(self.columns)} columns")
+
+    @classmethod
+    def of_clips(
+        cls, clips: Sequence[Clip], X: FeatureArray, *, columns: tuple[str, ...], definition: Definition
+    ) -> FeatureMatrix:
+        """Return the features of clips, a row each, beside their labels, folds and groups."""
+        return cls(
+            X=X,
+            ids=tuple(clip.id for clip in clips),
+            labels=tuple(clip.label for clip in clips),
+            folds=tuple(clip.fold or "" for clip in clips),
+            groups=tuple(clip.group or "" for clip in clips),
+            columns=columns,
+            definition=definition,
+        )
 
     def __len__(self) -> int:
         return len(self.ids)

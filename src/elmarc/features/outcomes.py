@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from concurrent.futures import Future
+from typing import TypeAlias
 
 import numpy as np
 
 from elmarc._errors import AudioError
 from elmarc._names import printable
 from elmarc._types import FeatureArray
+from elmarc.datasets.base import Clip
+
+Hashed: TypeAlias = tuple[Clip, str]  # and the hash of what it holds
+Outcomes: TypeAlias = Generator[tuple[Hashed, FeatureArray | AudioError], None, None]
 
 
 def finite(future: Future[FeatureArray]) -> FeatureArray | AudioError:

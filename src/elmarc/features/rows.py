@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 import numpy as np
 
-from elmarc._errors import StoreWarning
+from elmarc._errors import AudioError, StoreWarning
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
+from elmarc.features.outcomes import Outcomes, named
 from elmarc.features.store import FeatureStore
 
 SHARD_ROWS = 512
@@ -124,3 +126,49 @@ class Rows(RowBlock):
             StoreWarning,
             stacklevel=3,
         )
+
+
+def collect(
+    outcomes: Outcomes,
+    rows: Rows,
+    oddities: Mapping[str, Oddities],
+    *,
+    strict: bool,
+    progress: Callable[[int], None],
+) -> dict[str, str]:
+    """Add the rows of outcomes, which go to the store on the way; return why clips have none, by content.
+
+    Parameters
+    ----------
+    outcomes : generator of ((Clip, str), np.ndarray or AudioError)
+        Closed at the end, also where that is an error.
+    rows : Rows
+    oddities : mapping
+        What is odd about clips, by content; may grow as the outcomes come.
+    strict : bool
+        Whether a clip without features ends the run.
+    progress : callable
+        Called with the number of clips done.
+
+    Raises
+    ------
+    AudioError
+        With `strict`: the first clip without features.
+    """
+    reasons: dict[str, str] = {}
+    progress(0)
+    try:
+        with closing(outcomes):
+            for (clip, content), outcome in outcomes:
+                if isinstance(outcome, AudioError):
+                    problem = named(outcome, str(clip), str(clip.path))
+                    if strict:
+                        raise problem
+                    reasons[content] = str(problem)
+                else:
+                    rows.add(content, outcome, oddities.get(content))
+                rows.write_if_due()
+                progress(len(rows) + len(reasons))
+    finally:
+        rows.write()
+    return reasons

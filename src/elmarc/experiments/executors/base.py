@@ -15,7 +15,8 @@ from elmarc._errors import AudioError, ElmarcError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.executors.tasks import Done, Task, make_task
 from elmarc.features.contents import Contents
-from elmarc.features.extractor import Compute, FeatureExtractor, Hashed, Outcomes
+from elmarc.features.extractor import Compute, FeatureExtractor
+from elmarc.features.outcomes import Hashed, Outcomes
 
 TASK_S = 20.0  # of work; about as much as the store lets a killed run lose
 MOST_CLIPS = 512  # in a task: those of a shard

@@ -25,7 +25,8 @@ from elmarc.audio.oddities import Oddities
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import build
 from elmarc.features.contents import Contents
-from elmarc.features.extractor import FeatureExtractor, Hashed
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.outcomes import Hashed
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import definition_key
 from elmarc.networks.external.held import is_held
