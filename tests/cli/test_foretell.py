@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from tests.cli.conftest import Run
 
 from elmarc.agreement.correlation import LEAST
 from elmarc.cli import foretell as foretell_command
-from elmarc.experiments.foretell_study import FULL, QUICK, STUDY_NETWORKS
-from elmarc.networks import spaces
+from elmarc.experiments.foretell_study import FULL, QUICK, Heard
+from elmarc.networks import STUDY_NETWORKS, spaces
 from elmarc.results import collect
 
 pytest.importorskip("lightning_fabric")
@@ -24,7 +25,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put four tiny networks into the quick study, trained once for one epoch."""
     networks = [{"kind": "temporal", "n_filters": n, "name": f"n{n}"} for n in (4, 8, 12, 16)]
     made = replace(
-        QUICK, networks=lambda: networks, seeds=1, trained_seeds=1, common={"input": {"seconds": 0.5}},
+        QUICK, networks=lambda: networks, seeds=1, trained_seeds=1,
+        sets=lambda *folders: [replace(heard, seconds=0.5) for heard in QUICK.sets(*folders)],
         training=replace(QUICK.training, epochs=2),
     )  # fmt: skip
     monkeypatch.setattr(foretell_command, "QUICK", made)
@@ -67,24 +69,30 @@ def test_the_space_is_what_the_plan_says() -> None:
     networks = FULL.networks()
     drawn = networks[len(STUDY_NETWORKS) :]
     assert [section["kind"] for section in networks[: len(STUDY_NETWORKS)]] == list(STUDY_NETWORKS)
-    assert len({section["name"] for section in drawn}) == 32
-    assert max(spaces.cost(section, 5.0) for section in drawn) <= 3e7
-    assert {section["kind"] for section in drawn} > {
-        "single_layer",
-        "vgg",
-        "timbral_temporal",
-        "sample_level",
-    }
+    assert len({section["name"] for section in networks}) == 9 + 32
+    costs = {section["name"]: spaces.cost(section, 5.0) for section in networks}
+    assert costs.pop("timbral_temporal n4") == pytest.approx(5.2e7, rel=0.02)
+    assert max(costs.values()) < 2.55e7
+    kinds = Counter(section["kind"] for section in drawn)
+    waveform = sum(n for kind, n in kinds.items() if kind.endswith("_level"))
+    assert (kinds["single_layer"], kinds["vgg"], waveform) == (8, 8, 8)
     assert len(QUICK.networks()) == LEAST
 
 
-def test_a_fifth_of_the_digits_has_every_speaker(tmp_path: Path) -> None:
+def test_a_network_that_needs_more_hears_more() -> None:
+    deep = {"kind": "vgg", "n_filters": 4, "pool_frames": [4, 4, 4], "pool_bands": [2, 2, 2]}
+    (shallow,) = QUICK.networks()[:1]
+    assert Heard({}, 0.7).of(shallow) == {"seconds": 0.7}
+    assert Heard({}, 0.7).of(deep)["seconds"] == pytest.approx(64 * 256 / 12000)
+
+
+def test_a_tenth_of_the_digits_has_every_speaker(tmp_path: Path) -> None:
     (tmp_path / "fsdd").mkdir()
     rows = [f"{d}_{s}_{k}.wav,{d},{s}" for d in range(10) for s in range(6) for k in range(50)]
     (tmp_path / "fsdd" / "fsdd.csv").write_text("\n".join(["path,label,fold", *rows]) + "\n")
-    digits = FULL.data(tmp_path, tmp_path / "out")[1]
+    digits = FULL.sets(tmp_path, tmp_path / "out")[2].data
     heading, *some = Path(digits["path"]).read_text().splitlines()
     assert heading == "path,label,fold"
-    assert len(some) == 600
+    assert len(some) == 300
     counts = {tuple(row.split(",")[1:]) for row in some}
     assert len(counts) == 60

@@ -68,15 +68,15 @@ def foretell(
 def _steps(
     study: Study, audio: Path | None, output: Path, *, store: FeatureStore, n_jobs: int
 ) -> Iterator[_Step]:
-    data = study.data(audio, output)
+    sets = study.sets(audio, output)
     for recipe in study.recipes:
         yield _Step(
-            RANK, make_cells(study.ranking(data, recipe), output / RANK / recipe),
+            RANK, make_cells(study.ranking(sets, recipe), output / RANK / recipe),
             partial(run_cells, store=store, n_jobs=n_jobs), partial(forecast, store=store, n_jobs=n_jobs),
         )  # fmt: skip
     for name, training, seeds in ((SHORT, study.short, 1), (TRAINED, study.training, study.trained_seeds)):
         yield _Step(
-            name, trained.as_trained(make_cells(study.trainings(data, seeds=seeds), output / name), training),
+            name, trained.as_trained(make_cells(study.trainings(sets, seeds=seeds), output / name), training),
             partial(trained.train_cells, recipe=training, store=store),
             partial(training_forecast, recipe=training),
         )  # fmt: skip
