@@ -32,10 +32,11 @@ from elmarc.experiments.executors import Wanted
 from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.foretelling import agreements_of, write_agreements
 from elmarc.experiments.media import media_for
-from elmarc.experiments.record import feature_name
+from elmarc.experiments.record import TRAINED, feature_name
 from elmarc.experiments.runner import run_cells, seconds
 from elmarc.experiments.summary import read_results, summarise, tell_apart, write_run
 from elmarc.experiments.training_forecast import training_forecast
+from elmarc.experiments.winner import can_be_fitted
 from elmarc.features.fitting import resolve_device
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
@@ -185,8 +186,7 @@ def train(
     )  # fmt: skip
     show(run.results, run.compared, output, as_json=as_json)
     if not (quiet or as_json):
-        words = f"elmarc report {output}"
-        console.out.print(f"to hear the mistakes: {escape(words)}", highlight=False, soft_wrap=True)
+        _show_next(run, output)
 
 
 def reproduce(
@@ -375,8 +375,10 @@ def _show_next(run: Finished, folder: Path) -> None:
     """Say what to do now: hear the mistakes, extract what won."""
     said = [("to hear the mistakes", f"elmarc report {folder}")]
     winner = winning_cell(run.compared[0].scores[0], run.cells)
-    if winner is not None and winner.config.features_file is None:
+    result = winner and winner.finished()
+    if winner and result and winner.config.features_file is None and result.classifier != TRAINED:
         said.append(("to extract the features of the best", extract_command(winner.config)))
+    if result and can_be_fitted(result):
         said.append(("to classify new clips with the best", fit_command(folder)))
     for what, command in said:
         console.out.print(f"{what}: {escape(command)}", highlight=False, soft_wrap=True)

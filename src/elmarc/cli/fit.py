@@ -12,13 +12,17 @@ from rich.markup import escape
 from elmarc.cli import console
 from elmarc.cli.folders import check_file, check_writable
 from elmarc.config.sections import ExperimentConfig
+from elmarc.datasets.base import Dataset
 from elmarc.experiments import build, studies
 from elmarc.experiments.cells import open_material
 from elmarc.experiments.record import feature_name
 from elmarc.experiments.summary import read_results, tell_apart
+from elmarc.experiments.trained_fit import Fit, fit_trained
 from elmarc.experiments.winner import Winner, sound_classifier, winner
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
+
+FITTED = "fitted"  # folder, beside results, of the trainings on all clips
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Chosen:
 
     config: ExperimentConfig
     notes: tuple[str, ...] = ()
+    trained: Winner | None = None  # by which training, where the network is to be trained
+    folder: Path | None = None  # where its training is kept
 
 
 def fit(chosen: Chosen, output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
@@ -35,22 +41,30 @@ def fit(chosen: Chosen, output: Path, *, store: FeatureStore, quiet: bool, as_js
     check_writable(store.root, option="--store")
     config = chosen.config
     data = build.dataset(config.data)
-    extractor, notes = build.extractor(config, data, store=store)
-    name = feature_name(config)
     with console.Live(quiet=quiet) as live:
-        live.on_features(name, len(data.clips))
-        extraction = extractor.extract(data.clips, progress=live.on_clips)
-        skipped = dict(extraction.skipped)
-        live.on_classifier(config.classifier.name)
-        model = sound_classifier(config, extractor)
-        model.fit([clip for clip in data.clips if clip.id not in skipped])
-    model.save(output)
-    console.show_problems(extraction.skipped, [*chosen.notes, *data.notes, *notes], quiet=quiet)
-    label = f"{name} + {config.classifier.name}"
+        found = _fitted(chosen, data, store, live)
+    found.model.save(output)
+    console.show_problems(found.skipped, [*chosen.notes, *data.notes, *found.notes], quiet=quiet)
+    model, skipped = found.model, dict(found.skipped)
+    label = f"{feature_name(config)} + {model.classifier}"
     if as_json:
         console.print_json(_document(model, label, output, skipped))
     else:
         _show(model, label, output, len(data.clips) - len(skipped))
+
+
+def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Live) -> Fit:
+    config = chosen.config
+    if chosen.trained:
+        return fit_trained(chosen.trained, config, data, store=store, folder=chosen.folder, observer=live)
+    extractor, notes = build.extractor(config, data, store=store)
+    live.on_features(feature_name(config), len(data.clips))
+    extraction = extractor.extract(data.clips, progress=live.on_clips)
+    skipped = dict(extraction.skipped)
+    live.on_classifier(config.classifier.name)
+    model = sound_classifier(config, extractor)
+    model.fit([clip for clip in data.clips if clip.id not in skipped])
+    return Fit(model, extraction.skipped, tuple(notes))
 
 
 def from_ranking(folder: Path, data: dict[str, Any] | None, **common: Any) -> Chosen:
@@ -73,7 +87,8 @@ def from_ranking(folder: Path, data: dict[str, Any] | None, **common: Any) -> Ch
     key = key or open_material(config).key
     if typed:
         config = config.model_copy(update={"data": typed.data})
-    return Chosen(config, (*notes, *more, *_said(best, same=key == best.result.clips_key)))
+    said = (*notes, *more, *_said(best, same=key == best.result.clips_key))
+    return Chosen(config, said, best if best.is_trained else None, folder / FITTED)
 
 
 def named(
@@ -100,7 +115,8 @@ def _said(best: Winner, *, same: bool) -> list[str]:
         said.append("the score of a winner is a little optimistic: it was chosen on these clips")
     if best.passed_over:
         said.append(
-            f"passed over, for their features come from a file or were trained: {', '.join(best.passed_over)}"
+            "passed over, for their features come from a file, or they are modules of your own that were "
+            f"trained: {', '.join(best.passed_over)}"
         )
     if not same:
         said.append("these are not the clips that were ranked: others, or changed since")

@@ -21,6 +21,7 @@ from elmarc.experiments.cells import make_cells
 from elmarc.experiments.observer import Lines
 from elmarc.experiments.runner import run_cells, seconds
 from elmarc.experiments.summary import summarise
+from elmarc.experiments.trained_fit import fit_trained
 from elmarc.experiments.winner import sound_classifier, winner
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
@@ -91,15 +92,18 @@ class Ranking:
     def fit(self) -> SoundClassifier:
         """Return the best system as a classifier of new clips, fitted on all clips of the ranking.
 
-        Features that were read from a file are passed over: no new clip has them.
+        A trained network is trained once more, on all of them. Features that were read from a file, and
+        modules of your own that were trained, are passed over.
 
         Raises
         ------
         ConfigError
-            All features were read from files.
+            All systems are passed over.
         """
         best = winner(self.results)
         config = best.config(**(self.how or {}))
+        if best.is_trained:
+            return fit_trained(best, config, self.dataset, store=self.store).model
         extractor, _ = build.extractor(config, self.dataset, store=self.store)
         unread = {clip.id for clip in best.result.skipped}
         clips = [clip for clip in self.dataset.clips if clip.id not in unread]

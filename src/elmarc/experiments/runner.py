@@ -173,10 +173,20 @@ def _shared_front_ends(
     cells: Sequence[Cell], store: FeatureStore | None, *, always: bool = False
 ) -> Iterator[FrontEndCache | None]:
     """Give a folder for decoded clips where several groups share them, or always; remove it at the end."""
+    if len(by_features(cells)) < 2 and not always:
+        yield None
+        return
+    with front_ends(store) as cache:
+        yield cache
+
+
+@contextmanager
+def front_ends(store: FeatureStore | None) -> Iterator[FrontEndCache | None]:
+    """Give a folder of the store for decoded clips; remove it at the end. None where none can be made."""
     root = Path(tempfile.gettempdir()) if store is None else store.root
     _leftovers.clear(root, "frontend-*")
     folder = root / f"frontend-{_leftovers.mark()}"
-    if (len(by_features(cells)) < 2 and not always) or not _made(folder):
+    if not _made(folder):
         yield None
         return
     try:

@@ -58,7 +58,7 @@ def train(
     Returns
     -------
     Ranking
-        Systems whose classifier is "trained"; its `fit` refuses them.
+        Systems whose classifier is "trained"; its `fit` trains the best on all clips.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import build
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.model import SoundClassifier
+from elmarc.networks.own import EXTERNAL
 from elmarc.results import Result
 
 
@@ -33,7 +34,8 @@ class Winner:
     tied : tuple of str
         Systems of its classifier that are not told apart from it.
     passed_over : tuple of str
-        Better ones whose features were read from a file, so that no new clip has them, or that were trained.
+        Better ones that no new clip can be given to: their features were read from a file, or they are
+        modules of one's own that were trained.
     """
 
     result: Result
@@ -42,9 +44,17 @@ class Winner:
     tied: tuple[str, ...]
     passed_over: tuple[str, ...]
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether its network was trained: see `trained_fit.fit_trained`."""
+        return "training" in self.result.config
+
     def config(self, **changes: Any) -> ExperimentConfig:
         """Return its configuration, on the clips that were ranked; `changes` are further keys."""
-        document = {"data": self.result.source, **self.result.config, **changes}
+        asked = {key: value for key, value in self.result.config.items() if key != "training"}
+        if self.is_trained:
+            asked["classifier"] = "ridge"  # none is fitted, but a configuration has one
+        document = {"data": self.result.source, **asked, **changes}
         return parse_experiment(document, source="result.json")
 
 
@@ -68,13 +78,22 @@ def winner(results: Sequence[Result], *, clips_key: str | None = None) -> Winner
     passed: list[str] = []
     for score in comparison.scores:
         first = min((r for r in of_set if system_of(r) == score.system), key=lambda result: result.seed)
-        if first.config and not first.config.get("features_file") and "training" not in first.config:
+        if can_be_fitted(first):
             return Winner(first, score, len(comparison.scores), _tied(comparison, score), tuple(passed))
         passed.append(score.label)
     raise ConfigError(
-        f"none of {', '.join(passed)} can be fitted: their features were read from a file, or they were "
-        "trained, or an older elmarc ranked them: run rank again, or name --network and --classifier"
+        f"none of {', '.join(passed)} can be fitted: their features were read from a file, or they are "
+        "modules of your own that were trained, or an older elmarc ranked them: run rank again, or name "
+        "--network and --classifier"
     )
+
+
+def can_be_fitted(result: Result) -> bool:
+    """Tell whether new clips can be given to the system of a result."""
+    network = result.config.get("network")
+    is_own = isinstance(network, Mapping) and network.get("kind") == EXTERNAL
+    is_own_trained = is_own and "training" in result.config
+    return bool(result.config) and not result.config.get("features_file") and not is_own_trained
 
 
 def sound_classifier(config: ExperimentConfig, extractor: FeatureExtractor) -> SoundClassifier:

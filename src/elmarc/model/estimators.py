@@ -32,6 +32,7 @@ OF_ELMARC = (
     "elmarc.classifiers.ridge_classifier.LeaveOneOutRidgeClassifier",
 )
 OF_SKLEARN = (
+    "sklearn.linear_model._logistic.LogisticRegression",
     "sklearn.linear_model._ridge.RidgeClassifierCV",
     "sklearn.linear_model._sgd_fast.Hinge",
     "sklearn.linear_model._stochastic_gradient.SGDClassifier",

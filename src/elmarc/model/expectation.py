@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,8 +109,21 @@ def _parts(labels: NDArray[np.str_], units: Units) -> Folds | Lists:
 
 def _summary(found: Evaluation, labels: NDArray[np.str_], groups: tuple[str, ...]) -> Expectation:
     said = [Prediction(str(i), str(labels[i]), label, fold, groups[i]) for i, label, fold in found.held_out]
-    alone = score_alone(said, n_classes=len(np.unique(labels)))
+    return expectation(found.accuracy, said, n_folds=len(found.folds), n_classes=len(np.unique(labels)))
+
+
+def expectation(accuracy: float, said: Sequence[Prediction], *, n_folds: int, n_classes: int) -> Expectation:
+    """Return a nested score with its interval.
+
+    Parameters
+    ----------
+    accuracy : float
+        Mean over folds.
+    said : sequence of Prediction
+        Of the clips that were held out.
+    n_folds, n_classes : int
+    """
+    alone = score_alone(said, n_classes=n_classes)
     return Expectation(
-        found.accuracy, alone.low, alone.high, alone.confidence, len(said), len(found.folds),
-        alone.chance, alone.majority,
-    )  # fmt: skip
+        accuracy, alone.low, alone.high, alone.confidence, len(said), n_folds, alone.chance, alone.majority
+    )

@@ -151,6 +151,12 @@ def _take_weights(extractor: FeatureExtractor, data: bytes, source: str) -> None
     from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
 
+    from elmarc.model import weights
+    from elmarc.networks.random_cnn import RandomCNN
+
+    if isinstance(extractor.network, RandomCNN):
+        weights.take(extractor.network, data, source=source)
+        return
     try:
         if extractor.network is not None:
             extractor.network.load_state_dict(from_bytes(data))

@@ -39,6 +39,7 @@ from elmarc.model.learning import learn
 from elmarc.model.units import Units, labels_of, units_of
 from elmarc.model.writing import save
 
+TRAINED = "trained"  # stands where a classifier is named
 OF_FEATURES = (
     "network", "recipe", "frontend", "size", "n_filters", "layers", "sr", "statistics", "precision",
     "batch_size", "n_workers", "device",
@@ -303,6 +304,11 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return extraction.matrix.X, np.asarray(rows, dtype=np.intp)
 
     def _spec(self) -> ClassifierSpec:
+        if self.classifier == TRAINED:
+            raise ConfigError(
+                f"classifier: found {TRAINED!r}: this network was trained, which fit does not do: give a "
+                "classifier, or train on the clips (elmarc train, then elmarc fit --from)"
+            )
         wanted = settings(self.recipe, frontend=None, network=None, classifier=self.classifier)["classifier"]
         if self.standardise is not None:
             wanted["standardise"] = self.standardise

@@ -34,7 +34,7 @@ def save(model: Any, path: str | Path) -> None:
         It holds what a model file cannot.
     """
     parts = {CLASSIFIER: estimators.dump(model.estimator_)}
-    weights = None if is_ours(model.network) else _kept_weights(model)
+    weights = _set_weights(model) if is_ours(model.network) else _kept_weights(model)
     if weights is not None:
         parts[WEIGHTS] = weights
     text = json.dumps(_description(model), indent=1, sort_keys=True, default=plain, allow_nan=False)
@@ -91,6 +91,16 @@ def _named(network: Any) -> str:
         return network
     owner = network if hasattr(network, "__qualname__") else type(network)
     return f"{owner.__module__}:{owner.__qualname__}"
+
+
+def _set_weights(model: Any) -> bytes | None:
+    """Return the weights of a network of elmarc's; None where they are drawn from the seed again."""
+    network = model.extractor_.network
+    if network is None or network.is_drawn:
+        return None
+    from elmarc.model.weights import pack as packed
+
+    return packed(network)
 
 
 def _kept_weights(model: Any) -> bytes | None:

@@ -6,7 +6,7 @@ import abc
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from elmarc.networks.layers import FeatureMap, Input, LayerCost, LayerInfo
 from elmarc.networks.weights import draw_kernel
 
 Compat = Literal["2018"]
+Standards: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]  # level and spread of each band
 N_BANDS = 96  # of the study's log-mel spectrograms
 
 
@@ -85,6 +86,7 @@ class RandomCNN(Network):
         self.n_filters, self.seed, self.precision, self.compat = n_filters, seed, precision, compat
         self.convs: dict[str, RandomConv] = dict(convs)
         self._weights_hash: str | None = None
+        self._standards: Standards | None = None
         for layer, conv in convs.items():
             self.add_module(layer, conv)
             conv.set_kernel(draw_kernel(seed, self.family, layer, conv.kernel_shape))
@@ -171,13 +173,27 @@ class RandomCNN(Network):
             for a in (conv.get_kernel(), conv.bias.detach().cpu().numpy().copy())
         ]
 
-    def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the weights are those of the seed, not some that were set."""
+        return self._weights_hash is None
+
+    @property
+    def standards(self) -> Standards | None:
+        """What the input is standardised by: level and spread of each band; None where it is not."""
+        return self._standards
+
+    def set_weights(
+        self, weights: Sequence[NDArray[np.float32]], *, standards: Standards | None = None
+    ) -> None:
         """Take over kernels and biases; their digest takes the seed's place in the definition.
 
         Parameters
         ----------
         weights : sequence of ndarray
             In the order and layout of `get_weights`.
+        standards : (ndarray, ndarray) [shape=(n_bands,)] or None
+            The input less the first, over the second, is what is convolved; the second is positive.
 
         Raises
         ------
@@ -186,13 +202,17 @@ class RandomCNN(Network):
         """
         arrays = [np.ascontiguousarray(array, np.float32) for array in weights]
         self._check_weights(arrays)
+        given = [np.ascontiguousarray(array, np.float32) for array in standards or ()]
+        self._check_standards(given)
         digest = hashlib.sha256()
         for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
             conv.set_kernel(kernel)
             with torch.no_grad():
                 conv.bias.copy_(torch.from_numpy(bias))
             digest.update(kernel.tobytes() + bias.tobytes())
+        digest.update(b"".join(array.tobytes() for array in given))
         self._weights_hash = digest.hexdigest()
+        self._standards = (given[0], given[1]) if given else None
 
     def _check_weights(self, arrays: Sequence[NDArray[np.float32]]) -> None:
         if len(arrays) != 2 * len(self.convs):
@@ -209,8 +229,19 @@ class RandomCNN(Network):
                         f"{self.name}: {layer} {part} has shape {array.shape}, expected {shape}"
                     )
 
+    def _check_standards(self, given: Sequence[NDArray[np.float32]]) -> None:
+        is_shaped = all(array.shape == (self.n_bands,) for array in given)
+        if not is_shaped or not all((spread > 0).all() for spread in given[1:]):
+            raise ConfigError(
+                f"{self.name}: standards have shapes {[array.shape for array in given]}, expected level and "
+                f"positive spread of {self.n_bands} bands"
+            )
+
     def _prepared(self, x: Input) -> Tensor:
         weight = next(self.parameters())
+        if self._standards is not None:
+            level, spread = (torch.from_numpy(array).to(x.device) for array in self._standards)
+            x = (x - level) / spread
         return x.to(weight.device, torch.bfloat16 if self.precision == "bfloat16" else weight.dtype)
 
     def _conv_cost(self, layer: str, kind: str, positions: tuple[int, ...]) -> LayerCost:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elmarc.features.maps import Map
@@ -20,6 +23,7 @@ from elmarc.features.statistics import STATISTICS
 from elmarc.networks.base import Network
 from elmarc.networks.blocks import EVERY, RandomConv
 from elmarc.networks.layers import Input
+from elmarc.networks.random_cnn import RandomCNN
 
 
 class Trainable(nn.Module):
@@ -94,6 +98,62 @@ class Trainable(nn.Module):
             {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
             {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a training has learnt, as numbers that need no norms and no form of their own.
+
+    Parameters
+    ----------
+    weights : list of np.ndarray
+        For `RandomCNN.set_weights`: each convolution's norm is part of its kernel and bias.
+    standards : (np.ndarray, np.ndarray) [shape=(n_bands,)]
+        Level and spread of the input.
+    coef : np.ndarray [shape=(n_classes, n_features)]
+    intercept : np.ndarray [shape=(n_classes,)]
+        Pooled features to logits, the norm of the features included.
+    """
+
+    weights: list[NDArray[np.float32]]
+    standards: tuple[NDArray[np.float32], NDArray[np.float32]]
+    coef: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+
+
+def learnt(model: Trainable) -> Learnt:
+    """Return what a model computes when it is judged, without its norms.
+
+    Parameters
+    ----------
+    model : Trainable
+        Of a `RandomCNN`.
+    """
+    assert isinstance(model.network, RandomCNN)
+    convs = [module for module in model.network.modules() if isinstance(module, RandomConv)]
+    norms = {id(conv): norm for conv, norm in zip(convs, model.norms, strict=True)}
+    weights: list[NDArray[np.float32]] = []
+    for conv in model.network.convs.values():
+        gain, shift = _affine(norms[id(conv)])
+        bias = conv.bias.detach().cpu().numpy().astype(np.float64)
+        weights += [
+            (conv.get_kernel() * gain).astype(np.float32),
+            (bias * gain + shift).astype(np.float32),
+        ]
+    gain, shift = _affine(model.scale)
+    head, intercept = (p.detach().cpu().numpy().astype(np.float64) for p in model.head.parameters())
+    standards = (model.level.cpu().numpy().copy(), model.spread.cpu().numpy().copy())
+    return Learnt(weights, standards, head * gain, head @ shift + intercept)
+
+
+def _affine(norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what a norm multiplies by and adds when it is judged."""
+    mean, variance, weight, bias = (
+        getattr(norm, name).detach().cpu().numpy().astype(np.float64)
+        for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    gain = weight / np.sqrt(variance + norm.eps)
+    return gain, bias - mean * gain
 
 
 def _zero_head(n_features: int, n_classes: int) -> nn.Linear:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -21,6 +22,7 @@ from elmarc.training.inputs import Index
 from elmarc.training.loop import Curve, Row, Run, Trainer
 
 INNER_FOLDS = 5
+ALL = "all"  # stands for a fold's name where none is held out
 CHOSEN = "learning rate and epochs chosen on an inner fold of each training part"
 GIVEN = "learning rate and epochs as given"
 
@@ -59,6 +61,29 @@ def evaluate(
     return Evaluation(mean, judge.folds, params, [], judge.held_out, note), judge.curves
 
 
+def train_on_all(
+    trainer: Trainer, *, keep_together: Sequence[str] = (), folder: Path | None = None
+) -> dict[str, Any]:
+    """Train on all clips, as each training part is in `evaluate`; the trainer's model has the weights then.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    keep_together : sequence of n_clips strings
+        What the inner fold must not tear apart; may be empty.
+    folder : Path or None
+        Where the training is kept, to go on from.
+
+    Returns
+    -------
+    dict
+        The learning rate and the number of epochs, chosen on an inner fold where there is a choice.
+    """
+    judge = _Judge(trainer, keep_together, folder)
+    rate, n_epochs = judge.trained(ALL, np.arange(len(trainer.targets)), None)
+    return {"learning_rate": rate, "epochs": n_epochs}
+
+
 class _Judge:
     """The parts that are judged so far."""
 
@@ -69,14 +94,19 @@ class _Judge:
         self.curves: list[Row] = []
 
     def part(self, name: str, train: Index, test: Index, inner: Split | None) -> None:
-        rate, n_epochs = self._chosen(name, train, inner)
-        run = Run(name, rate, n_epochs, train)
-        self.curves += _rows(run, self.trainer.train(run, self._file(run)))
+        rate, n_epochs = self.trained(name, train, inner)
         said = self.trainer.predict(test)
         accuracy = float(np.mean(said == self.trainer.targets[test]))
         self.folds.append(FoldScore(name, len(test), accuracy, {"learning_rate": rate, "epochs": n_epochs}))
         classes = self.trainer.classes
         self.held_out += [(int(i), classes[number], name) for i, number in zip(test, said, strict=True)]
+
+    def trained(self, name: str, train: Index, inner: Split | None) -> tuple[float, int]:
+        """Choose learning rate and epochs inside a training part, train on all of it, and return them."""
+        rate, n_epochs = self._chosen(name, train, inner)
+        run = Run(name, rate, n_epochs, train)
+        self.curves += _rows(run, self.trainer.train(run, self._file(run)))
+        return rate, n_epochs
 
     def _chosen(self, name: str, train: Index, inner: Split | None) -> tuple[float, int]:
         """Return the learning rate and the number of epochs for a training part."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, Self
 
+from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc._types import Definition
 
@@ -99,6 +102,25 @@ class TrainingRecipe:
     def definition(self) -> Definition:
         """Return everything that changes the weights, JSON-able."""
         return {**asdict(self), "learning_rates": list(self.learning_rates), "version": VERSION}
+
+    @classmethod
+    def of(cls, definition: Mapping[str, Any]) -> Self:
+        """Return the recipe that a result was trained by, from its `definition()`.
+
+        Raises
+        ------
+        ConfigError
+            Another version of elmarc trains otherwise, or it is no such definition.
+        """
+        given = dict(definition)
+        if (found := given.pop("version", None)) != VERSION:
+            raise ConfigError(
+                f"training: found version {found} of the recipe, and this elmarc trains by version "
+                f"{VERSION}: train again"
+            )
+        for key in given:
+            choose("key of training", key, tuple(cls.__dataclass_fields__))
+        return cls(**{**given, "learning_rates": tuple(given.get("learning_rates", cls.learning_rates))})
 
     def learning_rate(self, peak: float, step: int, n_steps: int) -> float:
         """Return the learning rate of a step.

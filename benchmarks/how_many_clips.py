@@ -1,0 +1,110 @@
+"""How many clips does the untrained ranking need? A study's is repeated on parts of each class.
+
+    python -m benchmarks.how_many_clips runs/foretell --store STORE [--draws 5]
+
+The folder is that of `elmarc reproduce foretell`. For each data set, share of the clips and draw, the
+classifier and recipe that the plan names (ridge, v2) score the architectures on features of the study's first
+seed. The table has mean and range over draws of Spearman's correlation with the trained accuracy on all
+clips, and of the points lost by training the first alone. Each class of each fold gives the same share.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.config.loading import parse_experiment
+from elmarc.evaluation.protocol import evaluate
+from elmarc.evaluation.splits import keep_together, make_splits
+from elmarc.experiments import build
+from elmarc.features.store import FeatureStore
+from elmarc.results import Result, collect
+
+SHARES = (0.25, 0.5, 1.0)
+CLASSIFIER, RECIPE, SEED = "ridge", "v2", 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Features, labels and folds of the clips of one architecture."""
+
+    X: np.ndarray
+    labels: np.ndarray
+    folds: np.ndarray
+    kind: str
+    spec: ClassifierSpec
+
+    def accuracy(self, rows: np.ndarray) -> float:
+        """Return the nested accuracy on some clips."""
+        labels, folds = self.labels[rows], self.folds[rows].tolist()
+        parts = make_splits(labels.tolist(), folds, kind=self.kind, n_folds=5)
+        together = keep_together([""] * len(rows), folds)
+        return evaluate(self.spec, self.X[rows], labels, parts, keep_together=together).accuracy
+
+
+def heard(result: Result, store: FeatureStore) -> Heard:
+    """Return the features of an untrained result again; the store has most of them."""
+    config = parse_experiment({"data": result.source, **result.config}, source="result.json")
+    data = build.dataset(config.data)
+    extractor, _ = build.extractor(config, data, store=store)
+    matrix = extractor.extract(data.clips).matrix
+    folds = np.array([clip.fold or "" for clip in data.clips])
+    labels = np.array([clip.label for clip in data.clips])
+    spec = build.classifier(config.classifier, seed=config.seed)
+    return Heard(matrix.X, labels, folds, data.split_kind, spec)
+
+
+def some(own: Heard, share: float, draw: int) -> np.ndarray:
+    """Return rows: so many of each class and fold, at least two."""
+    rng = np.random.default_rng([draw, round(1000 * share)])
+    rows = []
+    cells = sorted(set(zip(own.labels.tolist(), own.folds.tolist(), strict=True)))
+    for label, fold in cells:
+        mine = np.flatnonzero((own.labels == label) & (own.folds == fold))
+        n = len(mine) if share == 1 else max(2, round(share * len(mine)))
+        rows += rng.choice(mine, size=min(n, len(mine)), replace=False).tolist()
+    return np.array(sorted(rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--store", type=Path, required=True)
+    given = parser.parse_args()
+    store = FeatureStore(given.store)
+    trained: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for result in collect(given.study / "trained"):
+        trained[result.dataset][result.features].append(result.accuracy)
+    untrained: dict[str, dict[str, Result]] = defaultdict(dict)
+    for result in collect(given.study / "rank" / RECIPE):
+        is_trained = result.features in trained[result.dataset]
+        if is_trained and (result.classifier, result.seed) == (CLASSIFIER, SEED):
+            untrained[result.dataset][result.features] = result
+    print("| data set | clips | Spearman | range | first 1 loses | range |\n|---|---|---|---|---|---|")
+    for dataset, results in untrained.items():
+        names = sorted(results)
+        truth = np.array([np.mean(trained[dataset][name]) for name in names])
+        known = [heard(results[name], store) for name in names]
+        for share in SHARES:
+            found = []
+            for draw in range(1 if share == 1 else given.draws):
+                rows = some(known[0], share, draw)
+                scores = np.array([own.accuracy(rows) for own in known])
+                found.append((spearmanr(scores, truth).statistic, truth.max() - truth[scores.argmax()]))
+            (rho, lost), low, high = np.mean(found, axis=0), np.min(found, axis=0), np.max(found, axis=0)
+            print(
+                f"| {dataset} | {len(rows)} | {rho:.2f} | {low[0]:.2f}, {high[0]:.2f} | {100 * lost:.1f} "
+                f"| {100 * low[1]:.1f}, {100 * high[1]:.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
