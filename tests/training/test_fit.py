@@ -20,6 +20,7 @@ from elmarc import SoundClassifier, train
 from elmarc._errors import ConfigError, ModelError
 from elmarc.classifiers.calibration import decision_values
 from elmarc.datasets import open_dataset
+from elmarc.experiments import trained_fit
 from elmarc.features.pooling import pool
 from elmarc.model.container import pack, unpack
 from elmarc.model.loading import load
@@ -27,6 +28,7 @@ from elmarc.model.trained import logistic
 from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
 from elmarc.networks import build_network
 from elmarc.training.form import learnt
+from elmarc.training.loop import Trainer
 from elmarc.training.protocol import train_on_all
 from elmarc.training.recipe import TrainingRecipe
 
@@ -104,6 +106,26 @@ def test_a_model_is_kept_and_says_the_same(sounds: Path, tmp_path: Path) -> None
     with pytest.raises(ConfigError, match="was trained"):
         again.fit(clips)
     _refuses_weights_of_others((tmp_path / "model.elmarc").read_bytes(), tmp_path / "damaged.elmarc")
+
+
+def test_probabilities_are_the_softmax_of_the_trained_network(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own: list[torch.Tensor] = []
+
+    def trained(trainer: Trainer, **options: Any) -> dict[str, Any]:
+        chosen = train_on_all(trainer, **options)
+        x = torch.from_numpy(np.stack([trainer.inputs[i] for i in range(len(trainer.inputs.clips))]))
+        trainer.model.eval()
+        with torch.no_grad():
+            own.append(trainer.model(trainer.model.standardised(x)).softmax(dim=1))
+        return chosen
+
+    monkeypatch.setattr(trained_fit, "train_on_all", trained)
+    model = trained_model(sounds)
+    said = model.predict_proba(open_dataset(sounds).clips)
+    np.testing.assert_allclose(said, own[0].numpy(), atol=1e-5)
+    assert np.ptp(said, axis=0).min() > 0.1
 
 
 def _refuses_weights_of_others(model: bytes, path: Path) -> None:

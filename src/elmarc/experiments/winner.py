@@ -83,8 +83,9 @@ def winner(results: Sequence[Result], *, clips_key: str | None = None) -> Winner
         passed.append(score.label)
     raise ConfigError(
         f"none of {', '.join(passed)} can be fitted: their features were read from a file, or they are "
-        "modules of your own that were trained, or an older elmarc ranked them: run rank again, or name "
-        "--network and --classifier"
+        "modules of your own that were trained (a model file keeps neither their code nor their norms), or "
+        "an older elmarc ranked them: train a network of elmarc, run rank again, or name --network and "
+        "--classifier"
     )
 
 
