@@ -9,7 +9,7 @@ import numpy as np
 
 from elmarc._errors import ConfigError
 from elmarc._types import Waveform
-from elmarc.audio.decode import resampled, span
+from elmarc.audio.decode import check_size, resampled, resampled_length, span
 from elmarc.audio.oddities import Listener
 from elmarc.audio.opening import opened
 
@@ -55,6 +55,33 @@ def blocks(
         yield from _of_size(pieces, size)
     if heard is not None:
         heard.update(listener.oddities(path, n_asked=stop - first, to_end=end is None))
+
+
+def true_duration_s(
+    path: str | Path, *, sr: int = 12000, start: float | None = None, end: float | None = None
+) -> float:
+    """Return the length in seconds of the sound that a file holds, whatever its header says.
+
+    Every sample is decoded, in memory that does not grow with the file.
+
+    Parameters
+    ----------
+    path, start, end
+        As for `load`.
+    sr : int
+        Hz; a clip that `load` refuses at this rate is refused here.
+
+    Raises
+    ------
+    AudioError
+        As for `load`.
+    """
+    with opened(path) as sound:
+        rate = int(sound.samplerate)
+        first, stop = span(sound, start, end, name=path)
+        n_at_sr = resampled_length(stop - first, orig_sr=rate, target_sr=sr)
+        check_size(4 * n_at_sr, name=path, what=f"{n_at_sr} samples at {sr} Hz")
+        return sum(map(len, resampled(sound, first, stop, sr=None, name=path))) / rate
 
 
 def _of_size(pieces: Iterator[Waveform], size: int) -> Iterator[Waveform]:

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from elmarc._errors import DatasetError
 from elmarc._names import printable
 from elmarc._types import Waveform
+from elmarc.audio.blocks import true_duration_s
 from elmarc.audio.decode import duration_s, hear
 from elmarc.audio.length import InputLength
 from elmarc.audio.oddities import Oddities
@@ -98,6 +99,10 @@ class Clip:
     def duration_s(self) -> float:
         """Return the clip's length in seconds, from the header of its file. Raises AudioError."""
         return duration_s(self.path, start=self.start, end=self.end)
+
+    def true_duration_s(self) -> float:
+        """Return the seconds that can be decoded, whatever the header says. Raises AudioError."""
+        return true_duration_s(self.path, start=self.start, end=self.end)
 
     def content(self, file_hash: str) -> str:
         """Return what identifies the clip's sound.

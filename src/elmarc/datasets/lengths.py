@@ -6,20 +6,23 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, DatasetError
 from elmarc.audio.length import STUDY_S, InputLength
-from elmarc.datasets.base import Dataset
+from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.unlabelled import Unlabelled
 
 HEARD_WHOLE = 0.95
+MIN_DECODED = 3  # of the longest clips: a few clips have no longest 5 %
 STUDY_SR = 12000  # lengths end on a sample of this rate, so that clips of any rate are heard to their end
 
 
 def suggest_input_length(dataset: Dataset | Unlabelled) -> InputLength:
     """Return a length that holds 95 % of the clips whole, at most 29.2 s; shorter clips are repeated.
 
-    Only headers are read. Clips that cannot be read do not count.
+    Headers are read, and the longest clips decoded: see `trusted_durations`. Clips that cannot be read do not
+    count.
 
     Parameters
     ----------
@@ -31,15 +34,52 @@ def suggest_input_length(dataset: Dataset | Unlabelled) -> InputLength:
     DatasetError
         No clip can be read.
     """
-    durations, problem = [], None
-    for clip in dataset.clips:
-        try:
-            durations.append(clip.duration_s())
-        except AudioError as unreadable:
-            problem = unreadable
+    durations, problem = trusted_durations(dataset.clips)
     if not any(durations):
         raise DatasetError(f"{dataset.name}: none of its clips can be read: {problem or 'all are empty'}")
-    return length_for(durations)
+    return length_for([seconds for seconds in durations if seconds])
+
+
+def trusted_durations(clips: Sequence[Clip]) -> tuple[list[float], AudioError | None]:
+    """Return the seconds of each clip, as far as the input length follows from them, and the last problem.
+
+    A header may lie, and its clip be skipped. So the clips from which the length follows, the longest 5 % and
+    at least three, are decoded; where that makes some of them shorter, those that are the longest then.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+
+    Returns
+    -------
+    durations : list of float
+        0 where a clip cannot be read.
+    problem : AudioError or None
+        Why one of them cannot be read.
+    """
+    durations, problem = np.zeros(len(clips)), None
+    for k, clip in enumerate(clips):
+        try:
+            durations[k] = clip.duration_s()
+        except AudioError as unreadable:
+            problem = unreadable
+    decoded = np.zeros(len(clips), bool)
+    while len(doubtful := [k for k in _deciding(durations) if not decoded[k]]):
+        for k in doubtful:
+            decoded[k] = True
+            try:
+                durations[k] = min(durations[k], clips[k].true_duration_s())
+            except AudioError as unreadable:
+                durations[k], problem = 0.0, unreadable
+    return durations.tolist(), problem
+
+
+def _deciding(durations: NDArray[np.float64]) -> list[int]:
+    """Return the indices of the clips from which the length follows, the longest first."""
+    known = np.flatnonzero(durations)
+    n_above = len(known) - math.ceil(HEARD_WHOLE * (len(known) - 1))
+    longest = known[np.argsort(-durations[known], kind="stable")]
+    return [int(k) for k in longest[: max(MIN_DECODED, n_above)]]
 
 
 def length_for(durations: Sequence[float]) -> InputLength:

@@ -22,7 +22,7 @@ from elmarc._types import FeatureArray, Waveform
 from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset
-from elmarc.datasets.lengths import length_for
+from elmarc.datasets.lengths import length_for, trusted_durations
 from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.frontends.base import as_waveforms
@@ -41,6 +41,10 @@ class Files:
     def durations_s(self) -> list[float]:
         """Return the seconds of each clip, 0 where it cannot be read: extraction says why."""
         return [_duration_s(clip) for clip in self.clips]
+
+    def trusted_s(self) -> list[float]:
+        """Return the same, the longest clips decoded: a header may lie."""
+        return trusted_durations(self.clips)[0]
 
     def at(self, sr: int) -> Sequence[Clip]:
         """Return what `FeatureExtractor.sequences` takes."""
@@ -68,6 +72,10 @@ class Waveforms:
     def durations_s(self) -> list[float]:
         """Return the seconds of each array."""
         return [len(y) / sr for y, sr in zip(self.arrays, self.rates, strict=True)]
+
+    def trusted_s(self) -> list[float]:
+        """Return the same."""
+        return self.durations_s()
 
     def at(self, sr: int) -> Sequence[Waveform]:
         """Return the arrays at one rate."""
@@ -109,7 +117,7 @@ def default_length(sounds: Sounds) -> InputLength:
     """
     if sounds.input_length is not None:
         return sounds.input_length
-    known = [seconds for seconds in sounds.durations_s() if seconds]
+    known = [seconds for seconds in sounds.trusted_s() if seconds]
     if not known:
         raise DatasetError("X: none of its clips can be read, or all are empty: check its paths")
     return length_for(known)
