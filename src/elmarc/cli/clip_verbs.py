@@ -33,8 +33,10 @@ from elmarc.cli.options import (
     Store,
     Strict,
     Target,
+    Together,
     Workers,
     data_names,
+    together,
     wanted,
 )
 from elmarc.networks.own import EXTERNAL, section_of_text
@@ -148,6 +150,7 @@ def fit(
     size: Annotated[SizeName | None, typer.Option(help="large or small; default: small.")] = None,
     audio: Audio = None,
     target: Target = None,
+    keep_duplicates_together: Together = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the weights; default: 0.")] = None,
     device: Device = "auto",
     n_workers: Workers = None,
@@ -166,6 +169,10 @@ def fit(
     from elmarc.experiments import studies
 
     section = None if data is None else studies.data_section(data, audio=audio, target=target)
+    if section is not None:
+        section = together(section, keep_duplicates_together)
+    elif keep_duplicates_together:
+        raise ConfigError("--keep-duplicates-together: the ranking says whether they were: name DATA too")
     common: dict[str, Any] = {"device": device, "strict": strict}
     common |= {} if n_workers is None else {"n_workers": n_workers}
     named: dict[str, Any] = {"--network": network, "--classifier": classifier, "--recipe": recipe}

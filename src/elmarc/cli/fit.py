@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.experiments import build, studies
 from elmarc.experiments.cells import open_material
+from elmarc.experiments.copies import check_can_group, class_notes, copies, copy_notes, kept_together
 from elmarc.experiments.record import feature_name
 from elmarc.experiments.summary import read_results, tell_apart
 from elmarc.experiments.trained_fit import Fit, fit_trained
 from elmarc.experiments.winner import Winner, sound_classifier, winner
+from elmarc.features.contents import contents_of
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
 
@@ -40,7 +42,7 @@ def fit(chosen: Chosen, output: Path, *, store: FeatureStore, quiet: bool, as_js
     check_file(output, option="--output")
     check_writable(store.root, option="--store")
     config = chosen.config
-    data = build.dataset(config.data)
+    data = _with_copies(build.dataset(config.data), config)
     with console.Live(quiet=quiet) as live:
         found = _fitted(chosen, data, store, live)
     found.model.save(output)
@@ -51,6 +53,18 @@ def fit(chosen: Chosen, output: Path, *, store: FeatureStore, quiet: bool, as_js
         console.print_json(_document(model, label, output, skipped))
     else:
         _show(model, label, output, len(data.clips) - len(skipped))
+
+
+def _with_copies(data: Dataset, config: ExperimentConfig) -> Dataset:
+    """Return the data set with notes on copies, which count as one group where that is asked for."""
+    if config.data.keep_duplicates_together:
+        check_can_group(data, shuffle=config.data.shuffle)
+    contents = contents_of(data.clips, n_workers=config.n_workers)
+    if config.data.keep_duplicates_together:
+        data = kept_together(data, contents, n_folds=config.data.n_folds)
+    same = copies(data.clips, contents)
+    apart = [clips for clips in same if clips[0].group is None or len({clip.group for clip in clips}) > 1]
+    return replace(data, notes=(*data.notes, *class_notes(same), *copy_notes(apart)))
 
 
 def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Live) -> Fit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -105,7 +105,16 @@ Scheduler = Annotated[
 SchedulerFile = Annotated[
     Path | None, typer.Option(help="With --executor dask: the file that holds that address.")
 ]
+Together = Annotated[
+    bool,
+    typer.Option("--keep-duplicates-together", help="Keep clips of equal bytes in one fold."),
+]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.")]
+
+
+def together(section: dict[str, Any], keep: bool) -> dict[str, Any]:
+    """Return a data section, with the option in it where it is given."""
+    return section | ({"keep_duplicates_together": True} if keep else {})
 
 
 def wanted(

@@ -35,6 +35,8 @@ from elmarc.cli.options import (
     Store,
     Strict,
     Target,
+    Together,
+    together,
     wanted,
 )
 
@@ -88,6 +90,7 @@ def rank(
     audio: Audio = None,
     target: Target = None,
     split: Split = None,
+    keep_duplicates_together: Together = False,
     networks: Networks = "all",
     classifiers: Annotated[
         str,
@@ -143,7 +146,9 @@ def rank(
     from elmarc.experiments import studies
 
     commands.rank(
-        studies.data_section(data, audio=audio, target=target, split=split),
+        together(
+            studies.data_section(data, audio=audio, target=target, split=split), keep_duplicates_together
+        ),
         networks=networks,
         classifiers=classifiers,
         size=size.value,
@@ -170,6 +175,7 @@ def train(
     audio: Audio = None,
     target: Target = None,
     split: Split = None,
+    keep_duplicates_together: Together = False,
     networks: Networks = "all",
     size: SizeOption = SizeName.small,
     seeds: Annotated[int, typer.Option(min=1, help="How many first weights, each trained anew.")] = 2,
@@ -204,7 +210,9 @@ def train(
 
     rates = positive_numbers(learning_rates, option="--learning-rates")
     commands.train(
-        studies.data_section(data, audio=audio, target=target, split=split),
+        together(
+            studies.data_section(data, audio=audio, target=target, split=split), keep_duplicates_together
+        ),
         networks=networks,
         size=size.value,
         seeds=seeds,

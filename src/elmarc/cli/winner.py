@@ -16,7 +16,7 @@ from elmarc.experiments.cells import Cell
 from elmarc.networks.own import section_of_text
 
 PLACES = ("path", "name", "audio", "target")  # keys of a data section that extract has arguments for
-ONLY_SPLITS = ("kind", "n_folds", "shuffle")  # keys that change no feature
+ONLY_SPLITS = ("kind", "n_folds", "shuffle", "keep_duplicates_together")  # keys that change no feature
 SHAPING = ("network", "frontend", "input", "pooling")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from elmarc._types import FixLength, Unit
 from elmarc.config import recipes
@@ -39,11 +39,23 @@ from elmarc.networks.own import section_of_text
 
 
 class DataOptions(Section):
-    """What every data set takes. Official folds are kept; where there are none, `n_folds` are made."""
+    """What every data set takes. Official folds are kept; where there are none, `n_folds` are made.
+
+    `keep_duplicates_together` keeps clips of equal bytes in one fold.
+    """
 
     kind: str
     n_folds: Folds | None = None
     shuffle: Flag = False
+    keep_duplicates_together: Flag = False
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave a key out that says nothing: results from before it was known are found again."""
+        found: dict[str, Any] = dump(self)
+        if not self.keep_duplicates_together:
+            found.pop("keep_duplicates_together", None)
+        return found
 
 
 class NamedData(DataOptions):

@@ -15,12 +15,25 @@ AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".a
 
 
 def find_audio(folder: Path) -> Iterator[Path]:
-    """Yield the audio files below a folder in the order of their names, hidden ones left out."""
-    for parent, folders, names in os.walk(folder):
+    """Yield the audio files below a folder in the order of their names, hidden ones left out.
+
+    Raises
+    ------
+    DatasetError
+        A folder below it cannot be read.
+    """
+    for parent, folders, names in os.walk(folder, onerror=_refuse_folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if is_audio(name):
                 yield Path(parent, name)
+
+
+def _refuse_folder(problem: OSError) -> None:
+    raise DatasetError(
+        f"{problem.filename}: the folder cannot be read ({problem.strerror}): check its permissions, or move "
+        "it away"
+    )
 
 
 def is_audio(name: str) -> bool:

@@ -23,7 +23,9 @@ from elmarc.datasets.base import Dataset
 from elmarc.evaluation.protocol import EVALUATION_VERSION
 from elmarc.evaluation.splits import dataset_splits
 from elmarc.experiments import build, record
+from elmarc.experiments.copies import check_can_group
 from elmarc.experiments.foreign import content_key, read_foreign
+from elmarc.experiments.readable import prepared
 from elmarc.features import store
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.fitting import resolve_device
@@ -88,7 +90,7 @@ class Cell:
         return self.digests is not None and features.get("network", {}).get(key) != self.digests[key]
 
 
-def open_material(config: ExperimentConfig, held: Dataset | None = None) -> Material:
+def open_material(config: ExperimentConfig, held: Dataset | None = None, *, heard: bool = True) -> Material:
     """Open the data set of a configuration and read its files, for their hashes.
 
     Parameters
@@ -97,15 +99,20 @@ def open_material(config: ExperimentConfig, held: Dataset | None = None) -> Mate
         Whose `data` section says what to open.
     held : Dataset or None
         The data set that a section of kind "object" stands for.
+    heard : bool
+        Whether its clips are to be read, not their names alone.
 
     Raises
     ------
     DatasetError
-        The data set is not as described, or cannot be split.
+        The data set is not as described, or cannot be split; nor those of its clips that can be read.
     """
     data = build.dataset(config.data, held=held)
     dataset_splits(data, shuffle=config.data.shuffle)  # what cannot be split is said before it is heard
-    return Material(data, contents_of(data.clips, n_workers=config.n_workers))
+    if config.data.keep_duplicates_together:
+        check_can_group(data, shuffle=config.data.shuffle)
+    contents = contents_of(data.clips, n_workers=config.n_workers)
+    return Material(prepared(data, contents, config.data, heard=heard), contents)
 
 
 def make_cells(
@@ -133,6 +140,7 @@ def make_cells(
     """
     for device in dict.fromkeys(config.device for config in configs):
         resolve_device(device)
+    unheard = {c.data.model_dump_json() for c in configs if c.features_file is not None}
     opened: dict[str, Material] = {}
     digests: dict[Any, Definition | None] = {}
     cells = []
@@ -140,7 +148,7 @@ def make_cells(
         key = config.data.model_dump_json()
         if key not in opened:
             held = (materials or {}).get(getattr(config.data, "name", ""))
-            opened[key] = open_material(config, held)
+            opened[key] = open_material(config, held, heard=key not in unheard)
         material = opened[key]
         if config.network is not None and config.network not in digests:
             digests[config.network] = source_digests(build.network_section(config.network))

@@ -134,6 +134,7 @@ def rank(
     features: Sequence[str | Path] | Mapping[str, str | Path] | None = None,
     audio: str | Path | None = None,
     target: str | None = None,
+    keep_duplicates_together: bool = False,
     output: str | Path | None = None,
     store: str | Path | None = None,
     budget: float | str | None = None,
@@ -172,6 +173,8 @@ def rank(
         Files of features made elsewhere, see docs/foreign-features.md.
     audio, target
         As for `open_dataset`, for named data sets and tables.
+    keep_duplicates_together : bool
+        Whether clips of equal bytes stay in one fold.
     output : str, Path or None
         Folder for results, tables and figures; what is finished there is not run again. None keeps nothing.
     store : str, Path or None
@@ -191,6 +194,8 @@ def rank(
         Anything is unknown or does not fit, or no result was found.
     """
     section, held = data_of(data, audio=audio, target=target)
+    if keep_duplicates_together:
+        section = {**section, "keep_duplicates_together": True}
     networks, modules = hold_all(networks)
     configs = studies.ranking_cells(
         section, networks=networks, classifiers=classifiers, size=size, seeds=seeds, protocol=protocol,

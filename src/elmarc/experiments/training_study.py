@@ -27,6 +27,7 @@ def train(
     seeds: int = 2,
     audio: str | Path | None = None,
     target: str | None = None,
+    keep_duplicates_together: bool = False,
     output: str | Path | None = None,
     budget: float | str | None = None,
     progress: bool = True,
@@ -46,6 +47,8 @@ def train(
         Those that an inner fold chooses from, with the number of epochs. With one, nothing is chosen.
     seeds : int
         How many draws of the first weights.
+    keep_duplicates_together : bool
+        Whether clips of equal bytes stay in one fold.
     output : str, Path or None
         Folder for results, weights and learning curves; what is there goes on. None keeps nothing.
     budget : float, str or None
@@ -67,6 +70,8 @@ def train(
     """
     how = TrainingRecipe(epochs=epochs, learning_rates=tuple(learning_rates))
     section, held = data_of(data, audio=audio, target=target)
+    if keep_duplicates_together:
+        section = {**section, "keep_duplicates_together": True}
     networks, modules = hold_all(networks)
     configs = training_configs(section, networks=networks, size=size, seeds=seeds, recipe=recipe, **keys)
     observer = Lines(quiet=not progress)
