@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,14 +16,16 @@ from pathlib import Path
 import pytest
 from tests.executors.conftest import timeless
 
+from elmarc._errors import ConfigError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.cells import make_cells
 from elmarc.experiments.executors import Wanted, opened
+from elmarc.experiments.executors.cluster import Cluster
 from elmarc.experiments.observer import Observer
 from elmarc.experiments.runner import run_cells
 from elmarc.results import collect
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 PATIENCE_S = 240
 RANK = (
     "rank", "clips", "--networks", "temporal,timbral", "--classifiers", "knn", "--seeds", "1", "--quiet",
@@ -41,8 +44,9 @@ def until(is_so: Callable[[], object]) -> None:
 def daemon(folder: Path, module: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a daemon of Dask as `dask scheduler` and `dask worker` do."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{module}", "--scheduler-file", "s.json", *words]
+    env = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch")}  # or it stays where all see it
     with (folder / f"{module}.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)
     try:
         yield process
     finally:
@@ -74,6 +78,32 @@ def test_results_are_those_of_the_serial_path_and_a_killed_worker_costs_nothing(
         found = run_cells(make_cells(configs, root / "dask"), executor=executor, observer=Killer())
     assert workers[0].wait() == -signal.SIGKILL
     assert timeless(found) == serial
+
+
+def test_a_cluster_of_ones_own_that_does_not_answer_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Own:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    def start(local_directory: str, **_: object) -> Own:
+        (Path(local_directory) / "dask-scratch-space").mkdir()
+        return own
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no answer")
+
+    own = Own()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(distributed, "LocalCluster", start)
+    monkeypatch.setattr(distributed, "Client", refuse)
+    with pytest.raises(ConfigError, match="no answer"):
+        Cluster(n_workers=1)
+    assert own.closed
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.data  # it starts elmarc three times, 10 s

@@ -63,6 +63,7 @@ class Cluster(Executor):
                 self._own or address, timeout=CONNECT_S, set_as_default=False, **reach
             )
         except (OSError, ValueError, TypeError) as problem:
+            self._end_own()
             raise ConfigError(
                 f"{where}: no Dask scheduler answers ({problem}): start one with `dask scheduler`"
             ) from None
@@ -103,6 +104,9 @@ class Cluster(Executor):
         """Leave the scheduler; one that was started here ends, and its workers with it."""
         self._pool.shutdown(wait=not now)
         self._client.close()
+        self._end_own()
+
+    def _end_own(self) -> None:
         if self._own is not None and self._scratch is not None:
             self._own.close()
             self._scratch.cleanup()
