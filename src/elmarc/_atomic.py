@@ -14,8 +14,22 @@ def write_atomic(path: str | Path, data: str | bytes | Iterator[str], *, sync: b
 
     A reader sees the old file or the new one, also when the program is killed half-way; with `sync`, also
     when the machine loses power. What killed processes left of the same file is removed.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; `filename` is the path that was asked for.
     """
     path = Path(path)
+    try:
+        _write(path, data, sync=sync)
+    except OSError as problem:  # a full disk names no file, and the neighbour's name says nothing
+        if problem.errno is None:
+            raise
+        raise OSError(problem.errno, problem.strerror, str(path)) from problem
+
+
+def _write(path: Path, data: str | bytes | Iterator[str], *, sync: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if sync:  # not for the many files of a cache, which goes as a whole
         _leftovers.clear(path.parent, _leftovers.parts_of(path.name))

@@ -34,7 +34,7 @@ from elmarc.experiments.foretelling import agreements_of, write_agreements
 from elmarc.experiments.media import media_for
 from elmarc.experiments.record import TRAINED, feature_name
 from elmarc.experiments.runner import run_cells, seconds
-from elmarc.experiments.summary import read_results, summarise, tell_apart, write_run
+from elmarc.experiments.summary import Unwritten, read_results, summarise, tell_apart, write_run
 from elmarc.experiments.training_forecast import training_forecast
 from elmarc.experiments.winner import can_be_fitted
 from elmarc.features.fitting import resolve_device
@@ -350,6 +350,8 @@ def _run(
 
 def _summarise(results: Sequence[Result], folder: Path) -> tuple[list[Result], list[Comparison]]:
     own, compared, notes = summarise(results, folder)
+    if lost := [note for note in notes if isinstance(note, Unwritten)]:
+        raise ElmarcError(f"{lost[0]}: results are kept; make room, and run the same command again")
     for note in notes:
         _note(note)
     return own, compared

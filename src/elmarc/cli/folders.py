@@ -72,6 +72,20 @@ def reason(problem: OSError) -> str:
     return problem.strerror or os.strerror(problem.errno or 0)
 
 
+def existing_store(folder: Path | None) -> FeatureStore:
+    """Return the store in a folder that is looked into; one that is not there yet is empty.
+
+    Raises
+    ------
+    ConfigError
+        It is no folder.
+    """
+    store = store_at(folder)
+    if store.root.exists() and not store.root.is_dir():
+        raise ConfigError(f"{store.root}: is a file, expected the folder of a store: name it with --store")
+    return store
+
+
 def store_at(folder: Path | None) -> FeatureStore:
     """Return the store of features in a folder, by default in the user's cache."""
     from elmarc.datasets import cache_dir

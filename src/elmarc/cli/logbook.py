@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import platform
 import shlex
@@ -16,6 +17,35 @@ from elmarc._errors import ConfigError
 
 LOG = logging.getLogger("elmarc")
 VERSIONS = ("elmarc", "torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
+
+
+class _Handler(logging.FileHandler):
+    """A file that is given up, and that is said once, when it can be written no more."""
+
+    _given_up = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, as long as that is possible."""
+        if not self._given_up:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say that the run goes on without the file."""
+        problem = sys.exc_info()[1]
+        if not isinstance(problem, OSError):
+            super().handleError(record)
+            return
+        self._given_up = True
+        print(
+            f"note: --log-file {self.baseFilename}: cannot be written ({problem.strerror}): the run goes on "
+            "without it",
+            file=sys.stderr,
+        )
+
+    def close(self) -> None:
+        """Close the file; what a full disk does not take is lost."""
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class Logbook:
@@ -35,7 +65,7 @@ class Logbook:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._handler = logging.FileHandler(path, encoding="utf-8")
+            self._handler = _Handler(path, encoding="utf-8")
         except OSError as problem:
             raise ConfigError(
                 f"--log-file {path}: cannot be written ({problem.strerror}): name another file"

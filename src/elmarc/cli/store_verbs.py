@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from elmarc.cli.folders import store_at
+from elmarc.cli.folders import existing_store
 from elmarc.cli.options import Json, Store
 
 
@@ -14,14 +14,14 @@ def info(store: Store = None, as_json: Json = False) -> None:
     """Say which features are stored, how many rows, and how much space they take."""
     from elmarc.cli import inventory
 
-    inventory.info(store_at(store), as_json=as_json)
+    inventory.info(existing_store(store), as_json=as_json)
 
 
 def verify(store: Store = None, as_json: Json = False) -> None:
     """Check every shard against its checksum; set damaged ones aside. Exit code 1 if there was one."""
     from elmarc.cli import inventory
 
-    raise typer.Exit(inventory.verify(store_at(store), as_json=as_json))
+    raise typer.Exit(inventory.verify(existing_store(store), as_json=as_json))
 
 
 def prune(
@@ -38,4 +38,4 @@ def prune(
     """Remove shards that were set aside, what killed runs left behind, and features that are old."""
     from elmarc.cli import inventory
 
-    inventory.prune(store_at(store), older_than_days=older_than, dry_run=dry_run, as_json=as_json)
+    inventory.prune(existing_store(store), older_than_days=older_than, dry_run=dry_run, as_json=as_json)

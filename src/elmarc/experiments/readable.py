@@ -1,4 +1,4 @@
-"""Asked of the clips of a data set before any feature is computed: can they be read, do they fill the folds?"""
+"""Asked of the clips of a data set before any feature is computed: can they be read, and be split?"""
 
 from __future__ import annotations
 

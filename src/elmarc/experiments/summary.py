@@ -110,10 +110,16 @@ def summarise(
     return own, compared, notes + (write_summary(compared, folder) if folder else [])
 
 
+class Unwritten(str):
+    """A note on what the system refused to write: the disk is full, say."""
+
+    __slots__ = ()
+
+
 def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
     """Write the ranking in every form and figures of each data set and protocol, and ranks over data sets.
 
-    Returns notes on what could not be written; the rest is.
+    Returns notes on what could not be written, `Unwritten` where the system refused it; the rest is.
     """
     notes: list[str] = []
     for comparison in compared:
@@ -145,8 +151,10 @@ def _write_ranks(ranking: Ranking, stem: Path) -> None:
 def _tried(work: Callable[[Shown, Path], None], shown: Shown, path: Path) -> list[str]:
     try:
         work(shown, path)
-    except (ElmarcError, OSError) as problem:
+    except ElmarcError as problem:
         return [f"{path} was not written: {problem}"]
+    except OSError as problem:
+        return [Unwritten(f"{path} was not written: {problem}")]
     return []
 
 

@@ -120,6 +120,9 @@ class Rows(RowBlock):
 
     def _go_on_without(self, store: FeatureStore, problem: OSError) -> None:
         self.store = None
+        if store.was_refused:
+            return
+        store.was_refused = True
         warnings.warn(
             f"{store.root}: features cannot be stored ({problem.strerror or problem}): the run goes on, and "
             "they will have to be computed again",

@@ -49,6 +49,7 @@ class FeatureStore:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self.was_refused = False  # a row could not be written, which was said
 
     def folder(self, definition: Definition) -> Path:
         """Where the rows of a definition lie."""

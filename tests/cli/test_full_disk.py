@@ -1,0 +1,106 @@
+"""Full disks, read-only places, files where folders are needed: a sentence that names them, exit code 2."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Run, rank
+
+from elmarc._atomic import write_atomic
+from elmarc.cli import app as cli
+from elmarc.cli.logbook import LOG, Logbook
+
+
+def fill(monkeypatch: pytest.MonkeyPatch, *endings: str) -> None:
+    """Let files of these endings find the disk full when they are flushed to it, as a full disk does."""
+    fsync = os.fsync
+
+    def full(descriptor: int) -> None:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        if any(ending in name for ending in endings):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_atomic(tmp_path / "a.csv", "text")
+    assert caught.value.filename == str(tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("file", ["ranking.csv", "figure", "result.json"])
+def test_an_output_disk_that_fills_ends_the_run_with_2(
+    elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    fill(monkeypatch, file)
+    code, _, err = rank(elmarc, folder, "--quiet", "--classifiers", "knn")
+    assert code == 2
+    said = [line for line in err.splitlines() if "No space left on device" in line]
+    assert len(said) == 1
+    assert said[0].startswith("error: ")
+    assert file in said[0]
+    assert ".part" not in said[0]
+    assert "Traceback" not in err
+
+
+def test_a_full_store_is_said_once_for_all_networks(
+    elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("elmarc.features.shards.write", full)
+    code, _, err = rank(elmarc, folder, "--quiet", "--store", "full", "--classifiers", "knn")
+    assert code == 0
+    assert err.count("features cannot be stored") == 1  # of two definitions
+
+
+@pytest.mark.parametrize("verb", ["info", "verify", "prune"])
+def test_a_store_that_is_a_file_is_refused(elmarc: Run, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "store").write_text("a file")
+    code, _, err = elmarc("store", verb, "--store", "store")
+    assert code == 2
+    assert "store: is a file, expected the folder of a store" in err
+
+
+def test_a_store_or_output_that_is_a_file_is_refused(elmarc: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    for option in ("--store", "--output"):
+        code, _, err = rank(elmarc, folder, "--quiet", option, "file")
+        assert code == 2
+        assert "file: cannot be written (a file lies where a folder is needed)" in err
+
+
+def test_a_log_that_cannot_be_written_is_given_up_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Logbook(tmp_path / "run.log")
+    book.open()
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(book._handler, "flush", full)
+    for k in range(3):
+        LOG.info("line %d", k)
+    book.close(0)
+    err = capsys.readouterr().err
+    assert err.count("run.log: cannot be written (No space left on device): the run goes on without it") == 1
+    assert "Traceback" not in err
+
+
+def test_system_errors_are_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli._refused(OSError(errno.EROFS, "Read-only file system", "out/a.csv")) == 2
+    assert capsys.readouterr().err.startswith("error: out/a.csv: Read-only file system: check the path")
