@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from elmarc.experiments.trained import _Training
 from elmarc.reports.plots import to_svg
 from elmarc.reports.plots_curves import curves_figure
 
@@ -38,3 +42,11 @@ def test_without_inner_folds_there_is_the_loss_alone(n_rates: int) -> None:
     (loss,) = curves_figure(curves("outer", tuple(0.1 * (k + 1) for k in range(n_rates)))).axes
     assert len(loss.lines) == n_rates * 4
     assert "learning rate 0.1" in to_svg(curves_figure(curves("outer", (0.1,))))
+
+
+def test_a_fold_that_looks_like_a_formula_is_none_in_the_file(tmp_path: Path) -> None:
+    table = curves("outer", (0.1,))
+    table["fold"] = [f"=1+{fold}" for fold in table["fold"]]
+    _Training._write(SimpleNamespace(folder=tmp_path), table)  # type: ignore[arg-type]
+    rows = (tmp_path / "curves.csv").read_text().splitlines()[1:]
+    assert all(row.startswith("'=1+") for row in rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from elmarc._atomic import write_atomic
+from elmarc._csv import csv_text
 from elmarc._errors import ConfigError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.splits import Folds, keep_together, make_splits
@@ -176,7 +177,7 @@ class _Training:
         )  # fmt: skip
 
     def _write(self, curves: pd.DataFrame) -> None:
-        write_atomic(self.folder / "curves.csv", curves.to_csv(index=False))
+        write_atomic(self.folder / "curves.csv", csv_text(curves))
         plots.save(plots_curves.curves_figure(curves), self.folder / "curves")
 
     def _inputs(self, extractor: FeatureExtractor) -> Inputs:
