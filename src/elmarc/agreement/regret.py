@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 N_DRAWS = 1000
 CORRELATIONS = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 41))
+SHARES = (np.arange(100) + 0.5) / 100
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class Truth:
     Parameters
     ----------
     scores : np.ndarray [shape=(n_draws, n)]
-        True trained accuracies of these architectures.
+        True trained accuracies of these architectures, in [0, 1].
+    mean : np.ndarray [shape=(n_draws,)]
+        Of the line, where the untrained score is that of the mean.
     slope : np.ndarray [shape=(n_draws,)]
         Of the trained accuracy, over the standard deviation of the untrained one.
     scatter : np.ndarray [shape=(n_draws,)]
@@ -65,6 +68,7 @@ class Truth:
     """
 
     scores: Floats
+    mean: Floats
     slope: Floats
     scatter: Floats
 
@@ -94,7 +98,7 @@ def regret(
     Parameters
     ----------
     untrained, trained : np.ndarray [shape=(n,)]
-        Scores of the architectures, at least four.
+        Scores of the architectures, at least four; trained ones are accuracies, in [0, 1].
     error : np.ndarray [shape=(n, n)]
         Covariance of the trained scores over seeds and clips.
     k : int
@@ -107,11 +111,9 @@ def regret(
     picked = first(untrained, k)
     true = draw_truth(untrained, trained, error, rng)
     lost = true.scores.max(axis=1) - true.scores[:, picked].max(axis=1)
-    size = np.hypot(true.slope, true.scatter)
-    standard = np.interp(true.slope / size, CORRELATIONS, standard_regret(len(trained), k))
     measured = float(trained.max() - trained[picked].max())
     here = Loss(float(lost.mean()), *shortest(lost, confidence))
-    return Regret(_expected(size * standard, confidence), here, measured)
+    return Regret(_expected(losses_elsewhere(true, len(trained), k), confidence), here, measured)
 
 
 def draw_truth(untrained: Floats, trained: Floats, error: Floats, rng: np.random.Generator) -> Truth:
@@ -144,12 +146,40 @@ def draw_truth(untrained: Floats, trained: Floats, error: Floats, rng: np.random
     middle = weight * ((trained - expected) @ vectors)
     around = np.sqrt(weight * values) * rng.standard_normal((N_DRAWS, n))
     wider = np.sqrt(n / rng.chisquare(n - 1, size=N_DRAWS))  # the space's deviation over this sample's
-    return Truth(expected + (middle + around) @ vectors.T, lines[:, 1] * wider, np.sqrt(prior))
+    scores = np.clip(expected + (middle + around) @ vectors.T, 0.0, 1.0)
+    return Truth(scores, lines[:, 0], lines[:, 1] * wider, np.sqrt(prior))
+
+
+def losses_elsewhere(true: Truth, n: int, k: int) -> Floats:
+    """Return the regret to expect of as many other architectures of the space, one for each draw.
+
+    Their accuracies are normal, and those beyond 0 and 1 are taken to be 0 and 1.
+
+    Parameters
+    ----------
+    true : Truth
+    n : int
+        Architectures.
+    k : int
+        How many are trained.
+    """
+    size = np.hypot(true.slope, true.scatter)
+    bests = standard_bests(n, k)
+    places = np.interp(true.slope / size, CORRELATIONS, np.arange(len(CORRELATIONS)))
+    below = np.minimum(places.astype(np.intp), len(CORRELATIONS) - 2)
+    part = (places - below)[:, None]
+    of_all, of_first = np.clip(
+        true.mean[:, None] + size[:, None] * ((1 - part) * bests[:, below] + part * bests[:, below + 1]),
+        0.0,
+        1.0,
+    ).mean(axis=2)
+    lost: Floats = of_all - of_first
+    return lost
 
 
 @lru_cache(maxsize=32)
-def standard_regret(n: int, k: int) -> Floats:
-    """Return the regret to expect for each of `CORRELATIONS`, where trained scores are standard normal.
+def standard_bests(n: int, k: int) -> Floats:
+    """Return how good the best of all and the best of the first k are, where both scores are standard normal.
 
     Parameters
     ----------
@@ -157,15 +187,21 @@ def standard_regret(n: int, k: int) -> Floats:
         Architectures.
     k : int
         How many are trained.
+
+    Returns
+    -------
+    np.ndarray [shape=(2, len(CORRELATIONS), len(SHARES))]
+        Quantiles of both at `SHARES`, for each of `CORRELATIONS`.
     """
     rng = np.random.default_rng(0)
     untrained = -np.sort(-rng.standard_normal((4000, n)), axis=1)
     rest = rng.standard_normal((4000, n))
-    found = []
-    for r in CORRELATIONS:
+    found = np.empty((2, len(CORRELATIONS), len(SHARES)))
+    for place, r in enumerate(CORRELATIONS):
         trained = r * untrained + np.sqrt(max(1.0 - r**2, 0.0)) * rest
-        found.append(float((trained.max(axis=1) - trained[:, :k].max(axis=1)).mean()))
-    return np.array(found)
+        found[0, place] = np.quantile(trained.max(axis=1), SHARES)
+        found[1, place] = np.quantile(trained[:, :k].max(axis=1), SHARES)
+    return found
 
 
 def _expected(draws: Floats, confidence: float) -> Loss:
