@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 ALONE := hearvalidator mirdata soundata backports.zstd chardet deprecated importlib_resources inflate64 jams mido \
   mir_eval multivolumefile pretty_midi py7zr pybcj pycryptodomex pyppmd six smart_open
 
+# two test processes with two threads each wait for each other
+test docs: export OMP_NUM_THREADS = 1
+
 .PHONY: demo test lint type bench docs wheel clean
 
 demo: .venv/installed

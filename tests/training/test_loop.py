@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,15 @@ def states() -> tuple[Any, ...]:
     return random.getstate(), str(numpy), torch.get_rng_state().tolist(), torch.get_num_threads()
 
 
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
 def test_no_global_state_is_changed_and_none_is_read(make: Make) -> None:
     module = Random()
 
