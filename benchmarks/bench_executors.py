@@ -7,14 +7,15 @@
 `pace` extracts large networks' features of clips of 29.2 s without an executor, with a worker process a core
 and with a Dask worker a core, in turn; workers have started and done a task before. The ratio is serial over
 executor: over 1 the executor is faster. `overhead` is the time that a task of no work takes, of many at once.
-`scaling` lets a Dask cluster of this machine pretend: a clip is 0.2 s of sleep. Scheduler, coordinator, cutting
-into tasks and the way of specifications and rows are real. Efficiency is the time that the sleep would take,
-shared evenly, over the time that the run took.
+`scaling` lets a Dask cluster of this machine pretend: a clip is 0.2 s of sleep. Scheduler, coordinator,
+cutting into tasks and the way of specifications and rows are real. Efficiency is the time that the sleep would
+take, shared evenly, over the time that the run took.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
@@ -144,7 +145,10 @@ def scaling(options: argparse.Namespace) -> None:
         n_workers = min(n_slots, 4)
         with (
             LocalCluster(
-                n_workers=n_workers, threads_per_worker=n_slots // n_workers, dashboard_address="127.0.0.1:0"
+                n_workers=n_workers,
+                threads_per_worker=n_slots // n_workers,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
             ) as cluster,  # type: ignore[no-untyped-call]
             Pretending(cluster.scheduler_address) as executor,
         ):
