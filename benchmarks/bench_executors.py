@@ -8,8 +8,8 @@
 and with a Dask worker a core, in turn; workers have started and done a task before. The ratio is serial over
 executor: over 1 the executor is faster. `overhead` is the time that a task of no work takes, of many at once.
 `scaling` lets a Dask cluster of this machine pretend: a clip is 0.2 s of sleep. Scheduler, coordinator,
-cutting into tasks and the way of specifications and rows are real. Efficiency is the time that the sleep would
-take, shared evenly, over the time that the run took.
+cutting into tasks and the way of specifications and rows are real. Efficiency is the time that the sleep
+would take, shared evenly, over the time that the run took.
 """
 
 from __future__ import annotations
