@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,14 @@ def test_a_file_that_is_written_again_loses_its_unfinished_neighbour(tmp_path: P
     (tmp_path / f".result[1].json.{dead}.part").write_text("half")
     write_atomic(tmp_path / "result[1].json", "whole")
     assert [path.name for path in tmp_path.iterdir()] == ["result[1].json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="whether a process runs is asked on POSIX alone")
+def test_a_temporary_folder_clears_those_of_the_dead(
+    tmp_path: Path, dead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"elmarc-x-{dead}-abc" / "inside").mkdir(parents=True)
+    with _leftovers.temporary_folder("elmarc-x") as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+    assert list(tmp_path.iterdir()) == []

@@ -12,9 +12,11 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MARK = re.compile(r"([0-9a-f]{8})-(\d+)-[0-9a-f]{8}")
@@ -42,7 +44,23 @@ def clear(folder: Path, pattern: str) -> None:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            _unlink(path)
+            unlink(path)
+
+
+@contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """Give a folder below the system's for temporary files, and remove it at the end.
+
+    What killed processes left of the same name is removed first.
+
+    Parameters
+    ----------
+    name : str
+        Its name begins so.
+    """
+    clear(Path(tempfile.gettempdir()), f"{name}-*")
+    with tempfile.TemporaryDirectory(prefix=f"{name}-{mark()}-") as folder:
+        yield Path(folder)
 
 
 def parts_of(name: str) -> str:
@@ -83,7 +101,8 @@ def _host() -> str:
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
-def _unlink(path: Path) -> None:
+def unlink(path: Path) -> None:
+    """Remove a file that may be absent, where that is possible."""
     try:
         path.unlink(missing_ok=True)
     except OSError:

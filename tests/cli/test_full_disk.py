@@ -55,6 +55,50 @@ def test_an_output_disk_that_fills_ends_the_run_with_2(
     assert "Traceback" not in err
 
 
+NETWORK = ("--network", "temporal", "--set", "network.n_filters=4", "--set", "network.size=null")
+COMMANDS = {
+    "features.npz": ("extract", "clips", *NETWORK),
+    "features.parquet": ("extract", "clips", *NETWORK),
+    "frames.npz": ("extract", "clips", *NETWORK, "--per-frame"),
+    "frames.parquet": ("extract", "clips", *NETWORK, "--per-frame"),
+    "own.elmarc": ("fit", "clips", *NETWORK, "--classifier", "knn"),
+    "said.csv": ("predict", "model.elmarc", "clips"),
+    "said.json": ("predict", "model.elmarc", "clips"),
+    "space.yaml": ("networks", "sample", "--n", "3"),
+}  # every command that writes one file
+
+
+@pytest.fixture
+def inputs(elmarc: Run, folder: Path, tmp_path: Path) -> Path:
+    """A folder with clips and a model of them."""
+    assert elmarc(*COMMANDS["own.elmarc"], "--quiet", "-o", "model.elmarc")[0] == 0
+    return tmp_path
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("file", COMMANDS)
+def test_a_file_that_finds_the_disk_full_ends_its_command_with_2(
+    elmarc: Run, inputs: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    before = sorted(inputs.iterdir())
+    fill(monkeypatch, file)
+    code, _, err = elmarc(*COMMANDS[file], "-o", file)
+    said = [line for line in err.splitlines() if "No space left on device" in line]
+    assert (code, len(said), "Traceback" in err) == (2, 1, False)
+    assert said[0].startswith("error: ")
+    assert file in said[0]
+    assert [path for path in sorted(inputs.iterdir()) if path not in before and path.name != "cache"] == []
+
+
+@pytest.mark.parametrize("file", COMMANDS)
+def test_a_file_in_the_way_of_a_folder_is_refused(elmarc: Run, inputs: Path, file: str) -> None:
+    (inputs / "file").write_text("a file")
+    code, _, err = elmarc(*COMMANDS[file], "-o", f"file/{file}")
+    assert (code, "Traceback" in err) == (2, False)
+    assert "file" in err
+    assert "a file lies where a folder is needed" in err
+
+
 def test_a_full_store_is_said_once_for_all_networks(
     elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

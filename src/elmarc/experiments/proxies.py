@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
+from elmarc._leftovers import temporary_folder
 from elmarc.agreement.naswot import naswot
 from elmarc.config.loading import parse_experiment
 from elmarc.experiments import build
@@ -46,7 +46,7 @@ def naswot_scores(
     wanted = {_key(r, n_clips): r for r in results if r.config.get("network") not in (None, "mfcc")}
     missing = {key: result for key, result in wanted.items() if key not in known}
     opened: dict[str, Material] = {}
-    with tempfile.TemporaryDirectory(prefix="elmarc-naswot-") as kept:
+    with temporary_folder("elmarc-naswot") as kept:
         cache = FrontEndCache(kept)
         for key, result in missing.items():
             known[key] = _score(result, opened, cache, n_clips)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from torch import nn
 
+from elmarc._leftovers import temporary_folder
 from elmarc.comparison.answer import answer
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.datasets import Dataset, open_dataset
@@ -234,5 +234,5 @@ def results_folder(output: str | Path | None) -> Iterator[Path]:
     if output is not None:
         yield Path(output)
         return
-    with tempfile.TemporaryDirectory(prefix="elmarc-rank-") as folder:
-        yield Path(folder)
+    with temporary_folder("elmarc-rank") as folder:
+        yield folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from elmarc._errors import ElmarcError
+from elmarc._leftovers import temporary_folder
 from elmarc.experiments import build, record
 from elmarc.experiments.cells import Cell
 from elmarc.experiments.forecast import Forecast, n_parts
@@ -61,7 +61,7 @@ def _n_seen(cell: Cell, recipe: TrainingRecipe) -> float:
 
 def _pace(cell: Cell, recipe: TrainingRecipe) -> float:
     """Return the seconds of an epoch over the number of its clips, judging on an inner fold included."""
-    with tempfile.TemporaryDirectory(prefix="elmarc-train-") as folder:
+    with temporary_folder("elmarc-train") as folder:
         return _pace_with(FrontEndCache(folder), cell, recipe)
 
 

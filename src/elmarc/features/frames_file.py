@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from elmarc._atomic import replacing
 from elmarc._csv import csv_text
 from elmarc._errors import ConfigError
 from elmarc._types import Definition
@@ -54,14 +53,14 @@ def save_sequences(
     """
     path = Path(path)
     counted = _Counted(clips)
-    with _replacing(path) as part:
+    with replacing(path) as file:
         match path.suffix.lower():
             case ".npz":
-                _write_npz(part, counted, list(columns), definition)
+                _write_npz(file, counted, list(columns), definition)
             case ".parquet":
-                _write_parquet(part, counted, list(columns), definition)
+                _write_parquet(file, counted, list(columns), definition)
             case ".csv":
-                _write_csv(part, counted, list(columns))
+                _write_csv(file, counted, list(columns))
             case other:
                 found = other or "a file without ending"
                 raise ConfigError(f"{path}: cannot write frames as {found}: use {', '.join(FORMATS)}")
@@ -81,40 +80,27 @@ class _Counted:
             yield name, found
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Write to a neighbour that takes the file's place when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _table(name: str, found: frames.Sequence, columns: list[str]) -> pd.DataFrame:
     sides = pd.DataFrame({"id": name, "time_s": found.times_s})
     return pd.concat([sides, pd.DataFrame(found.features, columns=columns)], axis=1)
 
 
-def _write_parquet(part: Path, clips: _Counted, columns: list[str], definition: Definition) -> None:
+def _write_parquet(file: BinaryIO, clips: _Counted, columns: list[str], definition: Definition) -> None:
     kinds = [("id", pa.string()), ("time_s", pa.float64()), *((name, pa.float32()) for name in columns)]
     schema = pa.schema(kinds, metadata={"definition": json.dumps(definition)})
-    with pq.ParquetWriter(part, schema) as file:
+    with pq.ParquetWriter(file, schema) as table:
         for name, found in clips:
             rows = pa.Table.from_pandas(_table(name, found, columns), pa.schema(kinds), preserve_index=False)
-            file.write_table(rows.replace_schema_metadata(schema.metadata))
+            table.write_table(rows.replace_schema_metadata(schema.metadata))
 
 
-def _write_csv(part: Path, clips: _Counted, columns: list[str]) -> None:
-    with open(part, "w", encoding="utf-8", newline="") as file:
-        file.write(csv_text(pd.DataFrame(columns=["id", "time_s", *columns])))
-        for name, found in clips:
-            file.write(csv_text(_table(name, found, columns), header=False))
+def _write_csv(file: BinaryIO, clips: _Counted, columns: list[str]) -> None:
+    file.write(csv_text(pd.DataFrame(columns=["id", "time_s", *columns])).encode())
+    for name, found in clips:
+        file.write(csv_text(_table(name, found, columns), header=False).encode())
 
 
-def _write_npz(part: Path, clips: _Counted, columns: list[str], definition: Definition) -> None:
+def _write_npz(file: BinaryIO, clips: _Counted, columns: list[str], definition: Definition) -> None:
     ids: list[str] = []
     all_times: list[frames.Times] = [np.empty(0)]
     rows = [np.empty((0, len(columns)), np.float32)]
@@ -130,4 +116,4 @@ def _write_npz(part: Path, clips: _Counted, columns: list[str], definition: Defi
         "columns": np.asarray(columns),
         "definition": np.asarray(json.dumps(definition)),
     }
-    np.savez(part, **arrays)
+    np.savez(file, **arrays)
