@@ -4,7 +4,7 @@
 
 A series begins with an empty store. Its run is ended by one to three signals, each at a random moment after
 the run has begun to write, and is started again after each; at last it runs to its end. Moments, kinds of
-signals and whom they hit come from a seed. A signal that comes when the run has ended by itself does not count.
+signals and whom they hit come from a seed. A signal does not count where the run has ended by itself before.
 With worker processes or Dask, a third of the SIGKILLs hit one of the two workers, which the run survives.
 
 What must hold of every series: SIGTERM ends the run with 130. The features, or the results but for times and
@@ -234,9 +234,8 @@ def main() -> int:
                 wanted = Counter(KILL=options.kills, TERM=options.terms)
                 attack(root, Path(folder) / "clips", found, wanted, rng)
                 every.append(found)
-    print(
-        "| command | executor | series | SIGKILL | of a worker | SIGTERM | faults |\n|---|---|---|---|---|---|---|"
-    )
+    print("| command | executor | series | SIGKILL | of a worker | SIGTERM | faults |")
+    print("|---" * 7 + "|")
     for found in every:
         kills, terms = _ends(found.signals)["KILL"], found.signals["TERM"]
         print(
