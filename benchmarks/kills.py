@@ -76,15 +76,19 @@ class Place:
             cwd=self.folder, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    def has_begun(self) -> bool:
-        """Whether the run writes: decoded clips, features or results."""
-        roots = (self.folder / "store", self.folder / "out")
-        return any(path.is_file() for root in roots for path in root.rglob("*"))
+    def files(self) -> set[tuple[Path, int]]:
+        """Name what the run has written, with its times: decoded clips, features, results."""
+        found = set()
+        for root in (self.folder / "store", self.folder / "out"):
+            for path in root.rglob("*"):
+                with suppress(OSError):
+                    found.add((path, path.stat().st_mtime_ns))
+        return found
 
-    def await_begin(self, process: subprocess.Popen[str]) -> bool:
+    def await_begin(self, process: subprocess.Popen[str], before: set[tuple[Path, int]]) -> bool:
         """Wait until the run writes; False where it ended before."""
         while process.poll() is None:
-            if self.has_begun():
+            if self.files() - before:
                 return True
             time.sleep(TICK_S)
         return False
@@ -144,7 +148,7 @@ def write_clips(folder: Path) -> None:
 def usual(place: Place) -> tuple[str, float]:
     """Return what a run that is left alone makes, and how long it works from its first file on."""
     process = place.start()
-    begun = place.await_begin(process)
+    begun = place.await_begin(process, set())
     start = time.monotonic()
     process.communicate()
     if not begun or process.returncode:
@@ -155,11 +159,12 @@ def usual(place: Place) -> tuple[str, float]:
 
 def strike(place: Place, kind: str, seconds: float, rng: np.random.Generator) -> str | None:
     """Start the run and end it, or a worker; return what was hit, or None where it was over before."""
+    before = place.files()
     process = place.start()
     killed_worker = kind == "KILL" and place.executor != "serial" and rng.random() < 1 / 3
     wait = rng.uniform(0, seconds)
     said = ""
-    if place.await_begin(process):
+    if place.await_begin(process, before):
         with suppress(subprocess.TimeoutExpired):
             _, said = process.communicate(timeout=wait)
     if process.poll() is not None:
