@@ -177,6 +177,21 @@ def test_weights_that_do_not_come_are_missed(root: Path, tmp_path: Path) -> None
         train_cells(trainings, RECIPE, executor=away)
 
 
+def test_when_the_time_is_up_what_is_at_work_is_dropped(root: Path, tmp_path: Path) -> None:
+    class Endless(Elsewhere):
+        n_dropped = 0
+
+        def submit(self, do: Callable[[Any], Any], task: Any) -> Future[Any]:
+            return Future()
+
+        def drop(self) -> None:
+            self.n_dropped += 1
+
+    with Endless() as where, pytest.raises(ElmarcError, match=r"the budget of 0\.5 s ended"):
+        train_cells(cells_of(root, tmp_path, seeds=1), RECIPE, executor=where, budget_s=0.5)
+    assert where.n_dropped == 1
+
+
 class Drawing(nn.Module):
     """Draws from the global random states while it learns."""
 

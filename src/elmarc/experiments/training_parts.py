@@ -122,6 +122,11 @@ class _Training:
             training=self.recipe.definition(),
         )  # fmt: skip
 
+    def let_go(self) -> None:
+        """Hold no network and no inputs any longer: a run may have hundreds of cells."""
+        del self.inputs, self._extractor
+        self.tasks, self.judged = [], {}
+
     @property
     def weights(self) -> Path:
         """The folder where trainings are kept."""
@@ -160,6 +165,7 @@ class Trainings:
         self._shown: _Training | None = None
         self._ended: ElmarcError | None = None
         self._stream = self._begun()
+        self._n_open = 0  # parts that were handed out and have not come back
 
     def group(
         self,
@@ -181,8 +187,10 @@ class Trainings:
         return found
 
     def close(self) -> None:
-        """Drop what is at work."""
-        self._stream.close()
+        """Drop what is at work: a part may take an hour."""
+        if self._n_open:
+            self._stream.close()
+            self._where.drop()
 
     def _result(self, training: _Training) -> Result:
         config = training.cell.config
@@ -193,7 +201,9 @@ class Trainings:
             self._wait()
         if training.problem is not None:
             raise training.problem
-        return training.result(self._where.n_slots)
+        result = training.result(self._where.n_slots)
+        training.let_go()
+        return result
 
     def _wait(self) -> None:
         """Wait for one part, of whatever cell."""
@@ -203,6 +213,7 @@ class Trainings:
             self._ended = problem
             raise
         if one is not None:
+            self._n_open -= 1
             self._take(*one)
         elif self._ended is not None:  # it gives no more parts, of any cell
             raise self._ended
@@ -224,6 +235,7 @@ class Trainings:
                 training.problem = problem
             for task in training.tasks:
                 if training.problem is None:
+                    self._n_open += 1
                     yield task
 
     def _take(self, task: TrainingTask, future: Future[Judged]) -> None:
@@ -243,14 +255,14 @@ class Trainings:
     def _do_here(self, task: TrainingTask) -> Judged:
         """Do a task in a thread of this process, and tell of each epoch."""
         training = self._at[task.weights]
-        return train_part(
-            task, training.inputs, told=partial(self._told, training), check=self._unless_dropped
-        )
+        told, check = partial(self._told, training), partial(self._unless_dropped, training)
+        return train_part(task, training.inputs, told=told, check=check)
 
-    def _unless_dropped(self) -> None:
+    def _unless_dropped(self, training: _Training) -> None:
+        """End a training in a thread of this process that nobody waits for."""
         assert isinstance(self._where, Here)
-        if self._where.dropped.is_set():
-            raise DroppedError("the run has ended")
+        if self._where.dropped.is_set() or training.problem is not None:
+            raise DroppedError("the run, or the cell, has ended")
 
     def _check_now(self) -> None:
         self._check()

@@ -63,6 +63,9 @@ class Executor(ABC):
     def close(self, *, now: bool) -> None:
         """End; `now` drops what is at work."""
 
+    def drop(self) -> None:  # noqa: B027  (where futures that were cancelled end, nothing is left to do)
+        """End what is at work, which may take long; what is submitted afterwards is done."""
+
     def __enter__(self) -> Self:
         return self
 

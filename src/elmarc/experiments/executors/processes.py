@@ -87,6 +87,10 @@ class Processes(Executor):
                 "little memory? Use fewer --workers; what is finished is kept"
             ) from problem
 
+    def drop(self) -> None:
+        """End all workers; a task that comes later starts new ones."""
+        self.close(now=True)
+
     def close(self, *, now: bool) -> None:
         """End all workers."""
         if self._pool is None or self._lifeline is None:
