@@ -24,12 +24,13 @@ from torch import nn
 
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.experiments.cells import Cell, make_cells
-from elmarc.experiments.executors import Wanted, opened
+from elmarc.experiments.executors import Wanted, opened, processes
 from elmarc.experiments.executors.base import Executor
-from elmarc.experiments.executors.here import Here
+from elmarc.experiments.executors.here import Here, n_here
 from elmarc.experiments.executors.processes import Processes
 from elmarc.experiments.observer import Observer
 from elmarc.experiments.trained import as_trained, train_cells, training_configs
+from elmarc.experiments.training_forecast import _n_at_once
 from elmarc.experiments.training_parts import Trainings
 from elmarc.experiments.training_task import TrainingTask, do
 from elmarc.networks.external.objects import hold_all
@@ -190,6 +191,19 @@ def test_when_the_time_is_up_what_is_at_work_is_dropped(root: Path, tmp_path: Pa
     with Endless() as where, pytest.raises(ElmarcError, match=r"the budget of 0\.5 s ended"):
         train_cells(cells_of(root, tmp_path, seeds=1), RECIPE, executor=where, budget_s=0.5)
     assert where.n_dropped == 1
+
+
+def test_as_many_parts_are_trained_here_as_fit(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cell,) = cells_of(root, tmp_path, seeds=1)
+    monkeypatch.setattr(processes, "n_cores", lambda: 6)
+    monkeypatch.setattr(processes, "memory_bytes", lambda: 4 * processes.WORKER_BYTES)
+    assert n_here(cell.config) == 4
+    assert n_here(cell.config.model_copy(update={"n_workers": 3})) == 3
+    assert n_here(cell.config.model_copy(update={"n_workers": 9})) == 4
+    assert _n_at_once([cell], cell, None) == 4
+    assert _n_at_once([cell], cell, Here(10**6)) == N_PARTS
 
 
 class Drawing(nn.Module):
