@@ -16,6 +16,7 @@ from elmarc.datasets import open_dataset
 from elmarc.datasets.files import find_audio
 from elmarc.evaluation.splits import Folds, dataset_splits
 from elmarc.experiments.cells import Material, open_material
+from elmarc.results import collect
 
 
 def material(data: Any, **keys: Any) -> Material:
@@ -103,6 +104,27 @@ def test_rank_and_fit_say_so(elmarc: Run, copied: Path) -> None:
     code, _, err = elmarc(*fit, "--keep-duplicates-together")
     assert code == 0
     assert "several times" not in " ".join(err.split())
+
+
+def test_train_says_so_and_keeps_them_together(elmarc: Run, copied: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    train = (
+        "train", copied, "--networks", "temporal", "--set", "network.n_filters=4", "--set",
+        "network.size=null", "--seeds", 1, "--epochs", 1, "--learning-rates", "0.01", "--device", "cpu",
+    )  # fmt: skip
+    code, _, err = elmarc(*train, "-o", "loose")
+    assert code == 0, err
+    assert "1 sounds lie in several folds" in " ".join(err.split())
+    code, _, err = elmarc(*train, "--keep-duplicates-together", "-o", "held")
+    assert code == 0, err
+    assert "several folds" not in " ".join(err.split())
+    assert "1 sounds are in several classes" in " ".join(err.split())
+    (loose,), (held,) = (collect(copied.parent / name) for name in ("loose", "held"))
+    copies = ("low/01.wav", "low/50.wav", "low/51.wav", "high/60.wav")
+    folds = [{p.fold for p in result.predictions if p.id in copies} for result in (loose, held)]
+    assert len(folds[0]) > 1
+    assert len(folds[1]) == 1
+    assert "1 sounds lie in several folds" in " ".join(loose.notes)
 
 
 def test_too_few_readable_clips_are_refused_before_any_feature(folder: Path) -> None:

@@ -8,13 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.executors.conftest import timeless
+from tests.executors.conftest import PATIENCE_S, timeless, until
 
 from elmarc._errors import ConfigError
 from elmarc.config.sections import ExperimentConfig
@@ -26,42 +23,10 @@ from elmarc.experiments.runner import run_cells
 from elmarc.results import collect
 
 distributed = pytest.importorskip("distributed")
-PATIENCE_S = 240
 RANK = (
     "rank", "clips", "--networks", "temporal,timbral", "--classifiers", "knn", "--seeds", "1", "--quiet",
     "--set", "network.n_filters=4", "--set", "network.size=null",
 )  # fmt: skip
-
-
-def until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@contextmanager
-def daemon(folder: Path, module: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a daemon of Dask as `dask scheduler` and `dask worker` do."""
-    command = [sys.executable, "-m", f"distributed.cli.dask_{module}", "--scheduler-file", "s.json", *words]
-    env = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch")}  # or it stays where all see it
-    with (folder / f"{module}.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture(scope="module")
-def workers(root: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Two workers of a scheduler; its file is `s.json`."""
-    one = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(root / "scratch"))
-    with daemon(root, "scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--no-show"):
-        until((root / "s.json").exists)
-        with daemon(root, "worker", *one) as first, daemon(root, "worker", *one) as second:
-            yield [first, second]
 
 
 def test_results_are_those_of_the_serial_path_and_a_killed_worker_costs_nothing(

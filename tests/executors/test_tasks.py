@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pickle
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +91,7 @@ class Blind(Executor):
     n_slots = 1
     described = "one that sees nothing"
 
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, do: Callable[[Any], Any], task: Any) -> Future[Any]:
         pairs = tuple((replace(clip, path=Path("/absent") / clip.path.name), h) for clip, h in task.pairs)
         future: Future[Done] = Future()
         future.set_result(do(replace(task, pairs=pairs)))

@@ -6,16 +6,18 @@ import random
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile as sf
 import torch
 from tests.training.conftest import N_CLIPS, Make, small_network
 from torch import nn
 
-from elmarc._errors import ConfigError
+from elmarc._errors import ConfigError, DatasetError
 from elmarc.networks import ExternalNetwork
 from elmarc.training.loop import Run, Trainer
 
@@ -94,6 +96,23 @@ def test_seeds_make_runs_and_the_order_of_runs_does_not(make: Make) -> None:
     assert not torch.equal(other.model.head.weight, first.model.head.weight)
 
 
+def test_the_number_of_threads_changes_nothing(make: Make) -> None:
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for n in (1, 4):
+            torch.set_num_threads(n)
+            trainer = make(recipe={"epochs": 2})
+            trainer.train(OUTER)
+            said = trainer.predict(ROWS[:8]).tolist()
+            assert torch.get_num_threads() == n
+            found.append((weights(trainer), said))
+    finally:
+        torch.set_num_threads(before)
+    assert_same(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+
+
 class Random(nn.Module):
     """Draws from every global state while it learns."""
 
@@ -157,6 +176,37 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_is_said(
         trainer.train(OUTER)
     rows = trainer.train(INNER).rows
     assert [row["validation_loss"] for row in rows] == [float("inf")]
+
+
+def test_weights_that_are_not_finite_end_the_run_though_the_loss_was(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = torch.optim.AdamW.step
+
+    def spoil(self: torch.optim.AdamW, *args: Any, **options: Any) -> Any:
+        step(self, *args, **options)
+        self.param_groups[0]["params"][0].data.fill_(float("nan"))
+
+    trainer = make(recipe={"batch_size": N_CLIPS})  # a single step: its loss is of the weights before
+    monkeypatch.setattr(torch.optim.AdamW, "step", spoil)
+    with pytest.raises(ConfigError, match="not finite in epoch 1"):
+        trainer.train(OUTER)
+    assert [row["validation_loss"] for row in trainer.train(INNER).rows] == [float("inf")]
+
+
+def test_a_clip_that_is_not_finite_makes_no_weights(make: Make, sounds: Path) -> None:
+    y, sr = sf.read(sounds / "hiss" / "00.wav")
+    for name, value in (("nan", np.nan), ("inf", np.inf), ("loud", 1e30)):
+        sf.write(sounds / "hiss" / f"{name}.wav", np.where(np.arange(len(y)) == 9, value, y), sr, "FLOAT")
+    trainer = make()
+    names = [name for name, _ in trainer.inputs.skipped]
+    assert sorted(names) == ["hiss/inf.wav", "hiss/nan.wav"]
+    trainer.train(OUTER)
+    assert all(torch.isfinite(value).all() for value in weights(trainer).values())
+    sums = trainer.inputs.sums.copy()
+    sums[3] = np.inf
+    with pytest.raises(DatasetError, match=r"06\.wav: .*not finite: leave such clips out"):
+        replace(trainer.inputs, sums=sums).standards(ROWS)
 
 
 def test_without_the_extra_the_error_says_what_to_install(

@@ -13,14 +13,13 @@ from typing import Any
 
 from rich.markup import escape
 
-from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc._memory import keep_freed_memory
 from elmarc.cli import console
 from elmarc.cli.folders import check_file, check_store, check_writable
+from elmarc.cli.pages import write_page
 from elmarc.cli.where import workers
 from elmarc.cli.winner import extract_command, fit_command, winning_cell
-from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
 from elmarc.config.loading import load_config
 from elmarc.config.sections import ExperimentConfig
@@ -31,17 +30,15 @@ from elmarc.experiments.cells import Cell, finished, make_cells
 from elmarc.experiments.executors import Wanted
 from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.foretelling import agreements_of, write_agreements
-from elmarc.experiments.media import media_for
 from elmarc.experiments.record import TRAINED, feature_name
 from elmarc.experiments.runner import run_cells, seconds
-from elmarc.experiments.summary import Unwritten, read_results, summarise, tell_apart, write_run
+from elmarc.experiments.summary import Unwritten, summarise, write_run
 from elmarc.experiments.training_forecast import training_forecast
 from elmarc.experiments.winner import can_be_fitted
 from elmarc.features.fitting import resolve_device
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.reports import agreements
-from elmarc.reports.page import build_page
 from elmarc.results import Result, to_frame
 from elmarc.training.fabric import open_fabric
 from elmarc.training.recipe import TrainingRecipe
@@ -98,7 +95,7 @@ def run(
     kept = FeatureStore(store or configs[0].store or cache_dir() / "features")
     _check_folders(folder, kept)
     for note in configs[0].notes if not quiet else ():
-        console.err.print(f"note: {escape(note)}", highlight=False)
+        console.note(note)
     cells = make_cells(configs, folder)
     with workers(wanted, configs[0], quiet=quiet) as executor:
         work = partial(run_cells, store=kept, n_jobs=n_jobs, executor=executor)
@@ -168,6 +165,7 @@ def train(
     overrides: Sequence[str],
     output: Path,
     store: FeatureStore,
+    wanted: Wanted,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -179,11 +177,12 @@ def train(
     )
     _check_folders(output, store)
     cells = trained.as_trained(make_cells(configs, output), recipe)
-    run = _run(
-        cells, output, budget=budget, quiet=quiet,
-        work=partial(trained.train_cells, recipe=recipe, store=store, keep_going=not common["strict"]),
-        foretell=partial(training_forecast, recipe=recipe),
-    )  # fmt: skip
+    with workers(wanted, configs[0], quiet=quiet) as executor:
+        work = partial(trained.train_cells, recipe=recipe, store=store, executor=executor)
+        run = _run(
+            cells, output, budget=budget, quiet=quiet, work=partial(work, keep_going=not common["strict"]),
+            foretell=partial(training_forecast, recipe=recipe, executor=executor),
+        )  # fmt: skip
     show(run.results, run.compared, output, as_json=as_json)
     if not (quiet or as_json):
         _show_next(run, output)
@@ -219,7 +218,7 @@ def reproduce(
             work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=True, executor=executor),
             foretell=partial(forecast, store=store, n_jobs=n_jobs),
         )  # fmt: skip
-    _write_page(run.results, run.compared, output / "report.html", embed_mb=20.0)
+    write_page(run.results, run.compared, output / "report.html", embed_mb=20.0)
     show(run.results, run.compared, output, as_json=as_json)
     if not as_json:
         console.show_beside(run.compared)
@@ -275,7 +274,7 @@ def agreement(
     check_writable(output, option="--output")
     found, notes = agreements_of(ranked, trained, short=short, naswot=naswot)
     for note in notes:
-        _note(note)
+        console.note(note)
     write_agreements(found, output)
     if as_json:
         console.print_json(agreements.document(found))
@@ -283,18 +282,6 @@ def agreement(
     for each in found:
         console.out.print(agreements.shown(each), highlight=False)
     _say_where(output)
-
-
-def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
-    """Write the page of a folder of results."""
-    check_file(output, option="--output")
-    found, notes = read_results(folder)
-    results, more = tell_apart(found)
-    for note in notes + more:
-        _note(note)
-    _write_page(results, comparisons(results), output, embed_mb=embed_mb)
-    if not quiet:
-        console.out.print(f"{escape(str(output.resolve()))}", highlight=False, soft_wrap=True)
 
 
 def show(results: list[Result], compared: list[Comparison], folder: Path, *, as_json: bool) -> None:
@@ -318,7 +305,7 @@ def _check_folders(output: Path, store: FeatureStore) -> None:
 
 def _check_store(store: FeatureStore) -> None:
     if said := check_store(store.root):
-        _note(said)
+        console.note(said)
 
 
 def _run(
@@ -353,7 +340,7 @@ def _summarise(results: Sequence[Result], folder: Path) -> tuple[list[Result], l
     if lost := [note for note in notes if isinstance(note, Unwritten)]:
         raise ElmarcError(f"{lost[0]}: results are kept; make room, and run the same command again")
     for note in notes:
-        _note(note)
+        console.note(note)
     return own, compared
 
 
@@ -363,7 +350,7 @@ def _summarise_what_there_is(cells: Sequence[Cell], folder: Path) -> None:
         if results := finished(cells):
             _summarise(results, folder)
     except Exception as second:
-        _note(f"no summary of what is finished: {second}")
+        console.note(f"no summary of what is finished: {second}")
 
 
 def _end(folder: Path, expected: Forecast | None, taken_s: float) -> None:
@@ -384,21 +371,3 @@ def _show_next(run: Finished, folder: Path) -> None:
         said.append(("to classify new clips with the best", fit_command(folder)))
     for what, command in said:
         console.out.print(f"{what}: {escape(command)}", highlight=False, soft_wrap=True)
-
-
-def _write_page(
-    results: Sequence[Result], compared: Sequence[Comparison], output: Path, *, embed_mb: float
-) -> None:
-    media = {}
-    for name in dict.fromkeys(result.dataset for result in results):
-        of_set = [result for result in results if result.dataset == name]
-        try:
-            clips = studies.open_source(of_set[0]).clips
-            media[name] = media_for(of_set, clips, page_folder=output.parent)
-        except ElmarcError as problem:
-            _note(f"{problem}: {name} gets no players")
-    write_atomic(output, build_page(results, compared=compared, media=media, max_media_mb=embed_mb))
-
-
-def _note(text: str) -> None:
-    console.err.print(f"note: {escape(text)}", highlight=False)

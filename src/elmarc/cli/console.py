@@ -51,6 +51,11 @@ def log(*objects: Any) -> None:
             LOG.info(line.rstrip())
 
 
+def note(text: str) -> None:
+    """Say what is worth knowing beside the results."""
+    err.print(f"note: {escape(text)}", highlight=False)
+
+
 def print_json(document: Any) -> None:
     """Print a JSON document to stdout, for other programs."""
     sys.stdout.write(json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -29,7 +29,7 @@ class ProtocolName(StrEnum):
 
 
 class ExecutorName(StrEnum):
-    """Where features are computed."""
+    """Where features are computed, and networks trained."""
 
     serial = "serial"
     processes = "processes"
@@ -93,7 +93,7 @@ Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' gri
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode ahead of the network.")]
 Executor = Annotated[
     ExecutorName,
-    typer.Option(help="Where features are computed: this process, processes of this machine, or Dask."),
+    typer.Option(help="Where the work is done: in this process, in processes of this machine, or by Dask."),
 ]
 Processes = Annotated[
     int | None,

@@ -193,6 +193,10 @@ def train(
     set_: Overrides = None,
     output: Output = Path("runs/trained"),
     store: Store = None,
+    executor: Executor = ExecutorName.serial,
+    workers: Processes = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
     strict: Strict = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -202,6 +206,9 @@ def train(
     Front-end, pooled statistics and folds are those of rank, and so is the form of the results: the
     classifier is called "trained". Needs `pip install elmarc[train]`. Stopped or killed, the same command
     goes on where it was. docs/training.md has the recipe.
+
+    Each held-out part is trained on one core, several at a time: in this process, or elsewhere by --executor
+    (docs/scale-out.md). All give the same bytes.
     """
     from elmarc.cli import commands
     from elmarc.cli.numbers import positive_numbers
@@ -222,6 +229,7 @@ def train(
         overrides=set_ or [],
         output=output,
         store=store_at(store),
+        wanted=wanted(executor, workers, scheduler, scheduler_file),
         quiet=quiet,
         as_json=as_json,
     )
@@ -338,6 +346,6 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""
-    from elmarc.cli import commands
+    from elmarc.cli import pages
 
-    commands.report(results, output, embed_mb=embed_mb, quiet=quiet)
+    pages.report(results, output, embed_mb=embed_mb, quiet=quiet)

@@ -1,4 +1,4 @@
-"""Where a command computes features, as its options say."""
+"""Where a command computes features or trains, as its options say."""
 
 from __future__ import annotations
 

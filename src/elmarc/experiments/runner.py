@@ -96,8 +96,8 @@ def run_cells(
         A cell cannot be run (unless `keep_going`), or none gave a result.
     """
     problem: ElmarcError | None = None
-    shared_here = cells if executor is None else ()
-    with _shared_front_ends(shared_here, store, always=work is not run_group) as cache:
+    shared_here = cells if executor is None and work is run_group else ()
+    with _shared_front_ends(shared_here, store) as cache:
         make = work if executor is None else partial(work, executor=executor)
         run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s), make)
         for group in by_features(cells):
@@ -169,11 +169,9 @@ def _budget(seconds: float | None) -> Callable[[], None]:
 
 
 @contextmanager
-def _shared_front_ends(
-    cells: Sequence[Cell], store: FeatureStore | None, *, always: bool = False
-) -> Iterator[FrontEndCache | None]:
-    """Give a folder for decoded clips where several groups share them, or always; remove it at the end."""
-    if len(by_features(cells)) < 2 and not always:
+def _shared_front_ends(cells: Sequence[Cell], store: FeatureStore | None) -> Iterator[FrontEndCache | None]:
+    """Give a folder for decoded clips where several groups share them; remove it at the end."""
+    if len(by_features(cells)) < 2:
         yield None
         return
     with front_ends(store) as cache:

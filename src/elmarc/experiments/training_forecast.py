@@ -13,8 +13,11 @@ from elmarc._errors import ElmarcError
 from elmarc._leftovers import temporary_folder
 from elmarc.experiments import build, record
 from elmarc.experiments.cells import Cell
+from elmarc.experiments.executors.base import Executor
+from elmarc.experiments.executors.here import n_here
 from elmarc.experiments.forecast import Forecast, n_parts
 from elmarc.features.cache import FrontEndCache
+from elmarc.networks.own import EXTERNAL
 from elmarc.training.inputs import open_inputs
 from elmarc.training.loop import Run, Trainer
 from elmarc.training.protocol import INNER_FOLDS
@@ -23,7 +26,9 @@ from elmarc.training.recipe import TrainingRecipe
 N_EPOCHS = 2  # the first one pays for set-up
 
 
-def training_forecast(cells: Sequence[Cell], *, recipe: TrainingRecipe) -> Forecast:
+def training_forecast(
+    cells: Sequence[Cell], *, recipe: TrainingRecipe, executor: Executor | None = None
+) -> Forecast:
     """Return how long the cells will take, at most: training stops early where an inner fold says so.
 
     Parameters
@@ -31,6 +36,8 @@ def training_forecast(cells: Sequence[Cell], *, recipe: TrainingRecipe) -> Forec
     cells : sequence of Cell
         From `trained.as_trained`; finished ones cost nothing, those that are half done as much as whole ones.
     recipe : TrainingRecipe
+    executor : Executor or None
+        Where parts are trained, as many at a time as it has slots now; None: in this process.
     """
     seconds: dict[str, float] = {}
     paces: dict[Any, float] = {}
@@ -46,8 +53,17 @@ def training_forecast(cells: Sequence[Cell], *, recipe: TrainingRecipe) -> Forec
             except ElmarcError:
                 continue  # the run will say why
         name = record.feature_name(cell.config)
-        seconds[name] = seconds.get(name, 0.0) + paces[network] * _n_seen(cell, recipe)
+        work = paces[network] * _n_seen(cell, recipe) / _n_at_once(cells, cell, executor)
+        seconds[name] = seconds.get(name, 0.0) + work
     return Forecast(seconds, {}, n_done=n_done, n_cells=len(cells))
+
+
+def _n_at_once(cells: Sequence[Cell], cell: Cell, executor: Executor | None) -> int:
+    """Return how many parts are at work while a cell is trained."""
+    n_slots = n_here(cell.config) if executor is None else executor.n_slots
+    if executor is None and cell.config.network is not None and cell.config.network.kind == EXTERNAL:
+        return 1  # modules that may use the global random states wait for each other
+    return min(n_slots, sum(n_parts(each.material.dataset) for each in cells))
 
 
 def _n_seen(cell: Cell, recipe: TrainingRecipe) -> float:

@@ -67,10 +67,23 @@ class Inputs:
         return notes({name: found for name, found in odd.items() if found}, len(self.clips))
 
     def standards(self, rows: Index) -> tuple[Array, Array]:
-        """Return mean and standard deviation of each band over some clips; 1 for bands that are constant."""
+        """Return mean and standard deviation of each band over some clips; 1 for bands that are constant.
+
+        Raises
+        ------
+        DatasetError
+            Those are not finite.
+        """
         level = self.sums[rows].mean(axis=0)
         spread = np.sqrt(np.maximum(self.squares[rows].mean(axis=0) - level**2, 0.0))
         spread[spread <= 1e-6 * (1.0 + np.abs(level))] = 1.0
+        if not (np.isfinite(level).all() and np.isfinite(spread).all()):
+            bad = [int(i) for i in rows if not np.isfinite([self.sums[i], self.squares[i]]).all()]
+            named_clips = ", ".join(str(self.clips[i]) for i in bad[:3]) or f"{len(rows)} clips"
+            raise DatasetError(
+                f"{named_clips}: mean and deviation of the input are not finite: leave such clips out, or "
+                "write their samples within [-1, 1]"
+            )
         return level.astype(np.float32), spread.astype(np.float32)
 
 

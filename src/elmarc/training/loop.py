@@ -18,12 +18,14 @@ from torch import Tensor
 
 from elmarc._errors import ConfigError
 from elmarc.networks.base import Network
+from elmarc.networks.random_cnn import RandomCNN
 from elmarc.training import augment, checkpoints
 from elmarc.training.fabric import open_fabric
 from elmarc.training.form import Trainable
 from elmarc.training.inputs import Index, Inputs
 from elmarc.training.randomness import own_random_state
 from elmarc.training.recipe import TrainingRecipe
+from elmarc.training.threads import rounding_alike
 
 Array = NDArray[np.float32]
 Row: TypeAlias = dict[str, Any]  # of a learning curve
@@ -94,6 +96,8 @@ class Trainer:
     told : callable or None
         Called after each epoch; what it raises ends the training, which goes on from there when it is
         called again.
+    check : callable or None
+        Called before each step; what it raises ends the training, and the epoch at work is lost.
 
     Raises
     ------
@@ -111,18 +115,21 @@ class Trainer:
         statistics: tuple[str, ...] = ("mean",),
         seed: int = 0,
         told: Told | None = None,
+        check: Callable[[], None] | None = None,
         save_s: float = SAVE_S,
     ) -> None:
         self.inputs, self.classes, self.recipe, self.seed = inputs, classes, recipe, seed
-        self.told, self.save_s = told, save_s
+        self.told, self.check, self.save_s = told, check, save_s
         self.device = inputs.extractor.device
         open_fabric(self.device)  # what is not installed is said before any work
         self.targets = np.array([classes.index(label) for label in inputs.labels])
         self.crop = augment.crop_length(inputs.length, recipe, shortest=network.min_input_length)
         self.masks = network.input_unit == "frames"
+        self.draws = not isinstance(network, RandomCNN)
         self.model = Trainable(network, n_classes=len(classes), statistics=statistics).to(self.device)
         self._first = {name: value.clone() for name, value in self.model.state_dict().items()}
 
+    @rounding_alike()
     def train(self, run: Run, checkpoint: Path | None = None) -> Curve:
         """Train, or go on with what a checkpoint holds; the model has the weights then.
 
@@ -174,6 +181,7 @@ class Trainer:
         if problem is not None:
             raise problem
 
+    @rounding_alike()
     def predict(self, rows: Index) -> NDArray[np.intp]:
         """Return the class numbers of clips, which are seen whole."""
         found: NDArray[np.intp] = self._scores(rows).argmax(dim=1).cpu().numpy()
@@ -191,9 +199,11 @@ class Trainer:
         self.model.begin_epoch()
         losses = []
         names = (run.fold, run.part, f"{run.learning_rate:g}", str(epoch))
-        with own_random_state(self.device, self.seed, *names) as rng:
+        with own_random_state(self.device, self.seed, *names, draws=self.draws) as rng:
             batches = self._batches(rng.permutation(run.train))
             for number, rows in enumerate(batches):
+                if self.check is not None:
+                    self.check()
                 step = (epoch - 1) * len(batches) + number
                 rate = self.recipe.learning_rate(run.learning_rate, step, run.n_epochs * len(batches))
                 for group in optimizer.param_groups:
@@ -208,7 +218,7 @@ class Trainer:
                 optimizer.zero_grad()
                 losses.append(loss.detach())
         row: Row = {"epoch": epoch, "loss": float(torch.stack(losses).mean())}
-        if math.isfinite(row["loss"]):
+        if math.isfinite(row["loss"]) and self._is_finite():
             return row | self._judged(run)
         if run.validation is not None:  # another learning rate will be chosen
             return {"epoch": epoch, "loss": math.inf, "validation_loss": math.inf, "validation_accuracy": 0.0}
@@ -216,6 +226,10 @@ class Trainer:
             f"{self.model.network.name}: the loss is not finite in epoch {epoch} at learning rate "
             f"{run.learning_rate:g}: give lower ones (--learning-rates)"
         )
+
+    def _is_finite(self) -> bool:
+        """Tell whether the weights are: a loss is of the weights before the step."""
+        return all(bool(torch.isfinite(p).all()) for p in self.model.parameters() if p.is_floating_point())
 
     def _batches(self, rows: Index) -> list[Index]:
         """Cut rows into batches of about one size: none is so small that it has no variance."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,12 +12,17 @@ import torch
 
 from elmarc import _seeds
 
+_global = threading.Lock()  # the states are the process's: one training at a time has them
+
 
 @contextmanager
-def own_random_state(device: torch.device, seed: int, *names: str) -> Iterator[np.random.Generator]:
+def own_random_state(
+    device: torch.device, seed: int, *names: str, draws: bool = True
+) -> Iterator[np.random.Generator]:
     """Give the generator of a named stream, and seed torch, NumPy and Python by it while the block is open.
 
-    Dropout and modules of one's own draw from the global states; these are set back at the end.
+    Dropout and modules of one's own draw from the global states; these are set back at the end. Other threads
+    that want them wait meanwhile.
 
     Parameters
     ----------
@@ -25,15 +31,26 @@ def own_random_state(device: torch.device, seed: int, *names: str) -> Iterator[n
     seed : int
     *names : str
         Of the stream: see `elmarc._seeds.generator`.
+    draws : bool
+        Whether the module may draw by itself; False leaves the global states alone, and nobody waits.
     """
     rng = _seeds.generator(seed, "training", *names)
     first = int(rng.integers(2**32))
+    if not draws:
+        yield rng
+        return
+    with _global, _own_states(device, first):
+        yield rng
+
+
+@contextmanager
+def _own_states(device: torch.device, first: int) -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  (kept, not drawn from)
     with _own_torch(device, first):
         random.seed(first)
         np.random.seed(first)  # noqa: NPY002
         try:
-            yield rng
+            yield
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002

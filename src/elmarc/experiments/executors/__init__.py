@@ -1,7 +1,8 @@
-"""Where features are computed: in this process, in worker processes, or on a Dask cluster.
+"""Where features are computed and networks trained: in this process, in worker processes, or on Dask.
 
-All run the same function, `FeatureExtractor.outcomes`, and give the same bytes. The serial path is no
-executor: it is what `FeatureExtractor` does where none is given.
+All run the same functions, `FeatureExtractor.outcomes` and `training_task.train_part`, and give the same
+bytes. For features the serial path is no executor: it is what `FeatureExtractor` does where none is given.
+For training it is `here.Here`.
 """
 
 from __future__ import annotations

@@ -1,19 +1,24 @@
-"""What executors have in common: clips are cut into tasks, and what comes back is checked and handed on."""
+"""What executors have in common: tasks are handed out as slots get free, and done again where a worker died.
+
+Features: clips are cut into tasks, and what comes back is checked and handed on.
+"""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import partial
+from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from elmarc._errors import AudioError, ElmarcError
 from elmarc.config.sections import ExperimentConfig
-from elmarc.experiments.executors.tasks import Done, Task, make_task
+from elmarc.experiments.executors import tasks
+from elmarc.experiments.executors.tasks import Task, make_task
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import Compute, FeatureExtractor
 from elmarc.features.outcomes import Hashed, Outcomes
@@ -22,11 +27,19 @@ TASK_S = 20.0  # of work; about as much as the store lets a killed run lose
 MOST_CLIPS = 512  # in a task: those of a shard
 FIRST_CLIPS = 4  # where it is not known yet how long a clip takes
 GROWTH = 8  # from one task to the next, at most: the first ones pay for set-up
+CHECK_S = 1.0
 AHEAD = 2  # tasks a slot: one at work, one waiting
+
+Spec = TypeVar("Spec")
+Out = TypeVar("Out")
 
 
 class Executor(ABC):
-    """Where features are computed; a context, at whose end all is done or dropped."""
+    """Where tasks are done; a context, at whose end all is done or dropped.
+
+    A task is a specification that can be sent, and what does it a function of it alone, so that it may be
+    done twice.
+    """
 
     @property
     @abstractmethod
@@ -39,7 +52,7 @@ class Executor(ABC):
         """What works for the run, in a sentence."""
 
     @abstractmethod
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, do: Callable[[Spec], Out], task: Spec) -> Future[Out]:
         """Begin a task, or let it wait."""
 
     @abstractmethod
@@ -50,6 +63,9 @@ class Executor(ABC):
     def close(self, *, now: bool) -> None:
         """End; `now` drops what is at work."""
 
+    def drop(self) -> None:  # noqa: B027  (where futures that were cancelled end, nothing is left to do)
+        """End what is at work, which may take long; what is submitted afterwards is done."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -58,13 +74,61 @@ class Executor(ABC):
     ) -> None:
         self.close(now=kind is not None)
 
+    def finished(
+        self,
+        do: Callable[[Spec], Out],
+        tasks: Iterable[Spec],
+        *,
+        check: Callable[[], None] | None = None,
+    ) -> Iterator[tuple[Spec, Future[Out]]]:
+        """Yield tasks with their futures, which are done, in the order in which they end.
+
+        Parameters
+        ----------
+        do : callable
+            Given a task, where the executor has it done. A worker that dies with a task is replaced.
+        tasks : iterable
+            Asked for the next one as soon as there is a slot for it.
+        check : callable or None
+            Called each second meanwhile; what it raises drops what is not finished.
+
+        Raises
+        ------
+        ElmarcError
+            Workers die again and again.
+        """
+        left, waiting = iter(tasks), dict[Future[Out], Spec]()
+        try:
+            while True:
+                n_free = AHEAD * self.n_slots - len(waiting)
+                for task in islice(left, max(0, n_free)):
+                    waiting[self.submit(do, task)] = task
+                if not waiting:
+                    return
+                timeout = None if check is None else CHECK_S
+                for future in wait(waiting, timeout, return_when=FIRST_COMPLETED).done:
+                    task = waiting.pop(future)
+                    if (problem := _broken(future)) is not None:
+                        self.mend(problem)
+                        waiting[self.submit(do, task)] = task
+                        continue
+                    yield task, future
+                if check is not None:
+                    check()
+        finally:
+            for future in waiting:
+                future.cancel()
+
     def computing(self, config: ExperimentConfig) -> Compute:
         """Return what `FeatureExtractor.extract` takes as `compute`, for extractors of a configuration."""
 
         def compute(extractor: FeatureExtractor, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
             first = {content: (clip, content) for clip, content in pairs}
             make = partial(make_task, config, extractor, contents=contents)
-            for task, done in self._finished(make, pairs):
+            sizes = Sizes()
+            for task, future in self.finished(tasks.do, self._cut(pairs, make, sizes)):
+                done = future.result()
+                sizes.learn(len(task.pairs), done.seconds)
                 extractor.oddities |= done.oddities
                 extractor.watch.add(done.watch)
                 for content, row in zip(done.contents, done.rows, strict=True):
@@ -80,30 +144,13 @@ class Executor(ABC):
 
         return compute
 
-    def _finished(
-        self, make: Callable[[Sequence[Hashed]], Task], pairs: Sequence[Hashed]
-    ) -> Iterator[tuple[Task, Done]]:
-        """Yield tasks with what became of them, in the order in which they end."""
-        left, sizes = deque(pairs), Sizes()
-        waiting: dict[Future[Done], Task] = {}
-        try:
-            while left or waiting:
-                n_slots = self.n_slots
-                while left and len(waiting) < AHEAD * n_slots:
-                    task = make([left.popleft() for _ in range(sizes.next(len(left), n_slots))])
-                    waiting[self.submit(task)] = task
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    task = waiting.pop(future)
-                    if (problem := _broken(future)) is not None:
-                        self.mend(problem)
-                        waiting[self.submit(task)] = task
-                        continue
-                    done = future.result()
-                    sizes.learn(len(task.pairs), done.seconds)
-                    yield task, done
-        finally:
-            for future in waiting:
-                future.cancel()
+    def _cut(
+        self, pairs: Sequence[Hashed], make: Callable[[Sequence[Hashed]], Task], sizes: Sizes
+    ) -> Iterator[Task]:
+        """Yield tasks of a size that fits what is known when the next one is asked for."""
+        left = deque(pairs)
+        while left:
+            yield make([left.popleft() for _ in range(sizes.next(len(left), self.n_slots))])
 
 
 class Sizes:
@@ -130,7 +177,7 @@ class Sizes:
         self._n = max(1, min(math.floor(due), GROWTH * n_clips, MOST_CLIPS))
 
 
-def _broken(future: Future[Done]) -> BaseException | None:
+def _broken(future: Future[Any]) -> BaseException | None:
     """Return what ended a task that did not fail by itself."""
     if future.cancelled():
         return BrokenExecutor("cancelled")

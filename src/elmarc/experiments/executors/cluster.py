@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from elmarc import _leftovers
 from elmarc._cores import n_cores
 from elmarc._errors import ConfigError, ElmarcError
-from elmarc.experiments.executors.base import Executor
-from elmarc.experiments.executors.tasks import Done, Task, do_on_one_core
+from elmarc.experiments.executors.base import Executor, Out, Spec
+from elmarc.experiments.executors.tasks import share
 
 ALLOWED_FAILURES = 10  # workers that may die with a task; a cluster of one's own has its own setting
 RETRIES = 2  # of a task that raised
@@ -82,9 +83,9 @@ class Cluster(Executor):
         n = f"{len(threads)} workers, {sum(threads.values())} threads" if threads else "no workers yet"
         return f"Dask at {self._client.scheduler.address}: {n}; dashboard: {self._client.dashboard_link}"
 
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, do: Callable[[Spec], Out], task: Spec) -> Future[Out]:
         """Give a task to the scheduler, under the hash of what it computes."""
-        future: Future[Done] = self._pool.submit(do_on_one_core, task)
+        future: Future[Out] = self._pool.submit(on_one_core, do, task)
         return future
 
     def mend(self, problem: BaseException) -> None:
@@ -127,6 +128,12 @@ class Cluster(Executor):
                 dashboard_address="127.0.0.1:0", local_directory=self._scratch.name,
                 silence_logs=logging.CRITICAL,
             )  # fmt: skip
+
+
+def on_one_core(do: Callable[[Spec], Out], task: Spec) -> Out:
+    """Do a task in one of several threads of a worker, each of which keeps one core busy."""
+    share(1)
+    return do(task)
 
 
 def _distributed() -> Any:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
@@ -15,8 +16,8 @@ import torch
 
 from elmarc._cores import memory_bytes, n_cores
 from elmarc._errors import ElmarcError
-from elmarc.experiments.executors.base import Executor
-from elmarc.experiments.executors.tasks import Done, Task, do, share
+from elmarc.experiments.executors.base import Executor, Out, Spec
+from elmarc.experiments.executors.tasks import share
 
 WORKER_BYTES = 2 * 2**30  # that a worker may need: as many as fit are started where nothing is said
 MOST_BREAKS = 2  # in a row, without a task that was finished
@@ -38,8 +39,7 @@ class Processes(Executor):
 
     def __init__(self, n_workers: int | None = None, *, device: str = "auto") -> None:
         cards = _cards() if device in ("auto", "cuda") else []
-        fitting = max(1, min(n_cores(), memory_bytes() // WORKER_BYTES))
-        self._n = n_workers or len(cards) or fitting
+        self._n = n_workers or len(cards) or n_fitting()
         self._cards = [cards[i % len(cards)] for i in range(self._n)] if cards else []
         self._n_breaks = 0
         self._pool: ProcessPoolExecutor | None = None
@@ -59,7 +59,7 @@ class Processes(Executor):
     def _n_threads(self) -> int:
         return max(1, n_cores() // self._n)
 
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, do: Callable[[Spec], Out], task: Spec) -> Future[Out]:
         """Begin a task; the processes are started by the first one."""
         try:
             future = self._started().submit(do, task)
@@ -87,6 +87,10 @@ class Processes(Executor):
                 "little memory? Use fewer --workers; what is finished is kept"
             ) from problem
 
+    def drop(self) -> None:
+        """End all workers; a task that comes later starts new ones."""
+        self.close(now=True)
+
     def close(self, *, now: bool) -> None:
         """End all workers."""
         if self._pool is None or self._lifeline is None:
@@ -97,7 +101,7 @@ class Processes(Executor):
         self._lifeline.close()
         self._pool = None
 
-    def _note(self, future: Future[Done]) -> None:
+    def _note(self, future: Future[Any]) -> None:
         if not future.cancelled() and future.exception() is None:
             self._n_breaks = 0
 
@@ -112,6 +116,11 @@ class Processes(Executor):
                 self._n, mp_context=context, initializer=_begin, initargs=(theirs, self._n_threads, cards)
             )
         return self._pool
+
+
+def n_fitting() -> int:
+    """Return how many workers fit into the cores and the memory that this process may use."""
+    return max(1, min(n_cores(), memory_bytes() // WORKER_BYTES))
 
 
 def _begin(lifeline: Connection, n_threads: int, cards: Any) -> None:

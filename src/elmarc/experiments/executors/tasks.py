@@ -24,6 +24,7 @@ from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import build
+from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.outcomes import Hashed
@@ -94,14 +95,36 @@ def make_task(
     ConfigError
         The network is a module that this process holds in memory.
     """
+    there, known = from_anywhere(pairs, contents)
+    check_can_be_sent(config)
+    return Task(in_full(config, extractor), definition_key(extractor.definition), there, known)
+
+
+def from_anywhere(pairs: Sequence[Hashed], contents: Contents) -> tuple[tuple[Hashed, ...], Contents]:
+    """Return clips with paths from the root, and what is known of their files."""
     there = tuple((replace(clip, path=clip.path.absolute()), content) for clip, content in pairs)
     signatures = {
         away.path: contents.signatures[clip.path]
         for (clip, _), (away, _) in zip(pairs, there, strict=True)
         if clip.path in contents.signatures
     }
-    known = Contents({clip.id: content for clip, content in there}, {}, signatures)
-    return Task(in_full(config, extractor), definition_key(extractor.definition), there, known)
+    return there, Contents({clip.id: content for clip, content in there}, {}, signatures)
+
+
+def check_can_be_sent(config: ExperimentConfig) -> None:
+    """Refuse a network that only this process has.
+
+    Raises
+    ------
+    ConfigError
+        It is a module that is held in memory.
+    """
+    factory = getattr(config.network, "factory", None)
+    if isinstance(factory, str) and is_held(factory):
+        raise ConfigError(
+            f"{factory}: a module in memory cannot be sent to other processes: name a factory "
+            "('package.module:Name' or 'path/to/file.py:Name'), or use the serial executor"
+        )
 
 
 def in_full(config: ExperimentConfig, extractor: FeatureExtractor) -> ExperimentConfig:
@@ -115,11 +138,6 @@ def in_full(config: ExperimentConfig, extractor: FeatureExtractor) -> Experiment
         changes["input"] = config.input.model_copy(update=length)
     factory = getattr(network, "factory", None)
     if network is not None and isinstance(factory, str):
-        if is_held(factory):
-            raise ConfigError(
-                f"{factory}: a module in memory cannot be sent to other processes: name a factory "
-                "('package.module:Name' or 'path/to/file.py:Name'), or use the serial executor"
-            )
         changes["network"] = network.model_copy(update={"factory": _from_root(factory)})
     return config.model_copy(update=changes)
 
@@ -153,12 +171,6 @@ def do(task: Task) -> Done:
     return Done(tuple(rows), X, problems, odd, extractor.watch, seconds, platform.node())
 
 
-def do_on_one_core(task: Task) -> Done:
-    """Do a task in one of several threads of a worker, each of which keeps one core busy."""
-    share(1)
-    return do(task)
-
-
 def share(n_cores: int) -> None:
     """Let this worker process use so many cores: our threads, torch's and those of the BLAS."""
     with _set_up:
@@ -171,12 +183,28 @@ def _extractor(task: Task) -> FeatureExtractor:
     if getattr(_made, "definition", None) == task.definition:
         kept: FeatureExtractor = _made.extractor
         return kept
+    extractor = made(task.config)
+    check_definition(definition_key(extractor.definition), task.definition)
+    _made.definition, _made.extractor = task.definition, extractor
+    return extractor
+
+
+def made(config: ExperimentConfig, cache: FrontEndCache | None = None) -> FeatureExtractor:
+    """Return a new extractor of a configuration `in_full`; threads make theirs one after the other."""
     with _making:
-        extractor, _ = build.extractor(task.config, None)
-    if definition_key(extractor.definition) != task.definition:
+        return build.extractor(config, None, cache=cache)[0]
+
+
+def check_definition(found: str, asked: str) -> None:
+    """Refuse to make anything else than was asked for.
+
+    Raises
+    ------
+    ConfigError
+        The keys of what is made here, and of what was asked for, are not the same.
+    """
+    if found != asked:
         raise ConfigError(
             f"the worker on {platform.node()}, elmarc {__version__}, makes other features than were asked "
             "for: give it the same elmarc, and the same files of your own networks"
         )
-    _made.definition, _made.extractor = task.definition, extractor
-    return extractor
