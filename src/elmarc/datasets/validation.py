@@ -90,8 +90,8 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         Read every sample, not the headers alone: finds damage further in, NaN samples, and clips that are
         far too loud, silent, constant or cut short.
     """
-    missing = tuple(clip.id for clip in dataset.clips if not clip.path.is_file())
-    there = [clip for clip in dataset.clips if clip.path.is_file()]
+    missing = tuple(clip.id for clip in dataset.clips if _is_missing(clip))
+    there = [clip for clip in dataset.clips if not _is_missing(clip)]
     heard: dict[str, dict[str, str]] = {clip.id: {} for clip in there}
     problems = {clip.id: _problem(clip, heard[clip.id], decode=decode) for clip in there}
     return ValidationReport(
@@ -102,17 +102,28 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         unreadable=tuple((clip, reason) for clip, reason in problems.items() if reason),
         zero_length=tuple(clip for clip, reason in problems.items() if reason == ""),
         odd=tuple((clip, in_words(odd)) for clip, odd in heard.items() if odd) if decode else None,
-        duplicated=_duplicates(there),
+        duplicated=_duplicates([clip for clip in there if clip.path.is_file()]),
         off_list=_off_list(dataset),
         counts=_counts(dataset),
         notes=dataset.notes,
     )
 
 
+def _is_missing(clip: Clip) -> bool:
+    """Tell whether a path leads nowhere; a pipe, a loop of links or a folder is there, and cannot be read."""
+    try:
+        clip.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
+
+
 def _problem(clip: Clip, heard: dict[str, str], *, decode: bool) -> str | None:
     """Return why a clip cannot be read, "" if it has no samples, None if all is well; note what is odd."""
     try:
-        if not clip.path.stat().st_size or not duration_s(clip.path):
+        if (clip.path.is_file() and not clip.path.stat().st_size) or not duration_s(clip.path):
             return ""
         clip.duration_s()  # does the file hold the segment?
         if decode:
