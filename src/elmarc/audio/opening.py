@@ -16,6 +16,7 @@ from elmarc._names import special
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
 UNSAID = 2**63 - 1  # samples: libsndfile's answer where a header leaves the length open, as FLAC allows
+NO_SEEK = ("DWVW", "DPCM")  # subtypes of which libsndfile says that it can seek, and cannot
 PIECE = 2**16  # samples of all channels, read at a time to be passed over or counted
 
 
@@ -41,9 +42,10 @@ class Forward(sf.SoundFile):
 
     def pass_over(self, n_samples: int) -> int:
         """Leave out samples at the beginning; return how many: fewer where the file ends before."""
-        if super().seekable() and self._info.frames < UNSAID:
+        can_seek = super().seekable() and not self.subtype.startswith(NO_SEEK)
+        if can_seek and self._info.frames < UNSAID:
             return int(self.seek(n_samples))
-        n_passed, step = 0, max(1, PIECE // self.channels)  # GSM and others cannot seek
+        n_passed, step = 0, max(1, PIECE // self.channels)
         while n_passed < n_samples:
             n_read = len(self.read(min(step, n_samples - n_passed), dtype="float32", always_2d=True))
             if not n_read:
@@ -58,6 +60,8 @@ def opened(path: str | Path) -> Iterator[Forward]:
     _check_there(path)
     try:
         with Forward(_system_name(path)) as sound:
+            if sound.format == "RAW":  # what libsndfile makes of anything that is called .au, .gsm or .vox
+                raise _no_sound(path, "no header")
             yield sound
     except ElmarcError:
         raise
@@ -68,11 +72,17 @@ def opened(path: str | Path) -> Iterator[Forward]:
             f"{path}: its header claims more samples than fit into memory: it is damaged, or has to be split"
         ) from problem
     except (sf.SoundFileError, TypeError, ValueError) as problem:  # the latter two come from soundfile
-        reason = getattr(problem, "error_string", problem)
-        raise AudioError(
-            f"{path}: is damaged, or of another format than {FORMATS} (libsndfile: {reason}): "
-            "convert it, or leave it out"
-        ) from problem
+        reason = getattr(problem, "error_string", str(problem))
+        # what it says of anything that is called .mp3; what is no file was refused above
+        reason = "no MPEG frames" if "possibly a pipe" in reason else reason
+        raise _no_sound(path, reason) from problem
+
+
+def _no_sound(path: str | Path, reason: str) -> AudioError:
+    return AudioError(
+        f"{path}: is damaged, or of another format than {FORMATS} (libsndfile: {reason}): "
+        "convert it, or leave it out"
+    )
 
 
 def _check_there(path: str | Path) -> None:
