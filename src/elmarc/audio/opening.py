@@ -73,6 +73,11 @@ def opened(path: str | Path) -> Iterator[Forward]:
         ) from problem
     except (sf.SoundFileError, TypeError, ValueError) as problem:  # the latter two come from soundfile
         reason = getattr(problem, "error_string", str(problem))
+        if "filename too long" in reason:
+            raise AudioError(
+                f"{path}: the path is longer than libsndfile takes, 1,023 bytes: move the file to a folder "
+                "of a shorter path"
+            ) from problem
         # what it says of anything that is called .mp3; what is no file was refused above
         reason = "no MPEG frames" if "possibly a pipe" in reason else reason
         raise _no_sound(path, reason) from problem
