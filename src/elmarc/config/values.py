@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from elmarc._names import printable
+from elmarc._names import expanded, printable
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.datasets.opening import RECORDED
 from elmarc.features.recipes import RECIPES
@@ -24,7 +24,7 @@ Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 def _location(path: Path) -> Path:
     if (shown := printable(str(path))) != str(path):
         raise ValueError(f"{shown} cannot be written into results: rename it, or name a link to it")
-    return path.expanduser()
+    return expanded(path)
 
 
 Location = Annotated[Path, AfterValidator(_location)]

@@ -6,6 +6,7 @@ import os
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os.path import isfile  # says no to a name that is too long, where Path raises
 from typing import Any
 
 from elmarc._errors import AudioError
@@ -102,7 +103,7 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         unreadable=tuple((clip, reason) for clip, reason in problems.items() if reason),
         zero_length=tuple(clip for clip, reason in problems.items() if reason == ""),
         odd=tuple((clip, in_words(odd)) for clip, odd in heard.items() if odd) if decode else None,
-        duplicated=_duplicates([clip for clip in there if clip.path.is_file()]),
+        duplicated=_duplicates([clip for clip in there if isfile(clip.path)]),
         off_list=_off_list(dataset),
         counts=_counts(dataset),
         notes=dataset.notes,
@@ -123,7 +124,7 @@ def _is_missing(clip: Clip) -> bool:
 def _problem(clip: Clip, heard: dict[str, str], *, decode: bool) -> str | None:
     """Return why a clip cannot be read, "" if it has no samples, None if all is well; note what is odd."""
     try:
-        if (clip.path.is_file() and not clip.path.stat().st_size) or not duration_s(clip.path):
+        if (isfile(clip.path) and not clip.path.stat().st_size) or not duration_s(clip.path):
             return ""
         clip.duration_s()  # does the file hold the segment?
         if decode:
