@@ -27,7 +27,13 @@ def _location(path: Path) -> Path:
     return expanded(path)
 
 
-Location = Annotated[Path, AfterValidator(_location)]
+def _said(path: object) -> object:
+    if path == "":
+        raise ValueError("found '' (text), expected a path: '.' is the folder at hand")
+    return path
+
+
+Location = Annotated[Path, BeforeValidator(_said), AfterValidator(_location)]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 _NAME = r"^[^/\\\x00-\x1f]*[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"  # "." and ".." are folders
 Name = Annotated[Text, Field(pattern=_NAME, description="a name without slashes, and not dots alone")]
