@@ -24,7 +24,7 @@ def built(text: Text, folder: Path) -> str:
         return "refused"
     config = load_config(folder / f"config{suffix}")
     said: list[str] = []
-    if isinstance(config, ExperimentConfig) and config.input.fix_length and config.input.seconds:
+    if isinstance(config, ExperimentConfig) and config.input.fix_length:
         with harmless(folder, said):
             build.extractor(config, None)
     return "refused" if said else "read"
