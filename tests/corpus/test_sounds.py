@@ -115,8 +115,8 @@ def test_good_clips_keep_their_features_among_all_others(tmp_path: Path) -> None
     assert np.isfinite(first.matrix.X).all()
     assert len(first.skipped) > 100
     assert len(first.skipped) + len(first.matrix) == len(data.clips)
-    for _, reason in first.skipped:
-        checked(reason)
+    for name, reason in first.skipped:
+        assert f"/all/{name}: " in checked(reason)
 
 
 def test_validate_tells_every_file_that_extraction_leaves_out(tmp_path: Path) -> None:
