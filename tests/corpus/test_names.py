@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.corpus import sounds
-from tests.corpus.names import ALIKE, FOLDERS, GOOD, LINKS, NAMES, TOO_DEEP
+from tests.corpus.names import ALIKE, FOLDERS, GOOD, IS_ROOT, LINKS, NAMES, TOO_DEEP
 from tests.corpus.test_sounds import CONFIG, extracted
 from tests.corpus.watching import checked, harmless
 from tests.fuzz.watch import watched
@@ -162,3 +162,14 @@ def test_data_named_like_that_are_refused(tmp_path: Path, name: str, opens: Call
     with harmless(tmp_path, said):
         opens(name)
     assert said
+
+
+@pytest.mark.skipif(IS_ROOT, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, linked: Path) -> None:
+    closed = linked / "b" / "closed"
+    closed.mkdir(mode=0)
+    said: list[str] = []
+    with harmless(tmp_path, said):
+        open_dataset(linked)
+    closed.chmod(0o700)
+    assert "closed: the folder cannot be read (Permission denied)" in said[0]

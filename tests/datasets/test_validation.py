@@ -13,6 +13,8 @@ import pytest
 import soundfile as sf
 from tests.datasets.conftest import Write
 
+from elmarc._errors import AudioError
+from elmarc.audio import content_hash
 from elmarc.datasets import Clip, Dataset, open_dataset, validate
 
 
@@ -125,3 +127,19 @@ def test_what_is_no_file_is_told_as_what_it_is(
         assert f"{name}.wav: is a {name}, expected an audio file" in told[f"cat/{name}.wav"]
     assert "loop.wav: cannot be read (Too many levels of symbolic links)" in told["cat/loop.wav"]
     assert not report.zero_length
+
+
+def test_a_file_that_cannot_be_read_ends_no_search_for_copies(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read every file, so the system's answer is put in here."""
+    closed = folder / "cat" / "closed.wav"
+    shutil.copy(folder / "cat" / "1.wav", closed)
+
+    def refuse(path: Path) -> str:
+        if path == closed:
+            raise AudioError(f"{path}: cannot be read (Permission denied)")
+        return content_hash(path)
+
+    monkeypatch.setattr("elmarc.datasets.validation.content_hash", refuse)
+    assert validate(open_dataset(folder)).duplicated == ()

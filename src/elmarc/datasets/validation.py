@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from os.path import isfile  # says no to a name that is too long, where Path raises
+from pathlib import Path
 from typing import Any
 
 from elmarc._errors import AudioError
@@ -143,10 +144,18 @@ def _duplicates(clips: Iterable[Clip]) -> tuple[tuple[str, ...], ...]:
     for size, suspects in same_size.items():
         paths = {clip.path for clip in suspects}
         if size and len(paths) > 1:
-            hashes = {path: content_hash(path) for path in paths}
+            hashes = {path: found for path in paths if (found := _hash(path))}
             for clip in suspects:
-                same_content[clip.content(hashes[clip.path])].append(clip.id)
+                if clip.path in hashes:
+                    same_content[clip.content(hashes[clip.path])].append(clip.id)
     return tuple(tuple(ids) for ids in same_content.values() if len(ids) > 1)
+
+
+def _hash(path: Path) -> str:
+    try:
+        return content_hash(path)
+    except AudioError:  # told as unreadable
+        return ""
 
 
 def _off_list(dataset: Dataset) -> tuple[str, ...]:
