@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -53,6 +54,15 @@ def defused(cell: str) -> str:
 def as_written(cell: str) -> str:
     """Return what `defused` was given."""
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with `~` as the user's folder; that of a user who is not there stays a name.
+
+    >>> expanded("~nobody-here/a.wav").as_posix()
+    '~nobody-here/a.wav'
+    """
+    return Path(os.path.expanduser(path))
 
 
 def special(path: str | Path) -> str:

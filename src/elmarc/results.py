@@ -8,6 +8,7 @@ the definition and the seed alone, so two runs can be compared byte by byte.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -178,6 +179,12 @@ def _check_consistent(result: Result) -> None:
     if not result.predictions or not result.folds:
         raise ValueError("it holds no predictions or no folds")
     known = set(result.classes)
+    if len(known) < len(result.classes):
+        raise ValueError("classes: one is named twice")
+    if result.n_clips < len(result.predictions):
+        raise ValueError(
+            f"n_clips: found {result.n_clips}, and there are {len(result.predictions)} predictions"
+        )
     strange = [p.id for p in result.predictions if not {p.label, p.predicted} <= known]
     if strange:
         raise ValueError(f"predictions: the label of {strange[0]!r} is none of the classes")
@@ -228,7 +235,7 @@ def load(path: str | Path) -> Result:
     Raises
     ------
     StoreError
-        It is damaged, or of another version.
+        It is damaged, of another version, or cannot be read.
     """
     try:
         if what := special(path):
@@ -236,6 +243,8 @@ def load(path: str | Path) -> Result:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as problem:
         raise StoreError(f"{path}: not a result of elmarc ({problem.reason}): run the cell again") from None
+    except OSError as problem:
+        raise StoreError(f"{path}: cannot be read ({problem.strerror}): run the cell again") from None
     return Result.from_json(text, source=str(path))
 
 
@@ -245,9 +254,13 @@ def collect(folder: str | Path) -> list[Result]:
     Raises
     ------
     StoreError
-        The folder does not exist or holds no result.
+        The folder does not exist or holds no result, or one of them cannot be read: see `load`.
     """
-    paths = sorted(Path(folder).rglob("result.json"))
+    paths = sorted(
+        Path(parent, "result.json")
+        for parent, folders, names in os.walk(folder)
+        if "result.json" in (*folders, *names)
+    )
     if not paths:
         raise StoreError(f"{folder}: no result.json below it: give the folder that a run printed")
     return [load(path) for path in paths]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,9 @@ import pytest
 import soundfile as sf
 
 from elmarc._errors import AudioError, ConfigError
-from elmarc.audio import content_hash, decode, duration_s, load, resample
+from elmarc.audio import blocks, content_hash, decode, duration_s, load, resample
+from elmarc.audio.blocks import true_duration_s
+from elmarc.audio.decode import hear
 
 LOSSLESS = [
     ("wav", "PCM_U8", 2**-7),
@@ -361,3 +364,59 @@ def test_a_segment_that_the_file_does_not_hold_is_told(
     for ask in (load, decode, duration_s):
         with pytest.raises(AudioError, match=message):
             ask(path, start=start, end=end)  # type: ignore[operator]
+
+
+def without_length(path: Path) -> Path:
+    """Have the header of a FLAC file say that its number of samples is not known, as streams do."""
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # 36 bits, of which these are the first
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("sr", [None, 8000, 12000])
+def test_flac_that_does_not_say_its_length_is_read(tmp_path: Path, noise: np.ndarray, sr: int | None) -> None:
+    said = write(tmp_path / "said.flac", noise, 8000, "PCM_16")
+    unsaid = without_length(write(tmp_path / "unsaid.flac", noise, 8000, "PCM_16"))
+    assert duration_s(unsaid) == true_duration_s(unsaid) == duration_s(said)
+    np.testing.assert_array_equal(decode(unsaid)[0], decode(said)[0])
+    for times in ({}, {"start": 0.25, "end": 0.7}, {"start": 0.5}):
+        np.testing.assert_array_equal(load(unsaid, sr=sr, **times), load(said, sr=sr, **times))
+    y, odd = hear(unsaid)
+    assert not odd
+    np.testing.assert_array_equal(np.concatenate(list(blocks(unsaid, seconds=0.1))), y)
+
+
+def test_flac_that_does_not_say_its_length_may_be_too_long(
+    tmp_path: Path, noise: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = without_length(write(tmp_path / "clip.flac", noise, 8000, "PCM_16"))
+    monkeypatch.setattr(sys.modules[hear.__module__], "MAX_CLIP_BYTES", 36_000)
+    with pytest.raises(AudioError, match="9001 samples at 8000 Hz take 0 MB"):
+        load(path, sr=8000)
+    path.write_bytes(path.read_bytes()[:20000])
+    with pytest.raises(AudioError, match=r"clip\.flac: is damaged"):
+        load(path)
+
+
+@pytest.mark.parametrize("extension", ["wav", "aiff"])
+def test_segments_of_gsm_which_cannot_seek(tmp_path: Path, noise: np.ndarray, extension: str) -> None:
+    path = write(tmp_path / f"clip.{extension}", noise[:, 0], 8000, "GSM610")
+    whole, _ = decode(path)
+    for start, end in ((0.25, 0.7), (0.5, None), (None, 0.3)):
+        part = whole[round((start or 0) * 8000) : None if end is None else round(end * 8000)]
+        np.testing.assert_array_equal(decode(path, start=start, end=end)[0], part)
+
+
+def test_what_soundfile_refuses_is_no_matter_of_permissions(
+    tmp_path: Path, noise: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise ValueError("frames must be specified for non-seekable files")
+
+    path = write(tmp_path / "clip.wav", noise)
+    monkeypatch.setattr(sf.SoundFile, "read", refuse)
+    with pytest.raises(AudioError, match=r"clip\.wav: is damaged.*non-seekable") as caught:
+        load(path)
+    assert "permissions" not in str(caught.value)

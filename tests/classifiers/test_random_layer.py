@@ -139,3 +139,13 @@ def test_wrong_settings_are_named(layer: RandomLayer, message: str, X: NDArray[n
 def test_coinciding_centres_are_refused(X: NDArray[np.float64]) -> None:
     with pytest.raises(ConfigError, match="two centres of the GRBF layer coincide"):
         GRBFRandomLayer(3).fit(np.ones((4, 2)))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_units_beyond_the_memory_are_refused_before_any_is_drawn(
+    layer: Any, X: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elmarc.classifiers.random_layer.memory_bytes", lambda: 10**6)
+    with pytest.raises(ConfigError, match="n_hidden is 10000: for 12 clips of 5 features this takes"):
+        layer(10_000).fit(X)
+    assert layer(100, random_state=0).fit_transform(X).shape == (12, 100)

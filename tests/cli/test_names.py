@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Run, rank
+from tests.simulated import simulated_result
 
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.results import collect
@@ -105,3 +106,12 @@ def test_a_copy_that_cannot_be_opened_by_its_name_costs_no_clip(elmarc: Run, fol
     code, _, err = elmarc("extract", "clips.csv", "--audio", folder, "--network", "temporal", "-o", "f.npz")
     assert code == 0, err
     assert "low/01.wav" in FeatureMatrix.load("f.npz").ids
+
+
+def test_no_result_of_others_moves_the_terminal(elmarc: Run) -> None:
+    for network in ("vgg", "temporal"):
+        simulated_result(network, n_clips=16, n_folds=2, dataset="\x1b[31mred").save(Path("run") / network)
+    code, out, err = elmarc("report", "run", "-o", "page.html")
+    assert code == 0
+    assert "\x1b" not in out + err
+    assert r"\x1b[31mred" in err

@@ -388,3 +388,17 @@ def test_a_feature_file_is_read_with_this_files_settings() -> None:
 def test_a_folder_is_a_store() -> None:
     config = read(document(load_extracted_features="../v1.0/features/"))
     assert (config.features_file, config.store) == (None, Path("../v1.0/features"))
+
+
+@pytest.mark.parametrize(("architecture", "selected", "kind", "layers"), NETWORKS)
+def test_a_file_is_read_as_its_text_is(
+    tmp_path: Path, architecture: str, selected: list[int], kind: str, layers: tuple[str, ...] | None
+) -> None:
+    main = document(cnn_of(architecture, selected))
+    assert load(tmp_path, f"config_main = {main!r}\n") == read(main)
+
+
+def test_a_file_with_shapes_of_its_own_is_read(tmp_path: Path) -> None:
+    cnn = {"architecture": "cnn_single", "filter_shape": [7, 86], "pool_shape": [1, 1]}
+    main = document({**cnn, "selected_features_list": [1]})
+    assert load(tmp_path, f"config_main = {main!r}\n") == read(main)

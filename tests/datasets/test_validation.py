@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,8 @@ import pytest
 import soundfile as sf
 from tests.datasets.conftest import Write
 
+from elmarc._errors import AudioError
+from elmarc.audio import content_hash
 from elmarc.datasets import Clip, Dataset, open_dataset, validate
 
 
@@ -97,3 +102,44 @@ def test_segments_are_checked_as_segments(tmp_path: Path, write_clip: Write) -> 
     assert (clip, report.zero_length, report.missing) == ("c", (), ())
     assert "from 0.5 s to 9 s does not lie in the file" in reason
     assert report.duplicated == (("a", "d"),)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+@pytest.mark.parametrize("decode", [False, True])
+def test_what_is_no_file_is_told_as_what_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, decode: bool
+) -> None:
+    place = folder / "cat"
+    os.mkfifo(place / "pipe.wav")
+    (place / "device.wav").symlink_to("/dev/zero")
+    (place / "loop.wav").symlink_to("pool.wav")
+    (place / "pool.wav").symlink_to("loop.wav")
+    (place / "nowhere.wav").symlink_to("nothing")
+    (place / "around").symlink_to("..")
+    monkeypatch.chdir(place)  # the path of a socket is short
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind("socket.wav")
+    report = validate(open_dataset(folder), decode=decode)
+    assert report.missing == ("cat/nowhere.wav",)
+    told = dict(report.unreadable)
+    assert told.keys() == {f"cat/{name}.wav" for name in ("pipe", "device", "loop", "pool", "socket")}
+    for name in ("pipe", "device", "socket"):
+        assert f"{name}.wav: is a {name}, expected an audio file" in told[f"cat/{name}.wav"]
+    assert "loop.wav: cannot be read (Too many levels of symbolic links)" in told["cat/loop.wav"]
+    assert not report.zero_length
+
+
+def test_a_file_that_cannot_be_read_ends_no_search_for_copies(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read every file, so the system's answer is put in here."""
+    closed = folder / "cat" / "closed.wav"
+    shutil.copy(folder / "cat" / "1.wav", closed)
+
+    def refuse(path: Path) -> str:
+        if path == closed:
+            raise AudioError(f"{path}: cannot be read (Permission denied)")
+        return content_hash(path)
+
+    monkeypatch.setattr("elmarc.datasets.validation.content_hash", refuse)
+    assert validate(open_dataset(folder)).duplicated == ()

@@ -81,6 +81,7 @@ def test_too_short_clips_are_refused_with_the_way_out(n_samples: int) -> None:
         ({"n_mfcc": 0}, "n_mfcc: found 0, expected a positive number"),
         ({"n_mfcc": 129}, "n_mfcc: found 129, expected at most 128"),
         ({"fixed_length": 0}, "fixed_length: found 0"),
+        ({"fixed_length": 10**12}, "fixed_length: found 1000000000000 samples, expected at most 75000000"),
         ({"fix_length": "pad"}, "fix_length: 'pad' is unknown"),
         ({"pad_mode": "edge"}, "pad_mode: 'edge' is unknown"),
         ({"sr": 0}, "sr: found 0"),

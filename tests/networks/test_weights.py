@@ -10,7 +10,7 @@ import scipy.stats
 import torch
 
 from elmarc._errors import ConfigError
-from elmarc.networks import build_network
+from elmarc.networks import NETWORKS, build_network
 from elmarc.networks.weights import draw_kernel
 
 # First, middle and last value of each kernel of the small network, seed 0
@@ -145,3 +145,10 @@ def test_weights_set_by_hand_show_in_the_definition() -> None:
 def digest(name: str, *, seed: int) -> str:
     weights = build_network(name, size="small", seed=seed).get_weights()
     return hashlib.sha256(b"".join(array.tobytes() for array in weights)).hexdigest()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_filters_beyond_the_memory_are_refused_before_any_is_made(name: str) -> None:
+    shapes = dict.fromkeys(NETWORKS[name].required, (7, 11))
+    with pytest.raises(ConfigError, match=r"the kernel .* does not fit into memory: take fewer filters"):
+        build_network(name, n_filters=10**12 * 32, **shapes)

@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Waveform
 from elmarc.audio.oddities import Listener, Oddities
-from elmarc.audio.opening import check_regular, opened, unreadable
+from elmarc.audio.opening import Forward, check_regular, opened, unreadable
 
 ROUNDING_S = 0.01  # how far beyond the end of its file a segment may end: tables hold rounded times
 PIECE_SAMPLES = 2**17  # decoded at a time, over all channels: 512 KiB
@@ -140,7 +139,7 @@ def resampled_length(n_samples: int, *, orig_sr: int, target_sr: int | None) -> 
 
 
 def resampled(
-    sound: sf.SoundFile,
+    sound: Forward,
     first: int,
     stop: int,
     *,
@@ -152,7 +151,7 @@ def resampled(
 
     Parameters
     ----------
-    sound : soundfile.SoundFile
+    sound : Forward
     first, stop : int
         Samples of the file, at its own rate.
     sr : int or None
@@ -208,6 +207,8 @@ def duration_s(path: str | Path, *, start: float | None = None, end: float | Non
 def header(path: str | Path) -> tuple[int, int]:
     """Return the number of samples (a channel) and the rate in Hz that a file's header states.
 
+    A file whose header leaves the number open is decoded, to count them.
+
     Raises
     ------
     AudioError
@@ -217,7 +218,7 @@ def header(path: str | Path) -> tuple[int, int]:
         return int(sound.frames), int(sound.samplerate)
 
 
-def span(sound: sf.SoundFile, start: float | None, end: float | None, *, name: str | Path) -> tuple[int, int]:
+def span(sound: Forward, start: float | None, end: float | None, *, name: str | Path) -> tuple[int, int]:
     """Return the first sample asked for of a file that is open, and the one after the last: see `load`."""
     if start is None and end is None:
         return 0, int(sound.frames)
@@ -298,12 +299,12 @@ def content_hash(source: str | Path | NDArray[np.floating]) -> str:
         raise unreadable(source, problem) from problem
 
 
-def _pieces(sound: sf.SoundFile, first: int, stop: int, *, name: str | Path) -> Iterator[NDArray[np.float32]]:
+def _pieces(sound: Forward, first: int, stop: int, *, name: str | Path) -> Iterator[NDArray[np.float32]]:
     """Yield samples [shape=(n_samples, n_channels)] of a part of a file, piece by piece."""
     n_read = 0
     step = max(1, PIECE_SAMPLES // sound.channels)
     if first:
-        sound.seek(first)
+        sound.pass_over(first)
     while n_read < stop - first:
         n_wanted = min(step, stop - first - n_read)
         piece: NDArray[np.float32] = sound.read(n_wanted, dtype="float32", always_2d=True)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import soundfile as sf
@@ -14,6 +15,9 @@ from elmarc._errors import AudioError, ElmarcError
 from elmarc._names import special
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
+UNSAID = 2**63 - 1  # samples: libsndfile's answer where a header leaves the length open, as FLAC allows
+NO_SEEK = ("DWVW", "DPCM")  # subtypes of which libsndfile says that it can seek, and cannot
+PIECE = 2**16  # samples of all channels, read at a time to be passed over or counted
 
 
 class Forward(sf.SoundFile):
@@ -24,34 +28,78 @@ class Forward(sf.SoundFile):
     """
 
     def seekable(self) -> bool:
-        """Say no; a seek before the first read works all the same."""
+        """Say no; `pass_over` before the first read works all the same."""
         return False
+
+    @cached_property
+    def frames(self) -> int:
+        """The number of samples a channel; a file whose header leaves it open is decoded to count them."""
+        said = int(self._info.frames)
+        if said < UNSAID:
+            return said
+        with Forward(self.name) as counted:
+            return int(counted.pass_over(UNSAID))
+
+    def pass_over(self, n_samples: int) -> int:
+        """Leave out samples at the beginning; return how many: fewer where the file ends before."""
+        can_seek = super().seekable() and not self.subtype.startswith(NO_SEEK)
+        if can_seek and self._info.frames < UNSAID:
+            return int(self.seek(n_samples))
+        n_passed, step = 0, max(1, PIECE // self.channels)
+        while n_passed < n_samples:
+            n_read = len(self.read(min(step, n_samples - n_passed), dtype="float32", always_2d=True))
+            if not n_read:
+                break
+            n_passed += n_read
+        return n_passed
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[sf.SoundFile]:
+def opened(path: str | Path) -> Iterator[Forward]:
     """Open a sound file; what goes wrong with it, also while it is read, becomes an AudioError."""
+    _check_there(path)
     try:
-        check_regular(path)
-        with open(path, "rb") as file:  # libsndfile says "System error" where Python knows which
-            if not file.read(1):
-                raise AudioError(f"{path}: the file is empty (0 bytes): replace it, or leave it out")
         with Forward(_system_name(path)) as sound:
+            if sound.format == "RAW":  # what libsndfile makes of anything that is called .au, .gsm or .vox
+                raise _no_sound(path, "no header")
             yield sound
     except ElmarcError:
         raise
-    except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
+    except OSError as problem:
         raise unreadable(path, problem) from problem
     except MemoryError as problem:
         raise AudioError(
             f"{path}: its header claims more samples than fit into memory: it is damaged, or has to be split"
         ) from problem
-    except (sf.SoundFileError, TypeError) as problem:  # TypeError: soundfile's answer to headerless .raw
-        reason = getattr(problem, "error_string", problem)
-        raise AudioError(
-            f"{path}: is damaged, or of another format than {FORMATS} (libsndfile: {reason}): "
-            "convert it, or leave it out"
-        ) from problem
+    except (sf.SoundFileError, TypeError, ValueError) as problem:  # the latter two come from soundfile
+        reason = getattr(problem, "error_string", str(problem))
+        if "filename too long" in reason:
+            raise AudioError(
+                f"{path}: the path is longer than libsndfile takes, 1,023 bytes: move the file to a folder "
+                "of a shorter path"
+            ) from problem
+        # what it says of anything that is called .mp3; what is no file was refused above
+        reason = "no MPEG frames" if "possibly a pipe" in reason else reason
+        raise _no_sound(path, reason) from problem
+
+
+def _no_sound(path: str | Path, reason: str) -> AudioError:
+    return AudioError(
+        f"{path}: is damaged, or of another format than {FORMATS} (libsndfile: {reason}): "
+        "convert it, or leave it out"
+    )
+
+
+def _check_there(path: str | Path) -> None:
+    """Refuse what cannot be opened, in the system's words: libsndfile says "System error"."""
+    try:
+        check_regular(path)
+        with open(path, "rb") as file:
+            is_empty = not file.read(1)
+    except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
+        raise unreadable(path, problem) from problem
+    if is_empty:
+        raise AudioError(f"{path}: the file is empty (0 bytes): replace it, or leave it out")
 
 
 def _system_name(path: str | Path) -> str | bytes:

@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from elmarc._cores import memory_bytes
 from elmarc._errors import ConfigError
 from elmarc.classifiers.activations import Activation, FloatArray, find_activation
 
@@ -81,10 +82,12 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises
         ------
         ConfigError
-            If a parameter is out of range, or a given component has another shape.
+            If a parameter is out of range, a given component has another shape, or the layer does not fit
+            into memory.
         """
         data = validate_data(self, X, dtype=np.float64, ensure_min_samples=self._min_clips)
         self._check_parameters()
+        self._check_memory(*data.shape)
         given = {name: np.asarray(part, np.float64) for name, part in (self.user_components or {}).items()}
         self._check_given(given)
         self.components_ = self._complete(given, data)
@@ -141,6 +144,16 @@ class RandomLayer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if not 0.0 <= self.alpha <= 1.0:
             raise ConfigError(f"alpha is {self.alpha}: expected 0 (all distances) to 1 (all weighted sums)")
         find_activation(self.activation)
+
+    def _check_memory(self, n_clips: int, n_features: int) -> None:
+        """Refuse a layer that does not fit into memory, before anything is drawn."""
+        n_distances = self.n_hidden if self.alpha < 1.0 else 0  # of each centre to all others
+        needed = 8 * self.n_hidden * (2 * n_features + 2 * n_clips + n_distances)
+        if needed > memory_bytes():
+            raise ConfigError(
+                f"n_hidden is {self.n_hidden}: for {n_clips} clips of {n_features} features this takes "
+                f"{needed / 2**30:.0f} GiB, more than there is: take fewer hidden units"
+            )
 
     def _check_given(self, given: Mapping[str, FloatArray]) -> None:
         n, d = self.n_hidden, self.n_features_in_

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from elmarc._errors import ElmarcError
+from elmarc._names import printable
 from elmarc.comparison.records import Comparison
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.forecast import Forecast
@@ -33,7 +34,8 @@ class LoggedConsole(Console):
     """A console whose lines of text go to the log file as well, where there is one."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Show, and log what is text."""
+        """Show, and log what is text; a terminal obeys nothing in it."""
+        objects = tuple(printable(part, keep="\n") if isinstance(part, str) else part for part in objects)
         super().print(*objects, **options)
         log(*objects)
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 from elmarc._atomic import write_atomic
 from elmarc._csv import csv_text
 from elmarc._errors import AudioError, ConfigError, DatasetError
+from elmarc._names import expanded
 from elmarc.audio.oddities import notes as notes_of
 from elmarc.audio.windows import n_windows
 from elmarc.cli import console
@@ -94,7 +95,7 @@ def find_clips(sources: Sequence[str]) -> tuple[Clip, ...]:
         raise DatasetError("no clips were named: expected files or folders, or their paths on stdin with -")
     found: dict[str, Clip] = {}
     for name in names:
-        place = Path(name).expanduser()
+        place = expanded(name)
         clips = open_clips(place) if place.is_dir() else (Clip(id=name, path=place, label=""),)
         found |= {str(clip.path): Clip(id=str(clip.path), path=clip.path, label="") for clip in clips}
     return tuple(found.values())

@@ -239,9 +239,10 @@ def _network(cnn: CNN2018) -> dict[str, Any]:
     kind = _study_name(cnn)
     network: dict[str, Any] = {"kind": kind, "n_filters": cnn.num_filters}
     if cnn.layers != DEFAULT_LAYERS.get(kind, MAPS[cnn.architecture]):
-        network["layers"] = cnn.layers
+        network["layers"] = list(cnn.layers)
     if kind == "single_layer":
-        network |= {"filter_shape": cnn.filter_shape, "pool_shape": cnn.pool_shape}
+        shapes = {"filter_shape": cnn.filter_shape, "pool_shape": cnn.pool_shape}
+        network |= {key: list(shape) for key, shape in shapes.items() if shape}
     if kind.startswith("frame_level"):
         network["compat"] = "2018"
     return network

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from elmarc._names import printable
+from elmarc._names import expanded, printable
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.datasets.opening import RECORDED
 from elmarc.features.recipes import RECIPES
@@ -24,10 +24,16 @@ Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 def _location(path: Path) -> Path:
     if (shown := printable(str(path))) != str(path):
         raise ValueError(f"{shown} cannot be written into results: rename it, or name a link to it")
-    return path.expanduser()
+    return expanded(path)
 
 
-Location = Annotated[Path, AfterValidator(_location)]
+def _said(path: object) -> object:
+    if path == "":
+        raise ValueError("found '' (text), expected a path: '.' is the folder at hand")
+    return path
+
+
+Location = Annotated[Path, BeforeValidator(_said), AfterValidator(_location)]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 _NAME = r"^[^/\\\x00-\x1f]*[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"  # "." and ".." are folders
 Name = Annotated[Text, Field(pattern=_NAME, description="a name without slashes, and not dots alone")]

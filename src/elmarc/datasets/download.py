@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from elmarc._choices import choose
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.datasets.opening import DATASETS, dataset_module, known_name
 from elmarc.datasets.sources import Source, source_of
 from elmarc.datasets.transfer import Progress, Resuming, size_of
@@ -83,7 +84,7 @@ def offer(name: str, *, to: str | Path = ".") -> Offer:
     known = known_name(name) or choose("data set", name, DATASETS)
     module = dataset_module(known)
     source = source_of(known, page=module.URL)
-    place = Path(to).expanduser()
+    place = expanded(to)
     if (place / source.folder).exists():
         raise DatasetError(
             f"{known}: {place / source.folder} is there already: use it as --audio, or move it"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.datasets.base import Clip, OnMissing, Tags, present
 from elmarc.datasets.files import clip_id, find_audio
 from elmarc.datasets.rows import read_rows
@@ -62,7 +63,7 @@ def clips(
     DatasetError
         Neither layout is found, or every clip that the CSV file names is absent.
     """
-    table = Path(metadata).expanduser() if metadata else _find_table(folder)
+    table = expanded(metadata) if metadata else _find_table(folder)
     if table:
         rows = _table_clips(folder, table, only_esc10=name == "esc10")
         return present(rows, source=str(table), on_missing=on_missing)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from os.path import exists, isdir  # say no to a name that is too long, where Path raises
 from pathlib import Path, PurePath
 
 import platformdirs
 
 from elmarc._errors import DatasetError
-from elmarc._names import printable
+from elmarc._names import expanded, printable
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".aif"})
 
@@ -58,15 +59,15 @@ def as_text(name: str) -> str:
 
 def existing_folder(folder: str | Path, *, name: str) -> Path:
     """Return a folder that exists. Raises DatasetError otherwise."""
-    folder = Path(folder).expanduser()
-    if folder.is_dir():
+    folder = expanded(folder)
+    if isdir(folder):
         return folder
-    found = "a file" if folder.exists() else "nothing"
+    found = "a file" if exists(folder) else "nothing"
     raise DatasetError(f"{name}: found {found} at {folder}, expected the folder of its clips")
 
 
 def cache_dir() -> Path:
     """Return the folder for what can be made again: $ELMARC_CACHE, or elmarc in the user's cache folder."""
     if own := os.environ.get("ELMARC_CACHE"):
-        return Path(own).expanduser()
+        return expanded(own)
     return platformdirs.user_cache_path("elmarc", appauthor=False)

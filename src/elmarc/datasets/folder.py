@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from os.path import isdir, isfile  # say no to a name that is too long, where Path raises
 from pathlib import Path
 
 from elmarc._errors import DatasetError
@@ -93,7 +94,14 @@ def _part_clips(folder: Path, place: Path, part: str) -> list[Clip]:
 
 
 def _sub_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """Return the folders in a folder, hidden ones and links that lead back up left out."""
+    subs = (path for path in folder.iterdir() if isdir(path) and not path.name.startswith("."))
+    return sorted(path for path in subs if not _leads_up(path))
+
+
+def _leads_up(path: Path) -> bool:
+    """Tell a link to a folder in which it lies itself: all classes would be one more class."""
+    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
 
 
 def class_folder_clips(folder: Path, *, label_of: Callable[[str], str | None]) -> tuple[Clip, ...]:
@@ -127,7 +135,9 @@ def _no_classes(folder: Path) -> DatasetError:
 
 
 def _left_out(folders: Sequence[Path]) -> tuple[str, ...]:
-    n_beside = sum(
-        1 for folder in folders for path in folder.iterdir() if path.is_file() and is_audio(path.name)
-    )
-    return (f"{n_beside} clips lie beside the class folders and were left out",) if n_beside else ()
+    inside = [path for folder in folders for path in folder.iterdir()]
+    n_beside = sum(1 for path in inside if isfile(path) and is_audio(path.name))
+    up = [path for path in inside if isdir(path) and _leads_up(path)]
+    notes = [f"{n_beside} clips lie beside the class folders and were left out"] if n_beside else []
+    notes += [f"{as_text(path.name)} is a link to a folder above it, and was left out" for path in up]
+    return tuple(notes)

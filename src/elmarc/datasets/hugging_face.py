@@ -10,6 +10,7 @@ from typing import Any
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
 from elmarc.datasets.files import cache_dir, is_audio
 from elmarc.datasets.groups import torn_notes
@@ -38,7 +39,7 @@ def load(name: str, *, config: str | None = None) -> Any:
         package = import_module("datasets")
     except ImportError as problem:
         raise DatasetError(f"hf:{name}: {problem}: install it with pip install 'elmarc[data]'") from problem
-    path = Path(name).expanduser()
+    path = expanded(name)
     try:
         if any((path / file).is_file() for file in SAVED):
             return package.load_from_disk(str(path))

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from elmarc._errors import DatasetError
-from elmarc._names import special
+from elmarc._names import expanded, special
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import (
     Clip,
@@ -105,9 +105,9 @@ def read_list(path: str | Path) -> list[str]:
         The file cannot be read, or names nothing.
     """
     try:
-        if what := special(Path(path).expanduser()):
+        if what := special(expanded(path)):
             raise DatasetError(f"{path}: is {what}, expected a text of one path a line")
-        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+        text = expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         raise DatasetError(
             f"{path}: cannot be read ({problem}): expected a text of one path a line"
@@ -126,7 +126,7 @@ def _clips(part: str, path: Path, audio: str, tagger: Tagger, name: str) -> Iter
                 f"{path}: {line[:SHOWN]!r} tells no class of {name}: check that the list belongs to it"
             )
         fold = tags.fold if part == ALL else part
-        yield Clip(line.lstrip("/"), Path(audio + line).expanduser(), tags.label, fold, tags.group)
+        yield Clip(line.lstrip("/"), expanded(audio + line), tags.label, fold, tags.group)
 
 
 def _folder_tags(path: PurePath) -> Tags | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
 from elmarc.datasets.groups import torn_notes
 from elmarc.datasets.labels import one_label
@@ -57,7 +58,7 @@ def initialize(package: str, name: str, *, data_home: str | Path | None = None) 
     """
     try:
         made = import_module(package)
-        return made.initialize(name, data_home=str(Path(data_home).expanduser()) if data_home else None)
+        return made.initialize(name, data_home=str(expanded(data_home)) if data_home else None)
     except ImportError as problem:
         raise DatasetError(
             f"{package}:{name}: {problem}: install what it needs with pip install {package}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from os.path import exists, isdir  # say no to a name that is too long, where Path raises
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from elmarc._choices import did_you_mean
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.datasets import folder, hugging_face, lists, mirdata, table
 from elmarc.datasets.base import Dataset, OnMissing
 from elmarc.datasets.objects import from_object, refuse
@@ -96,11 +98,11 @@ def open_dataset(
         return toy.load(audio, target=target)
     if target is not None:
         raise DatasetError(f"{data}: target {target!r} was asked for, but only toy has targets: leave it out")
-    if name and (audio is not None or not Path(data).exists()):
+    if name and (audio is not None or not exists(data)):
         if audio is None:
             raise DatasetError(f"{name}: where do its clips lie? Name their folder: --audio DIR")
         return dataset_module(name).load(audio, metadata=metadata, on_missing=on_missing or "skip")
-    return _open_path(Path(data).expanduser(), audio, fold_column, on_missing or "raise")
+    return _open_path(expanded(data), audio, fold_column, on_missing or "raise")
 
 
 def open_lists(
@@ -154,9 +156,9 @@ def _open_path(
 ) -> Dataset:
     if path.suffix.lower() == ".csv":
         return table.load(path, audio_dir=audio, fold_column=fold_column, on_missing=on_missing)
-    if path.is_dir():
+    if isdir(path):
         return folder.load(path)
-    if path.exists():
+    if exists(path):
         raise DatasetError(
             f"{path}: expected a folder with one sub-folder a class, or a .csv file path,label"
         )
@@ -182,7 +184,7 @@ def _open_object(data: Any, audio: str | Path | None, options: dict[str, Any]) -
     if package == "hf":
         refuse(data, audio=audio)
         held = hugging_face.load(name, config=config)
-        return from_object(held, name=Path(name).name if Path(name).exists() else name, **options)
+        return from_object(held, name=Path(name).name if exists(name) else name, **options)
     if package:
         return from_object(mirdata.initialize(package, name, data_home=audio), **options)
     return from_object(data, audio=audio, **options)

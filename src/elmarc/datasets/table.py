@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.datasets.base import (
     PARTS,
     Clip,
@@ -56,7 +57,7 @@ def load(
     DatasetError
         The file is not as described, or names clips that are absent.
     """
-    table = Path(table).expanduser()
+    table = expanded(table)
     folder = existing_folder(audio_dir, name=table.name) if audio_dir else table.parent
     lines = read_rows(table, needed=_needed(fold_column))
     rows = [(f"{table}, line {line}", row) for line, row in lines]

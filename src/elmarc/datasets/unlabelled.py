@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from os.path import exists, isdir, isfile  # say no to a name that is too long, where Path raises
 from pathlib import Path
 
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, refuse_repeats
 from elmarc.datasets.files import as_text, clip_id, find_audio, suffixes_text
@@ -45,9 +47,9 @@ def open_clips(paths: str | Path | Iterable[str | Path]) -> tuple[Clip, ...]:
         Nothing is there, it is no regular file, a folder holds no audio, or a file is named twice.
     """
     if isinstance(paths, str | Path):
-        place = Path(paths).expanduser()
-        return _clips(_files(place), place if place.is_dir() else place.parent)
-    places = [Path(path).expanduser() for path in paths]
+        place = expanded(paths)
+        return _clips(_files(place), place if isdir(place) else place.parent)
+    places = [expanded(path) for path in paths]
     if not places:
         raise DatasetError("no files were named: expected a folder, or at least one audio file")
     files = [file for place in places for file in _files(place)]
@@ -57,15 +59,15 @@ def open_clips(paths: str | Path | Iterable[str | Path]) -> tuple[Clip, ...]:
 
 def open_unlabelled(paths: str | Path | Iterable[str | Path]) -> Unlabelled:
     """Return `open_clips` with a name: that of the folder or file, or "clips"."""
+    clips = open_clips(paths)
     single = isinstance(paths, str | Path)
-    name = as_text(Path(str(paths)).expanduser().resolve().name) if single else "clips"
-    return Unlabelled(name, open_clips(paths))
+    return Unlabelled(as_text(expanded(str(paths)).resolve().name) if single else "clips", clips)
 
 
 def has_classes(folder: str | Path) -> bool:
     """Tell a folder with clips in at least two sub-folders, which then are classes or lists."""
-    place = Path(folder).expanduser()
-    if not place.is_dir():
+    place = expanded(folder)
+    if not isdir(place):
         return False
     return len({clip.label for clip in class_folder_clips(place, label_of=lambda name: name)}) > 1
 
@@ -77,18 +79,18 @@ def _clips(files: Iterable[Path], folder: Path) -> tuple[Clip, ...]:
 
 
 def _files(place: Path) -> Iterator[Path]:
-    if not place.is_dir():
+    if not isdir(place):
         yield _regular(place)
         return
-    found = [file for file in find_audio(place) if file.is_file()]  # a pipe would wait for its writer
+    found = [file for file in find_audio(place) if isfile(file)]  # a pipe would wait for its writer
     if not found:
         raise DatasetError(f"{place}: no audio files: expected clips ({suffixes_text()}), nested or not")
     yield from found
 
 
 def _regular(file: Path) -> Path:
-    if not file.exists():
+    if not exists(file):
         raise DatasetError(f"{file}: nothing is there: expected an audio file or a folder")
-    if not file.is_file():
+    if not isfile(file):
         raise DatasetError(f"{file}: is a device or pipe: expected a regular file, or a folder")
     return file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from elmarc._errors import DatasetError
+from elmarc._names import expanded
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder
@@ -70,7 +71,7 @@ def load(
 
 def tagger(audio_dir: str | Path, *, metadata: str | Path | None = None) -> Tagger:
     """Return what tells the label, fold and group of a clip from its file name: the CSV file."""
-    rows = read_metadata(find_metadata(Path(audio_dir).expanduser(), metadata))
+    rows = read_metadata(find_metadata(expanded(audio_dir), metadata))
     return lambda path: rows.get(path.name)
 
 
@@ -88,7 +89,7 @@ def read_metadata(table: str | Path) -> dict[str, Tags]:
         The file is not UrbanSound8K.csv.
     """
     rows = {}
-    for line, row in read_rows(Path(table).expanduser(), needed=COLUMNS):
+    for line, row in read_rows(expanded(table), needed=COLUMNS):
         number = row["classid"]
         if not number.isdecimal() or int(number) >= len(CLASSES):
             raise DatasetError(f"{table}, line {line}: classID {number!r} is unknown: expected 0 to 9")
@@ -112,7 +113,7 @@ def find_metadata(folder: Path, metadata: str | Path | None) -> Path:
         It is nowhere near the clips.
     """
     if metadata is not None:
-        return Path(metadata).expanduser()
+        return expanded(metadata)
     near = [place / sub / METADATA for place in (folder, folder.parent) for sub in ("", "metadata")]
     for path in near:
         if path.is_file():

@@ -6,6 +6,8 @@ import os
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os.path import isfile  # says no to a name that is too long, where Path raises
+from pathlib import Path
 from typing import Any
 
 from elmarc._errors import AudioError
@@ -90,8 +92,8 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         Read every sample, not the headers alone: finds damage further in, NaN samples, and clips that are
         far too loud, silent, constant or cut short.
     """
-    missing = tuple(clip.id for clip in dataset.clips if not clip.path.is_file())
-    there = [clip for clip in dataset.clips if clip.path.is_file()]
+    missing = tuple(clip.id for clip in dataset.clips if _is_missing(clip))
+    there = [clip for clip in dataset.clips if not _is_missing(clip)]
     heard: dict[str, dict[str, str]] = {clip.id: {} for clip in there}
     problems = {clip.id: _problem(clip, heard[clip.id], decode=decode) for clip in there}
     return ValidationReport(
@@ -102,17 +104,28 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         unreadable=tuple((clip, reason) for clip, reason in problems.items() if reason),
         zero_length=tuple(clip for clip, reason in problems.items() if reason == ""),
         odd=tuple((clip, in_words(odd)) for clip, odd in heard.items() if odd) if decode else None,
-        duplicated=_duplicates(there),
+        duplicated=_duplicates([clip for clip in there if isfile(clip.path)]),
         off_list=_off_list(dataset),
         counts=_counts(dataset),
         notes=dataset.notes,
     )
 
 
+def _is_missing(clip: Clip) -> bool:
+    """Tell whether a path leads nowhere; a pipe, a loop of links or a folder is there, and cannot be read."""
+    try:
+        clip.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
+
+
 def _problem(clip: Clip, heard: dict[str, str], *, decode: bool) -> str | None:
     """Return why a clip cannot be read, "" if it has no samples, None if all is well; note what is odd."""
     try:
-        if not clip.path.stat().st_size or not duration_s(clip.path):
+        if (isfile(clip.path) and not clip.path.stat().st_size) or not duration_s(clip.path):
             return ""
         clip.duration_s()  # does the file hold the segment?
         if decode:
@@ -131,10 +144,18 @@ def _duplicates(clips: Iterable[Clip]) -> tuple[tuple[str, ...], ...]:
     for size, suspects in same_size.items():
         paths = {clip.path for clip in suspects}
         if size and len(paths) > 1:
-            hashes = {path: content_hash(path) for path in paths}
+            hashes = {path: found for path in paths if (found := _hash(path))}
             for clip in suspects:
-                same_content[clip.content(hashes[clip.path])].append(clip.id)
+                if clip.path in hashes:
+                    same_content[clip.content(hashes[clip.path])].append(clip.id)
     return tuple(tuple(ids) for ids in same_content.values() if len(ids) > 1)
+
+
+def _hash(path: Path) -> str:
+    try:
+        return content_hash(path)
+    except AudioError:  # told as unreadable
+        return ""
 
 
 def _off_list(dataset: Dataset) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from os.path import exists  # says no to a name that is too long, where Path raises
 from typing import Any
 
 from elmarc import datasets
@@ -93,7 +94,7 @@ def clips(section: cfg.Data) -> Dataset | Unlabelled:
         It is not as described.
     """
     path = section.path if isinstance(section, cfg.FolderData) else None
-    if path and path.exists() and not datasets.has_classes(path):
+    if path and exists(path) and not datasets.has_classes(path):
         return datasets.open_unlabelled(path)
     return dataset(section)
 

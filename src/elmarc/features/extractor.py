@@ -178,8 +178,8 @@ class FeatureExtractor:
             progress=lambda done: report(n_known + done, len(clips)),
         )  # fmt: skip
         for clip, content in zip(clips, hashes, strict=True):
-            if content in reasons:
-                skipped[clip.id] = reasons[content]
+            if content in reasons:  # said of the first clip of these bytes
+                skipped[clip.id] = reasons[content].replace(str(first[content].path), str(clip.path))
         good = [i for i, clip in enumerate(clips) if clip.id not in skipped]
         if not good:
             some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])

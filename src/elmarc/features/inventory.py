@@ -53,8 +53,8 @@ def shelves(store: FeatureStore) -> Iterator[Shelf]:
                 n_rows += len(shards.clips_of(shard))
             except StoreError:
                 n_damaged += 1
-            n_bytes += shard.stat().st_size
-            times.append(shard.stat().st_mtime)
+            n_bytes += shard.lstat().st_size  # of a link itself: it may lead nowhere
+            times.append(shard.lstat().st_mtime)
         yield Shelf(folder, _name(folder), n_rows, n_bytes, n_damaged, max(times))
 
 
@@ -95,7 +95,7 @@ def prune(store: FeatureStore, *, older_than_days: int | None = None, dry_run: b
         going += [shelf.folder for shelf in shelves(store) if shelf.written_s < limit]
     if not dry_run:
         for path in going:
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
@@ -113,8 +113,7 @@ def _folders(store: FeatureStore) -> list[Path]:
 
 def _name(folder: Path) -> str:
     try:
-        text = (folder / "definition.json").read_text(encoding="utf-8")
-        return _network(json.loads(text))
+        return _network(json.loads(shards.regular_text(folder / "definition.json")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "unknown"
 

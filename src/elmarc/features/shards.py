@@ -20,6 +20,7 @@ from safetensors.numpy import save
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError
+from elmarc._names import special
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
 
@@ -89,6 +90,7 @@ def read(path: Path, *, n_features: int | None = None) -> tuple[list[str], Featu
     StoreError
         It is damaged: it cannot be read, is not what was written, or holds numbers that are not finite.
     """
+    _check_regular(path)
     try:
         with safe_open(path, "np") as file:
             metadata, X = file.metadata() or {}, file.get_tensor("X")
@@ -109,6 +111,13 @@ def read(path: Path, *, n_features: int | None = None) -> tuple[list[str], Featu
     return names, X
 
 
+def regular_text(path: Path) -> str:
+    """Return the text of a file. Raises OSError where it is a pipe or device, ValueError where no UTF-8."""
+    if what := special(path):
+        raise OSError(f"{path}: is {what}")
+    return path.read_text(encoding="utf-8")
+
+
 def has_checksum(path: Path) -> bool:
     """Tell whether a shard is of today's form."""
     return "sha256" in _header(path)
@@ -124,7 +133,18 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def _check_regular(path: Path) -> None:
+    """Refuse a pipe, which whoever opens it would wait for, and what leads nowhere."""
+    try:
+        what = special(path)
+    except OSError as problem:
+        what = problem.strerror or "nowhere to be found"
+    if what:
+        raise _damaged(path, f"it cannot be read: {what}")
+
+
 def _header(path: Path) -> dict[str, str]:
+    _check_regular(path)
     try:
         with safe_open(path, "np") as file:
             return file.metadata() or {}
@@ -134,7 +154,7 @@ def _header(path: Path) -> dict[str, str]:
 
 def _first_form(path: Path) -> str:
     try:
-        manifest = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        manifest = json.loads(regular_text(path.with_suffix(".json")))
         return json.dumps(manifest["clips"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise _damaged(path, "it does not say which clips it holds") from None

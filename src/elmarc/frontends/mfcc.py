@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Definition, FixLength
+from elmarc.audio.decode import MAX_CLIP_BYTES
 from elmarc.audio.length import fit_length
 from elmarc.frontends.base import Waveforms, as_waveforms, check_positive
 from elmarc.frontends.logmel import LogMel, PadMode
@@ -62,6 +63,11 @@ class MFCC:
         check_positive(sr=self.sr, n_mfcc=self.n_mfcc)
         if self.fixed_length is not None:
             check_positive(fixed_length=self.fixed_length)
+            if 4 * self.fixed_length > MAX_CLIP_BYTES:
+                raise ConfigError(
+                    f"fixed_length: found {self.fixed_length} samples, expected at most "
+                    f"{MAX_CLIP_BYTES // 4}, which take as much memory as a clip may"
+                )
         if self.fix_length not in get_args(FixLength):
             raise ConfigError(f"fix_length: {self.fix_length!r} is unknown: use crop, zero-pad or repeat-pad")
         if self.n_mfcc > self._logmel.n_mels:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elmarc.networks import fast
+from elmarc.networks.weights import check_fits
 
 Activation = Callable[[Tensor], Tensor]
 BACK_END_TAPS = 7
@@ -37,10 +38,16 @@ class RandomConv(nn.Module):
         fewer taps over more channels (`to_hops`).
     pad_bands : int
         Zeros added below and above.
+
+    Raises
+    ------
+    ConfigError
+        The kernel does not fit into memory.
     """
 
     def __init__(self, kernel_shape: tuple[int, ...], *, taps: tuple[int, int], pad_bands: int = 0) -> None:
         super().__init__()
+        check_fits(kernel_shape, "n_filters")
         self.kernel_shape, self.taps, self.pad_bands = kernel_shape, taps, pad_bands
         self.n_filters = kernel_shape[-1]
         self.n_channels = math.prod(kernel_shape[:-1]) // math.prod(taps)

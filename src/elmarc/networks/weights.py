@@ -60,11 +60,28 @@ def draw_normal(
     ConfigError
         The weights do not fit into memory.
     """
-    if math.prod(shape) * BYTES > memory_bytes():
-        raise ConfigError(
-            f"{family}: the kernel {shape} of layer {layer!r} does not fit into memory: take fewer filters, "
-            "or smaller ones"
-        )
+    check_fits(shape, f"{family}, layer {layer!r}")
     low, high = ndtr(-CUT), ndtr(CUT)
     u = _seeds.uniform(seed, "weights", family, layer, size=math.prod(shape))
     return (sigma * ndtri(low + (high - low) * u)).astype(np.float32).reshape(shape)
+
+
+def check_fits(shape: tuple[int, ...], owner: str) -> None:
+    """Refuse a kernel that could not be drawn, before anything is allocated for it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the kernel.
+    owner : str
+        What the message calls the layer.
+
+    Raises
+    ------
+    ConfigError
+        The kernel does not fit into memory.
+    """
+    if math.prod(shape) * BYTES > memory_bytes():
+        raise ConfigError(
+            f"{owner}: the kernel {shape} does not fit into memory: take fewer filters, or smaller ones"
+        )

@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from elmarc._atomic import write_atomic
+from elmarc._names import printable
 from elmarc.comparison.records import Comparison
 from elmarc.reports.wording import levels, percent
 
@@ -33,8 +34,8 @@ def new_figure(*, width: float, height: float) -> Figure:
 
 
 def plain(text: str) -> str:
-    """Return text that matplotlib draws as it stands: a dollar sign opens no formula."""
-    return text.replace("$", r"\$")
+    """Return text that matplotlib draws as it stands: a dollar sign opens no formula, all can be printed."""
+    return printable(text, keep="\n").replace("$", r"\$")
 
 
 def style(ax: Axes, *, xlabel: str = "", ylabel: str = "") -> None:
