@@ -1,7 +1,7 @@
 """SIGKILLs and SIGTERMs at random moments of `elmarc extract` and `elmarc rank`, and what comes of going on.
 
     python -m benchmarks.kills [--kills 20 --terms 10 --worker-kills 4] [--commands extract rank]
-        [--executors serial dask] [--seed 0] [-o FILE.json]
+        [--executors serial dask] [--seed 0] [--minutes 30] [-o FILE.json]
 
 A series begins with an empty store. The command is ended at a random moment of the time that it takes
 unbroken (measured once), started again, up to five times, and then left to come to its end. What it has made
@@ -49,7 +49,7 @@ N_CLIPS = {"extract": 1100, "rank": 40}  # three shards of features; enough to s
 WORDS = {
     "extract": ("extract", "clips", "--network", "temporal", "-o", "features.npz"),
     "rank": (
-        "rank", "clips", "--networks", "temporal,timbral", "--classifiers", "knn,ridge", "--seeds", "1",
+        "rank", "clips", "--networks", "temporal", "--classifiers", "knn,ridge", "--seeds", "1",
         "--set", "network.n_filters=4", "--set", "network.size=null", "-o", "out",
     ),
 }  # fmt: skip
@@ -264,17 +264,25 @@ class Killing:
     """The series of one command with one executor."""
 
     def __init__(
-        self, found: Found, starter: Starter, cluster: Cluster | None, whole: dict[str, str], clips: Path
+        self,
+        found: Found,
+        starter: Starter,
+        cluster: Cluster | None,
+        whole: dict[str, str],
+        clips: Path,
+        until: float,
     ) -> None:
         self.found, self.starter, self.cluster, self.whole, self.clips = found, starter, cluster, whole, clips
+        self.until = until
 
     def run(
         self, folder: Path, signals: list[signal.Signals], worker_kills: int, rng: np.random.Generator
     ) -> None:
-        """Go on until all signals are sent."""
-        while signals or self.found.worker_kills < worker_kills:
+        """Go on until all signals are sent, or the time is up."""
+        while (signals or self.found.worker_kills < worker_kills) and time.monotonic() < self.until:
             with fresh(folder / f"series-{self.found.n_series}", self.clips) as here:
                 self._series(here, signals, worker_kills, rng)
+            print(row(self.found), file=sys.stderr, flush=True)
             self.found.n_series += 1
 
     def _series(
@@ -283,7 +291,8 @@ class Killing:
         kind, more = self._executor()
         asked, usual = words(self.found.command, *more), self._usual(folder.parent, kind, more)
         for _ in range(MOST_ENDS):
-            if not signals or not self._end(folder, asked, signals, float(rng.uniform(0, usual))):
+            late = not signals or time.monotonic() > self.until
+            if late or not self._end(folder, asked, signals, float(rng.uniform(0, usual))):
                 break
         self.starter.start(folder, asked)
         if kind == "scheduler" and self.found.worker_kills < worker_kills:
@@ -360,7 +369,7 @@ class Killing:
 
 def one(command: str, executor: str, folder: Path, options: argparse.Namespace) -> Found:
     """Send all signals to one command with one executor."""
-    found, clips = Found(command, executor), folder / "clips"
+    found, clips, until = Found(command, executor), folder / "clips", time.monotonic() + 60 * options.minutes
     write_clips(clips, N_CLIPS[command])
     rng = np.random.default_rng([options.seed, *f"{command} {executor}".encode()])
     signals = [signal.SIGKILL] * options.kills + [signal.SIGTERM] * options.terms
@@ -378,7 +387,7 @@ def one(command: str, executor: str, folder: Path, options: argparse.Namespace) 
         if executor == "serial":
             found.usual_s["serial"] = seconds
         n_worker_kills = 0 if cluster is None else options.worker_kills
-        Killing(found, starter, cluster, whole, clips).run(folder, signals, n_worker_kills, rng)
+        Killing(found, starter, cluster, whole, clips, until).run(folder, signals, n_worker_kills, rng)
     return found
 
 
@@ -401,6 +410,7 @@ def main() -> None:
     parser.add_argument("--commands", nargs="+", choices=WORDS, default=list(WORDS))
     parser.add_argument("--executors", nargs="+", choices=["serial", "dask"], default=["serial", "dask"])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=30, help="at most, for a command with an executor")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     heads = [
