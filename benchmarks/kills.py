@@ -6,9 +6,10 @@
 A series begins with an empty store. The command is ended at a random moment of the time that it takes
 unbroken (the least that was measured), started again, up to five times, and then left to come to its end.
 What it has made by then is compared with what an unbroken run in one process has made: every row and
-definition in the store, `features.npz` to the byte, each file in the folder of `rank` to the byte, but for the
-times in result.json, ranking.csv and ranking.json. A signal counts as one in work where the command had stored
-or written something since its start and had not come to its end; one that came after it is drawn again.
+definition in the store, `features.npz` to the byte, each file in the folder of `rank` to the byte, but for
+the times in result.json, ranking.csv and ranking.json. A signal counts as one in work where the command had
+stored or written something since its start and had not come to its end; one that came after it is drawn
+again.
 
 With dask the workers are two processes that outlive the command (`--scheduler-file`). In the last run of some
 series one of them is killed too, and another one started. Each sixth series has `--workers 2` instead.
