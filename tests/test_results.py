@@ -27,6 +27,11 @@ def test_what_is_written_is_read(tmp_path: Path, whole: Result) -> None:
     assert load(tmp_path / "result.json").to_json() == whole.to_json()
 
 
+def test_a_count_is_a_count_again(whole: Result) -> None:
+    text = replace(whole, cost={"n_parameters": 3399, "multiply_adds_per_clip": 40116}).to_json()
+    assert Result.from_json(text).to_json() == text  # or ranking.json has 3399.0 where a run went on
+
+
 def test_the_file_is_json_of_every_member(tmp_path: Path, whole: Result) -> None:
     text = json.dumps(asdict(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     assert whole.save(tmp_path).read_bytes() == whole.to_json().encode() == text.encode()

@@ -97,7 +97,7 @@ class Result:
     grid: list[Candidate] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    cost: dict[str, float] | None = None  # n_parameters, multiply_adds_per_clip
+    cost: dict[str, int | float] | None = None  # n_parameters, multiply_adds_per_clip
     timings: dict[str, float] = field(default_factory=dict)  # seconds
     environment: dict[str, str] = field(default_factory=dict)
     created: str = ""

@@ -73,3 +73,33 @@ def test_a_run_that_is_ended_goes_on_to_the_same_end(clips: Path, number: signal
         assert "Traceback" not in said
     assert finish(clips, name) == whole
     assert left_behind(clips, name) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_extraction_that_is_ended_goes_on_to_the_same_file(tmp_path: Path, number: signal.Signals) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(530):  # more than a shard holds
+        path = tmp_path / "clips" / f"{i:03d}.wav"
+        path.parent.mkdir(exist_ok=True)
+        sf.write(path, tone(300 + i, rng, 0.1), SR)
+
+    def extract(name: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "ELMARC_CACHE": str(tmp_path / "cache")}
+        words = ("extract", "clips", "--network", "temporal", "--n-filters", "4", "--quiet")
+        command = [sys.executable, "-m", "elmarc", *words, "--store", f"store-{name}", "-o", f"{name}.npz"]
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+
+    process, deadline = extract("ended"), time.monotonic() + 300
+    while not list(tmp_path.glob("store-ended/*/*.safetensors")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.send_signal(number)
+    process.communicate(timeout=300)
+    if process.returncode != 0:  # it was not faster than we
+        assert process.returncode == (-9 if number == signal.SIGKILL else 130)
+    for name in ("ended", "whole"):
+        process = extract(name)
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    assert (tmp_path / "ended.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+    assert not list(tmp_path.rglob(".*.part"))
