@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elmarc.experiments.trained import _Training
+from elmarc.experiments.training_parts import _Training
 from elmarc.reports.plots import to_svg
 from elmarc.reports.plots_curves import curves_figure
 
@@ -47,6 +47,7 @@ def test_without_inner_folds_there_is_the_loss_alone(n_rates: int) -> None:
 def test_a_fold_that_looks_like_a_formula_is_none_in_the_file(tmp_path: Path) -> None:
     table = curves("outer", (0.1,))
     table["fold"] = [f"=1+{fold}" for fold in table["fold"]]
-    _Training._write(SimpleNamespace(folder=tmp_path), table)  # type: ignore[arg-type]
+    cell = SimpleNamespace(folder=tmp_path)
+    _Training._write(SimpleNamespace(cell=cell), table)  # type: ignore[arg-type]
     rows = (tmp_path / "curves.csv").read_text().splitlines()[1:]
     assert all(row.startswith("'=1+") for row in rows)

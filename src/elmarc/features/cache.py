@@ -7,6 +7,7 @@ no more of it in memory than the batch needs.
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from elmarc.features.store import definition_key
 from elmarc.frontends.base import FrontEnd
 
 Array = NDArray[np.float32]
+_opening = threading.Lock()  # np.load parses a header, which Python 3.11 mixes up in threads (gh-106905)
 
 
 class FrontEndCache:
@@ -83,7 +85,8 @@ class FrontEndCache:
                 write_atomic(file, buffer.getvalue(), sync=False)
             except OSError:  # the disk is full: the next network makes it again
                 return made
-        kept: Array = np.load(file, mmap_mode="r", allow_pickle=False)
+        with _opening:
+            kept: Array = np.load(file, mmap_mode="r", allow_pickle=False)
         return kept
 
 
