@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from elmarc._errors import AudioError, ConfigError, ElmarcError
-from elmarc._memory import keep_freed_memory
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.executors.tasks import check_definition, from_anywhere, in_full, made
 from elmarc.experiments.runner import front_ends
@@ -114,7 +113,6 @@ def do(task: TrainingTask) -> Judged:
     ElmarcError
         It cannot read them, or would train anything else than was asked for.
     """
-    keep_freed_memory()  # a worker's process, which nobody else computes in
     with _cache(task) as cache:
         extractor = made(task.config, cache)
         extractor.strict = True
