@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elmarc._atomic import write_atomic
+from elmarc._atomic import replacing, write_atomic
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
@@ -47,3 +47,11 @@ def test_the_umask_is_never_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask belongs to the whole process"))
     write_atomic(tmp_path / "x", b"1")
     assert (tmp_path / "x").read_bytes() == b"1"
+
+
+def test_what_cannot_be_read_meanwhile_keeps_its_name(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.wav"
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a.csv") as file:
+        file.write(missing.read_bytes())
+    assert caught.value.filename == str(missing)
+    assert list(tmp_path.iterdir()) == []

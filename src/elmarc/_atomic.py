@@ -50,7 +50,12 @@ def replacing(path: str | Path, *, sync: bool = True) -> Iterator[BinaryIO]:
         neighbour.replace(path)
     except BaseException as problem:
         _leftovers.unlink(neighbour)
-        if isinstance(problem, OSError) and problem.errno is not None:
+        if isinstance(problem, OSError) and problem.errno is not None and _is_of(problem, neighbour):
             # a full disk names no file, and the neighbour's name says nothing
             raise OSError(problem.errno, problem.strerror, str(path)) from problem
         raise
+
+
+def _is_of(problem: OSError, file: Path) -> bool:
+    """Tell an error of writing a file from one of what its writer reads meanwhile."""
+    return problem.filename is None or str(problem.filename) in map(str, (file, *file.parents))

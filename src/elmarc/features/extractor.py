@@ -179,7 +179,7 @@ class FeatureExtractor:
         )  # fmt: skip
         for clip, content in zip(clips, hashes, strict=True):
             if content in reasons:  # said of the first clip of these bytes
-                skipped[clip.id] = reasons[content].replace(str(first[content].path), str(clip.path))
+                skipped[clip.id] = reasons[content].replace(str(first[content].path), str(clip.path), 1)
         good = [i for i, clip in enumerate(clips) if clip.id not in skipped]
         if not good:
             some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])

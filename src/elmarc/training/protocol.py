@@ -202,11 +202,8 @@ def _inner(train: Index, labels: Sequence[str], keep_together: Sequence[str]) ->
 def _trained(trainer: Trainer, part: Part, folder: Path | None) -> tuple[float, int, list[Row]]:
     """Choose learning rate and epochs inside a part, train on all of it; return them, and the curves."""
     rate, n_epochs, curves = _chosen(trainer, part, folder)
-    return (
-        rate,
-        n_epochs,
-        curves + _train(trainer, Run(part.name, rate, n_epochs, _rows_of(part.train)), folder),
-    )
+    run = Run(part.name, rate, n_epochs, _rows_of(part.train))
+    return rate, n_epochs, curves + _train(trainer, run, folder)
 
 
 def _chosen(trainer: Trainer, part: Part, folder: Path | None) -> tuple[float, int, list[Row]]:

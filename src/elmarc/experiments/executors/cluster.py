@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from elmarc import _leftovers
 from elmarc._cores import n_cores
 from elmarc._errors import ConfigError, ElmarcError
+from elmarc._leftovers import temporary_folder
 from elmarc.experiments.executors.base import Executor, Out, Spec
 from elmarc.experiments.executors.tasks import share
 
@@ -49,7 +49,7 @@ class Cluster(Executor):
     ) -> None:
         distributed = _distributed()
         self._own: Any = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._ending = ExitStack()  # of what is started here
         if scheduler_file is not None and not scheduler_file.is_file():
             raise ConfigError(
                 f"--scheduler-file {scheduler_file}: no such file: start `dask scheduler --scheduler-file "
@@ -108,26 +108,24 @@ class Cluster(Executor):
         self._end_own()
 
     def _end_own(self) -> None:
-        if self._own is not None and self._scratch is not None:
-            self._own.close()
-            self._scratch.cleanup()
+        self._ending.close()
 
     def _start(self, n_workers: int) -> None:
         import dask
         import distributed
 
-        _leftovers.clear(Path(tempfile.gettempdir()), f"{SCRATCH}-*")
-        self._scratch = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{_leftovers.mark()}-")
+        scratch = self._ending.enter_context(temporary_folder(SCRATCH))
         settings = {
             "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
-            "temporary-directory": self._scratch.name,
+            "temporary-directory": str(scratch),
         }
         with dask.config.set(settings):
             self._own = distributed.LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=n_workers, threads_per_worker=max(1, n_cores() // n_workers), processes=True,
-                dashboard_address="127.0.0.1:0", local_directory=self._scratch.name,
+                dashboard_address="127.0.0.1:0", local_directory=str(scratch),
                 silence_logs=logging.CRITICAL,
             )  # fmt: skip
+        self._ending.callback(self._own.close)
 
 
 def on_one_core(do: Callable[[Spec], Out], task: Spec) -> Out:
