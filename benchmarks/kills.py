@@ -38,7 +38,8 @@ import soundfile as sf
 from elmarc.features import shards
 from elmarc.results import Result
 
-SR, N_CLIPS, KINDS = 12000, 1500, ("low", "high")  # three shards of the store
+SR, KINDS = 12000, ("low", "high")
+N_CLIPS = {"extract": 1500, "rank": 300}  # three shards of the store; one for each of two networks
 NETWORK = ("--set", "network.n_filters=4", "--set", "network.size=null", "--quiet")
 COMMANDS = {
     "extract": ("extract", "clips", "--network", "temporal", *NETWORK),
@@ -166,9 +167,9 @@ def without_times(value: Any) -> Any:
     return [without_times(v) for v in value] if isinstance(value, list) else value
 
 
-def write_clips(folder: Path) -> None:
+def write_clips(folder: Path, n_clips: int) -> None:
     rng = np.random.default_rng(0)
-    for i in range(N_CLIPS):
+    for i in range(n_clips):
         path = folder / KINDS[i % 2] / f"{i:03d}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         sf.write(path, 0.1 * rng.standard_normal(SR // 4) + 0.1 * (i % 2), SR)
@@ -260,14 +261,15 @@ def main() -> int:
     options = parser.parse_args()
     every = []
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        write_clips(Path(folder) / "clips")
         for command in options.commands:
+            clips = Path(folder) / f"{command}-clips"
+            write_clips(clips, N_CLIPS[command])
             for executor in options.executors:
                 found = Found(command, executor)
                 rng = np.random.default_rng([options.seed, len(every)])
                 root = Path(folder) / f"{command}-{executor}"
                 wanted = Counter(KILL=options.kills, TERM=options.terms)
-                attack(root, Path(folder) / "clips", found, wanted, rng)
+                attack(root, clips, found, wanted, rng)
                 every.append(found)
     print("| command | executor | series | SIGKILL | of a worker | SIGTERM | faults |")
     print("|---" * 7 + "|")

@@ -18,6 +18,7 @@ from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scor
 
 Features = tuple[NDArray[np.float32], NDArray[np.str_]]
 SMALL_ELM = {"n_hidden": [5, 30, 60, 81, 90, 100, 140]}  # below, at and above 81 training clips of 90
+WAYS = [("svm", False), ("elm", False), ("elm", True)]  # classifier, ridge
 
 
 @pytest.fixture
@@ -63,9 +64,10 @@ def test_svm_grid_equals_grid_search_on_raw_features(
     assert_same_predictions(found, plain(spec, features, splits))
 
 
+@pytest.mark.parametrize("ridge", [False, True])
 @pytest.mark.parametrize("standardise", [False, True])
-def test_elm_grid_equals_plain_pseudo_inverse(features: Features, standardise: bool) -> None:
-    spec = make_classifier("elm", standardise=standardise)
+def test_elm_grid_equals_plain_fits(features: Features, standardise: bool, ridge: bool) -> None:
+    spec = make_classifier("elm", standardise=standardise, ridge=ridge)
     key = "classifier__n_hidden" if standardise else "n_hidden"
     spec = replace(spec, grid={key: SMALL_ELM["n_hidden"]})
     splits = folds(features, 10 if not standardise else 3)
@@ -84,13 +86,15 @@ def test_splits_of_a_part_equal_plain_fits(features: Features, name: str) -> Non
     assert_same_predictions(candidate_scores(spec, *features, splits), plain(spec, features, splits))
 
 
-@pytest.mark.parametrize("name", ["svm", "elm"])
-def test_class_absent_from_a_training_part_is_never_predicted(features: Features, name: str) -> None:
+@pytest.mark.parametrize(("name", "ridge"), WAYS)
+def test_class_absent_from_a_training_part_is_never_predicted(
+    features: Features, name: str, ridge: bool
+) -> None:
     X, y = features
     rock = np.flatnonzero(y == "rock")
     others = np.flatnonzero(y != "rock")
     splits = [(others[:40], np.concatenate([others[40:], rock]))]
-    spec = make_classifier(name)
+    spec = make_classifier(name, ridge=ridge)
     spec = replace(spec, grid=SMALL_ELM) if name == "elm" else spec
     found = candidate_scores(spec, X, y, splits)
 
@@ -98,11 +102,11 @@ def test_class_absent_from_a_training_part_is_never_predicted(features: Features
     assert_same_predictions(found, plain(spec, features, splits))
 
 
-@pytest.mark.parametrize("name", ["svm", "elm"])
-def test_two_classes(features: Features, name: str) -> None:
+@pytest.mark.parametrize(("name", "ridge"), WAYS)
+def test_two_classes(features: Features, name: str, ridge: bool) -> None:
     X, y = features
     two = X, np.where(y == "jazz", "jazz", "other")
-    spec = make_classifier(name)
+    spec = make_classifier(name, ridge=ridge)
     spec = replace(spec, grid=SMALL_ELM) if name == "elm" else spec
     splits = folds(two, 4)
 

@@ -1,9 +1,11 @@
 """Extreme learning machines of many sizes on many splits, with little more work than one: the ELM's grid.
 
+The hidden layer is drawn and applied once, for the largest size; smaller machines take its first units.
+
 Plain least squares fits the hidden activations of the training clips by pseudo-inverse, for every size and
 split. Here the activations of all clips are factorised once (`factors`), and a split costs as little as a
 matrix of its held-out rows (`leave_out`). Where rounding would leave fewer than six digits, the split is
-solved by pseudo-inverse.
+solved by pseudo-inverse. A ridge regression (`LeaveOneOutRidge`) is fitted for each size and split.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc._cores import n_cores
@@ -21,16 +24,20 @@ from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest, output_weights
 from elmarc.classifiers.factors import Factors, factorise
 from elmarc.classifiers.leave_out import left_out_outputs
+from elmarc.classifiers.ridge import LeaveOneOutRidge
 
 Rows = NDArray[np.intp]
 
 
 def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a grid is one of sizes alone, of a seeded layer of weighted sums, fitted without ridge."""
+    """Tell whether a grid is one of sizes alone, of a seeded layer of weighted sums.
+
+    It is fitted by plain least squares or by `LeaveOneOutRidge`.
+    """
     return (
         type(model) is ELMClassifier
         and model.hidden_layer is None
-        and model.regressor is None
+        and type(model.regressor) in (type(None), LeaveOneOutRidge)
         and model.alpha == 1.0
         and model.ridge == 0.0
         and isinstance(model.activation, str)
@@ -45,6 +52,7 @@ def predict_grid(
     splits: Sequence[tuple[Rows, Rows]],
     candidates: Sequence[Mapping[str, Any]],
     *,
+    regressor: LeaveOneOutRidge | None = None,
     n_jobs: int = 1,
 ) -> list[list[Rows]]:
     """Predict the held-out clips with every candidate.
@@ -55,6 +63,7 @@ def predict_grid(
     y : class numbers (n_clips,).
     splits : pairs of rows (train, test) without common rows.
     candidates : each with its `n_hidden`.
+    regressor : the ridge regression, or None for least squares.
     n_jobs : number of threads.
 
     Returns
@@ -69,7 +78,10 @@ def predict_grid(
         used = np.frombuffer(rows, dtype=np.intp)
         local = [_numbered(splits[i], used) for i in members]
         activations = hidden if len(used) == len(hidden) else hidden[used]
-        outputs = held_out_outputs(activations, targets[used], local, sizes, n_jobs=n_jobs)
+        if regressor is None:
+            outputs = held_out_outputs(activations, targets[used], local, sizes, n_jobs=n_jobs)
+        else:
+            outputs = _regressed(regressor, activations, targets[used], local, sizes, n_jobs=n_jobs)
         for k, i in enumerate(members):
             known = np.unique(y[splits[i][0]])
             columns[i] = [_largest(row[k], known) for row in outputs]
@@ -133,6 +145,27 @@ def held_out_outputs(
                 for size in sizes
             ]
             return [[job.result() for job in row] for row in rows]
+
+
+def _regressed(
+    regressor: LeaveOneOutRidge,
+    hidden: FloatArray,
+    targets: FloatArray,
+    splits: Sequence[tuple[Rows, Rows]],
+    sizes: Sequence[int],
+    *,
+    n_jobs: int,
+) -> list[list[FloatArray]]:
+    """Return what `held_out_outputs` does, by a regression that is fitted to each size and split."""
+
+    def outputs(size: int, split: tuple[Rows, Rows]) -> FloatArray:
+        train, test = split
+        fitted: LeaveOneOutRidge = clone(regressor).fit(hidden[train, :size], targets[train])
+        return fitted.predict(hidden[test, :size])
+
+    with threadpool_limits(max(1, n_cores() // n_jobs)), ThreadPoolExecutor(n_jobs) as pool:
+        rows = [[pool.submit(outputs, size, split) for split in splits] for size in sizes]
+        return [[job.result() for job in row] for row in rows]
 
 
 def _outputs(

@@ -227,7 +227,14 @@ class _Task:
     def _elm(self, workspace: SearchWorkspace) -> Predicted:
         largest = max(params["n_hidden"] for params in self.candidates)
         hidden = workspace.hidden(clone(self.estimator).set_params(n_hidden=largest))
-        return elm_grid.predict_grid(hidden, self.y, self.splits, self.candidates, n_jobs=self.n_jobs)
+        return elm_grid.predict_grid(
+            hidden,
+            self.y,
+            self.splits,
+            self.candidates,
+            regressor=self.estimator.regressor,
+            n_jobs=self.n_jobs,
+        )
 
     def _learnable(self) -> bool:
         """Tell whether each split has two classes to learn from, and uses no clip twice."""
