@@ -49,6 +49,12 @@ def finish(folder: Path, name: str) -> list[str]:
     return [replace(result, **timeless).to_json() for result in collect(folder / f"out-{name}")]
 
 
+@pytest.fixture(scope="module")
+def whole(clips: Path) -> list[str]:
+    """The results of a run that was left alone."""
+    return finish(clips, "whole")
+
+
 def left_behind(folder: Path, name: str) -> list[Path]:
     found = [*(folder / f"store-{name}").glob("frontend-*")]
     for root in (f"store-{name}", f"out-{name}"):
@@ -57,8 +63,10 @@ def left_behind(folder: Path, name: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_run_that_is_ended_goes_on_to_the_same_end(clips: Path, number: signal.Signals) -> None:
-    whole, name = finish(clips, "whole"), f"ended-{number}"
+def test_a_run_that_is_ended_goes_on_to_the_same_end(
+    clips: Path, whole: list[str], number: signal.Signals
+) -> None:
+    name = f"ended-{number}"
     process = start(clips, *RANK, name=name)
     deadline = time.monotonic() + 300
     while not list(clips.glob(f"store-{name}/frontend-*/*/*.npy")) and process.poll() is None:

@@ -143,7 +143,7 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
     if as_json:
         console.print_json(report.to_dict())
     else:
-        console.out.print(escape(str(report)), highlight=False)
+        console.out.print(escape(str(report)), highlight=False, soft_wrap=True)
     return 0 if report.ok else 1
 
 
