@@ -26,7 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +282,7 @@ def main() -> int:
         for problem in found.problems:
             print(f"{found.command} {found.executor} {problem}", file=sys.stderr)
     if options.json:
-        options.json.write_text(json.dumps([asdict(found) for found in every], indent=1))
+        options.json.write_text(json.dumps([vars(found) for found in every], indent=1))
     return int(any(found.problems for found in every))
 
 
