@@ -167,6 +167,8 @@ def test_other_features_are_refused(fitted, tmp_path: Path, monkeypatch) -> None
         lambda about: about.update(scale=float("nan")),
         lambda about: about.update(scale=-1),
         lambda about: about["parameters"].update(input_sr="12000"),
+        lambda about: about["parameters"].update(sr=float("inf")),
+        lambda about: about["parameters"].update(random_state=float("inf")),
         lambda about: about["classes"].update(values=["dark", "plain"]),
         lambda about: about["classes"].update(values=["dark", "dark", "plain"]),
         lambda about: about.update(parameters=[]),

@@ -11,7 +11,7 @@ from typing import Any
 from elmarc._errors import ModelError
 from elmarc.model.container import unzip, zip_of
 
-SHOWN = 300  # characters of skops' message
+SHOWN = 300  # characters of skops' message, and of what a file says
 SCHEMA = "schema.json"
 PLAIN = (
     "builtins.dict",
@@ -115,8 +115,8 @@ def _check(schema: Any, source: str) -> None:
     for loader, name in _types(schema):
         if name not in TRUSTED or loader not in LOADERS:
             raise ModelError(
-                f"{source}: holds {name}, which is none of the types that elmarc writes to a model: nothing "
-                "was loaded. Do not trust a file that someone has changed"
+                f"{source}: holds {name[:SHOWN]}, which is none of the types that elmarc writes to a model: "
+                "nothing was loaded. Do not trust a file that someone has changed"
             )
 
 

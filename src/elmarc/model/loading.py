@@ -64,7 +64,7 @@ def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
         raise
     except ElmarcError as problem:
         raise ModelError(f"{source}: cannot be rebuilt: {problem}") from problem
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+    except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
         said = f"{type(problem).__name__}: {problem}"[:SHOWN]
         raise ModelError(
             f"{source}: {DESCRIPTION} is not as elmarc writes it ({said}): fit the model again"
