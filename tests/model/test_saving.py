@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -209,6 +210,16 @@ def test_a_classifier_that_cannot_answer_is_refused(fitted, tmp_path: Path) -> N
     )
     with pytest.raises(ModelError, match=r"its classifier does not work \(AttributeError"):
         elmarc.load(path)
+
+
+@pytest.mark.parametrize("other", [[0] * 3, 3, -1])
+def test_a_clip_of_no_class_among_nearest_neighbours_is_refused(fitted, tmp_path: Path, other) -> None:
+    model = copy.deepcopy(fitted(classifier="knn"))
+    nearest = model.estimator_[-1]
+    nearest._y = np.array(other if isinstance(other, list) else [*nearest._y[:-1], other])
+    model.save(tmp_path / "m.elmarc")
+    with pytest.raises(ModelError, match="clips of classes that are none"):
+        elmarc.load(tmp_path / "m.elmarc")
 
 
 class Own(nn.Module):

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
 
 from elmarc import __version__
 from elmarc._errors import ElmarcError, ModelError
@@ -128,7 +130,20 @@ def _check_parts(model: SoundClassifier, source: str) -> None:
         )
     if model.input_sr is not None and not isinstance(model.input_sr, int):
         raise ModelError(f"{source}: input_sr is {model.input_sr!r}, expected a rate: fit the model again")
+    if not _neighbours_have_classes(model.estimator_, len(names)):
+        raise ModelError(
+            f"{source}: its classifier holds clips of classes that are none: fit the model again"
+        )
     _check_answers(model, n_columns, source)
+
+
+def _neighbours_have_classes(estimator: Any, n_classes: int) -> bool:
+    """Tell whether each clip that nearest neighbours keep has its class: a probe meets only a few of them."""
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(last, KNeighborsClassifier):
+        return True
+    own = np.asarray(last._y)
+    return own.shape == (len(last._fit_X),) and bool(np.isin(own, range(n_classes)).all())
 
 
 def _check_answers(model: SoundClassifier, n_columns: int, source: str) -> None:
