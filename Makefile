@@ -1,8 +1,7 @@
 # Each target makes what it needs; `make demo` and `make test` work on a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
-# --no-compile: 20,000 files would be compiled, where the first import compiles the few that it needs
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # what tests hold elmarc to, and what importing it needs; not all that it asks for: tensorflow and the like
 ALONE := hearvalidator mirdata soundata backports.zstd chardet deprecated importlib_resources inflate64 jams mido \
   mir_eval multivolumefile pretty_midi py7zr pybcj pycryptodomex pyppmd six smart_open

@@ -34,7 +34,7 @@ def shown(
     grouped: list[Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[str, dict, str]:
     """Return what terminal, ranking.json and page hold; the page is made of the stored results alone."""
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(console, "out", console.LoggedConsole(width=160))
     compared = comparisons(grouped)
     console.show_results(compared, grouped)
     terminal = capsys.readouterr().out
