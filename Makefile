@@ -9,10 +9,14 @@ ALONE := hearvalidator mirdata soundata backports.zstd chardet deprecated import
 # two test processes with two threads each wait for each other
 test docs: export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint type bench docs wheel clean
+.PHONY: demo foretell test lint type bench docs wheel clean
 
 demo: .venv/installed
 	$(BIN)/elmarc demo
+
+# the study of docs/foretell.md, so small that it only shows that it runs
+foretell: .venv/installed-dev
+	$(BIN)/elmarc reproduce foretell --quick --quiet -o "$$(mktemp -d)"
 
 test: .venv/installed-dev
 	$(BIN)/pytest -n auto
