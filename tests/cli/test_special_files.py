@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run, rank
 
+from elmarc.cli import console
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
 
 
@@ -45,7 +47,10 @@ def test_among_clips_they_are_left_out(elmarc: Run, special: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--decode"]])
-def test_validate_lists_them(elmarc: Run, special: Path, options: list[str]) -> None:
+def test_validate_lists_them_on_a_narrow_terminal(
+    elmarc: Run, special: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "out", console.LoggedConsole(width=20))
     code, out, _ = elmarc("datasets", "validate", special, *options)
     assert code == 1
     assert [name for name in TOLD if f"low/{name}.wav" not in out] == []

@@ -75,6 +75,13 @@ def test_elm_grid_equals_plain_fits(features: Features, standardise: bool, ridge
     assert_same_predictions(candidate_scores(spec, *features, splits), plain(spec, features, splits))
 
 
+def test_elm_grid_fits_no_machine_of_its_own(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ELMClassifier, "fit", None)  # what the plain way calls
+    for ridge in (False, True):
+        spec = replace(make_classifier("elm", ridge=ridge), grid=SMALL_ELM)
+        candidate_scores(spec, *features, folds(features, 3))
+
+
 @pytest.mark.parametrize("name", ["svm", "elm"])
 def test_splits_of_a_part_equal_plain_fits(features: Features, name: str) -> None:
     spec = replace(make_classifier(name), grid={"n_hidden": [20, 50]} if name == "elm" else {"C": [1, 8]})
