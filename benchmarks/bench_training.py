@@ -1,4 +1,4 @@
-"""A step of training with and without freed memory kept, each in a process of its own.
+"""A step of training in a thread, with and without freed memory kept, each in a process of its own.
 
     python -m benchmarks.bench_training [--rounds 3]
 
@@ -15,23 +15,29 @@ from elmarc.networks import NETWORKS
 
 NAMES = ("vgg", "timbral", "sample_level")
 STEP = """
-import time, torch
 from elmarc._memory import keep_freed_memory
+if {keep}: keep_freed_memory()
+import time, torch
+from threading import Thread
 from elmarc.networks import build_network
 from elmarc.training.form import Trainable, pooled
-if {keep}: keep_freed_memory()
 torch.set_num_threads(1)
 network = build_network({name!r}, size="small")
 model = Trainable(network, n_classes=10)
 shape = (16, 234, 96) if network.input_unit == "frames" else (16, 60000, 1)
 if shape[1] < network.min_input_length: shape = (16, network.min_input_length, shape[2])
-x, least = torch.rand(shape, generator=torch.Generator().manual_seed(0)), 1e9
-for _ in range(4):
-    start = time.perf_counter()
-    loss = pooled(model.network, x, model.statistics).square().mean()
-    loss.backward()
-    least = min(least, time.perf_counter() - start)
-print(least, loss.item())
+x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+def steps():
+    least = 1e9
+    for _ in range(4):
+        start = time.perf_counter()
+        loss = pooled(model.network, x, model.statistics).square().mean()
+        loss.backward()
+        least = min(least, time.perf_counter() - start)
+    print(least, loss.item())
+thread = Thread(target=steps)
+thread.start()
+thread.join()
 """
 
 

@@ -46,6 +46,14 @@ def test_partial_correlation_is_given_all_that_is_known(agreement):
     )  # parameters follow the skill here
 
 
+def test_the_first_three_never_lose_more_than_the_first(agreement):
+    for found in agreement.foretellers:
+        one, three = found.regrets[1], found.regrets[3]
+        assert three.here.value <= one.here.value
+        assert three.expected.value <= one.expected.value
+        assert three.measured <= one.measured
+
+
 def test_time_and_ceiling(agreement):
     assert agreement.trained_ceiling.value > 0.8
     assert agreement.best.seconds == pytest.approx(12 * 2 * 3.0)

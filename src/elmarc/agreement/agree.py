@@ -203,11 +203,10 @@ class _Judge:
             partial=partial, given=tuple(known),
             regrets={
                 k: regret(
-                    score, trained, self.trained.error, k=k, rng=self._rng(name, str(k)),
-                    confidence=self.confidence,
+                    score, trained, self.trained.error, k=k, rng=self._rng(name), confidence=self.confidence
                 )
                 for k in FIRST
-            },
+            },  # the same draws for each k: three never lose more than one
             ceiling=self.ceiling(side) if side else None, seconds=None,
         )  # fmt: skip
 

@@ -14,7 +14,6 @@ from typing import Any
 from rich.markup import escape
 
 from elmarc._errors import ConfigError, ElmarcError
-from elmarc._memory import keep_freed_memory
 from elmarc.cli import console
 from elmarc.cli.folders import check_file, check_store, check_writable
 from elmarc.cli.pages import write_page
@@ -170,7 +169,6 @@ def train(
     as_json: bool,
 ) -> None:
     """Train networks on a data set."""
-    keep_freed_memory()
     open_fabric(resolve_device(common["device"]))  # what is not installed is said before any work
     configs = trained.training_configs(
         data, networks=networks, size=size, seeds=seeds, overrides=overrides, **common

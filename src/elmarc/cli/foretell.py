@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from elmarc._memory import keep_freed_memory
 from elmarc.cli import commands, console
 from elmarc.cli.folders import check_writable
 from elmarc.experiments import trained
@@ -49,7 +48,6 @@ def foretell(
     as_json: bool,
 ) -> None:
     """Run the study, or a small one that only shows that it runs."""
-    keep_freed_memory()
     open_fabric(resolve_device("auto"))  # what is not installed is said before any work
     check_writable(output, option="--output")
     study = QUICK if quick else FULL

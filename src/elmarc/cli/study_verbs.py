@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from elmarc._memory import keep_freed_memory
 from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
 from elmarc.cli.options import (
@@ -210,6 +211,7 @@ def train(
     Each held-out part is trained on one core, several at a time: in this process, or elsewhere by --executor
     (docs/scale-out.md). All give the same bytes.
     """
+    keep_freed_memory()  # before anything heavy is imported
     from elmarc.cli import commands
     from elmarc.cli.numbers import positive_numbers
     from elmarc.experiments import studies
@@ -284,6 +286,7 @@ def reproduce(
     if name == FORETELL:
         _refuse(context, "size", "seeds", "protocol", "set_", because="the study's plan sets it")
         _refuse(context, *EXECUTOR_OPTIONS, because="the study is made in this process")
+        keep_freed_memory()  # before anything heavy is imported
         from elmarc.cli.foretell import foretell
 
         foretell(audio, quick=quick, output=where, **work)
