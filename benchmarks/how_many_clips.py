@@ -35,6 +35,7 @@ class Heard:
     """Features, labels and folds of the clips of one architecture."""
 
     X: np.ndarray
+    columns: tuple[str, ...]
     labels: np.ndarray
     folds: np.ndarray
     kind: str
@@ -57,7 +58,7 @@ def heard(result: Result, store: FeatureStore) -> Heard:
     folds = np.array([clip.fold or "" for clip in data.clips])
     labels = np.array([clip.label for clip in data.clips])
     spec = build.classifier(config.classifier, seed=config.seed)
-    return Heard(matrix.X, labels, folds, data.split_kind, spec)
+    return Heard(matrix.X, matrix.columns, labels, folds, data.split_kind, spec)
 
 
 def some(own: Heard, share: float, draw: int) -> np.ndarray:
@@ -72,6 +73,23 @@ def some(own: Heard, share: float, draw: int) -> np.ndarray:
     return np.array(sorted(rows))
 
 
+def rankings(study: Path, recipe: str) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Result]]]:
+    """Return each architecture's trained accuracy and its untrained result, for each data set."""
+    trained: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for result in collect(study / "trained"):
+        trained[result.dataset][result.features].append(result.accuracy)
+    untrained: dict[str, dict[str, Result]] = defaultdict(dict)
+    for result in collect(study / "rank" / recipe):
+        is_trained = result.features in trained[result.dataset]
+        if is_trained and (result.classifier, result.seed) == (CLASSIFIER, SEED):
+            untrained[result.dataset][result.features] = result
+    means = {
+        dataset: {name: float(np.mean(found)) for name, found in of_a_set.items()}
+        for dataset, of_a_set in trained.items()
+    }
+    return means, untrained
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("study", type=Path)
@@ -79,20 +97,14 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     given = parser.parse_args()
     store = FeatureStore(given.store)
-    trained: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for result in collect(given.study / "trained"):
-        trained[result.dataset][result.features].append(result.accuracy)
-    untrained: dict[str, dict[str, Result]] = defaultdict(dict)
-    for result in collect(given.study / "rank" / RECIPE):
-        is_trained = result.features in trained[result.dataset]
-        if is_trained and (result.classifier, result.seed) == (CLASSIFIER, SEED):
-            untrained[result.dataset][result.features] = result
+    trained, untrained = rankings(given.study, RECIPE)
     print("| data set | clips | Spearman | range | first 1 loses | range |\n|---|---|---|---|---|---|")
     for dataset, results in untrained.items():
         names = sorted(results)
-        truth = np.array([np.mean(trained[dataset][name]) for name in names])
+        truth = np.array([trained[dataset][name] for name in names])
         known = [heard(results[name], store) for name in names]
-        for share in SHARES:
+        numbers = {len(some(known[0], share, 0)): share for share in SHARES}  # small shares may be the same
+        for n_clips, share in numbers.items():
             found = []
             for draw in range(1 if share == 1 else given.draws):
                 rows = some(known[0], share, draw)
@@ -100,7 +112,7 @@ def main() -> None:
                 found.append((spearmanr(scores, truth).statistic, truth.max() - truth[scores.argmax()]))
             (rho, lost), low, high = np.mean(found, axis=0), np.min(found, axis=0), np.max(found, axis=0)
             print(
-                f"| {dataset} | {len(rows)} | {rho:.2f} | {low[0]:.2f}, {high[0]:.2f} | {100 * lost:.1f} "
+                f"| {dataset} | {n_clips} | {rho:.2f} | {low[0]:.2f}, {high[0]:.2f} | {100 * lost:.1f} "
                 f"| {100 * low[1]:.1f}, {100 * high[1]:.1f} |",
                 flush=True,
             )
