@@ -5,6 +5,7 @@ audio -> frontends -> networks -> features -> classifiers -> evaluation -> repor
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from elmarc.networks import build_network, list_networks
 
 __version__ = "0.1.0"
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # or logging prints what nobody handles
 
 _HOMES = {
     "CutWarning": "_errors",

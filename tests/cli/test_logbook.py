@@ -12,10 +12,12 @@ import pytest
 START = "import sys; sys.argv[0] = 'elmarc'; from elmarc.cli import main; main()"
 
 
-def elmarc(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def elmarc(
+    *words: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-X", "importtime", "-c", START, *words],
-        env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+        env={**os.environ, **environment}, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -42,6 +44,16 @@ def test_a_log_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     done = elmarc("--log-file", str(tmp_path), "networks", "list")
     assert done.returncode == 2
     assert "name another file" in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--log-file", "log.txt"]])
+@pytest.mark.parametrize("words", [["rank", "absent"], ["run", "absent.yaml"], ["predict", "absent", "a.wav"]])
+def test_an_error_is_printed_once(tmp_path: Path, options: list[str], words: list[str]) -> None:
+    done = elmarc(*options, *words, folder=tmp_path)
+    assert done.returncode == 2
+    shown = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert len(shown) == len(set(shown)) > 0
+    assert sum("absent" in line for line in shown) == 1, shown
 
 
 @pytest.mark.parametrize(

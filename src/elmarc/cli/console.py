@@ -46,7 +46,7 @@ err = LoggedConsole(stderr=True)
 
 def log(*objects: Any) -> None:
     """Log text without its markup, and tables as they are shown."""
-    if LOG.hasHandlers():
+    if LOG.isEnabledFor(logging.INFO):
         plain = Console(width=120, color_system=None, file=StringIO())
         plain.print(*objects, highlight=False, soft_wrap=True)
         for line in plain.file.getvalue().splitlines():  # type: ignore[attr-defined]
