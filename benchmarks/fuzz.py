@@ -29,6 +29,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.fuzz import watch
 from tests.fuzz.targets import TARGETS, Target
 
+import elmarc
+
+PACKAGE = Path(elmarc.__file__).parent
 A_ROUND = 500  # inputs between two looks at the clock; each round has a seed of its own
 START_S = 120  # a process may take for its start, and to end
 LONGEST = 2000  # characters of an input or message that are shown
@@ -83,7 +86,9 @@ def explore(name: str, target: Target, folder: Path, *, minutes: float, seed_: i
 
 def fault_of(problem: Exception) -> str:
     """Tell what went wrong and where, alike for all inputs that meet the same fault."""
-    frames = [f for f in traceback.extract_tb(problem.__traceback__) if "/elmarc/" in f.filename]
+    frames = [
+        f for f in traceback.extract_tb(problem.__traceback__) if Path(f.filename).is_relative_to(PACKAGE)
+    ]
     where = f"{Path(frames[-1].filename).name}, {frames[-1].name}" if frames else "what was read"
     text = re.sub(r"'[^']*'|[\d.]+", "*", str(problem))[:80]
     return f"{type(problem).__name__} at {where}: {text}"

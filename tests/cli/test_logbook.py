@@ -12,9 +12,7 @@ import pytest
 START = "import sys; sys.argv[0] = 'elmarc'; from elmarc.cli import main; main()"
 
 
-def elmarc(
-    *words: str, folder: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def elmarc(*words: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-X", "importtime", "-c", START, *words],
         env={**os.environ, **environment}, cwd=folder, capture_output=True, text=True, check=False,
@@ -47,7 +45,9 @@ def test_a_log_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--log-file", "log.txt"]])
-@pytest.mark.parametrize("words", [["rank", "absent"], ["run", "absent.yaml"], ["predict", "absent", "a.wav"]])
+@pytest.mark.parametrize(
+    "words", [["rank", "absent"], ["run", "absent.yaml"], ["predict", "absent", "a.wav"]]
+)
 def test_an_error_is_printed_once(tmp_path: Path, options: list[str], words: list[str]) -> None:
     done = elmarc(*options, *words, folder=tmp_path)
     assert done.returncode == 2

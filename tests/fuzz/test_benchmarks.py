@@ -30,6 +30,20 @@ def test_a_fault_is_counted_once_and_kept_with_its_shortest_input(tmp_path: Path
     assert fault in (tmp_path / "kept" / "numbers-0.txt").read_text()
 
 
+@pytest.mark.parametrize("folder", ["/home/me/elmarc/tests", "/home/elmarc/lib/python3/site-packages/numpy"])
+def test_a_fault_is_placed_in_the_package_wherever_that_lies(folder: str) -> None:
+    def fault(code: str) -> str:
+        try:
+            exec(compile(code, f"{folder}/others.py", "exec"), {})
+        except ValueError as problem:
+            return fuzz.fault_of(problem)
+        raise AssertionError("it raised nothing")
+
+    assert fault("raise ValueError('odd')") == "ValueError at what was read: odd"
+    inside = "from elmarc.experiments.runner import seconds; seconds('soon')"
+    assert fault(inside).startswith("ConfigError at runner.py, seconds: ")
+
+
 @pytest.mark.parametrize(
     ("worse", "message"),
     [
