@@ -78,6 +78,26 @@ def test_prune_removes_what_is_damaged_dead_or_old(elmarc: Run, store: Path) -> 
     assert len([path for path in store.iterdir() if path.is_dir()]) == 1
 
 
+def test_prune_removes_nothing_that_no_store_wrote(elmarc: Run, store: Path) -> None:
+    kept = {
+        store / ("a" * 64) / "thesis.txt": "mine",
+        store / ("0123456789abcdef" * 4) / "thesis.txt": "a name as a store gives it",
+        store / ("b" * 64) / "definition.json": "{}",
+        store / ("b" * 64) / "thesis.txt": "beside a file of a store's name",
+        sorted(path for path in store.iterdir() if path.is_dir())[0] / "thesis.txt": "among stored features",
+    }
+    for file, text in kept.items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    for path in [*store.rglob("*")]:
+        os.utime(path, (time.time() - 40 * 86400,) * 2)
+    assert elmarc("store", "prune", "--store", store, "--older-than", "30")[0] == 0
+    assert {file: file.read_text() for file in kept} == kept
+    assert not list(store.rglob("shard-*"))
+    left = [path for path in store.iterdir() if path.is_dir()]
+    assert sorted(left) == sorted({file.parent for file in kept})
+
+
 def test_an_empty_store_is_no_mistake(elmarc: Run) -> None:
     for command in ("info", "verify", "prune"):
         assert elmarc("store", command, "--store", "nowhere")[0] == 0

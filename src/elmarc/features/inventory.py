@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from elmarc.features import shards
 from elmarc.features.store import SCHEMA_VERSION, FeatureStore
 
 DAY_S = 24 * 3600
+DEFINITION = "definition.json"
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -81,22 +84,26 @@ def verify(store: FeatureStore) -> tuple[int, list[str]]:
 def prune(store: FeatureStore, *, older_than_days: int | None = None, dry_run: bool = False) -> list[Path]:
     """Remove what is not needed; return it.
 
+    Only files that a store writes are removed, and a folder only where nothing else is left in it.
+
     Parameters
     ----------
     store : FeatureStore
     older_than_days : int or None
-        Remove the folders of definitions to which nothing was added for longer than this.
+        Remove the features of definitions to which nothing was added for longer than this; a folder whose
+        definition cannot be read stays.
     dry_run : bool
         Remove nothing.
     """
     going = [path for folder in _folders(store) for path in folder.glob(shards.PATTERN + shards.ASIDE)]
     if older_than_days is not None:
         limit = time.time() - older_than_days * DAY_S
-        going += [shelf.folder for shelf in shelves(store) if shelf.written_s < limit]
+        old = (shelf.folder for shelf in shelves(store) if shelf.written_s < limit)
+        going += [folder for folder in old if _document(folder) is not None]
     if not dry_run:
         for path in going:
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+                _remove(path)
             else:
                 path.unlink(missing_ok=True)
         _leftovers.clear(store.root, "frontend-*")
@@ -104,18 +111,39 @@ def prune(store: FeatureStore, *, older_than_days: int | None = None, dry_run: b
     return going
 
 
+def _remove(folder: Path) -> None:
+    """Remove the features of one definition, and the folder where that leaves it empty."""
+    for pattern in (shards.PATTERN, shards.FIRST_FORM, shards.PATTERN + shards.ASIDE, DEFINITION):
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
+    _leftovers.clear(folder, ".*.part")
+    with contextlib.suppress(OSError):  # files of somebody else's, or another process adds to it
+        folder.rmdir()
+
+
 def _folders(store: FeatureStore) -> list[Path]:
     """Return the folders of definitions, which are named by a sha256."""
     if not store.root.is_dir():
         return []
-    return sorted(path for path in store.root.iterdir() if len(path.name) == 64 and path.is_dir())
+    return sorted(path for path in store.root.iterdir() if SHA256.fullmatch(path.name) and path.is_dir())
 
 
 def _name(folder: Path) -> str:
+    document = _document(folder)
     try:
-        return _network(json.loads(shards.regular_text(folder / "definition.json")))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return "unknown" if document is None else _network(document)
+    except (LookupError, TypeError, AttributeError):
         return "unknown"
+
+
+def _document(folder: Path) -> dict[str, Any] | None:
+    """Return what the definition's file holds, None where it is none of a store."""
+    try:
+        found = json.loads(shards.regular_text(folder / DEFINITION))
+    except (OSError, ValueError, RecursionError):
+        return None
+    known = isinstance(found, dict) and "schema_version" in found
+    return found if known and isinstance(found.get("definition", found.get("recipe")), dict) else None
 
 
 def _network(document: dict[str, Any]) -> str:

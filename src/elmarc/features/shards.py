@@ -25,6 +25,7 @@ from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
 
 PATTERN = "shard-*.safetensors"
+FIRST_FORM = "shard-*.json"  # beside shards of the first form
 ASIDE = ".damaged"  # put behind the name of a shard that is not read any more
 
 
