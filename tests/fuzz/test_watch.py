@@ -26,6 +26,20 @@ def test_what_does_nothing_is_let_pass(tmp_path: Path) -> None:
         np.ones(10**6)
 
 
+def test_a_module_that_is_first_needed_within_is_let_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, name = tmp_path / "inside", "needed_when_something_is_read"
+    inside.mkdir()
+    (tmp_path / f"{name}.py").write_text("x = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    with watched(inside):
+        __import__(name)
+    assert not sys.dont_write_bytecode
+    del sys.modules[name]
+
+
 def test_code_that_runs_is_seen(tmp_path: Path) -> None:
     with pytest.raises(Fault, match=r"os\.system"), watched(tmp_path):
         os.system("true")

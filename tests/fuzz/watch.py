@@ -50,11 +50,13 @@ def watched(folder: Path) -> Iterator[None]:
     before = _reset_peak()
     start = time.process_time()
     _seen, _folder = [], str(folder)
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # of what is imported when first needed
     try:
         with _alarm(), _little_room():
             yield
     finally:
         seen, _seen = _seen, None
+        sys.dont_write_bytecode = bytecode
     if seen:
         raise Fault(f"it did what no input may: {seen[0]}")
     if (taken := time.process_time() - start) > MOST_S:
