@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,38 @@ def test_a_cluster_of_ones_own_that_does_not_answer_leaves_nothing_behind(
         Cluster(n_workers=1)
     assert own.closed
     assert not list(tmp_path.iterdir())
+
+
+def test_nobody_else_can_connect_to_a_cluster_that_elmarc_starts(tmp_path: Path) -> None:
+    """Whoever connects to a scheduler or a worker can run code in it."""
+    from distributed.security import Security
+
+    def strangers(address: str) -> Iterator[dict[str, object]]:
+        plain = address.replace("tls://", "tcp://")
+        yield {"address": plain}
+        yield {"address": address}
+        yield {"address": plain.replace("tcp://", "ws://")}
+        yield {"address": address, "security": Security.temporary()}
+
+    with Cluster(n_workers=1) as cluster:
+        assert cluster.submit(len, [1, 2, 3]).result(PATIENCE_S) == 3
+        known = cluster._client.scheduler_info()
+        scheduler, workers = known["address"], known["workers"]
+        addresses = [scheduler, *workers, *(worker["nanny"] for worker in workers.values())]
+        assert len(addresses) == 3
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        for arguments in strangers(scheduler):
+            with pytest.raises((OSError, TypeError, ValueError)):
+                distributed.Client(timeout=5, set_as_default=False, **arguments)
+
+
+def test_without_what_makes_keys_no_cluster_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ImportError("no cryptography")
+
+    monkeypatch.setattr("distributed.security.Security.temporary", missing)
+    with pytest.raises(ConfigError, match=r"cryptography.*not installed: pip install 'elmarc\[dask\]'"):
+        Cluster(n_workers=1)
 
 
 @pytest.mark.data  # it starts elmarc three times, 10 s

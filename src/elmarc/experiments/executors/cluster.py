@@ -30,14 +30,15 @@ class Cluster(Executor):
         The scheduler's, such as "tcp://10.0.0.5:8786".
     scheduler_file : Path or None
         The file in which the scheduler has put its address. Without either, a scheduler and workers are
-        started on this machine, and end with the run.
+        started on this machine, and end with the run: nobody but this process can connect to them, for keys
+        (TLS) are made for the run, and never written.
     n_workers : int or None
         How many to start; None: one a core.
 
     Raises
     ------
     ConfigError
-        Dask is missing, or no scheduler answers.
+        Dask, or what makes keys, is missing, or no scheduler answers.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class Cluster(Executor):
         except (OSError, ValueError, TypeError) as problem:
             self._end_own()
             raise ConfigError(
-                f"{where}: no Dask scheduler answers ({problem}): start one with `dask scheduler`"
+                f"{where}: no Dask scheduler answers ({problem}): start one with `dask scheduler`; one that "
+                "has keys asks for them here too (docs/scale-out.md)"
             ) from None
         self._pool = self._client.get_executor(pure=True, retries=RETRIES)
 
@@ -114,6 +116,7 @@ class Cluster(Executor):
         import dask
         import distributed
 
+        keys = _keys()
         scratch = self._ending.enter_context(temporary_folder(SCRATCH))
         settings = {
             "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
@@ -122,8 +125,8 @@ class Cluster(Executor):
         with dask.config.set(settings):
             self._own = distributed.LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=n_workers, threads_per_worker=max(1, n_cores() // n_workers), processes=True,
-                dashboard_address="127.0.0.1:0", local_directory=str(scratch),
-                silence_logs=logging.CRITICAL,
+                host="127.0.0.1", security=keys, dashboard_address="127.0.0.1:0",
+                local_directory=str(scratch), silence_logs=logging.CRITICAL,
             )  # fmt: skip
         self._ending.callback(self._own.close)
 
@@ -140,3 +143,16 @@ def _distributed() -> Any:
     except ImportError:
         raise ConfigError("--executor dask: Dask is not installed: pip install 'elmarc[dask]'") from None
     return distributed
+
+
+def _keys() -> Any:
+    """Return keys for one run; whoever connects to a scheduler without any can run code on its workers."""
+    from distributed.security import Security
+
+    try:
+        return Security.temporary()  # type: ignore[no-untyped-call]
+    except ImportError:
+        raise ConfigError(
+            "--executor dask: cryptography, which makes keys for the connections, is not installed: "
+            "pip install 'elmarc[dask]'"
+        ) from None
