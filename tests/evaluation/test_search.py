@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
-from sklearn.svm import SVC
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 from elmarc._errors import ConfigError
-from elmarc.classifiers import CLASSIFIERS, ClassifierSpec, ELMClassifier, make_classifier
+from elmarc.classifiers import CLASSIFIERS, ClassifierSpec, ELMClassifier, grids, make_classifier
 from elmarc.classifiers.grids import Scaling
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
 
@@ -204,3 +213,47 @@ def test_fits_that_stopped_early_are_counted(features: Features) -> None:
     found = candidate_scores(spec, *features, folds(features, 3))
 
     assert found.notes == ("3 of 3 fits stopped before they converged",)
+
+
+@pytest.mark.parametrize("name", ["linear_svm", "mlp", "elm", "svm", "linear"])
+def test_number_of_threads_changes_no_prediction(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """liblinear, stopped early, shows in which order clips were drawn; an mlp shows each rounding."""
+    monkeypatch.setattr("elmarc.evaluation.search.n_cores", lambda: 4)
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 6
+    X = rng.normal(size=(6, 200))[y] / 2 + rng.normal(size=(120, 200))
+    X = (np.maximum(X, 0) * rng.lognormal(0, 2, size=200)).astype(np.float32)
+    spec = make_classifier(name)
+    grid = {
+        "linear_svm": {"C": [0.1, 2]},
+        "elm": {"n_hidden": [50, 150]},
+        "svm": {"C": [1], "kernel": ["linear"]},
+    }
+    spec = replace(spec, grid=grid.get(name, {"max_iter": [10]}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        first = candidate_scores(spec, X, y, folds((X, y), 5), n_jobs=1)
+        for n_jobs in (2, 4, 2, 4):
+            again = candidate_scores(spec, X, y, folds((X, y), 5), n_jobs=n_jobs)
+            assert [p.tobytes() for row in again.predicted for p in row] == [
+                p.tobytes() for row in first.predicted for p in row
+            ]
+
+
+def test_fits_that_draw_from_the_process_take_turns() -> None:
+    """Whatever they stand in: a pipeline, an ensemble, an estimator of the user's choice."""
+    rng = np.random.default_rng(0)
+    X, y = rng.lognormal(0, 2, size=(60, 150)), np.arange(60) % 3
+    for estimator in (
+        make_pipeline(StandardScaler(), LinearSVC(random_state=0, max_iter=20)),
+        OneVsRestClassifier(LogisticRegression(solver="liblinear", dual=True, max_iter=20, random_state=0)),
+        SVC(probability=True, random_state=0),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            alone = pickle.dumps(grids.fit(clone(estimator), X, y))
+            with ThreadPoolExecutor(4) as pool:
+                together = list(
+                    pool.map(lambda _, e=estimator: pickle.dumps(grids.fit(clone(e), X, y)), range(12))
+                )
+        assert set(together) == {alone}

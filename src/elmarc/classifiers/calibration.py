@@ -32,6 +32,7 @@ from elmarc.classifiers import blocks, normal_equations
 from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.blocks import Blocks, ClassTargets
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest
+from elmarc.classifiers.grids import fit
 from elmarc.classifiers.ridge import LeaveOneOutRidge, left_out
 
 Rows = NDArray[np.intp]
@@ -130,7 +131,7 @@ def _cross_validated(
     usable = [(train, test) for train, test in splits if len(np.unique(y[train])) == n_classes]
     if not usable:
         return np.empty((0, n_classes)), np.empty(0, dtype=np.intp)
-    values = [decision_values(clone(estimator).fit(X[train], y[train]), X[test]) for train, test in usable]
+    values = [decision_values(fit(clone(estimator), X[train], y[train]), X[test]) for train, test in usable]
     return np.concatenate(values), np.concatenate([test for _, test in usable])
 
 

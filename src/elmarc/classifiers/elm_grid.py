@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from elmarc._cores import n_cores
 from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest, output_weights
 from elmarc.classifiers.factors import Factors, factorise
@@ -132,19 +131,14 @@ def held_out_outputs(
     """
     largest_test = max(len(test) for _, test in splits)
     # the shortcut costs len(test)^3, the plain way n_train * size^2
-    worthwhile = [size for size in set(sizes) if largest_test <= 2 * size]
-    with ThreadPoolExecutor(n_jobs) as pool:
-        with threadpool_limits(max(1, n_cores() // n_jobs)):
-            factors = factorise(hidden, worthwhile, pool)
-        with threadpool_limits(1):  # a split's matrices are too small to share out
-            rows = [
-                [
-                    pool.submit(_outputs, factors.get(size), hidden[:, :size], targets, split)
-                    for split in splits
-                ]
-                for size in sizes
-            ]
-            return [[job.result() for job in row] for row in rows]
+    worthwhile = [size for size in dict.fromkeys(sizes) if largest_test <= 2 * size]
+    with threadpool_limits(1), ThreadPoolExecutor(n_jobs) as pool:  # sums of several threads round otherwise
+        factors = factorise(hidden, worthwhile, pool)
+        rows = [
+            [pool.submit(_outputs, factors.get(size), hidden[:, :size], targets, split) for split in splits]
+            for size in sizes
+        ]
+        return [[job.result() for job in row] for row in rows]
 
 
 def _regressed(
@@ -163,7 +157,7 @@ def _regressed(
         fitted: LeaveOneOutRidge = clone(regressor).fit(hidden[train, :size], targets[train])
         return fitted.predict(hidden[test, :size])
 
-    with threadpool_limits(max(1, n_cores() // n_jobs)), ThreadPoolExecutor(n_jobs) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(n_jobs) as pool:
         rows = [[pool.submit(outputs, size, split) for split in splits] for size in sizes]
         return [[job.result() for job in row] for row in rows]
 

@@ -6,7 +6,9 @@ is for sets too large for the SVM, are the study's.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -28,6 +30,8 @@ from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
 
 Scaling: TypeAlias = bool | Literal["squashed"]
 Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]
+
+_liblinear = threading.Lock()  # its random numbers, and libsvm's, are the process's, not the fit's
 
 SVM_C = [0.1, 2, 8, 32]
 SVM_GAMMA = [2.0**-3, 2.0**-5, 2.0**-7, 2.0**-9, 2.0**-11, 2.0**-13, "auto"]
@@ -112,6 +116,25 @@ def make_classifier(
     if standardise == "squashed":
         steps.insert(1, ("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
     return ClassifierSpec(name, Pipeline(steps), _prefixed(grid))
+
+
+def fit(estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> Any:
+    """Fit an estimator and return it; what it draws follows from its seed, whatever other threads fit.
+
+    liblinear and libsvm seed one generator for the whole process: fits that draw from it take turns.
+    """
+    with _liblinear if any(map(_draws_from_process, _estimators(estimator))) else nullcontext():
+        return estimator.fit(X, y)
+
+
+def _draws_from_process(estimator: Any) -> bool:
+    is_linear = isinstance(estimator, LinearSVC) or getattr(estimator, "solver", None) == "liblinear"
+    return is_linear or bool(getattr(estimator, "probability", False))
+
+
+def _estimators(estimator: Any) -> list[Any]:
+    """Return an estimator and those inside it: the steps of a pipeline, the base of an ensemble."""
+    return [estimator, *estimator.get_params(deep=True).values()]
 
 
 def squash(X: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -27,7 +27,7 @@ from elmarc._errors import ConfigError
 from elmarc.classifiers import elm_grid, in_blocks, kernel_svm
 from elmarc.classifiers.blocks import Blocks
 from elmarc.classifiers.elm import ELMClassifier
-from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.classifiers.grids import ClassifierSpec, fit
 from elmarc.classifiers.in_blocks import is_for_blocks
 
 Rows: TypeAlias = NDArray[np.intp]
@@ -151,14 +151,13 @@ class _Task:
 
         def predict(job: tuple[Params, Split]) -> Rows:
             params, (train, test) = job
-            model = clone(self.estimator).set_params(**params).fit(X[train], self.y[train])
-            return np.asarray(model.predict(X[test]))
+            model = clone(self.estimator).set_params(**params)
+            return np.asarray(fit(model, X[train], self.y[train]).predict(X[test]))
 
         jobs = [(params, split) for params in self.candidates for split in self.splits]
-        blas_threads = max(1, n_cores() // self.n_jobs)
         with (
             warnings.catch_warnings(record=True) as caught,
-            threadpool_limits(blas_threads),
+            threadpool_limits(1),  # sums of several threads round otherwise, and an mlp ends elsewhere
             ThreadPoolExecutor(self.n_jobs) as pool,
         ):
             warnings.simplefilter("always")

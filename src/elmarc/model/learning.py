@@ -13,7 +13,7 @@ from sklearn.model_selection import ParameterGrid
 
 from elmarc._types import FeatureArray
 from elmarc.classifiers.calibration import Split, fit_scale, held_out_values
-from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.classifiers.grids import ClassifierSpec, fit
 from elmarc.datasets.groups import units as numbered
 from elmarc.evaluation.protocol import INNER_SEED
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
@@ -71,7 +71,7 @@ def learn(
         warnings.filterwarnings("ignore", "The least populated class")  # `expect` says it in our words
         splits = inner_splits(codes.astype(np.str_), units.together, n_folds=N_FOLDS, seed=INNER_SEED)
     params = _best(spec, X, codes, splits, workspace or SearchWorkspace(X), n_jobs)
-    estimator = clone(spec.estimator).set_params(**params).fit(X, codes)
+    estimator = fit(clone(spec.estimator).set_params(**params), X, codes)
     apart = numbered(units.together or ("",) * len(X))
     values, rows = held_out_values(estimator, X, codes, units=apart, splits=splits)
     return Calibrated(estimator, fit_scale(values, codes[rows]), params)
