@@ -16,7 +16,10 @@ from elmarc._names import special
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
 UNSAID = 2**63 - 1  # samples: libsndfile's answer where a header leaves the length open, as FLAC allows
-NO_SEEK = ("DWVW", "DPCM")  # subtypes of which libsndfile says that it can seek, and cannot
+# Subtypes whose samples have a fixed size: a place in the file is a sample. All others are decoded from the
+# start: libsndfile seeks to wrong samples of Vorbis, ALAC and SDS near the end, and resets MP3 and Opus.
+FIXED_SIZE = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+IN_BLOCKS = ("OGG", "PAF", "SDS")  # formats that pack such samples
 PIECE = 2**16  # samples of all channels, read at a time to be passed over or counted
 
 
@@ -40,10 +43,15 @@ class Forward(sf.SoundFile):
         with Forward(self.name) as counted:
             return int(counted.pass_over(UNSAID))
 
+    @property
+    def seeks_exactly(self) -> bool:
+        """Whether a seek leads to the samples that decoding from the start gives there, bit for bit."""
+        is_exact = self.subtype in FIXED_SIZE and self.format not in IN_BLOCKS
+        return is_exact and super().seekable() and self._info.frames < UNSAID
+
     def pass_over(self, n_samples: int) -> int:
         """Leave out samples at the beginning; return how many: fewer where the file ends before."""
-        can_seek = super().seekable() and not self.subtype.startswith(NO_SEEK)
-        if can_seek and self._info.frames < UNSAID:
+        if self.seeks_exactly:
             return int(self.seek(n_samples))
         n_passed, step = 0, max(1, PIECE // self.channels)
         while n_passed < n_samples:
