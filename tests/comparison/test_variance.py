@@ -21,7 +21,7 @@ def between_only(values, df: int) -> Moments:
     """Moments of which only the variances between seeds matter."""
     k = len(values)
     nothing, no = np.zeros(k), np.zeros(k, dtype=bool)
-    return Moments(nothing, np.eye(k), np.asarray(values), nothing, np.full(k, df + 1), no, 100)
+    return Moments(nothing, np.eye(k), np.asarray(values), nothing, np.full(k, df + 1), no, 100, 99.0)
 
 
 def test_the_parts_are_those_of_a_two_way_analysis_of_variance(rng):

@@ -44,6 +44,17 @@ def changed(path: Path, change) -> Path:
     return path
 
 
+def test_an_accuracy_without_an_interval_is_saved_as_such(sounds, tmp_path: Path) -> None:
+    """Three groups of clips are too few for an interval."""
+    groups = np.repeat(["ada", "ben", "cem"], 15)
+    model = elmarc.SoundClassifier("timbral", classifier="knn").fit(*sounds, groups=groups)
+    model.save(tmp_path / "m.elmarc")
+    again = elmarc.load(tmp_path / "m.elmarc")
+    assert again.expected_ == model.expected_
+    assert again.expected_.interval is None
+    assert "[no interval: too few groups], from 45 clips in 3 folds" in str(again.expected_)
+
+
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_loaded_model_says_what_the_saved_one_says(fitted, new, tmp_path: Path, classifier: str) -> None:

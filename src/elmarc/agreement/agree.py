@@ -157,7 +157,8 @@ def _sides(chosen: dict[str, Scored]) -> tuple[HitTable, dict[str, Side], int]:
     sides = {}
     for way, scored in chosen.items():
         own = [next(columns) for _ in scored]
-        sides[way] = Side(*table.per_unit(mask, np.concatenate(own)), tuple(len(c) for c in own))
+        units = table.per_unit(mask, np.concatenate(own))
+        sides[way] = Side(*units, tuple(len(c) for c in own), int(mask.sum()))
     return table, sides, int((~mask).sum())
 
 

@@ -29,11 +29,14 @@ class Side:
         As in `comparison.variance`; the columns of one architecture stand side by side.
     seeds : tuple of int
         How many columns each architecture has.
+    n_clips : int or None
+        Clips in all units; None where each unit is a clip.
     """
 
     hits: Floats
     weights: Floats
     seeds: tuple[int, ...]
+    n_clips: int | None = None
 
     @property
     def accuracies(self) -> Floats:
@@ -60,7 +63,7 @@ class Side:
     @property
     def error(self) -> Floats:
         """Covariance [shape=(n, n)] of the scores over seeds and units."""
-        found = moments(self.hits, self.weights, self.seeds)
+        found = moments(self.hits, self.weights, self.seeds, n_clips=self.n_clips)
         seeds = moderate(found)
         own = (seeds.value - found.interaction) / found.n_seeds  # units' part holds the interaction
         return np.asarray(found.covariance + np.diag(np.maximum(own, -0.9 * np.diag(found.covariance))))

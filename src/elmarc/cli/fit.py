@@ -154,7 +154,7 @@ def _document(model: SoundClassifier, label: str, output: Path, skipped: dict[st
     expected = model.expected_
     score = expected and {
         "accuracy": expected.accuracy,
-        "interval": list(expected.interval),
+        "interval": expected.interval,
         "chance": expected.chance,
         "n_clips": expected.n_clips,
         "n_folds": expected.n_folds,

@@ -25,10 +25,10 @@ def answer(comparison: Comparison) -> tuple[str, ...]:
 def _best(comparison: Comparison) -> str:
     best = comparison.scores[0]
     share = f"{100 * comparison.confidence:.0f} %"
-    return (
-        f"{best.label} is best with {_percent(best.accuracy)} "
-        f"({share} interval {100 * best.low:.1f} to {100 * best.high:.1f})."
-    )
+    interval = "no interval: too few groups of clips"
+    if best.low is not None and best.high is not None:
+        interval = f"{share} interval {100 * best.low:.1f} to {100 * best.high:.1f}"
+    return f"{best.label} is best with {_percent(best.accuracy)} ({interval})."
 
 
 def _lead(comparison: Comparison) -> tuple[str, ...]:

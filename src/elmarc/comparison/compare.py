@@ -132,7 +132,7 @@ def _fill(scores: list[SystemScore], members: Sequence[int], found: Inference, c
     different[found.pairs.a, found.pairs.b] = found.pairs.p_value <= 1.0 - confidence
     ties = multiplicity.letters(different | different.T) if found.can_tell else [""] * len(members)
     for k, place in enumerate(members):
-        lower, upper = round(float(low[k]), DIGITS), round(float(high[k]), DIGITS)
+        lower, upper = (None if np.isnan(end[k]) else round(float(end[k]), DIGITS) for end in (low, high))
         scores[place] = replace(scores[place], low=lower, high=upper, ties=ties[k])
 
 
@@ -158,6 +158,7 @@ def _contrasts(tested: Tested, members: Sequence[int], confidence: float) -> tup
     ends = estimate.value - half, estimate.value + half
     columns = estimate.value, *ends, estimate.standard_error, estimate.df, tested.p_value
     rows = np.stack(columns, axis=1).round(DIGITS).tolist()
+    rows = [[number if np.isfinite(number) else None for number in row] for row in rows]
     return tuple(
         Contrast(members[a], members[b], value, low, high, error, df, p, differs=p <= 1.0 - confidence)
         for a, b, (value, low, high, error, df, p) in zip(tested.a, tested.b, rows, strict=True)

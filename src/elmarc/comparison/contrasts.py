@@ -33,6 +33,7 @@ class Estimate:
     units_error : np.ndarray
         Over units alone, the seeds being as drawn.
     units_df : float
+        NaN where nothing can be inferred, see `Moments`.
     """
 
     value: Floats
@@ -42,16 +43,24 @@ class Estimate:
     units_df: float
 
     def p_value(self) -> Floats:
-        """Return the two-sided p-value of each estimate being 0, no smaller than over units alone."""
+        """Return the two-sided p-value of each estimate being 0, no smaller than over units alone.
+
+        1 where nothing can be inferred.
+        """
         size = np.abs(self.value)
         both = special.stdtr(self.df, -size / self.standard_error)
-        return np.asarray(2.0 * np.maximum(both, special.stdtr(self.units_df, -size / self.units_error)))
+        p = 2.0 * np.maximum(both, special.stdtr(self.units_df, -size / self.units_error))
+        return np.where(np.isnan(p), 1.0, p)
 
     def half_width(self, confidence: float) -> Floats:
-        """Return half the width of each t-interval, no smaller than over units alone."""
+        """Return half the width of each t-interval, no smaller than over units alone.
+
+        Infinite where nothing can be inferred.
+        """
         tail = 0.5 + confidence / 2.0
         both = special.stdtrit(self.df, tail) * self.standard_error
-        return np.asarray(np.maximum(both, special.stdtrit(self.units_df, tail) * self.units_error))
+        half = np.maximum(both, special.stdtrit(self.units_df, tail) * self.units_error)
+        return np.where(np.isnan(half), np.inf, half)
 
 
 def difference(found: Moments, seeds: SeedVariance, a: Places, b: Places) -> Estimate:
@@ -69,10 +78,10 @@ def accuracy(found: Moments, seeds: SeedVariance) -> Estimate:
 
 def _estimate(value: Floats, units: Floats, found: Moments, seeds: SeedVariance, systems: Places) -> Estimate:
     """Add up the variance of each row of `systems`, (1 or 2, n), and its degrees of freedom."""
-    n = found.n_units
+    n, units_df = found.n_clips, found.units_df
     units = np.maximum(
         units, 1.0 / (n**2 * found.n_seeds[systems[0]])
-    )  # as if one unit had come out otherwise
+    )  # as if one clip had come out otherwise
     known = seeds.df > 0
     mean_of_seeds = np.where(known, seeds.value / found.n_seeds, 0.0)
     in_both = np.where(known, found.interaction / found.n_seeds, 0.0)[systems].sum(axis=0)
@@ -80,12 +89,10 @@ def _estimate(value: Floats, units: Floats, found: Moments, seeds: SeedVariance,
     variance = np.maximum(np.maximum(units - in_both, 0.0) + between, LEAST)
     doubt = mean_of_seeds**2 / np.where(known, seeds.df, 1.0)
     doubt_between = np.maximum(doubt[systems].sum(axis=0), between**2 / max(seeds.total_df, 1.0))
-    df = variance**2 / (units**2 / max(n - 1, 1) + doubt_between)
+    df = variance**2 / (units**2 / units_df + doubt_between)
     fewest = np.where(known, seeds.df, np.inf)[systems].min(axis=0)
-    df = np.maximum(
-        df, np.minimum(fewest, max(n - 1, 1))
-    )  # no sum has less than the least known of its parts
-    return Estimate(value, np.sqrt(variance), df, np.sqrt(units), float(max(n - 1, 1)))
+    df = np.maximum(df, np.minimum(fewest, units_df))  # no sum has less than the least known of its parts
+    return Estimate(value, np.sqrt(variance), df, np.sqrt(units), units_df)
 
 
 def adjust_pairs(p: Floats, n: int) -> Floats:
@@ -105,12 +112,15 @@ def _normal(p: Floats) -> Floats:
 def accuracy_interval(found: Estimate, confidence: float) -> tuple[Floats, Floats]:
     """Return Wilson's interval (1927) of each accuracy, of the width that the estimate has.
 
-    Its ends stay within 0 and 1. An accuracy of 0 or 1 is taken for that of independent units.
+    Its ends stay within 0 and 1, and are NaN where nothing can be inferred. An accuracy of 0 or 1 is taken
+    for that of independent units.
     """
     spread = found.value * (1.0 - found.value)
     certain = spread <= 0.0
     binomial = special.ndtri(0.5 + confidence / 2.0) ** 2 / (found.units_df + 1.0)
-    ratio = np.where(certain, binomial, found.half_width(confidence) ** 2 / np.where(certain, 1.0, spread))
+    half_width = found.half_width(confidence)
+    half_width = np.where(np.isinf(half_width), np.nan, half_width)
+    ratio = np.where(certain, binomial, half_width**2 / np.where(certain, 1.0, spread))
     centre = (found.value + ratio / 2.0) / (1.0 + ratio)
     half = np.sqrt(ratio * np.maximum(spread, 0.0) + ratio**2 / 4.0) / (1.0 + ratio)
     return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)

@@ -13,6 +13,7 @@ from elmarc.comparison import multiplicity
 from elmarc.comparison.families import Inference
 from elmarc.comparison.hits import HitTable
 from elmarc.comparison.records import Design
+from elmarc.comparison.variance import LEAST_GROUPS, cluster_df
 
 OFTEN = 0.8  # "four times in five"
 WANTED = 0.05  # a difference worth finding: 5 points
@@ -64,10 +65,28 @@ def design_of(table: HitTable, found: Sequence[Inference], confidence: float) ->
     powers = [power_of(each, confidence) for each in found if len(each.pairs.a) and each.can_tell]
     detectable = max((power.detectable(power.n_seeds) for power in powers), default=None)
     advice: tuple[str, ...] = () if can_tell else (ONE_SEED,)
+    if any(np.isnan(each.own.units_df) for each in found):
+        advice = (_few_groups(table),)
     if can_tell and detectable is not None:
         weakest = max(powers, key=lambda power: power.detectable(power.n_seeds))
         advice = _advice(weakest, detectable, n_units, "groups of clips" if grouped else "clips")
     return Design(n_seeds, n_units, grouped, can_tell, detectable, advice)
+
+
+def _few_groups(table: HitTable) -> str:
+    """Return why groups of clips give no intervals and tests, and what would."""
+    rows = table.judged.all(axis=0)
+    weights = table.weights[rows].sum(axis=1)
+    shares = np.bincount(np.unique(table.units[rows], return_inverse=True)[1], weights) / weights.sum()
+    n_alike = round(cluster_df(shares) + 1.0)
+    found = f"The clips come from {len(shares)} group{'s' if len(shares) > 1 else ''}"
+    if n_alike < len(shares):
+        share = f"{100 * shares.max():.0f} %"
+        found += f", the largest with {share} of them, which tell as much as {n_alike} of like size"
+    return (
+        f"{found}: too few to estimate how accuracies vary between groups, so there are no intervals and no "
+        f"tests. It takes {LEAST_GROUPS} groups of like size or more: add clips of other groups."
+    )
 
 
 def power_of(found: Inference, confidence: float) -> Power:

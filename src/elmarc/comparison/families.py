@@ -44,7 +44,8 @@ class Inference:
     seeds : SeedVariance
         The variance between seeds of each system.
     can_tell : bool
-        Whether there is a second seed, or no seed matters: else nothing can be said of other weights.
+        Whether there is a second seed, or no seed matters: else nothing can be said of other weights. And
+        whether the groups of clips suffice, where there are any.
     """
 
     accuracy: Estimate
@@ -87,8 +88,8 @@ def _pairs(n: int) -> Places:
 def _conclude(
     own: Moments, seeds: SeedVariance, places: Places, estimate: Estimate, baseline: int | None
 ) -> Inference:
-    """Adjust the p-values within each family; with one seed, none speaks of other weights: all are 1."""
-    can_tell = bool(own.seed_df.any() or own.fixed.all())
+    """Adjust the p-values within each family; all are 1 with one seed, or groups that are too few."""
+    can_tell = bool(own.seed_df.any() or own.fixed.all()) and not np.isnan(own.units_df)
     p = estimate.p_value() if can_tell else np.ones(places.shape[1])
     adjusted = contrasts.adjust_pairs(p, len(own.accuracy)) if can_tell else p
     pairs = Tested(places[0], places[1], estimate, adjusted)
@@ -109,13 +110,15 @@ def _own_moments(table: HitTable, judged: Mask) -> Moments:
         name: np.concatenate([getattr(m, name) for _, m in parts])[order]
         for name in ("accuracy", "between", "interaction", "n_seeds", "fixed")
     }
-    return Moments(covariance=np.diag(variances), n_units=min(m.n_units for _, m in parts), **joined)
+    n_clips = min(m.n_clips for _, m in parts)
+    units_df = float(np.min([m.units_df for _, m in parts]))  # NaN where any is
+    return Moments(covariance=np.diag(variances), n_clips=n_clips, units_df=units_df, **joined)
 
 
 def _moments(table: HitTable, mask: Mask, systems: Sequence[int]) -> Moments:
     sizes = [len(table.columns[k]) for k in systems]
     hits, weights = table.per_unit(mask, np.concatenate([table.columns[k] for k in systems]))
-    return moments(hits, weights, sizes)
+    return moments(hits, weights, sizes, n_clips=int(mask.sum()))
 
 
 def _differences(
@@ -132,7 +135,7 @@ def _differences(
         rows = [row[pair] for pair in pairs]
         value[rows], error[rows], df[rows] = part.value, part.standard_error, part.df
         units_error[rows] = part.units_error
-    return Estimate(value, error, df, units_error, float(max(own.n_units - 1, 1)))
+    return Estimate(value, error, df, units_error, own.units_df)
 
 
 def _against(baseline: int, pairs: Tested, p: Floats, accuracy: Estimate) -> Tested:

@@ -25,8 +25,9 @@ class SystemScore:
         The accuracy of each seed, in the order of `seeds`.
     deviation : float or None
         Standard deviation over seeds; None for one seed.
-    low, high : float
-        Interval of the accuracy.
+    low, high : float or None
+        Interval of the accuracy; None where the groups of clips are too few for any, see
+        `Comparison.design`.
     ties : str
         Letters: systems of one classifier that share one are not told apart. "" where the design tells
         nothing apart, see `Comparison.design`.
@@ -39,8 +40,8 @@ class SystemScore:
     accuracy: float
     by_seed: tuple[float, ...]
     deviation: float | None
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     macro_f1: float
     recalls: dict[str, float]
     seeds: tuple[int, ...]
@@ -70,10 +71,13 @@ class Contrast:
 
     Parameters
     ----------
-    difference, low, high : float
-        Accuracy of a minus that of b, and its interval (of this pair alone).
-    standard_error, df : float
-        Of the difference, and the degrees of freedom behind it.
+    difference : float
+        Accuracy of a minus that of b.
+    low, high : float or None
+        Its interval (of this pair alone); None where the groups of clips are too few for any.
+    standard_error : float
+    df : float or None
+        The degrees of freedom behind the standard error; None where there is no interval.
     p_value : float
         Adjusted for all contrasts of the family.
     differs : bool
@@ -83,10 +87,10 @@ class Contrast:
     a: int
     b: int
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     standard_error: float
-    df: float
+    df: float | None
     p_value: float
     differs: bool
 

@@ -16,11 +16,14 @@ from elmarc.results import Prediction
 
 @dataclass(frozen=True)
 class Alone:
-    """The accuracy of one set of predictions in [0, 1], its interval over clips, chance and majority."""
+    """The accuracy of one set of predictions in [0, 1], its interval over clips, chance and majority.
+
+    There is no interval where the groups of clips are too few: `low` and `high` are None.
+    """
 
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     confidence: float
     chance: float
     majority: float
@@ -38,9 +41,9 @@ def score_alone(predictions: Sequence[Prediction], *, n_classes: int, confidence
         Of the interval, in (0, 1).
     """
     estimate = infer(hit_table([[predictions]])).accuracy
-    low, high = contrasts.accuracy_interval(estimate, confidence)
-    chance, majority = guessing(predictions, n_classes)
-    return Alone(float(estimate.value[0]), float(low[0]), float(high[0]), confidence, chance, majority)
+    ends = contrasts.accuracy_interval(estimate, confidence)
+    low, high = (None if np.isnan(end[0]) else float(end[0]) for end in ends)
+    return Alone(float(estimate.value[0]), low, high, confidence, *guessing(predictions, n_classes))
 
 
 def guessing(predictions: Sequence[Prediction], n_classes: int) -> tuple[float, float]:

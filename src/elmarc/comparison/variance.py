@@ -18,6 +18,7 @@ from scipy import special
 
 Floats = NDArray[np.float64]
 LEAST = 1e-12  # the square of what counts as no difference: sums in another order differ by as much
+LEAST_GROUPS = 4  # of like size: with fewer, an interval says next to nothing
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,11 @@ class Moments:
         Seeds; 1 where no seed changes any prediction.
     fixed : np.ndarray [shape=(K,)]
         Whether several seeds gave equal predictions, so that no seed matters.
-    n_units : int
+    n_clips : int
+        In all units together.
+    units_df : float
+        Degrees of freedom over units; NaN where the clips' groups are too few, or too unequal, for any
+        inference.
     """
 
     accuracy: Floats
@@ -47,7 +52,8 @@ class Moments:
     interaction: Floats
     n_seeds: NDArray[np.intp]
     fixed: NDArray[np.bool_]
-    n_units: int
+    n_clips: int
+    units_df: float
 
     @property
     def seed_df(self) -> NDArray[np.intp]:
@@ -55,8 +61,11 @@ class Moments:
         return self.n_seeds - 1
 
 
-def moments(hits: Floats, weights: Floats, seeds: Sequence[int]) -> Moments:
+def moments(hits: Floats, weights: Floats, seeds: Sequence[int], *, n_clips: int | None = None) -> Moments:
     """Take the accuracies apart: units, seeds, and units by seeds (a two-way analysis of variance).
+
+    A group that holds much of the clips draws the accuracy to itself, so its deviation is too small by
+    1 - its share; variances over groups are corrected for that (CR2; Bell and McCaffrey 2002).
 
     Parameters
     ----------
@@ -64,11 +73,19 @@ def moments(hits: Floats, weights: Floats, seeds: Sequence[int]) -> Moments:
         The columns of one system stand side by side.
     seeds : sequence of int
         How many columns each system has.
+    n_clips : int or None
+        Clips in all units; None where each unit is a clip.
     """
     n = len(hits)
     totals = weights.sum(axis=0)
     accuracies = hits.sum(axis=0) / totals
     scores = (hits - accuracies * weights) / totals  # each column sums to 0
+    up, down, units_df = n, max(n - 1, 1), float(max(n - 1, 1))
+    if n_clips is not None and n_clips > n:
+        shares = (weights / totals).mean(axis=1)
+        scores /= np.sqrt(np.maximum(1.0 - shares, LEAST))[:, None]
+        up, down, units_df = 1, 1, cluster_df(shares)
+        units_df = units_df if round(units_df + 1.0) >= LEAST_GROUPS else np.nan
     n_seeds = np.asarray(seeds)
     starts = np.cumsum(n_seeds) - n_seeds
     mean = np.add.reduceat(scores, starts, axis=1) / n_seeds
@@ -79,10 +96,30 @@ def moments(hits: Floats, weights: Floats, seeds: Sequence[int]) -> Moments:
     fixed = (n_seeds > 1) & (rest < LEAST)
     n_seeds = np.where(fixed, 1, n_seeds)
     df = np.maximum(n_seeds - 1, 1)
-    covariance = mean.T @ mean * (n / max(n - 1, 1))
+    covariance = mean.T @ mean * (up / down)
     between = np.where(fixed, 0.0, np.maximum(spread, 0.0) / df)
-    interaction = np.where(fixed, 0.0, rest * n / (max(n - 1, 1) * df))
-    return Moments(accuracy, covariance, between, interaction, n_seeds, fixed, n)
+    interaction = np.where(fixed, 0.0, rest * up / (down * df))
+    return Moments(accuracy, covariance, between, interaction, n_seeds, fixed, n_clips or n, units_df)
+
+
+def cluster_df(shares: Floats) -> float:
+    """Return the degrees of freedom of the CR2 variance of a mean (Bell and McCaffrey 2002).
+
+    Satterthwaite's, where clips are independent and have one variance: n - 1 for n groups of like size, less
+    for unequal ones. With one more, it is the number of groups of like size that tell as much.
+
+    Parameters
+    ----------
+    shares : np.ndarray [shape=(n_groups,)]
+        The part of the clips that each group holds.
+
+    Examples
+    --------
+    >>> cluster_df(np.full(6, 1 / 6)), cluster_df(np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]))
+    (5.0, 2.8)
+    """
+    own = shares**2 / np.maximum(1.0 - shares, LEAST)
+    return float(1.0 / (shares @ shares + own @ (own.sum() - own)))
 
 
 @dataclass(frozen=True)

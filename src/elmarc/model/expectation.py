@@ -32,8 +32,9 @@ class Expectation:
     ----------
     accuracy : float
         Mean over folds, in [0, 1].
-    low, high : float
-        Its interval: how far the clips that happened to be at hand may have moved it.
+    low, high : float or None
+        Its interval: how far the clips that happened to be at hand may have moved it. None where their groups
+        are too few for one.
     confidence : float
         Of the interval.
     n_clips, n_folds : int
@@ -43,8 +44,8 @@ class Expectation:
     """
 
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     confidence: float
     n_clips: int
     n_folds: int
@@ -52,16 +53,20 @@ class Expectation:
     majority: float
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The ends of the interval."""
-        return self.low, self.high
+    def interval(self) -> tuple[float, float] | None:
+        """The ends of the interval; None where there is none."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
     def __str__(self) -> str:
         """Say it in a sentence, in percent."""
+        ends = self.interval
+        interval = (
+            "no interval: too few groups" if ends is None else ", ".join(f"{100 * e:.1f}" for e in ends)
+        )
         return (
-            f"{100 * self.accuracy:.1f} % of new clips right "
-            f"[{100 * self.low:.1f}, {100 * self.high:.1f}], from {self.n_clips} clips in {self.n_folds} "
-            f"folds (chance {100 * self.chance:.1f} %, largest class {100 * self.majority:.1f} %)"
+            f"{100 * self.accuracy:.1f} % of new clips right [{interval}], from {self.n_clips} clips in "
+            f"{self.n_folds} folds (chance {100 * self.chance:.1f} %, "
+            f"largest class {100 * self.majority:.1f} %)"
         )
 
 

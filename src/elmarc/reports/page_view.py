@@ -127,7 +127,7 @@ class Section:
     def scale(self) -> Scale:
         """The scale of the intervals, from the least to the highest accuracy shown."""
         scores = self.comparison.scores
-        ends = [value for s in scores for value in (s.low, s.high, *s.by_seed)]
+        ends = [value for s in scores for value in (s.low, s.high, *s.by_seed) if value is not None]
         ends += self.levels.values()
         return Scale(min(ends), max(ends))
 
@@ -171,11 +171,12 @@ class Section:
 
     def _sentence(self, contrast: Contrast, family: Family) -> str:
         a, b = (self.comparison.scores[place].label for place in (contrast.a, contrast.b))
-        share = f"{100 * self.comparison.confidence:.0f} % interval"
-        said = f"{a} minus {b}: {points(contrast.difference)} points ({share} {span(contrast)})"
+        said = f"{a} minus {b}: {points(contrast.difference)} points"
+        if contrast.low is not None:
+            said += f" ({100 * self.comparison.confidence:.0f} % interval {span(contrast)})"
         if not self.comparison.design.can_tell:
             return f"{said}. This design tells no two systems apart, see above."
-        df = f" with {contrast.df:.0f} degrees of freedom" if 0 < contrast.df < 1e4 else ""
+        df = f" with {contrast.df:.0f} degrees of freedom" if 0 < (contrast.df or 0.0) < 1e4 else ""
         verdict = "They differ." if contrast.differs else "The test does not tell them apart."
         return (
             f"{said}, {p_value(contrast.p_value)}{df}, corrected for all "
@@ -208,6 +209,8 @@ def points(difference: float) -> str:
 
 def span(contrast: Contrast) -> str:
     """Return the ends of a contrast's interval, in points."""
+    if contrast.low is None or contrast.high is None:
+        return "none"
     return f"{100 * contrast.low:.1f} to {100 * contrast.high:.1f}".replace("-", "−")  # noqa: RUF001
 
 

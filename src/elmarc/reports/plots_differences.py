@@ -83,6 +83,6 @@ def _cell(ax: Axes, contrast: Contrast, x: int, y: int, strongest: float, *, int
         x, y - up, f"{100 * contrast.difference:+.1f}", ha="center", va="center", fontsize=8, color=ink,
         fontweight=weight,
     )  # fmt: skip
-    if interval:
+    if interval and contrast.low is not None and contrast.high is not None:
         ends = f"{100 * contrast.low:.1f} to {100 * contrast.high:.1f}"
         ax.text(x, y + 0.24, ends, ha="center", va="center", fontsize=5.2, color=ink)

@@ -8,7 +8,6 @@ exist: the deviation of one seed, degrees of freedom without bound.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -62,6 +61,5 @@ def _contrast(comparison: Comparison, contrast: Contrast) -> dict[str, Any]:
     return {
         "a": a.label, "b": b.label, "difference": contrast.difference, "low": contrast.low,
         "high": contrast.high, "standard_error": contrast.standard_error,
-        "df": contrast.df if math.isfinite(contrast.df) else None, "p_adjusted": contrast.p_value,
-        "differs": contrast.differs,
+        "df": contrast.df, "p_adjusted": contrast.p_value, "differs": contrast.differs,
     }  # fmt: skip

@@ -45,7 +45,7 @@ def _row(comparison: Comparison, place: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _over_mfcc(comparison: Comparison, place: int) -> dict[str, float]:
+def _over_mfcc(comparison: Comparison, place: int) -> dict[str, float | None]:
     contrast = comparison.against_baseline(place)
     if contrast is None:
         return {}

@@ -24,15 +24,15 @@ def percent(accuracy: float, deviation: float | None = None) -> str:
     return f"{100 * accuracy:.1f}{spread}"
 
 
-def interval(low: float, high: float) -> str:
-    """Return an interval of accuracies in %.
+def interval(low: float | None, high: float | None) -> str:
+    """Return an interval of accuracies in %, "none" where there is none.
 
     Examples
     --------
-    >>> interval(0.8, 0.8825)
-    '80.0-88.2'
+    >>> interval(0.8, 0.8825), interval(None, None)
+    ('80.0-88.2', 'none')
     """
-    return f"{100 * low:.1f}-{100 * high:.1f}"
+    return "none" if low is None or high is None else f"{100 * low:.1f}-{100 * high:.1f}"
 
 
 def cells(score: SystemScore) -> dict[str, str]:
