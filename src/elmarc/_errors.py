@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 from elmarc._names import printable
+
+PASSED = ("elmarc", "sklearn", "joblib")  # packages whose lines are not the caller's
 
 
 class ElmarcError(Exception):
@@ -49,3 +54,11 @@ class ModelError(ElmarcError, ValueError):
 
 class CutWarning(ElmarcWarning):
     """Clips are longer than what is fed to the network: their ends are not heard."""
+
+
+def warn(text: str, category: type[Warning] = ElmarcWarning) -> None:
+    """Warn in the caller's line: the first above that is in none of `PASSED`."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in PASSED:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)

@@ -26,6 +26,7 @@ from elmarc._names import special
 
 SCHEMA_VERSION = 2
 ROUNDING = 1e-9  # sums in another order
+FAILED = "failed.json"  # of a cell that could not be run
 
 
 @dataclass(frozen=True)
@@ -264,6 +265,36 @@ def collect(folder: str | Path) -> list[Result]:
     if not paths:
         raise StoreError(f"{folder}: no result.json below it: give the folder that a run printed")
     return [load(path) for path in paths]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be run, and why; kept as `failed.json` where its result would lie."""
+
+    dataset: str
+    features: str  # a network's name, or "mfcc"
+    size: str
+    classifier: str
+    protocol: str
+    seed: int
+    reason: str
+    clips_key: str = ""
+    created: str = ""
+
+    def save(self, folder: str | Path) -> None:
+        """Write `folder/failed.json` atomically."""
+        write_atomic(Path(folder) / FAILED, json.dumps(vars(self), indent=1, ensure_ascii=False) + "\n")
+
+
+def load_failure(folder: str | Path) -> Failure | None:
+    """Read `folder/failed.json`; None where there is none that can be read."""
+    path = Path(folder) / FAILED
+    try:
+        if not path.is_file():
+            return None
+        return TypeAdapter(Failure).validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValueError):
+        return None
 
 
 SCALARS = [

@@ -10,7 +10,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.executors.conftest import PATIENCE_S, timeless, until
 from torch import nn
 
 from elmarc._errors import ConfigError, ElmarcError
-from elmarc.experiments.cells import Cell, make_cells
+from elmarc.experiments.cells import Cell, failures, make_cells
 from elmarc.experiments.executors import Wanted, opened, processes
 from elmarc.experiments.executors.base import Executor
 from elmarc.experiments.executors.here import Here, n_here
@@ -34,7 +34,7 @@ from elmarc.experiments.training_forecast import _n_at_once
 from elmarc.experiments.training_parts import Trainings
 from elmarc.experiments.training_task import TrainingTask, do
 from elmarc.networks.external.objects import hold_all
-from elmarc.results import collect
+from elmarc.results import Failure, collect
 from elmarc.training.recipe import TrainingRecipe
 
 pytest.importorskip("lightning_fabric")
@@ -248,11 +248,12 @@ def test_a_cell_that_cannot_be_trained_costs_no_other(
     failed: list[str] = []
 
     class Notes(Observer):
-        def on_failure(self, config: Any, problem: ElmarcError) -> None:
-            failed.append(f"{config.seed} {problem}")
+        def on_failure(self, these: Sequence[Failure]) -> None:
+            failed.extend(f"{one.classifier} {one.seed} {one.reason}" for one in these)
 
     cells = cells_of(root, tmp_path)
     (result,) = train_cells(cells, RECIPE, keep_going=True, observer=Notes())
     assert result.seed == 1
-    assert failed == ["0 no luck"]
+    assert failed == ["trained 0 no luck"]
+    assert [(f.classifier, f.seed) for f in failures(cells)] == [("trained", 0)]
     assert isinstance(json.loads((cells[1].folder / "result.json").read_text()), dict)

@@ -152,8 +152,17 @@ def test_a_cell_that_cannot_be_run_is_a_warning(tones: Path) -> None:
     too_long = [{"kind": "temporal", "n_filters": 4}, {"kind": "vgg", "n_filters": 4}]
     keys = {**QUICK, "networks": too_long, "classifiers": "knn", "seeds": 1}
     short = {"seconds": 0.4, "fix_length": "crop"}  # too short for the vgg
-    with pytest.warns(UserWarning, match="left out vgg"):
+    with pytest.warns(UserWarning, match="left out vgg") as warned:
         found = elmarc.rank(tones, **keys, input=short)
+    assert warned[0].filename == __file__
+    (failed,) = found.failed
+    assert (failed.features, failed.classifier, failed.seed) == ("vgg", "knn", 0)
+    assert "vgg could not be run: vgg needs at least" in found.answer
+    assert "vgg could not be run" in " ".join(repr(found).split())
+    assert "vgg could not be run" in found._repr_html_()
+    last = found.to_frame().iloc[-1]
+    assert (last["network"], last["n_seeds"]) == ("vgg", 0)
+    assert "needs at least" in last["failed"]
     assert {r.features for r in found.results} == {"temporal", "mfcc"}
     assert any("left out vgg" in note for note in found.notes)
     with pytest.raises(ElmarcError):

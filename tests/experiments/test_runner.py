@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile as sf
 from tests.experiments.conftest import SR
 
-from elmarc._errors import AudioError, ElmarcError
+from elmarc._errors import AudioError, ConfigError
+from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.comparison.answer import answer
 from elmarc.config.loading import parse_config
 from elmarc.config.sections import ExperimentConfig
-from elmarc.experiments import studies
-from elmarc.experiments.cells import make_cells
+from elmarc.evaluation.protocol import Evaluation
+from elmarc.experiments import group, studies
+from elmarc.experiments.cells import failures, make_cells
 from elmarc.experiments.observer import Observer
 from elmarc.experiments.runner import OutOfBudgetError, run_cells
+from elmarc.experiments.summary import summarise
 from elmarc.features.store import FeatureStore
-from elmarc.results import Result, collect
+from elmarc.results import Failure, Result, collect
 
 
 class Recorder(Observer):
@@ -25,7 +31,7 @@ class Recorder(Observer):
         self.fresh: list[Result] = []
         self.resumed: list[Result] = []
         self.extracted: list[str] = []
-        self.failures: list[ElmarcError] = []
+        self.failures: list[Failure] = []
         self.stop_after = stop_after
 
     def on_features(self, name: str, n_clips: int) -> None:
@@ -36,8 +42,8 @@ class Recorder(Observer):
         if len(self.fresh) == self.stop_after:
             raise KeyboardInterrupt
 
-    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
-        self.failures.append(problem)
+    def on_failure(self, failed: Sequence[Failure]) -> None:
+        self.failures += failed
 
 
 def test_a_killed_sweep_repeats_no_finished_cell(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
@@ -91,9 +97,44 @@ def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[ExperimentConfi
     }
     vgg = parse_config({**document, "input": {"n_frames": 188}})
     seen = Recorder()
-    results = run_cells(make_cells([vgg, *sweep], tmp_path / "run"), observer=seen, keep_going=True)
+    cells = make_cells([vgg, *sweep], tmp_path / "run")
+    results = run_cells(cells, observer=seen, keep_going=True)
     assert len(results) == 8
-    assert "vgg needs at least 1280 frames" in str(seen.failures[0])
+    assert "vgg needs at least 1280 frames" in seen.failures[0].reason
+    assert list(failures(cells)) == seen.failures  # for whoever reads the results
+    assert cells[0].failure() == seen.failures[0]
+
+
+def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
+    sweep: list[ExperimentConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = group.evaluate
+
+    def failing(spec: ClassifierSpec, *args: Any, **options: Any) -> Evaluation:
+        if spec.name == "knn":
+            raise ConfigError("too few clips for knn")
+        return evaluate(spec, *args, **options)
+
+    cells, seen = make_cells(sweep, tmp_path / "run"), Recorder()
+    with monkeypatch.context() as patch:
+        patch.setattr(group, "evaluate", failing)
+        results = run_cells(cells, observer=seen, keep_going=True)
+        with pytest.raises(ConfigError, match="too few clips for knn"):
+            run_cells(make_cells(sweep, tmp_path / "strict"))
+    assert [r.classifier for r in results] == ["ridge"] * 4
+    assert sorted(seen.extracted) == ["temporal"] * 2 + ["timbral"] * 2  # none again
+    found = failures(cells)
+    assert {(f.classifier, f.reason) for f in found} == {("knn", "too few clips for knn")}
+    assert len(found) == 4
+    own, (compared,), _ = summarise(results, None, found)
+    assert own == results
+    assert [(f.name, f.classifier, f.seeds) for f in compared.failed] == [
+        ("temporal", "knn", (0, 1)),
+        ("timbral", "knn", (0, 1)),
+    ]
+    assert "temporal + knn (seeds 0, 1) could not be run: too few clips for knn." in answer(compared)
+    assert len(run_cells(cells)) == 8
+    assert not failures(cells)  # what can be run after all has not failed
 
 
 def test_strict_ends_the_run_at_a_bad_clip(sweep: list[ExperimentConfig], tmp_path: Path) -> None:

@@ -12,8 +12,15 @@ from tests.simulated import simulated_result
 
 from elmarc._errors import StoreError
 from elmarc.comparison.compare import comparisons
-from elmarc.experiments.summary import read_results, tell_apart, write_summary
-from elmarc.results import Result
+from elmarc.experiments.summary import (
+    read_failures,
+    read_results,
+    still_failed,
+    summarise,
+    tell_apart,
+    write_summary,
+)
+from elmarc.results import Failure, Result
 
 
 def result(place: str, clips: str, *, created: str = "2026-01-01", **keys) -> Result:
@@ -53,6 +60,31 @@ def test_of_two_results_for_one_question_the_newest_counts() -> None:
     kept, notes = tell_apart([new, old])
     assert kept == [new]
     assert notes == ["1 older results of other settings are left out"]
+
+
+def failure(**keys: object) -> Failure:
+    about = {"dataset": "sounds", "features": "vgg", "size": "", "classifier": "svm", "protocol": "nested"}
+    return Failure(**{**about, "seed": 0, "reason": "no", "clips_key": "k", "created": "2026-02-01", **keys})  # type: ignore[arg-type]
+
+
+def test_failures_are_named_until_a_newer_result_makes_them_good(tmp_path: Path) -> None:
+    old = result("/a", "k", features="vgg", classifier="svm", seed=0)
+    size = old.size or ""
+    newer = failure(size=size)
+    newer.save(tmp_path / "cells" / "one")
+    (tmp_path / "cells" / "two").mkdir()
+    (tmp_path / "cells" / "two" / "failed.json").write_text("{")
+    assert read_failures(tmp_path) == [newer]
+    assert still_failed([newer], [old]) == [newer]
+    assert still_failed([newer], [replace(old, created="2026-03-01")]) == []
+    assert still_failed([failure(size=size, clips_key="before")], [old]) == []  # of clips that have changed
+    assert still_failed([newer], [replace(old, dataset="sounds-2")])[0].dataset == "sounds-2"
+
+
+def test_a_data_set_of_which_nothing_could_be_run_is_named() -> None:
+    _, compared, notes = summarise([result("/a", "k")], None, [failure(dataset="digits", clips_key="d")])
+    assert compared[0].failed == ()
+    assert notes == ["digits, nested: no cell could be run: no"]
 
 
 def test_results_that_cannot_be_read_are_named_and_the_others_kept(tmp_path: Path) -> None:

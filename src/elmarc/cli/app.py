@@ -97,7 +97,10 @@ _logbooks: list[Logbook] = []
 
 
 def main() -> None:
-    """Run the command line: 0 done, 1 a check failed, 2 a mistake of the user's, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 a check failed or a cell could not be run, 2 a mistake of the user's, 130 stopped.
+    """
     end_as_ctrl_c()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a folder's name need not be UTF-8

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.markup import escape
 
 from elmarc._errors import ConfigError, ElmarcError
@@ -25,7 +26,7 @@ from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
 from elmarc.datasets.opening import RECORDED
 from elmarc.experiments import build, studies, trained
-from elmarc.experiments.cells import Cell, finished, make_cells
+from elmarc.experiments.cells import Cell, failures, finished, make_cells
 from elmarc.experiments.executors import Wanted
 from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.foretelling import agreements_of, write_agreements
@@ -50,6 +51,10 @@ class Finished:
     cells: list[Cell]
     results: list[Result]
     compared: list[Comparison]
+
+    def end(self) -> None:
+        """End the command with exit code 1 where a cell could not be run; what can be has been."""
+        end_after(self.cells)
 
 
 def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
@@ -100,6 +105,7 @@ def run(
         work = partial(run_cells, store=kept, n_jobs=n_jobs, executor=executor)
         run = _run(cells, folder, work=work, budget=budget, quiet=quiet)
     show(run.results, run.compared, folder, as_json=as_json)
+    run.end()
 
 
 def rank(
@@ -150,6 +156,7 @@ def rank(
     show(run.results, run.compared, output, as_json=as_json)
     if not (quiet or as_json):
         _show_next(run, output)
+    run.end()
 
 
 def train(
@@ -184,6 +191,7 @@ def train(
     show(run.results, run.compared, output, as_json=as_json)
     if not (quiet or as_json):
         _show_next(run, output)
+    run.end()
 
 
 def reproduce(
@@ -220,6 +228,7 @@ def reproduce(
     show(run.results, run.compared, output, as_json=as_json)
     if not as_json:
         console.show_beside(run.compared)
+    run.end()
 
 
 def extract(
@@ -282,6 +291,12 @@ def agreement(
     _say_where(output)
 
 
+def end_after(cells: Sequence[Cell]) -> None:
+    """End the command with exit code 1 where one of its cells could not be run."""
+    if failures(cells):
+        raise typer.Exit(1)
+
+
 def show(results: list[Result], compared: list[Comparison], folder: Path, *, as_json: bool) -> None:
     """Print the results of a run and say where everything lies."""
     if as_json:
@@ -329,12 +344,14 @@ def _run(
         _summarise_what_there_is(cells, folder)
         raise
     _end(folder, expected, time.monotonic() - start)
-    own, compared = _summarise(results, folder)
+    own, compared = _summarise(results, folder, cells)
     return Finished(cells, own, compared)
 
 
-def _summarise(results: Sequence[Result], folder: Path) -> tuple[list[Result], list[Comparison]]:
-    own, compared, notes = summarise(results, folder)
+def _summarise(
+    results: Sequence[Result], folder: Path, cells: Sequence[Cell]
+) -> tuple[list[Result], list[Comparison]]:
+    own, compared, notes = summarise(results, folder, failures(cells))
     if lost := [note for note in notes if isinstance(note, Unwritten)]:
         raise ElmarcError(f"{lost[0]}: results are kept; make room, and run the same command again")
     for note in notes:
@@ -346,7 +363,7 @@ def _summarise_what_there_is(cells: Sequence[Cell], folder: Path) -> None:
     """Write the summary of a run that a problem ended; what goes wrong here must not hide that problem."""
     try:
         if results := finished(cells):
-            _summarise(results, folder)
+            _summarise(results, folder, cells)
     except Exception as second:
         console.note(f"no summary of what is finished: {second}")
 

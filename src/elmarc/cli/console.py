@@ -16,15 +16,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from elmarc._errors import ElmarcError
 from elmarc._names import printable
 from elmarc.comparison.records import Comparison
-from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments.forecast import Forecast
-from elmarc.experiments.observer import Observer, result_line
-from elmarc.experiments.record import feature_name
+from elmarc.experiments.observer import Observer, failure_line, result_line
 from elmarc.reports import terminal
-from elmarc.results import Result
+from elmarc.results import Failure, Result
 
 LOG = logging.getLogger("elmarc")
 SHOWN = 20  # skipped clips listed on the terminal
@@ -153,11 +150,9 @@ class Live(Observer):
         """Say that the time is used up."""
         err.print(f"time is up: {n_done} of {n_cells} results; run the same command again to go on")
 
-    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
-        """Say which features are left out, and why."""
-        err.print(
-            f"[yellow]left out[/yellow] {feature_name(config)}: {escape(str(problem))}", highlight=False
-        )
+    def on_failure(self, failed: Sequence[Failure]) -> None:
+        """Say which cells are left out, and why."""
+        err.print(Text(failure_line(failed), style="yellow"), highlight=False, soft_wrap=True)
 
 
 def show_forecast(forecast: Forecast) -> None:

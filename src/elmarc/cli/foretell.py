@@ -63,6 +63,7 @@ def foretell(
     commands.agreement(
         output / RANK, output / TRAINED, short=output / SHORT, naswot=True, output=output, as_json=as_json
     )
+    commands.end_after([cell for step in steps for cell in step.cells])
 
 
 def _steps(

@@ -15,7 +15,13 @@ from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
 from elmarc.experiments import studies
 from elmarc.experiments.media import media_for
-from elmarc.experiments.summary import read_results, tell_apart
+from elmarc.experiments.summary import (
+    read_failures,
+    read_results,
+    still_failed,
+    tell_apart,
+    without_results,
+)
 from elmarc.reports.page import build_page
 from elmarc.results import Result
 
@@ -25,9 +31,11 @@ def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
     check_file(output, option="--output")
     found, notes = read_results(folder)
     results, more = tell_apart(found)
-    for note in notes + more:
+    failed = still_failed(read_failures(folder), results)
+    compared = comparisons(results, failed=failed)
+    for note in [*notes, *more, *without_results(failed, compared)]:
         console.note(note)
-    write_page(results, comparisons(results), output, embed_mb=embed_mb)
+    write_page(results, compared, output, embed_mb=embed_mb)
     if not quiet:
         console.out.print(f"{escape(str(output.resolve()))}", highlight=False, soft_wrap=True)
 

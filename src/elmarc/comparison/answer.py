@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
+from elmarc.comparison.records import Comparison, Contrast, Family, NotRun, SystemScore
 
 SHOWN = 3  # names in a list before "and 4 more"
 COST = "multiply_adds_per_clip"
@@ -19,6 +19,7 @@ def answer(comparison: Comparison) -> tuple[str, ...]:
         *_against_mfcc(comparison),
         _guessing(comparison),
         *comparison.design.advice,
+        *not_run(comparison),
     )  # fmt: skip
 
 
@@ -115,6 +116,24 @@ def _guessing(comparison: Comparison) -> str:
     if chance == majority:
         return f"Guessing gives {chance}."
     return f"Guessing gives {chance}, always saying the largest class {majority}."
+
+
+def not_run(comparison: Comparison) -> tuple[str, ...]:
+    """Name the networks that could not be run, each with the reason."""
+    ranked = {score.name for score in comparison.scores}
+    systems: dict[tuple[str, str], list[NotRun]] = {}
+    for failed in comparison.failed:
+        systems.setdefault((failed.name, failed.reason), []).append(failed)
+    return tuple(
+        f"{name if name not in ranked else ' and '.join(map(_cell, some))} could not be run: "
+        f"{reason.removeprefix(f'{name}: ').rstrip('.')}."
+        for (name, reason), some in systems.items()
+    )
+
+
+def _cell(failed: NotRun) -> str:
+    seeds = ", ".join(map(str, failed.seeds))
+    return f"{failed.name} + {failed.classifier} (seed{'s' * (len(failed.seeds) > 1)} {seeds})"
 
 
 def _names(scores: Sequence[SystemScore]) -> str:

@@ -18,10 +18,10 @@ from elmarc.comparison import contrasts, multiplicity, ranks
 from elmarc.comparison.design import design_of
 from elmarc.comparison.families import Inference, Tested, infer
 from elmarc.comparison.hits import hit_table
-from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
+from elmarc.comparison.records import Comparison, Contrast, Family, NotRun, SystemScore
 from elmarc.comparison.single import guessing
 from elmarc.comparison.systems import System, by_system, system_names
-from elmarc.results import Result
+from elmarc.results import Failure, Result
 
 DIGITS = 9  # of what is reported: sums in another order differ past it
 METHOD = (
@@ -73,12 +73,33 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
     )
 
 
-def comparisons(results: Iterable[Result], **options: Any) -> list[Comparison]:
-    """Compare within each data set and protocol; data sets by name, `nested` before `paper`."""
+def comparisons(
+    results: Iterable[Result], *, failed: Sequence[Failure] = (), **options: Any
+) -> list[Comparison]:
+    """Compare within each data set and protocol; data sets by name, `nested` before `paper`.
+
+    Each comparison names those of the `failed` cells that belong to it.
+    """
     parts: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         parts[result.dataset, result.protocol].append(result)
-    return [compare(parts[key], **options) for key in sorted(parts)]
+    found = [compare(parts[key], **options) for key in sorted(parts)]
+    return [replace(each, failed=_not_run(each, failed)) for each in found]
+
+
+def _not_run(comparison: Comparison, failed: Sequence[Failure]) -> tuple[NotRun, ...]:
+    """Return the failed cells of a comparison by system, sizes named where there are several."""
+    own = [f for f in failed if (f.dataset, f.protocol) == (comparison.dataset, comparison.protocol)]
+    sizes = {(s.system.features, s.system.size) for s in comparison.scores}
+    sizes |= {(f.features, f.size) for f in own}
+    seeds: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for f in own:
+        alone = [size for features, size in sizes if features == f.features] == [f.size]
+        seeds[f.features if alone else f"{f.features} ({f.size})", f.classifier, f.reason].append(f.seed)
+    return tuple(
+        NotRun(name, classifier, tuple(sorted(numbers)), reason)
+        for (name, classifier, reason), numbers in seeds.items()
+    )
 
 
 def rank_across(compared: Sequence[Comparison], *, alpha: float = 0.05) -> ranks.Ranking | None:

@@ -147,11 +147,23 @@ class Design:
 
 
 @dataclass(frozen=True)
+class NotRun:
+    """Seeds of a system that could not be run, and why; `name` as in `SystemScore`."""
+
+    name: str
+    classifier: str
+    seeds: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Systems on one data set under one protocol, best first.
 
     Parameters
     ----------
+    failed : tuple of NotRun
+        What was asked for and has no score, or fewer seeds.
     chance : float
         Accuracy of guessing every class alike, 1 / n_classes.
     majority : float
@@ -167,6 +179,7 @@ class Comparison:
     confidence: float
     chance: float
     majority: float
+    failed: tuple[NotRun, ...] = ()
 
     @property
     def classifiers(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from elmarc import results
-from elmarc._errors import StoreError
+from elmarc._errors import ElmarcError, StoreError
 from elmarc._types import Definition
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
@@ -60,7 +60,8 @@ class Cell:
     """One experiment, the clips it is about, and the folder of its result.
 
     `n_read` is the length of the vectors that a file of another program holds; None: they are extracted.
-    `digests` are those of the module that a network of your own is, when the cell was made.
+    `digests` are those of the module that a network of your own is, when the cell was made. `is_trained`:
+    whether the network is trained end to end.
     """
 
     config: ExperimentConfig
@@ -68,6 +69,7 @@ class Cell:
     folder: Path
     n_read: int | None = None
     digests: Definition | None = None
+    is_trained: bool = False
 
     def finished(self) -> results.Result | None:
         """Return the result of an earlier run, None where there is none that may be taken over.
@@ -83,6 +85,19 @@ class Cell:
         if found is None or (self.config.strict and found.skipped) or self._is_of_other_code(found):
             return None
         return found
+
+    def failure(self) -> results.Failure | None:
+        """Return why an earlier run could not run the cell; None where none tried, or one could."""
+        return results.load_failure(self.folder)
+
+    def fail(self, problem: ElmarcError) -> results.Failure:
+        """Keep why the cell cannot be run, for whoever reads the results."""
+        failure = record.failure(
+            self.config, self.material.dataset, str(problem), clips_key=self.material.key,
+            is_trained=self.is_trained,
+        )  # fmt: skip
+        failure.save(self.folder)
+        return failure
 
     def _is_of_other_code(self, found: results.Result) -> bool:
         features: Any = found.definition.get("features") or {}
@@ -173,6 +188,11 @@ def _with_files_read(cells: Sequence[Cell]) -> list[Cell]:
 def finished(cells: Sequence[Cell]) -> list[results.Result]:
     """Read the results of those cells that have one."""
     return [result for cell in cells if (result := cell.finished()) is not None]
+
+
+def failures(cells: Sequence[Cell]) -> tuple[results.Failure, ...]:
+    """Read why those cells that could not be run could not."""
+    return tuple(failure for cell in cells if (failure := cell.failure()) is not None)
 
 
 def by_features(cells: Sequence[Cell]) -> list[list[Cell]]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from elmarc._errors import ElmarcError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.protocol import Evaluation, evaluate
 from elmarc.evaluation.search import SearchWorkspace
@@ -36,6 +37,7 @@ def run_group(
     n_jobs: int = 1,
     observer: Observer | None = None,
     keep: Callable[[ExperimentConfig, Result], None] | None = None,
+    fail: Callable[[ExperimentConfig, ElmarcError], None] | None = None,
     check: Callable[[], None] | None = None,
 ) -> list[Result]:
     """Return the results of configurations that ask for the same features, in their order.
@@ -56,6 +58,8 @@ def run_group(
         Told how far the work has come.
     keep : callable or None
         Given each result as soon as it is there.
+    fail : callable or None
+        Given what one of the classifiers cannot do; the others go on. None: it is raised.
     check : callable or None
         Called between pieces of work; what it raises ends the group.
 
@@ -74,7 +78,13 @@ def run_group(
     for config in configs:
         going_on()
         watcher.on_classifier(config.classifier.name)
-        found.append(_scored(config, features, workspace, n_jobs))
+        try:
+            found.append(_scored(config, features, workspace, n_jobs))
+        except ElmarcError as problem:
+            if fail is None:
+                raise
+            fail(config, problem)
+            continue
         if keep is not None:
             keep(config, found[-1])
     return found

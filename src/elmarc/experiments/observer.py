@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import warnings
+from collections.abc import Sequence
 
-from elmarc._errors import ElmarcError
-from elmarc.config.sections import ExperimentConfig
-from elmarc.experiments.record import feature_name
-from elmarc.results import Result
+from elmarc._errors import warn
+from elmarc.results import Failure, Result
 
 
 class Observer:
@@ -32,8 +30,8 @@ class Observer:
     def on_budget(self, n_done: int, n_cells: int) -> None:
         """The time given is used up."""
 
-    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
-        """A cell cannot be run; the others go on."""
+    def on_failure(self, failed: Sequence[Failure]) -> None:
+        """Cells of one kind of features cannot be run, for one reason."""
 
 
 class Lines(Observer):
@@ -63,13 +61,21 @@ class Lines(Observer):
         """Keep how far the work came."""
         self._tell(f"time is up: {n_done} of {n_cells} results")
 
-    def on_failure(self, config: ExperimentConfig, problem: ElmarcError) -> None:
+    def on_failure(self, failed: Sequence[Failure]) -> None:
         """Keep what is left out."""
-        self._tell(f"left out {feature_name(config)}: {problem}")
+        self._tell(failure_line(failed))
 
     def _tell(self, problem: str) -> None:
         self.problems.append(problem)
-        warnings.warn(problem, stacklevel=2)
+        warn(problem)
+
+
+def failure_line(failed: Sequence[Failure]) -> str:
+    """Say which cells of one kind of features cannot be run, and why."""
+    classifiers = ", ".join(dict.fromkeys(f.classifier for f in failed))
+    seeds = ", ".join(dict.fromkeys(str(f.seed) for f in failed))
+    name, reason = failed[0].features, failed[0].reason
+    return f"left out {name} + {classifiers}, seed {seeds}: {reason.removeprefix(f'{name}: ')}"
 
 
 def result_line(result: Result, *, resumed: bool) -> str:

@@ -17,7 +17,7 @@ from elmarc.comparison.answer import answer
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.datasets import Dataset, open_dataset
 from elmarc.experiments import build, studies
-from elmarc.experiments.cells import make_cells
+from elmarc.experiments.cells import failures, make_cells
 from elmarc.experiments.observer import Lines
 from elmarc.experiments.runner import run_cells, seconds
 from elmarc.experiments.summary import summarise
@@ -27,7 +27,7 @@ from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
 from elmarc.networks.external.objects import hold_all
 from elmarc.reports import plots_bars, tables, terminal, wording
-from elmarc.results import Result
+from elmarc.results import Failure, Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,6 +57,8 @@ class Ranking:
         Keys of a configuration that say how `fit` computes: `device`, `n_workers`, `batch_size`.
     modules : tuple of nn.Module
         Copies of those that were ranked as objects, for `fit`.
+    failed : tuple of Failure
+        The cells that could not be run: their network, classifier, seed and the reason.
     """
 
     results: list[Result]
@@ -66,6 +68,7 @@ class Ranking:
     store: FeatureStore | None = None
     how: Mapping[str, Any] | None = None
     modules: tuple[nn.Module, ...] = ()
+    failed: tuple[Failure, ...] = ()
 
     @property
     def _comparison(self) -> Comparison:
@@ -209,10 +212,13 @@ def rank(
             cells, store=kept, observer=observer, budget_s=seconds(budget), n_jobs=n_jobs,
             keep_going=not keys.get("strict"), command="elmarc.rank",
         )  # fmt: skip
-        own, compared, notes = summarise(results, folder if output else None)
+        failed = failures(cells)
+        own, compared, notes = summarise(results, folder if output else None, failed)
     said = [*notes, *observer.problems, *(note for result in own for note in result.notes)]
     how = {key: keys[key] for key in HOW if key in keys}
-    return Ranking(own, compared, cells[0].material.dataset, tuple(dict.fromkeys(said)), kept, how, modules)
+    return Ranking(
+        own, compared, cells[0].material.dataset, tuple(dict.fromkeys(said)), kept, how, modules, failed
+    )
 
 
 def data_of(

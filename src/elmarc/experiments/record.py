@@ -24,7 +24,7 @@ from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import definition_key
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.cell_report import report_text
-from elmarc.results import Prediction, Result, Skipped
+from elmarc.results import Failure, Prediction, Result, Skipped
 
 EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
 TRAINED = "trained"  # stands where a result names its classifier
@@ -71,7 +71,6 @@ def make_result(
     labels = [heard.labels[i] for i, _, _ in evaluation.held_out]
     predicted = [label for _, label, _ in evaluation.held_out]
     net = config.network
-    size = None if net is None or net.n_filters else net.size
     judge: Definition = {"classifier": config.classifier.model_dump(mode="json")}
     settings = asked(config, without={"data"})
     if training is not None:
@@ -100,7 +99,7 @@ def make_result(
         definition={"features": heard.definition, **judge},
         definition_key=definition_key(heard.definition),
         recipe=recipe_name(config.recipe, config.model_dump()),
-        size=size,
+        size=_size(config),
         n_filters=net.n_filters if net else None,
         notes=list(dict.fromkeys(notes)),
         skipped=[Skipped(clip, reason) for clip, reason in heard.skipped],
@@ -110,7 +109,24 @@ def make_result(
         source=source(config.data),
         config=settings,
         clips_key=clips_key,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=_now(),
+    )
+
+
+def failure(
+    config: ExperimentConfig, data: Dataset, reason: str, *, clips_key: str, is_trained: bool
+) -> Failure:
+    """Return the record of a cell that cannot be run."""
+    return Failure(
+        dataset=data.name,
+        features=feature_name(config),
+        size=_size(config) or "",
+        classifier=TRAINED if is_trained else config.classifier.name,
+        protocol=config.protocol,
+        seed=config.seed,
+        reason=reason,
+        clips_key=clips_key,
+        created=_now(),
     )
 
 
@@ -124,6 +140,15 @@ def feature_name(config: ExperimentConfig) -> str:
         return config.frontend.kind if file is None else config.features_name or file.stem
     averaged_as_2018 = config.network.compat and config.network.kind.startswith("frame_level")
     return config.network.label + ("_2018" if averaged_as_2018 else "")
+
+
+def _size(config: ExperimentConfig) -> str | None:
+    net = config.network
+    return None if net is None or net.n_filters else net.size
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def source(data: Data) -> dict[str, Any]:

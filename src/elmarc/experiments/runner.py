@@ -27,7 +27,7 @@ from elmarc.experiments.group import run_group
 from elmarc.experiments.observer import Observer
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.store import FeatureStore
-from elmarc.results import Result
+from elmarc.results import FAILED, Result
 
 GroupWork = Callable[..., list[Result]]
 
@@ -84,7 +84,7 @@ def run_cells(
     executor : Executor or None
         Where features are computed; None: in this process, where networks share the decoded clips.
     keep_going : bool
-        Whether a cell that cannot be run is reported and passed over.
+        Whether a cell that cannot be run is reported and passed over; `Cell.failure` says which were.
     command : str
         What was typed to start this, for the readers of the results.
     work : callable
@@ -95,23 +95,19 @@ def run_cells(
     ElmarcError
         A cell cannot be run (unless `keep_going`), or none gave a result.
     """
-    problem: ElmarcError | None = None
+    over_budget: OutOfBudgetError | None = None
     shared_here = cells if executor is None and work is run_group else ()
     with _shared_front_ends(shared_here, store) as cache:
         make = work if executor is None else partial(work, executor=executor)
-        run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s), make)
+        run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s), make, keep_going)
         for group in by_features(cells):
             try:
                 run.group(group)
             except OutOfBudgetError as over:
-                problem = problem or over
+                over_budget = over
                 run.observer.on_budget(len(run.done), len(cells))
                 break
-            except ElmarcError as error:
-                problem = error
-                if not keep_going:
-                    raise
-                run.observer.on_failure(group[0].config, error)
+    problem = run.problems[-1] if run.problems else over_budget
     if problem is not None and not run.done:
         raise problem
     return [run.done[cell.folder] for cell in cells if cell.folder in run.done]
@@ -128,29 +124,55 @@ class _Run:
     command: str
     check: Callable[[], None]
     work: GroupWork
+    keep_going: bool
     done: dict[Path, Result] = field(default_factory=dict)
+    problems: list[ElmarcError] = field(default_factory=list)
 
     def group(self, cells: Sequence[Cell]) -> None:
-        """Take over the cells of a group that are finished, and run the others."""
+        """Take over the cells of a group that are finished, and run the others.
+
+        What stops one cell, or the features of all, is kept as their failure; it is raised where the run
+        does not keep going.
+        """
         for cell in cells:
             if (result := cell.finished()) is not None:
                 self._done(cell, result, resumed=True)
         missing = {cell.config: cell for cell in cells if cell.folder not in self.done}
-        if not missing:
-            return
+        left = dict(missing)
 
         def keep(config: ExperimentConfig, result: Result) -> None:
             told = replace(result, command=self.command)
             record.write(told, missing[config].folder)
-            self._done(missing[config], told, resumed=False)
+            self._done(left.pop(config), told, resumed=False)
 
-        self.work(
-            list(missing), material=cells[0].material, store=self.store, cache=self.cache,
-            n_jobs=self.n_jobs, observer=self.observer, keep=keep, check=self.check,
-        )  # fmt: skip
+        def fail(config: ExperimentConfig, problem: ElmarcError) -> None:
+            if isinstance(problem, OutOfBudgetError):
+                raise problem
+            self._failed([left.pop(config)], problem)
+
+        try:
+            if missing:
+                self.work(
+                    list(missing), material=cells[0].material, store=self.store, cache=self.cache,
+                    n_jobs=self.n_jobs, observer=self.observer, keep=keep, fail=fail, check=self.check,
+                )  # fmt: skip
+        except OutOfBudgetError:
+            raise
+        except ElmarcError as problem:
+            if problem in self.problems or not left:
+                raise
+            self._failed(list(left.values()), problem)
+
+    def _failed(self, cells: Sequence[Cell], problem: ElmarcError) -> None:
+        self.problems.append(problem)
+        failed = [cell.fail(problem) for cell in cells]
+        if not self.keep_going:
+            raise problem
+        self.observer.on_failure(failed)
 
     def _done(self, cell: Cell, result: Result, *, resumed: bool) -> None:
         self.done[cell.folder] = result
+        (cell.folder / FAILED).unlink(missing_ok=True)
         self.observer.on_result(result, resumed=resumed)
 
 

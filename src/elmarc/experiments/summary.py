@@ -15,7 +15,7 @@ from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
 from elmarc.reports import plots, plots_bars, plots_differences, plots_ranks, tables
-from elmarc.results import Result, load
+from elmarc.results import FAILED, Failure, Result, load, load_failure
 
 Shown = TypeVar("Shown")
 
@@ -98,15 +98,44 @@ def _renamed(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     return [replace(r, dataset=names[r.dataset, _clips(r)]) for r in results], notes
 
 
+def read_failures(folder: Path) -> list[Failure]:
+    """Read below a folder why cells could not be run."""
+    found = (load_failure(path.parent) for path in sorted(Path(folder).rglob(FAILED)))
+    return [failure for failure in found if failure is not None]
+
+
+def still_failed(failed: Sequence[Failure], results: Sequence[Result]) -> list[Failure]:
+    """Return the failures that no newer result has made good, of the clips that `tell_apart` gave."""
+    names = {r.clips_key: r.dataset for r in results}
+    dates = {_asked(r): r.created for r in results}
+    current = [f for f in failed if f.clips_key in names or f.dataset not in names.values()]
+    named = [replace(f, dataset=names.get(f.clips_key, f.dataset)) for f in current]
+    return [f for f in named if dates.get(_asked(f), "") < f.created]
+
+
+def without_results(failed: Sequence[Failure], compared: Sequence[Comparison]) -> list[str]:
+    """Return a note for each data set and protocol of which no cell could be run."""
+    shown = {(each.dataset, each.protocol) for each in compared}
+    reasons = {(f.dataset, f.protocol): f.reason for f in failed if (f.dataset, f.protocol) not in shown}
+    return [f"{data}, {protocol}: no cell could be run: {why}" for (data, protocol), why in reasons.items()]
+
+
+def _asked(one: Result | Failure) -> tuple[str, str, str, str, str, int]:
+    return one.dataset, one.protocol, one.features, one.size or "", one.classifier, one.seed
+
+
 def summarise(
-    results: Sequence[Result], folder: Path | None
+    results: Sequence[Result], folder: Path | None, failed: Sequence[Failure] = ()
 ) -> tuple[list[Result], list[Comparison], list[str]]:
     """Compare results, and write tables and figures where a folder is given.
 
-    Returns the results that can be compared, how they compare, and notes.
+    Returns the results that can be compared, how they compare, and notes; the comparisons name the cells that
+    `failed`.
     """
     own, notes = tell_apart(results)
-    compared = comparisons(own)
+    failed = still_failed(failed, own)
+    compared = comparisons(own, failed=failed)
+    notes += without_results(failed, compared)
     return own, compared, notes + (write_summary(compared, folder) if folder else [])
 
 

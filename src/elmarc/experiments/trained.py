@@ -55,7 +55,7 @@ def as_trained(cells: Sequence[Cell], recipe: TrainingRecipe) -> list[Cell]:
     recipe : TrainingRecipe
     """
     key = definition_key(recipe.definition())
-    return [replace(cell, folder=cell.folder.with_name(_name(cell, key))) for cell in cells]
+    return [replace(cell, folder=cell.folder.with_name(_name(cell, key)), is_trained=True) for cell in cells]
 
 
 def _name(cell: Cell, key: str) -> str:

@@ -173,6 +173,7 @@ class Trainings:
         *,
         observer: Observer,
         keep: Callable[[ExperimentConfig, Result], None],
+        fail: Callable[[ExperimentConfig, ElmarcError], None],
         check: Callable[[], None],
         **_unused: object,
     ) -> list[Result]:
@@ -181,7 +182,14 @@ class Trainings:
         found = []
         for config in configs:
             check()
-            found.append(self._result(self._all[config]))
+            training = self._all[config]
+            try:
+                found.append(self._result(training))
+            except ElmarcError as problem:
+                if problem is not training.problem:
+                    raise
+                fail(config, problem)
+                continue
             with self._lock:
                 keep(config, found[-1])
         return found

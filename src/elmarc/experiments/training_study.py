@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elmarc.experiments.cells import make_cells
+from elmarc.experiments.cells import failures, make_cells
 from elmarc.experiments.observer import Lines
 from elmarc.experiments.ranking import Ranking, data_of, results_folder
 from elmarc.experiments.runner import seconds
@@ -81,6 +81,8 @@ def train(
             cells, how, observer=observer, budget_s=seconds(budget), keep_going=not keys.get("strict"),
             command="elmarc.train",
         )  # fmt: skip
-        own, compared, notes = summarise(results, folder if output else None)
+        failed = failures(cells)
+        own, compared, notes = summarise(results, folder if output else None, failed)
     said = [*notes, *observer.problems, *(note for result in own for note in result.notes)]
-    return Ranking(own, compared, cells[0].material.dataset, tuple(dict.fromkeys(said)), modules=modules)
+    notes = list(dict.fromkeys(said))
+    return Ranking(own, compared, cells[0].material.dataset, tuple(notes), modules=modules, failed=failed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from elmarc.comparison.answer import not_run
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.reports import wording
 
@@ -37,7 +38,8 @@ def to_latex(comparison: Comparison) -> str:
             rf"{escape(name)} & \multicolumn{{{last - 1}}}{{l}}{{{wording.percent(level)}}} \\"
             for name, level in wording.levels(comparison).items()
         ),
-        r"\bottomrule", r"\end{tabular}", r"\end{table}",
+        r"\bottomrule", r"\end{tabular}",
+        *(rf"\par {escape(sentence)}" for sentence in not_run(comparison)), r"\end{table}",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

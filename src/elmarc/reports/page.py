@@ -20,6 +20,7 @@ from elmarc.reports.citation import bibtex
 from elmarc.reports.page_data import ClipMedia, embed, island, page_data
 from elmarc.reports.page_frame import STYLES, assets, environment, policy
 from elmarc.reports.page_made import Made
+from elmarc.reports.page_private import without_folders
 from elmarc.results import Result
 
 MEGABYTE = 1_000_000
@@ -55,6 +56,7 @@ def build_page(
     if not results:
         raise ConfigError("no result to report: run a study first")
     compared = comparisons(results) if compared is None else compared
+    compared = [without_folders(each, results) for each in compared]
     sections = page_view.sections(results, compared)
     data = page_data(results, sections)
     embedded = embed(data, results, media or {}, max_bytes=max_media_mb * MEGABYTE)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+from elmarc.comparison.records import Comparison
 from elmarc.results import Result
 
 NAME = r"[^\s/\\'\"<>|:,;()]+"
@@ -45,6 +47,12 @@ class Folders:
             text = re.sub(re.escape(root) + r"(?!\w)", name, text)
         text = HOME.sub("~/", text)  # first: a user's name may have a space
         return ABSOLUTE.sub(lambda found: re.split(r"[/\\]+", found[0])[-1], text)
+
+
+def without_folders(comparison: Comparison, results: Iterable[Result]) -> Comparison:
+    """Return a comparison whose reasons for what could not be run name no folder of the user's."""
+    hide = Folders(results).hide if comparison.failed else str
+    return replace(comparison, failed=tuple(replace(f, reason=hide(f.reason)) for f in comparison.failed))
 
 
 def relative_link(path: Path, page_folder: Path) -> str | None:

@@ -29,6 +29,7 @@ def to_json(comparison: Comparison) -> str:
         "chance": comparison.chance,
         "majority": comparison.majority,
         "design": asdict(comparison.design),
+        "failed": [asdict(failed) for failed in comparison.failed],
         "systems": [_system(score) for score in comparison.scores],
         "families": [_family(comparison, family) for family in comparison.families],
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from elmarc._csv import csv_text
+from elmarc.comparison.answer import not_run
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.reports import wording
 from elmarc.reports.latex import to_latex
@@ -27,10 +29,17 @@ def ranking(comparison: Comparison) -> pd.DataFrame:
         `sd_seeds`: NaN for one seed. `over_mfcc`, `over_mfcc_low`, `over_mfcc_high`: the difference from the
         MFCC baseline with its interval, `over_mfcc_p` its p-value adjusted for the family. `seed_0`: the
         accuracy with that seed, and so on. `recall_...`: of each class. What does not exist is NaN.
+        `failed`, where a cell could not be run: the seeds and the reason; last come systems without a score.
     """
-    return pd.DataFrame([_row(comparison, place) for place in range(len(comparison.scores))]).astype(
-        {"sd_seeds": "float64"}
-    )
+    rows = [_row(comparison, place) for place in range(len(comparison.scores))]
+    for failed in comparison.failed:
+        key = {"network": failed.name, "classifier": failed.classifier}
+        row = next((row for row in rows if key.items() <= row.items()), None)
+        if row is None:
+            rows.append(row := {**key, "n_seeds": 0})
+        said = f"seeds {', '.join(map(str, failed.seeds))}: {failed.reason}"
+        row["failed"] = f"{row['failed']}; {said}" if "failed" in row else said
+    return pd.DataFrame(rows).astype({"sd_seeds": "float64"})
 
 
 def _row(comparison: Comparison, place: int) -> dict[str, Any]:
@@ -78,7 +87,8 @@ def to_markdown(comparison: Comparison) -> str:
     for name, level in wording.levels(comparison).items():
         texts = (wording.percent(level) if key == "accuracy" else "" for key in shown)
         lines.append([name, *(list(texts) * len(comparison.classifiers))])
-    return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines)
+    table = "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines)
+    return table + "".join(f"\n{html.escape(sentence, quote=False)}\n" for sentence in not_run(comparison))
 
 
 FORMS: dict[str, Callable[[Comparison], str]] = {

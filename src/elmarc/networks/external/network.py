@@ -174,9 +174,14 @@ class ExternalNetwork(Network):
     def _read(self, x: Input) -> dict[str, Tensor]:
         try:
             maps: dict[str, Tensor] = self._threads.reader(x)
-        except (RuntimeError, ValueError, IndexError) as problem:
+        except ConfigError:
+            raise
+        except Exception as problem:  # of the user's code: whatever it is, this network cannot be run
             if x.shape[1] == self._min_input_length:
-                raise
+                raise ConfigError(
+                    f"{self.name}: the module fails on clips {tuple(x.shape)}, (clips, length, bands): "
+                    f"{type(problem).__name__}: {problem}"
+                ) from problem
             raise ConfigError(
                 f"{self.name}: the module took clips of {self._min_input_length} {self.input_unit}, and "
                 f"fails on {x.shape[1]}: {problem}. Feed that length"
