@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from elmarc._errors import DatasetError
@@ -40,6 +43,41 @@ def test_a_clip_named_twice_is_an_error() -> None:
 
 def test_labels_that_are_numbers_sort_by_value() -> None:
     assert sorted_labels(["10", "x", "9", "9", "-"]) == ("9", "10", "-", "x")
+
+
+def test_order_of_classes_is_that_of_no_set() -> None:
+    labels = ["1", "01", "001", "0", "00", "\uff11", "10", "a", "A", "9" * 5000]
+    orders = {sorted_labels(list(order)) for order in itertools.permutations(labels[:6])}
+    assert orders == {("0", "00", "001", "01", "1", "\uff11")}
+    assert sorted_labels(labels)[-3:] == ("9" * 5000, "A", "a")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "shown"),
+    [
+        ("Dog", "dog", "'Dog' and 'dog'"),
+        ("caf\u00e9", "cafe\u0301", r"'caf\xe9' and 'cafe\u0301'"),
+        ("\uff24og", "dog", "'\uff24og' and 'dog'"),
+        ("hip hop", "hiphop", "'hip hop' and 'hiphop'"),
+        ("a\u00a0b", "a b", r"'a\xa0b' and 'a b'"),
+        ("Stra\u00dfe", "STRASSE", "'Stra\u00dfe' and 'STRASSE'"),
+    ],
+)
+def test_labels_that_are_nearly_alike_are_named_once(a: str, b: str, shown: str) -> None:
+    data = Dataset("d", clips(a, b, "cat"), (a, b, "cat"), notes=("first",))
+    _, note = replace(data, name="e").notes
+    assert f"labels {shown} differ in case, Unicode form or white space alone: they are 2 classes" in note
+
+
+def test_labels_that_differ_are_not_named() -> None:
+    assert not Dataset("d", clips("1", "01", "cat", "cats"), ("1", "01", "cat", "cats")).notes
+
+
+@pytest.mark.parametrize("empty", [None, "", " ", float("nan"), np.float32("nan"), pd.NA, pd.NaT])
+def test_a_clip_without_a_group_stands_alone(empty: object) -> None:
+    one = Clip("0.wav", Path("0.wav"), "a", group=empty)  # type: ignore[arg-type]
+    assert one.group is None
+    assert Clip("0.wav", Path("0.wav"), "a", group=7).group == "7"  # type: ignore[arg-type]
 
 
 def test_absent_clips_are_refused_left_out_or_kept(folder: Path) -> None:

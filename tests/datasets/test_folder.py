@@ -42,6 +42,21 @@ def test_clips_may_lie_deeper_and_a_class_may_be_a_link(folder: Path, write_clip
     assert found["hen/b.wav"] == "hen"
 
 
+@pytest.mark.parametrize("part", ["", "train/"])
+def test_links_below_a_class_folder_are_named(tmp_path: Path, write_clip: Write, part: str) -> None:
+    for name in ("train/cat/1.wav", "train/dog/1.wav", "test/cat/1.wav", "test/dog/1.wav"):
+        write_clip(f"clips/{name}")
+    write_clip("elsewhere/b.wav")
+    folder = tmp_path / "clips" if part else tmp_path / "clips" / "train"
+    before = open_dataset(folder)
+    (tmp_path / "clips" / "train" / "cat" / "more").symlink_to(tmp_path / "elsewhere")
+    data = open_dataset(folder)
+    assert data.clips == before.clips
+    (note,) = set(data.notes) - set(before.notes)
+    assert note.startswith("1 links to folders below the class folders are not followed, such as ")
+    assert f" {part}cat/more: clips behind them were left out" in note
+
+
 @pytest.mark.parametrize("name", ["Über-Jäger", "a b'\"&<img src=x>", "日本", "50% [x]*?", "-rf", "#1"])
 def test_odd_characters_survive(folder: Path, write_clip: Write, name: str) -> None:
     write_clip(f"clips/{name}/{name}.wav")

@@ -27,6 +27,13 @@ def test_tracks_become_clips(folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_track_without_a_group_stands_alone(folder: Path) -> None:
+    data = from_mirdata(loaded(folder, artist=float("nan")), label="genre", group="artist")
+    assert [clip.group for clip in data.clips] == [None, None]
+    with pytest.raises(DatasetError, match=r"t1 has \[None\] for 'artists'"):
+        from_mirdata(loaded(folder, artist="x"), label="genre", group="artists")
+
+
 def test_soundata_clips_hold_their_label_in_tags(folder: Path) -> None:
     clips = {
         name: SimpleNamespace(audio_path=folder / name / "1.wav", tags=SimpleNamespace(labels=[name]))

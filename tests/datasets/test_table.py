@@ -36,6 +36,26 @@ def test_folds_and_groups(folder: Path) -> None:
     assert [(clip.fold, clip.group) for clip in data.clips] == [("1", "x"), ("b", None)]
 
 
+@pytest.mark.parametrize("words", [("train", "test"), ("Training", "TEST"), ("train", "dev", "test")])
+@pytest.mark.parametrize("column", ["fold", "part"])
+def test_folds_that_are_called_train_and_test_are_lists(
+    folder: Path, words: tuple[str, ...], column: str
+) -> None:
+    rows = [f"{kind}/{i}.wav,{kind},{words[i % len(words)]}" for i in (1, 2) for kind in ("cat", "dog")]
+    rows += [] if len(words) == 2 else [f"cat/../cat/1.wav,cat,{words[0]}"]
+    path = table(folder, "\n".join([f"path,label,{column}", *rows]))
+    data = open_dataset(path, fold_column=column if column == "part" else None)
+    named = open_dataset(table(folder, "\n".join(["path,label,split", *rows])))
+    assert data.split_kind == "lists"
+    assert data.clips == named.clips
+
+
+def test_folds_beside_lists_are_refused(folder: Path) -> None:
+    rows = "cat/1.wav,cat,1\ndog/1.wav,dog,1\ncat/2.wav,cat,test\ndog/2.wav,dog,test\n"
+    with pytest.raises(DatasetError, match="found splits 1, test: expected train, validation and test"):
+        open_dataset(table(folder, "path,label,fold\n" + rows))
+
+
 def test_groups_in_several_folds_are_told_of(folder: Path) -> None:
     rows = "cat/1.wav,cat,1,x\ncat/2.wav,cat,2,x\ndog/1.wav,dog,1,\ndog/2.wav,dog,2,\n"
     (note,) = open_dataset(table(folder, "path,label,fold,group\n" + rows)).notes

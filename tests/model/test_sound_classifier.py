@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
@@ -14,8 +16,10 @@ from tests.model.conftest import SR, noises
 from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc._errors import AudioError, ConfigError
 from elmarc.classifiers import CLASSIFIERS
+from elmarc.datasets.groups import n_units
 from elmarc.experiments import build
-from elmarc.model.units import Units
+from elmarc.features.sounds import Waveforms
+from elmarc.model.units import Units, units_of
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
@@ -117,6 +121,18 @@ def test_groups_stay_together(sounds) -> None:
     assert whole.scale_ < torn.scale_ / 2  # less sure of itself, too
     with pytest.raises(ValueError, match=r"groups has shape \(3,\), expected one for each of 48 clips"):
         SoundClassifier("timbral").fit(copies, labels, groups=[1, 2, 3])
+
+
+@pytest.mark.parametrize("empty", [None, float("nan"), "", pd.NA])
+@pytest.mark.parametrize("form", [list, np.asarray, pd.Series])
+def test_a_clip_without_a_group_stands_alone(sounds, form: Any, empty: Any) -> None:
+    """As in a CSV file: clips without a group are no group, or all would be in one fold."""
+    groups = [empty if i % 2 else f"g{i}" for i in range(45)]
+    if form is np.asarray and isinstance(empty, float):
+        groups = [1.0 * i if i % 2 == 0 else empty for i in range(45)]
+    found = units_of(Waveforms((), ()), 45, form(groups)).groups
+    assert [name == "" for name in found] == [i % 2 == 1 for i in range(45)]
+    assert n_units(found) == 45
 
 
 def test_lists_are_no_groups() -> None:

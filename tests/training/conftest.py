@@ -59,6 +59,7 @@ def make(sounds: Path, tmp_path: Path) -> Make:
         network = network or small_network()
         given = {"epochs": 4, "learning_rates": (0.01,)} | (recipe or {})
         inputs = inputs_of(sounds, network, tmp_path / "cache")
-        return Trainer(network, inputs, ("hiss", "tone"), recipe=TrainingRecipe(**given), **keys)
+        classes = keys.pop("classes", ("hiss", "tone"))
+        return Trainer(network, inputs, classes, recipe=TrainingRecipe(**given), **keys)
 
     return trainer

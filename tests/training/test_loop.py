@@ -74,6 +74,17 @@ def test_a_run_goes_on_from_any_epoch_that_was_kept(make: Make, tmp_path: Path) 
         assert_same(weights(again), weights(whole))
 
 
+def test_a_checkpoint_of_another_order_of_classes_is_passed_over(make: Make, tmp_path: Path) -> None:
+    """Its head says hiss where this one says tone."""
+    file, turned = tmp_path / "run.safetensors", ("tone", "hiss")
+    make().train(OUTER, file)
+    whole, again = make(classes=turned), make(classes=turned)
+    whole.train(OUTER)
+    again.train(OUTER, file)
+    assert_same(weights(again), weights(whole))
+    assert np.array_equal(again.predict(ROWS), whole.predict(ROWS))
+
+
 @pytest.mark.parametrize("damage", ["cut", "other"])
 def test_a_checkpoint_that_cannot_be_used_is_passed_over(make: Make, tmp_path: Path, damage: str) -> None:
     whole, file = make(), tmp_path / "run.safetensors"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from os.path import isfile  # says no to a name that is too long, where Path raises
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
+from unicodedata import decimal
 
 from elmarc._errors import DatasetError
 from elmarc._names import printable
@@ -18,7 +19,8 @@ from elmarc.audio.decode import duration_s, hear
 from elmarc.audio.length import InputLength
 from elmarc.audio.oddities import Oddities
 from elmarc.datasets.files import suffixes_text
-from elmarc.datasets.groups import n_units
+from elmarc.datasets.groups import group_name, n_units
+from elmarc.datasets.labels import alike_notes
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
@@ -75,6 +77,7 @@ class Clip:
     end: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "group", group_name(self.group))
         for name in ("id", "label", "fold", "group"):  # written, shown and compared with what was written
             text = getattr(self, name)
             if text and not text.isprintable():
@@ -165,6 +168,7 @@ class Dataset:
                 f"{self.name}: only one class, {only!r}: a classifier needs clips of at least two"
             )
         object.__setattr__(self, "classes", tuple(name for name in self.classes if counts[name]))
+        object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *alike_notes(self.classes)))))
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -195,18 +199,23 @@ def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
 
 
 def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return each label once, numbers by value and before words.
+    """Return each label once, numbers by value and before words: the one order of classes.
 
     Parameters
     ----------
     labels : sequence of str
-        With repetitions.
+        With repetitions, in any order.
 
-    >>> sorted_labels(["10", "9", "b", "9", "a"])
-    ('9', '10', 'a', 'b')
+    >>> sorted_labels(["10", "9", "01", "b", "9", "1", "a"])
+    ('01', '1', '9', '10', 'a', 'b')
     """
-    numbers = sorted((label for label in set(labels) if label.isdecimal()), key=int)
-    return (*numbers, *sorted(set(labels) - set(numbers)))
+    return tuple(sorted(set(labels), key=_place))
+
+
+def _place(label: str) -> tuple[bool, int, str, str]:
+    """Return what a label is sorted by; no two labels have it in common, so that no order of a set shows."""
+    digits = "".join(str(decimal(sign)) for sign in label).lstrip("0") if label.isdecimal() else ""
+    return not label.isdecimal(), len(digits), digits, label
 
 
 def folds_for(clips: Sequence[Clip]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from os.path import exists, isdir  # say no to a name that is too long, where Path raises
+from os.path import exists, isdir, islink  # say no to a name that is too long, where Path raises
 from pathlib import Path, PurePath
 
 import platformdirs
@@ -23,11 +23,24 @@ def find_audio(folder: Path) -> Iterator[Path]:
     DatasetError
         A folder below it cannot be read.
     """
+    for parent, _, names in _walk(folder):
+        yield from (Path(parent, name) for name in sorted(names) if is_audio(name))
+
+
+def linked_folders(folder: Path) -> list[Path]:
+    """Return the links to folders below a folder, hidden ones left out: `find_audio` follows none of them."""
+    return [
+        Path(parent, name)
+        for parent, folders, _ in _walk(folder)
+        for name in folders
+        if islink(Path(parent, name))
+    ]
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     for parent, folders, names in os.walk(folder, onerror=_refuse_folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if is_audio(name):
-                yield Path(parent, name)
+        yield parent, folders, names
 
 
 def _refuse_folder(problem: OSError) -> None:

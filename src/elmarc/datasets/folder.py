@@ -12,7 +12,15 @@ from pathlib import Path
 
 from elmarc._errors import DatasetError
 from elmarc.datasets.base import PARTS, Clip, Dataset, classes_of, folds_for
-from elmarc.datasets.files import as_text, clip_id, existing_folder, find_audio, is_audio, suffixes_text
+from elmarc.datasets.files import (
+    as_text,
+    clip_id,
+    existing_folder,
+    find_audio,
+    is_audio,
+    linked_folders,
+    suffixes_text,
+)
 
 
 def load(audio_dir: str | Path) -> Dataset:
@@ -41,13 +49,14 @@ def load(audio_dir: str | Path) -> Dataset:
         clips = class_folder_clips(folder, label_of=lambda name: name)
     if not clips:
         raise _no_classes(folder)
+    places = list(parts.values()) or [folder]
     return Dataset(
         name=as_text(folder.resolve().name),
         clips=clips,
         classes=classes_of(clips),
         split_kind="lists" if parts else "none",
         n_folds=folds_for(clips),
-        notes=_left_out([folder, *parts.values()]),
+        notes=(*_left_out([folder, *parts.values()]), *_links_below(folder, places)),
         audio_dir=folder,
     )
 
@@ -141,3 +150,15 @@ def _left_out(folders: Sequence[Path]) -> tuple[str, ...]:
     notes = [f"{n_beside} clips lie beside the class folders and were left out"] if n_beside else []
     notes += [f"{as_text(path.name)} is a link to a folder above it, and was left out" for path in up]
     return tuple(notes)
+
+
+def _links_below(folder: Path, places: Sequence[Path]) -> list[str]:
+    """Return a note on links to folders inside class folders: whoever made one meant the clips behind it."""
+    subs = [sub for place in places for sub in _sub_folders(place)]
+    links = [clip_id(path, folder) for sub in subs for path in linked_folders(sub)]
+    if not links:
+        return []
+    return [
+        f"{len(links)} links to folders below the class folders are not followed, such as {links[0]}: clips "
+        "behind them were left out; move them into the class folder, or make the class folder a link"
+    ]

@@ -9,6 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def group_name(value: object) -> str | None:
+    """Return the name of a clip's group; None where a cell is empty: None, NaN, pandas' NA, or blank.
+
+    >>> [group_name(value) for value in ("rex", 7, None, float("nan"), " ")]
+    ['rex', '7', None, None, None]
+    """
+    try:
+        is_empty = value is None or bool(value != value)
+    except TypeError:  # pandas' NA is neither equal to itself nor not
+        is_empty = True
+    return None if is_empty else str(value).strip() or None
+
+
 def units(groups: Sequence[str | None]) -> NDArray[np.intp]:
     """Number what must not be torn apart: a group, or a single clip.
 

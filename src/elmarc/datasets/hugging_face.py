@@ -13,7 +13,7 @@ from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
 from elmarc.datasets.files import cache_dir, is_audio
-from elmarc.datasets.groups import torn_notes
+from elmarc.datasets.groups import group_name, torn_notes
 from elmarc.datasets.labels import one_label
 from elmarc.datasets.parts import split_of
 
@@ -166,7 +166,7 @@ class _Columns:
 
     def group_of(self, row: Mapping[str, Any], where: str) -> str | None:
         """Return the group of a row; one whose cell is empty stands alone."""
-        if self.group is None or row[self.group] in (None, ""):
+        if self.group is None or group_name(row[self.group]) is None:
             return None
         return self.text(row, self.group, where)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from math import isfinite
 
@@ -120,3 +121,30 @@ def combined_notes(labels: Iterable[str], *, where: str) -> list[str]:
             own = f"{label!r} is a class of its own beside {beside}"
             notes.append(f"{where}: {own}: elmarc takes one label a clip")
     return notes
+
+
+def alike_notes(labels: Iterable[str]) -> list[str]:
+    """Return notes on labels that differ in case, Unicode form or white space alone: perhaps one class.
+
+    Labels that look alike on a screen are written with escapes.
+
+    >>> alike_notes(["Dog", "dog", "rain"])
+    ["labels 'Dog' and 'dog' differ in case, Unicode form or white space alone: ..."]
+    """
+    alike: dict[str, list[str]] = {}
+    for label in dict.fromkeys(labels):
+        alike.setdefault(_plain(_plain(label).casefold()), []).append(label)
+    return [
+        f"labels {' and '.join(map(_shown_of(names), names))} differ in case, Unicode form or white space "
+        f"alone: they are {len(names)} classes; if one is meant, write them alike"
+        for names in alike.values()
+        if len(names) > 1
+    ]
+
+
+def _plain(label: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", label).split())
+
+
+def _shown_of(names: Sequence[str]) -> Callable[[str], str]:
+    return repr if len(set(map(_plain, names))) == len(names) else ascii

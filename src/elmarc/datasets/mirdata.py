@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
-from elmarc.datasets.groups import torn_notes
+from elmarc.datasets.groups import group_name, torn_notes
 from elmarc.datasets.labels import one_label
 from elmarc.datasets.parts import split_of
 
@@ -101,7 +101,7 @@ def from_mirdata(
             path=_audio_path(name, key, track),
             label=_read(name, key, track, read[0]),
             fold=_read(name, key, track, read[1]) if read[1] else None,
-            group=_read(name, key, track, read[2]) if read[2] else None,
+            group=_read_group(name, key, track, read[2]) if read[2] else None,
         )
         for key, track in tracks.items()
     ]
@@ -159,11 +159,23 @@ def _audio_path(name: str, key: str, track: Any) -> Path:
     return Path(path)
 
 
-def _read(name: str, key: str, track: Any, reader: Reader) -> str:
+def _read_group(name: str, key: str, track: Any, reader: Reader) -> str | None:
+    """Return the group; a clip whose group is empty stands alone, and an attribute must be there."""
+    is_empty = group_name(_value(name, key, track, reader)) is None
+    if is_empty and (callable(reader) or hasattr(track, reader)):
+        return None
+    return _read(name, key, track, reader)
+
+
+def _value(name: str, key: str, track: Any, reader: Reader) -> Any:
     try:
         value = reader(track) if callable(reader) else getattr(track, reader, None)
     except OSError as problem:
         raise DatasetError(f"{name}: {key}: {problem}") from problem
-    value = getattr(value, "labels", value)  # soundata's tags hold a list
+    return getattr(value, "labels", value)  # soundata's tags hold a list
+
+
+def _read(name: str, key: str, track: Any, reader: Reader) -> str:
+    value = _value(name, key, track, reader)
     what = "" if callable(reader) else f"; found: {', '.join(_seen(track))}"
     return one_label(value, where=f"{name}: {key}", reader=reader, hint=f"name another{what}")

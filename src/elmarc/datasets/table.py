@@ -23,6 +23,7 @@ from elmarc.datasets.base import (
 from elmarc.datasets.files import existing_folder
 from elmarc.datasets.groups import torn_notes
 from elmarc.datasets.labels import check_no_numbers, check_one_label, combined_notes
+from elmarc.datasets.parts import split_of
 from elmarc.datasets.rows import Row, check_columns, read_rows, unused_notes
 from elmarc.datasets.segments import check_times, read_times, segment_notes
 
@@ -42,9 +43,9 @@ def load(
     Parameters
     ----------
     table : str or Path
-        UTF-8, comma-separated; columns `path` and `label`, perhaps `fold` (any names), or `split` (train,
-        validation, test), `group` (clips that must not be torn apart), `start` and `end` (seconds: the clip
-        is that segment of the file). A note names the columns that are not used.
+        UTF-8, comma-separated; columns `path` and `label`, perhaps `fold` (any names; train, validation and
+        test are fixed lists) or `split` (these alone), `group` (clips that must not be torn apart), `start`
+        and `end` (seconds: the clip is that segment of the file). A note names the columns that are not used.
     audio_dir : str, Path or None
         What paths are relative to; default: the folder of the file.
     fold_column : str or None
@@ -129,7 +130,9 @@ def from_rows(
     """
     name = PurePath(source).name
     kind, column = _split(source, rows[0][1], fold_column)
-    clips = [_clip(where, row, folder, kind, column) for where, row in rows]
+    clips = tuple(_clip(where, row, folder, kind, column) for where, row in rows)
+    if kind == "folds" and any(clip.fold and clip.fold.lower() in PARTS for clip in clips):
+        kind, clips = split_of(clips, where=source)
     check_no_numbers([clip.label for clip in clips], where=source)
     found, notes = present(clips, source=source, on_missing=on_missing)
     check_times({clip: where for clip, (where, _) in zip(clips, rows, strict=True)})

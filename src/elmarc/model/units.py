@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmarc.datasets.base import PARTS, SplitKind
+from elmarc.datasets.groups import group_name
 from elmarc.features.sounds import Files, Sounds
 
 
@@ -50,10 +51,10 @@ def units_of(sounds: Sounds, n_clips: int, groups: Any) -> Units:
     folds = tuple(clip.fold or "" for clip in clips) or ("",) * n_clips
     if groups is None:
         return Units(folds, tuple(clip.group or "" for clip in clips) or ("",) * n_clips)
-    given = np.asarray(groups)
+    given = np.asarray(groups, dtype=object)  # as text, NaN would be a name
     if given.shape != (n_clips,):
         raise ValueError(f"groups has shape {given.shape}, expected one for each of {n_clips} clips")
-    return Units(folds, tuple("" if group is None else str(group) for group in given.tolist()))
+    return Units(folds, tuple(group_name(group) or "" for group in given.tolist()))
 
 
 def labels_of(sounds: Sounds, y: Any) -> Any:

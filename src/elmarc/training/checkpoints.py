@@ -6,6 +6,7 @@ The file is a safetensors file: weights, buffers and the optimiser's moments, an
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,24 @@ def write(
 
 
 def read(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    classes: Sequence[str],
 ) -> dict[str, Any] | None:
     """Put a model and its optimiser where they stood; return what was told.
 
-    None where there is no such file, or a damaged one: the training begins anew.
+    None where there is no such file, a damaged one, or one whose head has other `classes`, or the same in
+    another order: the training begins anew.
     """
     try:
         with safe_open(path, framework="pt") as file:
             told: dict[str, Any] = json.loads(file.metadata()[KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    if told.get("classes") != list(classes):
         return None
     weights = {name[len(MODEL) :]: value for name, value in tensors.items() if name.startswith(MODEL)}
     if _shapes(weights) != _shapes(model.state_dict()):

@@ -137,7 +137,8 @@ class Trainer:
         ----------
         run : Run
         checkpoint : Path or None
-            Where the training is kept between epochs, and its weights at the end.
+            Where the training is kept between epochs, and its weights at the end. One whose classes stand in
+            another order is begun anew.
 
         Raises
         ------
@@ -149,7 +150,8 @@ class Trainer:
         fabric = open_fabric(self.device)
         groups = self.model.groups(self.recipe.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=run.learning_rate, foreach=False)
-        told = checkpoints.read(checkpoint, self.model, optimizer) if checkpoint else None
+        classes = list(self.classes)
+        told = checkpoints.read(checkpoint, self.model, optimizer, classes=classes) if checkpoint else None
         curve, is_over = Curve(told["rows"] if told else []), bool(told and told["is_over"])
         if is_over:
             return curve
@@ -163,7 +165,7 @@ class Trainer:
             with self._told_of(run, curve) as is_stopped:
                 is_due = is_over or is_stopped or time.monotonic() - saved >= self.save_s
                 if checkpoint and is_due:
-                    document = {"rows": curve.rows, "is_over": is_over}
+                    document = {"rows": curve.rows, "is_over": is_over, "classes": classes}
                     checkpoints.write(checkpoint, self.model, document, None if is_over else optimizer)
                     saved = time.monotonic()
         return curve
