@@ -34,6 +34,7 @@ from elmarc.cli.options import (
     Strict,
     Target,
     Together,
+    Trust,
     Workers,
     data_names,
     together,
@@ -135,6 +136,7 @@ def fit(
     from_: Annotated[
         Path | None, typer.Option("--from", help="A folder of `elmarc rank`: its winner is fitted.")
     ] = None,
+    trust: Trust = False,
     network: Annotated[
         str | None,
         typer.Option(
@@ -180,7 +182,7 @@ def fit(
     if from_ is not None:
         if typed := [option for option, value in named.items() if value is not None]:
             raise ConfigError(f"{typed[0]}: --from says what is fitted: leave one of the two out")
-        chosen = work.from_ranking(from_, section, **common)
+        chosen = work.from_ranking(from_, section, trust=trust, **common)
     elif section is None:
         raise ConfigError("no DATA: name a folder, a CSV file or a data set, or a ranking with --from")
     else:

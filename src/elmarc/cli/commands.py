@@ -275,11 +275,18 @@ def extract(
 
 
 def agreement(
-    ranked: Path, trained: Path, *, short: Path | None, naswot: bool, output: Path, as_json: bool
+    ranked: Path,
+    trained: Path,
+    *,
+    short: Path | None,
+    naswot: bool,
+    output: Path,
+    as_json: bool,
+    trust: bool = False,
 ) -> None:
     """Say how well an untrained ranking foretells a trained one."""
     check_writable(output, option="--output")
-    found, notes = agreements_of(ranked, trained, short=short, naswot=naswot)
+    found, notes = agreements_of(ranked, trained, short=short, naswot=naswot, trust=trust)
     for note in notes:
         console.note(note)
     write_agreements(found, output)
@@ -383,6 +390,6 @@ def _show_next(run: Finished, folder: Path) -> None:
     if winner and result and winner.config.features_file is None and result.classifier != TRAINED:
         said.append(("to extract the features of the best", extract_command(winner.config)))
     if result and can_be_fitted(result):
-        said.append(("to classify new clips with the best", fit_command(folder)))
+        said.append(("to classify new clips with the best", fit_command(folder, result)))
     for what, command in said:
         console.out.print(f"{what}: {escape(command)}", highlight=False, soft_wrap=True)

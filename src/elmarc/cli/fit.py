@@ -81,7 +81,7 @@ def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Li
     return Fit(model, extraction.skipped, tuple(notes))
 
 
-def from_ranking(folder: Path, data: dict[str, Any] | None, **common: Any) -> Chosen:
+def from_ranking(folder: Path, data: dict[str, Any] | None, *, trust: bool = False, **common: Any) -> Chosen:
     """Return the winner of a folder of results, on the clips that were ranked or on others, and what to say.
 
     Parameters
@@ -89,6 +89,8 @@ def from_ranking(folder: Path, data: dict[str, Any] | None, **common: Any) -> Ch
     folder : Path
     data : dict or None
         The data section that was typed.
+    trust : bool
+        Whether a module that the results name may be imported.
     **common : Any
         Further keys of the configuration.
     """
@@ -97,7 +99,7 @@ def from_ranking(folder: Path, data: dict[str, Any] | None, **common: Any) -> Ch
     typed = None if data is None else studies.extraction_config(data, {"kind": studies.BASELINE}, common, ())
     key = open_material(typed).key if typed else None
     best = winner(results, clips_key=key)
-    config = best.config(**common)
+    config = best.config(trust=trust, **common)
     key = key or open_material(config).key
     if typed:
         config = config.model_copy(update={"data": typed.data})

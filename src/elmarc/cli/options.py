@@ -109,6 +109,12 @@ Together = Annotated[
     bool,
     typer.Option("--keep-duplicates-together", help="Keep clips of equal bytes in one fold."),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Import modules that the results name: whoever made these results can run code then."
+    ),
+]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.")]
 
 

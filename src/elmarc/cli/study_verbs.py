@@ -37,6 +37,7 @@ from elmarc.cli.options import (
     Strict,
     Target,
     Together,
+    Trust,
     together,
     wanted,
 )
@@ -327,6 +328,7 @@ def agreement(
     naswot: Annotated[
         bool, typer.Option("--naswot", help="As a control: NASWOT of the untrained networks on 64 clips.")
     ] = False,
+    trust: Trust = False,
     output: Output = Path("runs/agreement"),
     as_json: Json = False,
 ) -> None:
@@ -337,7 +339,9 @@ def agreement(
     """
     from elmarc.cli import commands
 
-    commands.agreement(ranked, trained, short=short, naswot=naswot, output=output, as_json=as_json)
+    commands.agreement(
+        ranked, trained, short=short, naswot=naswot, trust=trust, output=output, as_json=as_json
+    )
 
 
 def report(

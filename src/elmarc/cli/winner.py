@@ -13,7 +13,8 @@ from elmarc.comparison.systems import system_of
 from elmarc.config.sections import Data, ExperimentConfig
 from elmarc.experiments import studies
 from elmarc.experiments.cells import Cell
-from elmarc.networks.own import section_of_text
+from elmarc.networks.own import EXTERNAL, section_of_text
+from elmarc.results import Result
 
 PLACES = ("path", "name", "audio", "target")  # keys of a data section that extract has arguments for
 ONLY_SPLITS = ("kind", "n_folds", "shuffle", "keep_duplicates_together")  # keys that change no feature
@@ -53,9 +54,10 @@ def extract_command(config: ExperimentConfig, *, output: str = "features.npz") -
     return shlex.join([*words, "-o", output])
 
 
-def fit_command(folder: Path, *, output: str = "model.elmarc") -> str:
+def fit_command(folder: Path, best: Result, *, output: str = "model.elmarc") -> str:
     """Return `elmarc fit ...`, quoted for a shell, that fits the winner of a folder of results."""
-    return shlex.join(["elmarc", "fit", "--from", str(folder), "-o", output])
+    is_own = (best.config.get("network") or {}).get("kind") == EXTERNAL
+    return shlex.join(["elmarc", "fit", "--from", str(folder), *["--trust"] * is_own, "-o", output])
 
 
 def _data_words(data: Data) -> list[str]:

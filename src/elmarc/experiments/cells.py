@@ -75,7 +75,8 @@ class Cell:
         """Return the result of an earlier run, None where there is none that may be taken over.
 
         A strict run asks for every clip: a result that left clips out is no answer to it. Nor is a damaged
-        file, which is written anew, or one of a module that was edited between its cell and its features.
+        file, which is written anew, one that names another network, or one of a module that was edited
+        between its cell and its features.
         """
         file = self.folder / "result.json"
         try:
@@ -84,7 +85,8 @@ class Cell:
             return None
         if found is None or (self.config.strict and found.skipped) or self._is_of_other_code(found):
             return None
-        return found
+        same = found.config.get("network") == record.asked(self.config)["network"]
+        return found if same else None
 
     def failure(self) -> results.Failure | None:
         """Return why an earlier run could not run the cell; None where none tried, or one could."""

@@ -20,7 +20,7 @@ from elmarc.results import Result
 
 
 def agreements_of(
-    ranked: Path, trained: Path, *, short: Path | None = None, naswot: bool = False
+    ranked: Path, trained: Path, *, short: Path | None = None, naswot: bool = False, trust: bool = False
 ) -> tuple[list[Agreement], list[str]]:
     """Return the agreement of two folders of results on each data set that both have, and notes.
 
@@ -32,6 +32,8 @@ def agreements_of(
         A folder of training for a few epochs.
     naswot : bool
         Whether NASWOT is computed as a further control, from the clips.
+    trust : bool
+        Whether modules that the ranking names may be imported for it.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def agreements_of(
         kept, more = tell_apart(found)
         sides.append(kept)
         notes += [f"{folder}: {note}" for note in [*some, *more]]
-    proxies = {"NASWOT": naswot_scores(sides[0], ranked)} if naswot else None
+    proxies = {"NASWOT": naswot_scores(sides[0], ranked, trust=trust)} if naswot else None
     try:
         return agreements(*sides[:2], short=sides[2], proxies=proxies), notes
     except ConfigError as problem:

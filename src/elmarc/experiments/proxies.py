@@ -12,9 +12,9 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc._leftovers import temporary_folder
 from elmarc.agreement.naswot import naswot
-from elmarc.config.loading import parse_experiment
 from elmarc.experiments import build
 from elmarc.experiments.cells import Material, open_material
+from elmarc.experiments.record import config_of
 from elmarc.features.cache import FrontEndCache
 from elmarc.results import Result
 
@@ -23,7 +23,7 @@ FILE = "naswot.json"
 
 
 def naswot_scores(
-    results: Sequence[Result], folder: Path, *, n_clips: int = N_CLIPS
+    results: Sequence[Result], folder: Path, *, n_clips: int = N_CLIPS, trust: bool = False
 ) -> Callable[[Result], float | None]:
     """Return what gives the NASWOT of an untrained result; those computed before are read.
 
@@ -35,11 +35,13 @@ def naswot_scores(
         Of the ranking: `naswot.json` in it keeps what was computed.
     n_clips : int
         How many clips, spread over the data set.
+    trust : bool
+        Whether modules that the results name may be imported.
 
     Raises
     ------
     ElmarcError
-        The clips are not there, or have changed.
+        The clips are not there, or have changed; or a module is not trusted.
     """
     file = folder / FILE
     known = _read(file)
@@ -49,7 +51,7 @@ def naswot_scores(
     with temporary_folder("elmarc-naswot") as kept:
         cache = FrontEndCache(kept)
         for key, result in missing.items():
-            known[key] = _score(result, opened, cache, n_clips)
+            known[key] = _score(result, opened, cache, n_clips, trust=trust)
             write_atomic(file, json.dumps(known, indent=1) + "\n")
     return lambda result: known.get(_key(result, n_clips))
 
@@ -67,8 +69,10 @@ def _key(result: Result, n_clips: int) -> str:
     return f"{result.clips_key}/{result.definition_key}/{n_clips}"
 
 
-def _score(result: Result, opened: dict[str, Material], cache: FrontEndCache, n_clips: int) -> float | None:
-    config = parse_experiment({"data": result.source, **result.config}, source="result.json")
+def _score(
+    result: Result, opened: dict[str, Material], cache: FrontEndCache, n_clips: int, *, trust: bool
+) -> float | None:
+    config = config_of(result, trust=trust)
     if result.clips_key not in opened:
         opened[result.clips_key] = open_material(config)
     material = opened[result.clips_key]

@@ -14,14 +14,16 @@ from elmarc import __version__
 from elmarc._atomic import write_atomic
 from elmarc._cores import n_cores
 from elmarc._csv import csv_text
+from elmarc._errors import ConfigError
 from elmarc._types import Definition
-from elmarc.config.loading import Data, ExperimentConfig
+from elmarc.config.loading import Data, ExperimentConfig, parse_experiment
 from elmarc.config.recipes import recipe_name
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import definition_key
+from elmarc.networks.external.held import is_held
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.cell_report import report_text
 from elmarc.results import Failure, Prediction, Result, Skipped
@@ -160,6 +162,35 @@ def source(data: Data) -> dict[str, Any]:
 def asked(config: ExperimentConfig, *, without: Set[str] = frozenset()) -> dict[str, Any]:
     """Return the keys of a configuration that a result follows from: not how it is computed, or called."""
     return config.model_dump(mode="json", exclude={*EXECUTION_KEYS, *without})
+
+
+def config_of(result: Result, *, trust: bool, **changes: Any) -> ExperimentConfig:
+    """Return the configuration that a result was made by, on the clips that it was made of.
+
+    Parameters
+    ----------
+    result : Result
+    trust : bool
+        Whether a module that the result names may be imported: results may be anybody's.
+    **changes : Any
+        Further keys.
+
+    Raises
+    ------
+    ConfigError
+        It names such a module, which is not trusted; or it says what this elmarc does not know.
+    """
+    settings = {key: value for key, value in result.config.items() if key != "training"}
+    if "training" in result.config:
+        settings["classifier"] = "ridge"  # none is fitted, but a configuration has one
+    config = parse_experiment({"data": result.source, **settings, **changes}, source="result.json")
+    factory = getattr(config.network, "factory", None)
+    if isinstance(factory, str) and not trust and not is_held(factory):
+        raise ConfigError(
+            f"the results name {factory}, code that would be imported and run: add --trust if they are your "
+            "own, or if you trust whoever made them"
+        )
+    return config
 
 
 def write(result: Result, folder: Path) -> None:

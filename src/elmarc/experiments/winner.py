@@ -10,9 +10,9 @@ from elmarc._errors import ConfigError
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.comparison.systems import system_of
-from elmarc.config.loading import parse_experiment
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import build
+from elmarc.experiments.record import config_of
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.model import SoundClassifier
 from elmarc.networks.own import EXTERNAL
@@ -49,13 +49,9 @@ class Winner:
         """Whether its network was trained: see `trained_fit.fit_trained`."""
         return "training" in self.result.config
 
-    def config(self, **changes: Any) -> ExperimentConfig:
-        """Return its configuration, on the clips that were ranked; `changes` are further keys."""
-        asked = {key: value for key, value in self.result.config.items() if key != "training"}
-        if self.is_trained:
-            asked["classifier"] = "ridge"  # none is fitted, but a configuration has one
-        document = {"data": self.result.source, **asked, **changes}
-        return parse_experiment(document, source="result.json")
+    def config(self, *, trust: bool = False, **changes: Any) -> ExperimentConfig:
+        """Return its configuration, on the clips that were ranked: see `record.config_of`."""
+        return config_of(self.result, trust=trust, **changes)
 
 
 def winner(results: Sequence[Result], *, clips_key: str | None = None) -> Winner:
