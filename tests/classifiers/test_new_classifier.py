@@ -21,7 +21,7 @@ from sklearn.neighbors import NearestCentroid
 class NearestMean(NearestCentroid):
     """The class whose mean is nearest."""
 '''
-IMPORT = "from elmarc.classifiers.ridge import LeaveOneOutRidge\n"
+IMPORT = "from elmarc._errors import ConfigError\n"
 LINE = '    "nearest_mean": Entry(lambda _: NearestMean(), {"shrink_threshold": [None, 0.5]}),\n'
 ASK = """
 import json
@@ -53,9 +53,11 @@ def package(tmp_path: Path) -> Path:
     (copy / "classifiers" / "nearest_mean.py").write_text(MODULE)
     table = copy / "classifiers" / "grids.py"
     text = table.read_text()
-    last = next(line for line in text.splitlines(keepends=True) if line.startswith('    "ridge": Entry('))
+    first = "CLASSIFIERS: dict[str, Entry] = {\n"
+    assert IMPORT in text
+    assert first in text
     text = text.replace(IMPORT, IMPORT + "from elmarc.classifiers.nearest_mean import NearestMean\n")
-    table.write_text(text.replace(last, last + LINE))
+    table.write_text(text.replace(first, first + LINE))
     return tmp_path
 
 

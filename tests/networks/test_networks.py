@@ -59,6 +59,16 @@ def test_layers_have_the_channels_and_positions_that_layer_info_states(
         assert network.reduction(info.name) == info.reduction
 
 
+@pytest.mark.parametrize("name", list_networks())
+def test_the_table_states_what_the_network_has(name: str) -> None:
+    preset = NETWORKS[name]
+    shapes = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if preset.required else {}
+    for size in ("large", "small"):
+        network = build_network(name, size=size, **shapes)
+        assert network.n_features == preset.maps * getattr(preset, size)
+        assert (network.min_input_length, network.input_unit) == (preset.shortest, preset.unit)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_clip_does_not_see_its_batch(name: str, rng: np.random.Generator) -> None:
     network = small(name)

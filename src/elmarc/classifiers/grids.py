@@ -1,7 +1,7 @@
 """Every classifier by name, with the hyper-parameters that the 2018 study searched.
 
 `CLASSIFIERS` is the one list of names: configuration, command line and schema read it. All but `ridge`, which
-is for sets too large for the SVM, are the study's.
+is for sets too large for the SVM, are the study's. scikit-learn is imported when a classifier is made.
 """
 
 from __future__ import annotations
@@ -11,22 +11,14 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import SGDClassifier
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC, LinearSVC
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc.classifiers.elm import ELMClassifier
-from elmarc.classifiers.ridge import LeaveOneOutRidge
-from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
 
 Scaling: TypeAlias = bool | Literal["squashed"]
 Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]
@@ -51,20 +43,38 @@ class Entry:
     grid: Grid = field(default_factory=dict)
 
 
+def _made(source: str, **options: Any) -> Any:
+    """Import a class, named as "module:class", and call it."""
+    module, _, name = source.partition(":")
+    return getattr(import_module(module), name)(**options)
+
+
 # The study's six first. A new classifier is one line here, and a file where scikit-learn does not have it.
 CLASSIFIERS: dict[str, Entry] = {
     "svm": Entry(
-        lambda seed: SVC(random_state=seed),
+        lambda seed: _made("sklearn.svm:SVC", random_state=seed),
         [{"kernel": ["rbf"], "gamma": SVM_GAMMA, "C": SVM_C}, {"kernel": ["linear"], "C": SVM_C}],
     ),
-    "linear_svm": Entry(lambda seed: LinearSVC(random_state=seed), {"C": [0.1, 1, 2]}),
+    "linear_svm": Entry(lambda seed: _made("sklearn.svm:LinearSVC", random_state=seed), {"C": [0.1, 1, 2]}),
     "elm": Entry(
-        lambda seed: ELMClassifier(random_state=seed), {"n_hidden": [100, 250, 500, 1200, 1800, 2500]}
+        lambda seed: _made("elmarc.classifiers.elm:ELMClassifier", random_state=seed),
+        {"n_hidden": [100, 250, 500, 1200, 1800, 2500]},
     ),
-    "knn": Entry(lambda _: KNeighborsClassifier(), {"n_neighbors": [1, 3, 5, 10, 20, 30, 50, 100]}),
-    "mlp": Entry(lambda seed: MLPClassifier(hidden_layer_sizes=(20,), max_iter=600, random_state=seed)),
-    "linear": Entry(lambda seed: SGDClassifier(random_state=seed)),
-    "ridge": Entry(lambda _: LeaveOneOutRidgeClassifier(alphas=np.logspace(-3, 9, 25))),
+    "knn": Entry(
+        lambda _: _made("sklearn.neighbors:KNeighborsClassifier"),
+        {"n_neighbors": [1, 3, 5, 10, 20, 30, 50, 100]},
+    ),
+    "mlp": Entry(
+        lambda seed: _made(
+            "sklearn.neural_network:MLPClassifier", hidden_layer_sizes=(20,), max_iter=600, random_state=seed
+        )
+    ),
+    "linear": Entry(lambda seed: _made("sklearn.linear_model:SGDClassifier", random_state=seed)),
+    "ridge": Entry(
+        lambda _: _made(
+            "elmarc.classifiers.ridge_classifier:LeaveOneOutRidgeClassifier", alphas=np.logspace(-3, 9, 25)
+        )
+    ),
 }
 STUDY_CLASSIFIERS = tuple(CLASSIFIERS)[:6]
 
@@ -109,9 +119,14 @@ def make_classifier(
         raise ConfigError(f"ridge is an option of the elm alone, not of {name}: leave it out")
     estimator, grid = entry.make(random_state), deepcopy(entry.grid)
     if ridge:
+        from elmarc.classifiers.ridge import LeaveOneOutRidge
+
         estimator.set_params(scaled_weights=True, regressor=LeaveOneOutRidge())
     if not standardise:
         return ClassifierSpec(name, estimator, grid)
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
     steps = [("standardise", StandardScaler()), ("classifier", estimator)]
     if standardise == "squashed":
         steps.insert(1, ("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
@@ -128,6 +143,8 @@ def fit(estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> Any:
 
 
 def _draws_from_process(estimator: Any) -> bool:
+    from sklearn.svm import LinearSVC
+
     is_linear = isinstance(estimator, LinearSVC) or getattr(estimator, "solver", None) == "liblinear"
     return is_linear or bool(getattr(estimator, "probability", False))
 

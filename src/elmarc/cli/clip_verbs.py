@@ -40,7 +40,6 @@ from elmarc.cli.options import (
     together,
     wanted,
 )
-from elmarc.networks.own import EXTERNAL, section_of_text
 
 
 def extract(
@@ -89,6 +88,7 @@ def extract(
     """
     from elmarc.cli import commands, frames
     from elmarc.experiments import studies
+    from elmarc.networks.own import EXTERNAL, section_of_text
 
     width: dict[str, Any] = {"n_filters": n_filters} if n_filters else {"size": size.value}
     work = {

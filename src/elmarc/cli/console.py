@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from io import StringIO
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live as Display
@@ -17,11 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from elmarc._names import printable
-from elmarc.comparison.records import Comparison
-from elmarc.experiments.forecast import Forecast
 from elmarc.experiments.observer import Observer, failure_line, result_line
-from elmarc.reports import terminal
-from elmarc.results import Failure, Result
+
+if TYPE_CHECKING:  # what only lists a table of constants loads nothing heavy
+    from elmarc.comparison.records import Comparison
+    from elmarc.experiments.forecast import Forecast
+    from elmarc.results import Failure, Result
 
 LOG = logging.getLogger("elmarc")
 SHOWN = 20  # skipped clips listed on the terminal
@@ -179,6 +180,8 @@ def _rounded(seconds: float) -> str:
 
 def show_beside(compared: Sequence[Comparison]) -> None:
     """Print the protocols of one data set beside each other, and the study's numbers where it has some."""
+    from elmarc.reports import terminal
+
     out.print("Accuracy in %, by classifier and protocol:", style="bold", highlight=False)
     out.print(terminal.beside(compared))
 
@@ -193,6 +196,8 @@ def show_results(compared: Sequence[Comparison], results: Sequence[Result]) -> N
     results : sequence of Result
         Those whose notes and skipped clips are shown.
     """
+    from elmarc.reports import terminal
+
     for comparison in compared:
         out.print(terminal.ranking(comparison), highlight=False)
     skipped = {clip.id: clip.reason for result in results for clip in result.skipped}

@@ -1,4 +1,4 @@
-"""The commands that describe: networks, data sets, configurations."""
+"""The commands that describe: networks, data sets, configurations. Each imports what it alone needs."""
 
 from __future__ import annotations
 
@@ -14,31 +14,20 @@ from rich.table import Table
 from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc._types import Size
-from elmarc.audio.length import STUDY_LENGTH
 from elmarc.cli import console
 from elmarc.cli.folders import check_file
-from elmarc.config import network_files
-from elmarc.config.loading import json_schema, load_config, parse_experiment, to_yaml
-from elmarc.datasets import validate
-from elmarc.datasets.opening import DATASETS, dataset_module
-from elmarc.experiments import build, studies
-from elmarc.frontends import FRONTENDS
-from elmarc.networks import NETWORKS, build_network, spaces
+from elmarc.networks import NETWORKS, build_network
 
 
 def networks_list(*, as_json: bool) -> None:
     """List the networks."""
-    rows: list[dict[str, Any]] = []
-    for name, preset in NETWORKS.items():
-        shapes: dict[str, Any] = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if preset.required else {}
-        large = build_network(name, size="large", **shapes)
-        small = build_network(name, size="small", **shapes)
-        rows.append(
-            {"name": name, "input": preset.frontend, "layers": list(large.layers),
-             "large": {"n_filters": preset.large, "n_features": large.n_features},
-             "small": {"n_filters": preset.small, "n_features": small.n_features},
-             "min_input_length": large.min_input_length, "unit": large.input_unit, "study": preset.study}
-        )  # fmt: skip
+    rows: list[dict[str, Any]] = [
+        {"name": name, "input": preset.frontend,
+         "large": {"n_filters": preset.large, "n_features": preset.maps * preset.large},
+         "small": {"n_filters": preset.small, "n_features": preset.maps * preset.small},
+         "min_input_length": preset.shortest, "unit": preset.unit, "study": preset.study}
+        for name, preset in NETWORKS.items()
+    ]  # fmt: skip
     if as_json:
         console.print_json(rows)
         return
@@ -56,6 +45,9 @@ def networks_sample(
     space: str, *, n: int, seed: int, target: float | None, output: Path, quiet: bool
 ) -> None:
     """Draw architectures from a space into a file."""
+    from elmarc.config import network_files
+    from elmarc.networks import spaces
+
     check_file(network_files.write_path(output), option="--output")
     sections = spaces.sample_space(space, n=n, seed=seed, target=target)
     heading = "Drawn from the seed before any clip was heard. Rank it: elmarc rank DATA --networks THIS_FILE"
@@ -75,6 +67,9 @@ def networks_show(
     as_json: bool,
 ) -> None:
     """Show one network layer by layer."""
+    from elmarc.audio.length import STUDY_LENGTH
+    from elmarc.frontends import FRONTENDS
+
     pairs: dict[str, Any] = {key: _pair(key, text) for key, text in shapes.items() if text}
     if name in NETWORKS and NETWORKS[name].required:
         pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
@@ -108,6 +103,8 @@ def networks_show(
 
 def datasets_list(*, as_json: bool) -> None:
     """List the data sets known by name."""
+    from elmarc.datasets.opening import DATASETS, dataset_module
+
     modules = {name: dataset_module(name) for name in DATASETS}
     rows = [
         {
@@ -137,6 +134,10 @@ def datasets_list(*, as_json: bool) -> None:
 
 def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -> int:
     """Check a data set; return the exit code."""
+    from elmarc.config.loading import parse_experiment
+    from elmarc.datasets import validate
+    from elmarc.experiments import build, studies
+
     config = parse_experiment({"data": section, "network": studies.BASELINE})
     found = build.dataset(config.data, keep_missing=True)
     report = validate(found, decode=decode)
@@ -149,6 +150,8 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
 
 def config_convert(config: Path, output: Path | None) -> None:
     """Print a configuration in today's form."""
+    from elmarc.config.loading import load_config, to_yaml
+
     text = to_yaml(load_config(config))
     if output is None:
         console.out.out(text, highlight=False)
@@ -158,6 +161,8 @@ def config_convert(config: Path, output: Path | None) -> None:
 
 def config_schema() -> None:
     """Print the JSON schema of a configuration."""
+    from elmarc.config.loading import json_schema
+
     console.print_json(json_schema())
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from elmarc._errors import warn
-from elmarc.results import Failure, Result
+
+if TYPE_CHECKING:  # the command line shows lists by what loads this module, and loads nothing heavy
+    from elmarc.results import Failure, Result
 
 
 class Observer:

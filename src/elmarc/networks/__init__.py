@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from elmarc._choices import choose
 from elmarc._errors import ConfigError
-from elmarc._types import DEFAULT_SIZE, Precision, Size
+from elmarc._types import DEFAULT_SIZE, Precision, Size, Unit
 
 if TYPE_CHECKING:
     from elmarc.networks.base import Network
@@ -58,6 +58,10 @@ class Preset:
         Where its class is, as "module:class"; a module of this package begins with a dot.
     large, small : int
         Filters of the two sizes.
+    maps : int
+        Features that are read for each filter.
+    shortest : int
+        Frames or samples that a clip must have.
     frontend : str
         The front-end it reads where nothing else is said; a key of `elmarc.frontends.FRONTENDS`.
     study : bool
@@ -76,6 +80,8 @@ class Preset:
     large: int
     small: int
     _: KW_ONLY
+    maps: int
+    shortest: int
     frontend: str = "logmel"
     study: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -89,6 +95,11 @@ class Preset:
         module, _, name = self.source.partition(":")
         loaded: type[RandomCNN] = getattr(import_module(module, __name__), name)
         return loaded
+
+    @property
+    def unit(self) -> Unit:
+        """What the length of its input counts."""
+        return "samples" if self.frontend == "waveform" else "frames"
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -111,28 +122,49 @@ _TALL = ("timbral_frames", "timbral_percents")
 _TIMBRAL, _TEMPORAL = ({"branches": (branch,)} for branch in ("timbral", "temporal"))
 
 NETWORKS: dict[str, Preset] = {
-    "vgg": Preset(".vgg:VGG", 717, 32, study=True, lists=("pool_frames", "pool_bands")),
-    "7x96": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X96, layers=("pool",)),
-    "7x86": Preset(_SINGLE, 3585, 160, study=True, fixed=_7X86, layers=("pool",)),
-    "timbral": Preset(_BRANCHES, 256, 8, study=True, fixed=_TIMBRAL, lists=_TALL),
-    "temporal": Preset(_BRANCHES, 256, 8, study=True, fixed=_TEMPORAL, shapes=_MUSIC),
+    "vgg": Preset(
+        ".vgg:VGG", 717, 32, maps=5, shortest=1280, study=True, lists=("pool_frames", "pool_bands")
+    ),
+    "7x96": Preset(_SINGLE, 3585, 160, maps=1, shortest=7, study=True, fixed=_7X96, layers=("pool",)),
+    "7x86": Preset(_SINGLE, 3585, 160, maps=1, shortest=7, study=True, fixed=_7X86, layers=("pool",)),
+    "timbral": Preset(_BRANCHES, 256, 8, maps=14, shortest=1, study=True, fixed=_TIMBRAL, lists=_TALL),
+    "temporal": Preset(_BRANCHES, 256, 8, maps=14, shortest=1, study=True, fixed=_TEMPORAL, shapes=_MUSIC),
     "timbral_temporal": Preset(
-        _BRANCHES, 128, 4, study=True, shapes=_MUSIC, lists=_TALL, numbers=("n_temporal",)
+        _BRANCHES,
+        128,
+        4,
+        maps=28,
+        shortest=1,
+        study=True,
+        shapes=_MUSIC,
+        lists=_TALL,
+        numbers=("n_temporal",),
     ),
     "sample_level": Preset(
-        ".sample_level:SampleLevel", 512, 23, study=True, frontend="waveform", numbers=("stride", "n_pools")
+        ".sample_level:SampleLevel",
+        512,
+        23,
+        maps=7,
+        shortest=2187,
+        study=True,
+        frontend="waveform",
+        numbers=("stride", "n_pools"),
     ),
     "frame_level": Preset(
         ".frame_level:FrameLevel",
         896,
         40,
+        maps=4,
+        shortest=736,
         study=True,
         frontend="waveform",
         numbers=("stride", "filter_length"),
     ),
-    "frame_level_many": Preset(".frame_level:FrameLevelMany", 448, 20, study=True, frontend="waveform"),
-    "single_layer": Preset(_SINGLE, 3585, 160, shapes=_OPEN),
-    "timbral_temporal_audio": Preset(_BRANCHES, 128, 4, fixed=_SOUNDS),
+    "frame_level_many": Preset(
+        ".frame_level:FrameLevelMany", 448, 20, maps=8, shortest=225, study=True, frontend="waveform"
+    ),
+    "single_layer": Preset(_SINGLE, 3585, 160, maps=2, shortest=7, shapes=_OPEN),
+    "timbral_temporal_audio": Preset(_BRANCHES, 128, 4, maps=28, shortest=1, fixed=_SOUNDS),
 }
 STUDY_NETWORKS = tuple(name for name, preset in NETWORKS.items() if preset.study)
 
