@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import isfile  # says no to a name that is too long, where Path raises
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
@@ -24,7 +24,9 @@ from elmarc.datasets.labels import alike_notes
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]
+MOST_MISSING = 0.1  # share of a published data set that may be absent: scores are those of its clips
 LONGEST_NAME = 4096  # characters of a name in a message: more than Linux takes
+MISSING = "clips are missing"
 PARTS = {  # what the lists are called, in lower case
     "train": "train", "training": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
@@ -251,10 +253,32 @@ def present(
         return found, ()
     there = set(found)
     example = next(clip for clip in clips if clip not in there)
-    text = f"{source}: {n_missing} of {len(clips)} clips are missing, such as {_shown(str(example.path))}"
+    text = f"{source}: {n_missing} of {len(clips)} {MISSING}, such as {_shown(str(example.path))}"
     if on_missing == "raise" or not found:
         raise DatasetError(f"{text}: check the folder of the clips, or take them off the list")
     return found, (text,)
+
+
+def nearly_whole(data: Dataset) -> Dataset:
+    """Return a data set that has nearly all of its `n_expected` clips, with a note on how many it lacks.
+
+    Raises
+    ------
+    DatasetError
+        More than MOST_MISSING are absent.
+    """
+    n_expected = data.n_expected or 0
+    n_missing = n_expected - len(data.clips)
+    if n_missing <= 0:
+        return data
+    text = f"{data.name}: {n_missing} of {n_expected} {MISSING}"
+    said = next((note for note in data.notes if MISSING in note), None)
+    if n_missing > MOST_MISSING * n_expected:
+        raise DatasetError(
+            f"{said or text}: at most {100 * MOST_MISSING:.0f} % are left out, for scores would be those of "
+            "another data set: complete it, or give the clips that are there as a folder or list of your own"
+        )
+    return data if said else replace(data, notes=(*data.notes, text))
 
 
 def _shown(name: str) -> str:

@@ -10,7 +10,7 @@ from elmarc import datasets
 from elmarc._errors import DatasetError
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
-from elmarc.datasets.base import Dataset, OnMissing
+from elmarc.datasets.base import Dataset, OnMissing, nearly_whole
 from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.features.assemble import assemble, make_frontend
 from elmarc.features.cache import FrontEndCache
@@ -29,7 +29,7 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
     Raises
     ------
     DatasetError
-        It is not as described.
+        It is not as described, or lacks more clips than `base.MOST_MISSING`.
     """
     on_missing: OnMissing | None = "keep" if keep_missing else None
     match section:
@@ -78,8 +78,10 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
                 validation=section.validation,
                 test=section.test,
                 metadata=section.metadata,
-                on_missing=on_missing or "raise",
+                on_missing=on_missing or "skip",
             )
+    if held is None and not keep_missing:
+        found = nearly_whole(found)
     if section.n_folds is not None:
         found = replace(found, n_folds=section.n_folds)
     return found
