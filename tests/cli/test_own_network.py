@@ -139,6 +139,38 @@ def test_the_studys_options_are_left_out_and_wrong_ones_refused(
     assert "did you mean 'MyNet'" in err
 
 
+def test_a_classifier_is_read_before_its_last_layer_and_it_is_noted(
+    elmarc: Run, folder: Path, mine: Path
+) -> None:
+    mine.write_text(
+        MINE.replace("width=8):", "width=8):\n        n_classes = 3")
+        .replace("self.norm =", "self.head = nn.Linear(width, n_classes)\n        self.norm =")
+        .replace(".relu()", ".relu().mean(-1)")
+        .replace("return self.norm", "return self.head(self.norm")
+        + ")",
+        encoding="utf-8",
+    )
+    code, _, err = elmarc(
+        "rank",
+        folder,
+        "--networks",
+        "models.py:MyNet",
+        "--classifiers",
+        "ridge",
+        "--no-baseline",
+        "-o",
+        "out",
+    )
+    assert code == 0, err
+    assert {result.n_features for result in collect("out")} == {8}  # not the three logits
+    note = "MyNet: ends in a linear layer: features are made of head.input"
+    assert note in err
+    assert all(note in "".join(result.notes) for result in collect("out"))
+    page = elmarc("report", "out", "-o", "page.html")
+    assert page[0] == 0
+    assert "head.input" in Path("page.html").read_text(encoding="utf-8")
+
+
 def test_a_configuration_sweeps_over_modules(elmarc: Run, folder: Path, mine: Path) -> None:
     Path("sweep.yaml").write_text(
         f"""

@@ -109,6 +109,80 @@ def test_batch_norm_uses_its_running_statistics() -> None:
     assert network.reduction("norm") == 1
 
 
+class Classifies(nn.Module):
+    """A convolution, and a linear layer whose result is returned in some way."""
+
+    def __init__(self, end: Callable[[nn.Module, Tensor], object]) -> None:
+        super().__init__()
+        self.conv, self.head, self.end = nn.Conv1d(20, 8, 3), nn.Linear(8, 5), end
+
+    def hidden(self, x: Tensor) -> Tensor:
+        return self.conv(x.transpose(1, 2)).relu()
+
+    def forward(self, x: Tensor) -> object:
+        return self.end(self.head, self.hidden(x))
+
+
+class SoftmaxOf(nn.Module):
+    """A classifier with an activation of its own, and a dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = Classifies(lambda head, h: head(input=h.mean(-1)))
+        self.drop, self.share = nn.Dropout(0.5), nn.Softmax(-1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.share(self.drop(self.body(x)))
+
+
+HEADS: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "logits": (lambda: Classifies(lambda head, h: head(h.mean(-1))), "head.input"),
+    "log-softmax": (lambda: Classifies(lambda head, h: head(h.mean(-1)).log_softmax(-1)), "head.input"),
+    "frames": (lambda: Classifies(lambda head, h: head(h.transpose(1, 2)).sigmoid()), "head.input"),
+    "mean of frames": (lambda: Classifies(lambda head, h: head(h.transpose(1, 2)).mean(1)), "head.input"),
+    "modules behind": (SoftmaxOf, "body.head.input"),
+    "a sequence": (
+        lambda: nn.Sequential(nn.Linear(20, 8), nn.ReLU(), nn.Linear(8, 5), nn.Identity()),
+        "2.input",
+    ),
+    "called twice": (
+        lambda: Classifies(lambda head, h: head(head(h.mean(-1)).repeat(1, 2)[:, :8])),
+        "head.input#2",
+    ),
+    "activated": (lambda: Classifies(lambda head, h: head(h.mean(-1)).relu()), "output"),
+    "a way around": (lambda: Classifies(lambda head, h: head(h.mean(-1)) + h[:, :5, 0]), "output"),
+    "without gradients": (lambda: Classifies(torch.no_grad()(lambda head, h: head(h.mean(-1)))), "output"),
+    "nothing else": (lambda: nn.Sequential(nn.Linear(20, 8)), "output"),
+    "convolutions": (lambda: nn.Sequential(nn.Conv1d(20, 8, 3), nn.Conv1d(8, 5, 1)), "output"),
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+def test_without_named_layers_what_stands_before_the_head_is_read(case: str) -> None:
+    make, layer = HEADS[case]
+    module = make()
+    layout = "bands length" if case == "convolutions" else "length bands"
+    network = net(module, layout=layout)
+    assert network.layers == (layer,)
+    asked = net(module, "output", layout=layout)
+    assert (network.definition() == asked.definition()) == (layer == "output")  # rows of logits are others
+    assert (layer in network.note) == (layer != "output")
+    assert asked.note == ""
+    if isinstance(module, Classifies) and layer == "head.input":
+        x = torch.randn(2, 30, 20)
+        mean = module.hidden(x).mean(-1).detach()
+        torch.testing.assert_close(network(x)[layer].flatten(2).mean(-1), mean)
+
+
+def test_what_goes_into_a_layer_is_read_by_name() -> None:
+    network = net(Residual(), "norm.input", "conv.input", "conv", layout="1 bands length")
+    maps = network(torch.randn(2, 12, 20))
+    assert torch.equal(maps["norm.input"], maps["conv"])
+    assert maps["conv.input"].min() >= 0  # behind the activation
+    with pytest.raises(ConfigError, match="unknown layer"):
+        net(Residual(), "nrm.input", layout="1 bands length")
+
+
 def test_the_layout_is_the_one_that_works_or_has_to_be_said() -> None:
     x = torch.randn(2, 12, 20)
     conv = nn.Conv1d(20, 4, 3)

@@ -159,10 +159,11 @@ def extractor(
         statistics=config.pooling,
         **work,
     )
+    notes = [built.network.note] if built.network and built.network.note else []
     is_given = config.input.seconds or config.input.positions(front.unit)
     if is_given or default is None:
-        return built, []
-    return built, _lengthened(built, front.n_positions(default.seconds(front.unit)))
+        return built, notes
+    return built, notes + _lengthened(built, front.n_positions(default.seconds(front.unit)))
 
 
 def _lengthened(extractor: FeatureExtractor, length: int) -> list[str]:

@@ -41,8 +41,11 @@ class Network(nn.Module, abc.ABC):
     padding_follows_length : bool
         Whether a layer with a stride is padded by what the clip's length leaves over, as TensorFlow's "same",
         so that its positions shift with the length.
+    note : str
+        What users are to know of how it is read, or "".
     """
 
+    note = ""
     one_thread = False
     padding_follows_length = False
 

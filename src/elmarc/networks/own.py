@@ -31,7 +31,8 @@ class OwnNetwork:
     options : mapping
         Its keyword arguments; those of the config class where the factory has one, as in transformers.
     layers : tuple of str
-        Submodules to read, see `networks.external.names`; "output" is what the module returns.
+        Submodules to read, see `networks.external.names`; "output" is what the module returns. Empty: what
+        goes into the module's last linear layer, or what it returns where it does not end in one.
     weights : {"redraw", "keep"}
         "redraw" draws them anew from the seed, "keep" takes them as the factory made them.
     unit : {"frames", "samples"}
@@ -50,7 +51,7 @@ class OwnNetwork:
 
     factory: str
     options: dict[str, Any] = field(default_factory=dict)
-    layers: tuple[str, ...] = (OUTPUT,)
+    layers: tuple[str, ...] = ()
     weights: Weights = "redraw"
     unit: Unit = "frames"
     layout: str | None = None
@@ -110,5 +111,5 @@ def own_network(section: Mapping[str, Any]) -> OwnNetwork:
         choose("option of an external network", key, tuple(OwnNetwork.__dataclass_fields__))
     if "factory" not in options:
         raise ConfigError("an external network needs a factory, such as 'package.module:Name'")
-    layers = options.get("layers") or (OUTPUT,)
+    layers = options.get("layers") or ()
     return OwnNetwork(**{**options, "layers": (layers,) if isinstance(layers, str) else tuple(layers)})

@@ -67,10 +67,14 @@ class Reader:
         shared = {id(value): value for value in module.state_dict(keep_vars=True).values()}
         self._module = copied(module, name, shared)
         self._calls, self._name, self._shaped = dict(calls), name, shaped
-        self._seen: dict[str, list[str]] = {}
+        self._seen: dict[tuple[str, bool], list[str]] = {}
         self._kept: dict[str, object] = {}
-        for path in {call.path for call in calls.values()}:
-            self._module.get_submodule(path).register_forward_hook(self._keeper(path))
+        for path, is_input in {(call.path, call.is_input) for call in calls.values()}:
+            part = self._module.get_submodule(path)
+            if is_input:
+                part.register_forward_pre_hook(self._keeper_of_input(path), with_kwargs=True)
+            else:
+                part.register_forward_hook(self._keeper(path))
 
     def train(self, mode: bool) -> None:
         """Say whether the copy is in training mode."""
@@ -84,7 +88,7 @@ class Reader:
         ConfigError
             A layer did not run, ran several times, or gives no such tensor.
         """
-        self._seen, self._kept = {call.path: [] for call in self._calls.values()}, {}
+        self._seen, self._kept = {(call.path, call.is_input): [] for call in self._calls.values()}, {}
         try:
             self._module(self._shaped(x))
             return {layer: self._map(layer, len(x)) for layer in self._calls}
@@ -92,20 +96,24 @@ class Reader:
             self._seen, self._kept = {}, {}
 
     def _keeper(self, path: str) -> Callable[..., None]:
-        calls = {layer: call for layer, call in self._calls.items() if call.path == path}
+        return lambda _module, _inputs, output: self._keep(path, False, output)
 
-        def keep(_module: nn.Module, _inputs: object, output: object) -> None:
-            self._seen[path].append(described(output))
-            for layer, call in calls.items():
-                if (call.number or 1) == len(self._seen[path]):
-                    kept = element(output, call)
-                    self._kept[layer] = kept.clone() if isinstance(kept, Tensor) else None
+    def _keeper_of_input(self, path: str) -> Callable[..., None]:
+        return lambda _module, args, kwargs: self._keep(
+            path, True, next(iter((*args, *kwargs.values())), None)
+        )
 
-        return keep
+    def _keep(self, path: str, is_input: bool, value: object) -> None:
+        seen = self._seen[path, is_input]
+        seen.append(described(value))
+        for layer, call in self._calls.items():
+            if (call.path, call.is_input, call.number or 1) == (path, is_input, len(seen)):
+                kept = element(value, call)
+                self._kept[layer] = kept.clone() if isinstance(kept, Tensor) else None
 
     def _map(self, layer: str, n_clips: int) -> Tensor:
-        path, number, _ = self._calls[layer]
-        seen = self._seen[path]
+        path, number, _, is_input = self._calls[layer]
+        seen = self._seen[path, is_input]
         if number is None and len(seen) > 1:
             raise ConfigError(
                 f"{self._name}: layer {layer!r} runs {len(seen)} times in a forward pass, with outputs "

@@ -1,8 +1,8 @@
 """Names of layers: "path#call[element]", with patterns, to the calls of submodules that they stand for.
 
 `encoder.act#2` is the second call of encoder.act, `lstm[0]` the first element of what lstm gives,
-`output[last_hidden_state]` an element by its key, and `encoder.layer.*` every child of encoder.layer: `*`
-stands for any characters but dots. `output` is what the whole module gives.
+`output[last_hidden_state]` an element by its key, `head.input` what goes into head, and `encoder.layer.*`
+every child of encoder.layer: `*` stands for any characters but dots. `output` is what the whole module gives.
 """
 
 from __future__ import annotations
@@ -18,15 +18,20 @@ from elmarc._choices import choose
 from elmarc._errors import ConfigError
 from elmarc.networks.own import OUTPUT
 
+INPUT = ".input"  # ends the name of what goes into a submodule
 NAME = re.compile(r"(?P<path>[^#\[\]]+)(?:#(?P<number>[1-9]\d*))?(?P<elements>(?:\[[^\[\]]+\])*)")
 
 
 class Call(NamedTuple):
-    """A call of a submodule: its path, which one counted from 1 (None for the only one), and what of it."""
+    """A call of a submodule: its path, which one counted from 1 (None for the only one), and what of it.
+
+    `is_input`: what goes in is read, not what comes out.
+    """
 
     path: str
     number: int | None = None
     elements: tuple[str, ...] = ()
+    is_input: bool = False
 
 
 def find_calls(module: nn.Module, layers: Sequence[str], name: str) -> list[tuple[str, Call]]:
@@ -56,17 +61,20 @@ def _found(layer: str, known: Sequence[str], name: str) -> list[tuple[str, Call,
         return [(path, Call(path), "")]
     path, elements = match["path"], tuple(re.findall(r"\[([^\[\]]+)\]", match["elements"]))
     number = int(match["number"]) if match["number"] else None
+    is_input = path.endswith(INPUT) and path not in known
+    path = path.removesuffix(INPUT) if is_input else path
     ending = layer[len(path) :]
-    if path == OUTPUT and path not in known:
+    if path == OUTPUT and path not in known and not is_input:
         return [(path, Call("", number, elements), ending)]
     if "*" not in path:
-        return [(choose(f"layer of {name}", path, known), Call(path, number, elements), ending)]
+        chosen = choose(f"layer of {name}", path, known)
+        return [(chosen, Call(path, number, elements, is_input), ending)]
     pattern = re.compile(re.escape(path).replace(r"\*", r"[^.]*"))
     paths = [other for other in known if pattern.fullmatch(other)]
     if not paths:
         some = ", ".join(known[:20])
         raise ConfigError(f"{name}: no layer matches {layer!r}: its layers are {some}")
-    return [(other, Call(other, number, elements), ending) for other in paths]
+    return [(other, Call(other, number, elements, is_input), ending) for other in paths]
 
 
 def element(output: object, call: Call) -> object:

@@ -18,9 +18,9 @@ from elmarc.networks.external.fingerprint import code_sha256, state_sha256
 from elmarc.networks.external.layouts import LAYOUTS, check_layout
 from elmarc.networks.external.names import Call, find_calls
 from elmarc.networks.external.redraw import redraw
-from elmarc.networks.external.trial import Trial
+from elmarc.networks.external.trial import Trial, default_layer
 from elmarc.networks.layers import Input, Tile
-from elmarc.networks.own import Axis, OwnPrecision
+from elmarc.networks.own import OUTPUT, Axis, OwnPrecision
 
 
 class ExternalNetwork(Network):
@@ -38,7 +38,8 @@ class ExternalNetwork(Network):
     layers : sequence of str
         Names of submodules, as `module.named_modules()` has them; "output" is what the module gives.
         "act#2" is the second call of "act" in a forward pass, "lstm[0]" and "output[last_hidden_state]" are
-        elements of an output, and `*` stands for one component of a path: "blocks.*".
+        elements of an output, "head.input" is what goes into "head", and `*` stands for one component of a
+        path: "blocks.*". None named: see `trial.default_layer`.
     input_unit : {"frames", "samples"}
         What the length of the input counts.
     input_length : int
@@ -88,11 +89,13 @@ class ExternalNetwork(Network):
         time_axis: Axis = None,
         precision: OwnPrecision = "float32",
     ) -> None:
-        found = find_calls(module, layers, name)
-        calls = dict(found)
         if layout is not None:
             check_layout(layout, input_unit, name)
         copy = copied(module, name)
+        asked, shape = tuple(layers), (input_length, n_bands)
+        layers = asked or (default_layer(copy, name, shape=shape, unit=input_unit, layout=layout),)
+        found = find_calls(copy, layers, name)
+        calls = dict(found)
         drawn = None if seed is None else redraw(copy, seed, name)
         if choose("precision of a module", precision, get_args(OwnPrecision)) == "bfloat16":
             copy = copy.to(torch.bfloat16)
@@ -114,6 +117,11 @@ class ExternalNetwork(Network):
         self._seed, self._drawn, self._drawn_state = seed, drawn, state
         self._threads = threading.local()
         self.eval()
+        if not asked and layers[0] != OUTPUT:
+            self.note = (
+                f"{name}: ends in a linear layer: features are made of {layers[0]}, what goes into it; "
+                "layers: [output] takes what the module returns"
+            )
         self._code_sha256 = code  # of the copy, whose code and settings stay
         if state_sha256(copy) != state:
             raise ConfigError(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +14,16 @@ from torch import Tensor, nn
 from elmarc._errors import ConfigError
 from elmarc._types import Unit
 from elmarc.networks.external.axes import Axes, Output, find_axes, told_axis
-from elmarc.networks.external.capture import Reader, like_weights
+from elmarc.networks.external.capture import Reader, copied, like_weights
 from elmarc.networks.external.layouts import LAYOUTS, find_layout
-from elmarc.networks.external.names import Call, described
+from elmarc.networks.external.names import INPUT, Call, described
 from elmarc.networks.layers import Input, LayerInfo
-from elmarc.networks.own import Axis
+from elmarc.networks.own import OUTPUT, Axis
 
+AFTER_HEAD = re.compile(
+    "(Alias|Clone|Expand|LogSigmoid|LogSoftmax|Mean|Permute|ReshapeAlias|Select|Sigmoid|Slice|Softmax|Squeeze|"
+    r"ToCopy|Transpose|UnsafeView|Unsqueeze|View)Backward\d"
+)  # steps that may follow a classification head, as autograd calls them
 MORE = (2**6 * 3 * 5, 2**6 * 3**3 * 5, 2**5 * 3**7 * 5)  # positions: most reductions divide one of them
 
 
@@ -141,6 +148,57 @@ class Trial:
             return math.inf
         whole = round(self._more / gain)
         return whole if whole and abs(self._more / whole - gain) < 1 else self._more / gain
+
+
+def default_layer(
+    module: nn.Module, name: str, *, shape: tuple[int, int], unit: Unit, layout: str | None
+) -> str:
+    """Return what features are made of where no layer is named: what stands before the classification head.
+
+    The head is the linear layer whose result the module returns, as it is or after a softmax, a sigmoid or an
+    average. What goes into it is read; where a module does not end so, what it returns.
+
+    Raises
+    ------
+    ConfigError
+        The module can be run in no layout, or in several.
+    """
+    generator = torch.Generator().manual_seed(0)
+    clips = torch.randn(2, *shape, generator=generator).to(like_weights(module))
+    if layout is None:
+        layout = find_layout(module, {OUTPUT: Call("")}, name, clips, unit)
+    return _before_head(copied(module, name), LAYOUTS[layout](clips)) or OUTPUT
+
+
+def _before_head(module: nn.Module, x: Tensor) -> str | None:
+    """Follow the output back to a linear layer, as autograd does; None where something else made it."""
+    steps: list[Any] = []
+    paths: list[str] = []
+
+    def note(path: str, _part: nn.Module, _x: object, y: Tensor) -> None:
+        steps.append(y.grad_fn)
+        paths.append(path)
+
+    n_weights = len(list(module.parameters()))
+    for path, part in module.named_modules():
+        if path and isinstance(part, nn.Linear) and len(list(part.parameters())) < n_weights:
+            part.register_forward_hook(partial(note, path))
+    try:
+        with torch.enable_grad():
+            output = module(x.detach().requires_grad_().clone())
+    except Exception:  # what is wrong with the module is said where its layers are read
+        return None
+    step = output.grad_fn if isinstance(output, Tensor) else None
+    while step is not None and step not in steps:
+        before = [function for function, _ in step.next_functions if function is not None]
+        passed = AFTER_HEAD.fullmatch(type(step).__name__) and len(before) == 1
+        step = before[0] if passed else None
+    if step is None:
+        return None
+    place = steps.index(step)
+    path = paths[place]
+    number = f"#{paths[: place + 1].count(path)}" if paths.count(path) > 1 else ""
+    return path + INPUT + number
 
 
 def _near(maps: Tensor, others: Tensor) -> bool:
