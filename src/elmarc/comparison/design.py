@@ -13,7 +13,7 @@ from elmarc.comparison import multiplicity
 from elmarc.comparison.families import Inference
 from elmarc.comparison.hits import HitTable
 from elmarc.comparison.records import Design
-from elmarc.comparison.variance import LEAST_GROUPS, cluster_df
+from elmarc.comparison.variance import LEAST_GROUPS, n_alike
 
 OFTEN = 0.8  # "four times in five"
 WANTED = 0.05  # a difference worth finding: 5 points
@@ -78,11 +78,10 @@ def _few_groups(table: HitTable) -> str:
     rows = table.judged.all(axis=0)
     weights = table.weights[rows].sum(axis=1)
     shares = np.bincount(np.unique(table.units[rows], return_inverse=True)[1], weights) / weights.sum()
-    n_alike = round(cluster_df(shares) + 1.0)
     found = f"The clips come from {len(shares)} group{'s' if len(shares) > 1 else ''}"
-    if n_alike < len(shares):
+    if n_alike(shares) < len(shares):
         share = f"{100 * shares.max():.0f} %"
-        found += f", the largest with {share} of them, which tell as much as {n_alike} of like size"
+        found += f", the largest with {share} of them, which tell as much as {n_alike(shares)} of like size"
     return (
         f"{found}: too few to estimate how accuracies vary between groups, so there are no intervals and no "
         f"tests. It takes {LEAST_GROUPS} groups of like size or more: add clips of other groups."

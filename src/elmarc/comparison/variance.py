@@ -18,7 +18,7 @@ from scipy import special
 
 Floats = NDArray[np.float64]
 LEAST = 1e-12  # the square of what counts as no difference: sums in another order differ by as much
-LEAST_GROUPS = 4  # of like size: with fewer, an interval says next to nothing
+LEAST_GROUPS = 5  # of like size, so 4 degrees of freedom: with fewer, t is no good guide (Tipton 2015)
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def moments(hits: Floats, weights: Floats, seeds: Sequence[int], *, n_clips: int
     if n_clips is not None and n_clips > n:
         shares = (weights / totals).mean(axis=1)
         scores /= np.sqrt(np.maximum(1.0 - shares, LEAST))[:, None]
-        up, down, units_df = 1, 1, cluster_df(shares)
-        units_df = units_df if round(units_df + 1.0) >= LEAST_GROUPS else np.nan
+        up, down = 1, 1
+        units_df = cluster_df(shares) if n_alike(shares) >= LEAST_GROUPS else np.nan
     n_seeds = np.asarray(seeds)
     starts = np.cumsum(n_seeds) - n_seeds
     mean = np.add.reduceat(scores, starts, axis=1) / n_seeds
@@ -102,11 +102,8 @@ def moments(hits: Floats, weights: Floats, seeds: Sequence[int], *, n_clips: int
     return Moments(accuracy, covariance, between, interaction, n_seeds, fixed, n_clips or n, units_df)
 
 
-def cluster_df(shares: Floats) -> float:
-    """Return the degrees of freedom of the CR2 variance of a mean (Bell and McCaffrey 2002).
-
-    Satterthwaite's, where clips are independent and have one variance: n - 1 for n groups of like size, less
-    for unequal ones. With one more, it is the number of groups of like size that tell as much.
+def n_alike(shares: Floats) -> int:
+    """Return how many groups of like size would tell as much as these (Kish 1965), rounded.
 
     Parameters
     ----------
@@ -115,8 +112,27 @@ def cluster_df(shares: Floats) -> float:
 
     Examples
     --------
-    >>> cluster_df(np.full(6, 1 / 6)), cluster_df(np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]))
-    (5.0, 2.8)
+    >>> n_alike(np.full(6, 1 / 6)), n_alike(np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]))
+    (6, 3)
+    """
+    return round(1.0 / float(shares @ shares))
+
+
+def cluster_df(shares: Floats) -> float:
+    """Return the degrees of freedom of the CR2 variance of a mean (Bell and McCaffrey 2002).
+
+    Satterthwaite's, where clips are independent and have one variance: n - 1 for n groups of like size, less
+    for unequal ones.
+
+    Parameters
+    ----------
+    shares : np.ndarray [shape=(n_groups,)]
+        The part of the clips that each group holds.
+
+    Examples
+    --------
+    >>> round(cluster_df(np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])), 1)
+    2.8
     """
     own = shares**2 / np.maximum(1.0 - shares, LEAST)
     return float(1.0 / (shares @ shares + own @ (own.sum() - own)))
