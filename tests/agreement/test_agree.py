@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from tests.simulated import SKILLS, side, simulated_result, trained
 
 from elmarc._errors import ConfigError
 from elmarc.agreement.agree import agreements
+from elmarc.agreement.answer import answer
+from elmarc.reports.agreements import to_frame, to_json
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,20 @@ def test_partial_correlation_is_given_all_that_is_known(agreement):
     assert (
         abs(agreement.best.partial.value) < agreement.best.spearman.value
     )  # parameters follow the skill here
+
+
+@pytest.mark.parametrize(("n", "n_free"), [(5, 2), (6, 3), (7, 3)])
+def test_few_architectures_have_no_partial_correlation_and_it_is_said_what_it_takes(n, n_free):
+    """Where three covariates leave no degree of freedom, the correlation would be 1 or -1."""
+    (found,) = agreements(side(SKILLS[:n]), trained(SKILLS[:n]))
+    text = " ".join(answer(found))
+    best = to_frame([found]).set_index("foreteller").loc[found.best.name]
+    few = n - n_free < 4
+    assert (found.best.partial.n_given, found.best.partial.df) == (n_free, n - n_free - 2)
+    assert pd.isna(best["partial"]) == few
+    assert (f"It takes {4 + n_free} architectures." in text) == few
+    assert (f"freedom of {n} architectures are n - k - 2 = {n - n_free - 2}." in text) == few
+    assert "NaN" not in to_json([found])
 
 
 def test_the_first_three_never_lose_more_than_the_first(agreement):

@@ -129,3 +129,25 @@ def test_intervals_hold_the_truth_of_the_fewest_architectures_at_a_strong_correl
     x, y = rankings(np.random.default_rng(7), (500, correlation.LEAST), 0.95)
     estimates = [correlation.kendall_estimate(a, b) for a, b in zip(x, y, strict=True)]
     assert 0.93 <= coverage(estimates, 2 / np.pi * np.arcsin(0.95)) < 0.985  # coarse steps: on the safe side
+
+
+@pytest.mark.parametrize("n_given", [1, 2, 3])
+def test_a_partial_correlation_takes_two_degrees_of_freedom(rng, n_given):
+    """With none, what covariates leave over lies on a line: it is 1 or -1, whatever the scores."""
+    for n in range(n_given + 2, n_given + 7):
+        values = []
+        for _ in range(50):
+            x, y, *given = rng.standard_normal((n_given + 2, n))
+            found = correlation.spearman_estimate(x, y, given=np.array(given))
+            assert found.df == n - correlation.n_free(np.array(given)) - 2
+            assert found.df >= 2 or np.isnan(found.value)
+            values.append(abs(found.value))
+        if n - n_given - 2 >= 2:
+            assert np.nanmean(np.array(values) > 0.999) < 0.2
+
+
+def test_covariates_that_follow_from_others_take_no_degree_of_freedom(rng):
+    x, y, one = rng.standard_normal((3, 6))
+    found = correlation.spearman_estimate(x, y, given=np.array([one, 2 * one, np.ones(6)]))
+    assert found.df == 3
+    assert found.value == pytest.approx(correlation.spearman_estimate(x, y, given=one[None]).value)

@@ -12,6 +12,7 @@ from elmarc import _seeds
 from elmarc._errors import ConfigError
 from elmarc.agreement import times
 from elmarc.agreement.correlation import (
+    FEWEST,
     Estimate,
     Floats,
     Statistic,
@@ -41,7 +42,6 @@ Proxies: TypeAlias = Mapping[str, Callable[[Result], float | None]]
 FIRST = (1, 3)  # how many of the first are trained
 TRAINED, SHORT = "trained", "short training"
 DIFFERENT = 1e-9
-LEAST_ARCHITECTURES = 4
 
 
 def agreements(
@@ -110,10 +110,10 @@ def agree(
         They share no four architectures or no clip, or contradict each other.
     """
     architectures, notes = in_common(scored)
-    if len(architectures) < LEAST_ARCHITECTURES:
+    if len(architectures) < FEWEST:
         raise ConfigError(
             f"{_dataset(scored)}: both sides have {len(architectures)} architectures in common, expected at "
-            f"least {LEAST_ARCHITECTURES}: rank and train the same networks, of the same size"
+            f"least {FEWEST}: rank and train the same networks, of the same size"
         )
     chosen = {way: {a: own[a] for a in architectures} for way, own in scored.items()}
     for way, own in chosen.items():

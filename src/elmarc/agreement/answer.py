@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from elmarc.agreement.correlation import LEAST, Estimate
+from elmarc.agreement.correlation import FEWEST, LEAST, Estimate
 from elmarc.agreement.records import Agreement, Foreteller
 from elmarc.agreement.regret import Loss
 
@@ -80,8 +80,13 @@ def _best(agreement: Agreement) -> tuple[str, ...]:
 
 
 def _partial(best: Foreteller) -> tuple[str, ...]:
-    said = estimate_text(best.partial)
-    return (f"Among architectures of equal {_names(best.given)}: {said}.",) if said else ()
+    partial, equal = best.partial, f"architectures of equal {_names(best.given)}" if best.given else ""
+    if partial is not None and partial.n < FEWEST + partial.n_given:
+        left = f"the degrees of freedom of {partial.n} architectures are n - k - 2 = {partial.df}"
+        needed = f"It takes {FEWEST + partial.n_given} architectures"
+        return (f"Among {equal}, no correlation is computed: {left}. {needed}.",)
+    said = estimate_text(partial)
+    return (f"Among {equal}: {said}.",) if said else ()
 
 
 def _ceilings(agreement: Agreement) -> str:

@@ -18,7 +18,7 @@ alike, less that over clips drawn anew for each.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ from scipy import special, stats
 
 Floats: TypeAlias = NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Floats, Floats], Floats]
+FEWEST = 4  # architectures that a correlation needs, beside one a covariate: two degrees of freedom
 LEAST = (
     12  # architectures that an interval needs, beside one a covariate; of 10, Kendall's held in 89 to 92 %
 )
@@ -39,17 +40,25 @@ class Estimate:
     Parameters
     ----------
     value : float
-        NaN where one side is constant.
+        NaN where one side is constant, or there are too few architectures for a partial correlation.
     low, high : float or None
         None where there are too few architectures to tell.
     n : int
         Architectures.
+    n_given : int
+        Covariates that a partial correlation is given, without those that follow from others.
     """
 
     value: float
     low: float | None
     high: float | None
     n: int
+    n_given: int = 0
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of a correlation; with none, it is 1 or -1 whatever the scores."""
+        return self.n - self.n_given - 2
 
 
 def pearson(x: Floats, y: Floats) -> Floats:
@@ -128,12 +137,20 @@ def spearman_estimate(
         Variance of z that all architectures share, see `shared_variance`.
     confidence : float
         Of the interval, in (0, 1).
+
+    Returns
+    -------
+    Estimate
+        A partial correlation is NaN with fewer than `FEWEST` architectures and one more for each covariate.
     """
     if given is None or not len(given):
         return _estimate(spearman(x, y), spearman(_left_out(x), _left_out(y)), 0, shared, confidence)
+    n_given = n_free(given)
+    if len(x) - n_given < FEWEST:
+        return Estimate(np.nan, None, None, len(x), n_given)
     value = partial_spearman(given)(x, y)
     rest = [partial_spearman(c)(a, b) for c, a, b in _each_left_out(given, x, y)]
-    return _estimate(value, np.array(rest), n_free(given), shared, confidence)
+    return _estimate(value, np.array(rest), n_given, shared, confidence)
 
 
 def ceiling_estimate(by_seed: Floats, *, confidence: float = 0.95) -> Estimate:
@@ -178,11 +195,12 @@ def _estimate(value: Floats, rest: Floats, n_given: int, shared: float, confiden
     r, n = float(value), len(rest)
     free = n - n_given
     if free < LEAST or not np.isfinite(r):
-        return Estimate(r, None, None, n)
+        return Estimate(r, None, None, n, n_given)
     inside = 1.0 - 6.0 / (free * (free**2 - 1))
     at = float(np.clip(r, -inside, inside))
     own = _spread(np.arctanh(np.clip(rest, -inside, inside)))
-    return _interval(r, at, _believed(own, (1.0 + at**2 / 2.0) / (free - 3)) + shared, n, confidence)
+    found = _interval(r, at, _believed(own, (1.0 + at**2 / 2.0) / (free - 3)) + shared, n, confidence)
+    return replace(found, n_given=n_given)
 
 
 def _interval(value: float, at: float, variance: float, n: int, confidence: float) -> Estimate:
