@@ -28,6 +28,13 @@ class AudioError(ElmarcError):
     """A clip cannot be read, or is too short for what was asked."""
 
 
+class TransientError(ElmarcError):
+    """A clip cannot be read at the moment: too many open files, no memory, a drive that is away.
+
+    It is no `AudioError`, so that the clip is not skipped: the run stops, and can be run again.
+    """
+
+
 class DatasetError(ElmarcError):
     """A data set is missing files, labels or folds, or is laid out in another way than expected."""
 

@@ -133,7 +133,6 @@ LINKS: dict[str, tuple[Make, str]] = {
     "link to zeros": (_link("/dev/zero"), "is a device"),
     "link to nothing": (_link("/dev/null"), "is a device"),
     "link to random numbers": (_link("/dev/urandom"), "is a device"),
-    "link to the memory": (_link("/proc/self/mem"), "cannot be read"),
     "link to a list of the system": (_link("/proc/self/maps"), "is damaged"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "300 MB of zeros": (_sparse, "is damaged"),

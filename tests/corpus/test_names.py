@@ -16,7 +16,7 @@ from tests.corpus.test_sounds import CONFIG, extracted
 from tests.corpus.watching import checked, harmless
 from tests.fuzz.watch import watched
 
-from elmarc._errors import DatasetError
+from elmarc._errors import DatasetError, TransientError
 from elmarc.config.loading import parse_experiment
 from elmarc.datasets import open_dataset, open_unlabelled, validate
 from elmarc.datasets.base import Dataset
@@ -151,6 +151,16 @@ def test_links_pipes_and_devices_among_clips(tmp_path: Path, linked: Path) -> No
         "link to the folder above",
         "link to the root",
     }
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file whose reading fails")
+def test_an_input_output_error_ends_the_run_and_names_the_file(tmp_path: Path, linked: Path) -> None:
+    """It may be the drive's: clips are not left out for that."""
+    (linked / "a" / "link to the memory.wav").symlink_to("/proc/self/mem")
+    with watched(tmp_path):
+        data = open_dataset(linked)
+        with pytest.raises(TransientError, match=r"link to the memory\.wav: .*Input/output error"):
+            extracted(data, tmp_path / "store")
 
 
 @pytest.mark.parametrize(

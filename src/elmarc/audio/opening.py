@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import soundfile as sf
 
-from elmarc._errors import AudioError, ElmarcError
+from elmarc._errors import AudioError, ElmarcError, TransientError
 from elmarc._names import special
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
@@ -20,6 +22,12 @@ UNSAID = 2**63 - 1  # samples: libsndfile's answer where a header leaves the len
 # start: libsndfile seeks to wrong samples of Vorbis, ALAC and SDS near the end, and resets MP3 and Opus.
 FIXED_SIZE = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 IN_BLOCKS = ("OGG", "PAF", "SDS")  # formats that pack such samples
+# Faults of the file itself. All others come from the machine, its drives or its network, and may pass.
+LASTING = (
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.EINVAL, errno.EILSEQ, errno.ENXIO, errno.EFBIG, errno.EOVERFLOW,
+)  # fmt: skip
+SYSTEM_ERROR, NO_MEMORY = 2, 17  # codes of libsndfile, which keeps errno to itself
 PIECE = 2**16  # samples of all channels, read at a time to be passed over or counted
 
 
@@ -64,7 +72,10 @@ class Forward(sf.SoundFile):
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Forward]:
-    """Open a sound file; what goes wrong with it, also while it is read, becomes an AudioError."""
+    """Open a sound file; what goes wrong with it, also while it is read, becomes an AudioError.
+
+    What may pass, such as too many open files, becomes a TransientError.
+    """
     _check_there(path)
     try:
         with Forward(_system_name(path)) as sound:
@@ -76,10 +87,11 @@ def opened(path: str | Path) -> Iterator[Forward]:
     except OSError as problem:
         raise unreadable(path, problem) from problem
     except MemoryError as problem:
-        raise AudioError(
-            f"{path}: its header claims more samples than fit into memory: it is damaged, or has to be split"
-        ) from problem
+        raise transient(path, "out of memory") from problem
     except (sf.SoundFileError, TypeError, ValueError) as problem:  # the latter two come from soundfile
+        if getattr(problem, "code", 0) in (SYSTEM_ERROR, NO_MEMORY):
+            _check_there(path)  # in the system's words, if it still says so
+            raise transient(path, str(getattr(problem, "error_string", problem))) from problem
         reason = getattr(problem, "error_string", str(problem))
         if "filename too long" in reason:
             raise AudioError(
@@ -131,11 +143,53 @@ def check_regular(path: str | Path) -> None:
         )
 
 
-def unreadable(path: str | Path, problem: OSError | ValueError) -> AudioError:
-    """Return what the system said of a file, as an AudioError."""
+def is_there(path: str | Path) -> bool:
+    """Tell whether a path leads to a regular file; raise a TransientError where the system does not say."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError) as problem:
+        if isinstance(problem, OSError) and problem.errno not in LASTING:
+            raise unreadable(path, problem) from problem
+        return False
+
+
+def unreadable(path: str | Path, problem: OSError | ValueError) -> AudioError | TransientError:
+    """Return what the system said of a file, as an AudioError, or as a TransientError where that may pass."""
+    if isinstance(problem, OSError) and problem.errno not in LASTING:
+        return transient(path, problem.strerror or str(problem))
     if isinstance(problem, IsADirectoryError):
         return AudioError(f"{path}: is a folder, expected an audio file ({FORMATS})")
     if isinstance(problem, FileNotFoundError):
         return AudioError(f"{path}: no such file: check the path and the folder it is relative to")
     reason = getattr(problem, "strerror", problem)
     return AudioError(f"{path}: cannot be read ({reason}): check its path and its permissions")
+
+
+def transient(path: str | Path, reason: str) -> TransientError:
+    """Return the error that a file cannot be read for a reason that may pass."""
+    return TransientError(
+        f"{path}: cannot be read at the moment ({reason.rstrip('.')}), so the run stops and no clip is left "
+        "out: check open files (ulimit -n), memory, drive and network, and run again; if it stays so, leave "
+        "the file out"
+    )
+
+
+def refuse_if_away(path: str | Path, problem: AudioError) -> None:
+    """Raise a TransientError where the folder of a missing file is gone or empty, as an unmounted drive is.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that was listed.
+    problem : AudioError
+        Why it cannot be read.
+    """
+    if not isinstance(problem.__cause__, FileNotFoundError):
+        return
+    try:
+        with os.scandir(Path(path).parent) as inside:
+            is_away = next(inside, None) is None
+    except OSError:
+        is_away = True
+    if is_away:
+        raise transient(path, "its folder is gone or empty") from problem

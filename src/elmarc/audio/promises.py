@@ -11,6 +11,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from elmarc.audio.opening import unreadable
+
 SLACK = 128  # bytes: some programs count their header as sound
 UNKNOWN = 0x7FFF0000  # sizes from here on are written by programs that could not go back to the header
 MOST_CHUNKS = 1000
@@ -28,12 +30,19 @@ def shortage(path: str | Path, *, n_asked: int, n_read: int) -> str:
     path : str or Path
     n_asked, n_read : int
         Samples that its header says, and that were read.
+
+    Raises
+    ------
+    AudioError, TransientError
+        The file cannot be read any more.
     """
     try:
         with open(path, "rb") as file:
             return _shortage(file, n_asked, n_read)
-    except (OSError, ValueError, struct.error):
+    except (ValueError, struct.error):
         return ""
+    except OSError as problem:
+        raise unreadable(path, problem) from problem
 
 
 def _shortage(file: BinaryIO, n_asked: int, n_read: int) -> str:

@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from os.path import isfile  # says no to a name that is too long, where Path raises
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 from unicodedata import decimal
@@ -18,6 +17,7 @@ from elmarc.audio.blocks import true_duration_s
 from elmarc.audio.decode import duration_s, hear
 from elmarc.audio.length import InputLength
 from elmarc.audio.oddities import Oddities
+from elmarc.audio.opening import is_there
 from elmarc.datasets.files import suffixes_text
 from elmarc.datasets.groups import group_name, n_units
 from elmarc.datasets.labels import alike_notes
@@ -244,10 +244,12 @@ def present(
     ------
     DatasetError
         A clip is absent and "raise" was asked for; or all are, unless they are kept.
+    TransientError
+        The system does not say whether a clip is there.
     """
     if on_missing == "keep":
         return tuple(clips), ()
-    found = tuple(clip for clip in clips if isfile(clip.path))
+    found = tuple(clip for clip in clips if is_there(clip.path))
     n_missing = len(clips) - len(found)
     if not n_missing:
         return found, ()

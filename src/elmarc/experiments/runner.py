@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from elmarc import _leftovers
-from elmarc._errors import ConfigError, ElmarcError
+from elmarc._errors import ConfigError, ElmarcError, TransientError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import record
 from elmarc.experiments.cells import Cell, by_features
@@ -93,7 +93,8 @@ def run_cells(
     Raises
     ------
     ElmarcError
-        A cell cannot be run (unless `keep_going`), or none gave a result.
+        A cell cannot be run (unless `keep_going`), or none gave a result; a clip cannot be read at the moment
+        (TransientError, always).
     """
     over_budget: OutOfBudgetError | None = None
     shared_here = cells if executor is None and work is run_group else ()
@@ -146,7 +147,7 @@ class _Run:
             self._done(left.pop(config), told, resumed=False)
 
         def fail(config: ExperimentConfig, problem: ElmarcError) -> None:
-            if isinstance(problem, OutOfBudgetError):
+            if isinstance(problem, (OutOfBudgetError, TransientError)):
                 raise problem
             self._failed([left.pop(config)], problem)
 
@@ -156,7 +157,7 @@ class _Run:
                     list(missing), material=cells[0].material, store=self.store, cache=self.cache,
                     n_jobs=self.n_jobs, observer=self.observer, keep=keep, fail=fail, check=self.check,
                 )  # fmt: skip
-        except OutOfBudgetError:
+        except (OutOfBudgetError, TransientError):
             raise
         except ElmarcError as problem:
             if problem in self.problems or not left:

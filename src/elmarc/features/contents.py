@@ -16,7 +16,7 @@ from elmarc._errors import AudioError
 from elmarc._types import Waveform
 from elmarc.audio.decode import content_hash
 from elmarc.audio.oddities import Oddities
-from elmarc.audio.opening import opened
+from elmarc.audio.opening import opened, refuse_if_away
 from elmarc.datasets.base import Clip
 from elmarc.datasets.files import AUDIO_SUFFIXES
 from elmarc.features.hash_memo import HashMemo, user_memo
@@ -96,6 +96,8 @@ def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Conte
 
     Raises
     ------
+    TransientError
+        A file cannot be read at the moment.
     ConfigError
         $ELMARC_HASH_MEMO is neither on nor off.
     """
@@ -156,4 +158,5 @@ def _hash(path: Path) -> Hashed:
         before, now = signature_of(path), time.time_ns()
         return content_hash(path), before if before and before.is_old(now) else None
     except AudioError as problem:
+        refuse_if_away(path, problem)
         return problem, None

@@ -12,6 +12,7 @@ import numpy as np
 from elmarc._errors import AudioError, StoreWarning
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
+from elmarc.audio.opening import refuse_if_away
 from elmarc.features.outcomes import Outcomes, named
 from elmarc.features.store import FeatureStore
 
@@ -157,6 +158,8 @@ def collect(
     ------
     AudioError
         With `strict`: the first clip without features.
+    TransientError
+        A clip cannot be read at the moment.
     """
     reasons: dict[str, str] = {}
     progress(0)
@@ -164,6 +167,7 @@ def collect(
         with closing(outcomes):
             for (clip, content), outcome in outcomes:
                 if isinstance(outcome, AudioError):
+                    refuse_if_away(clip.path, outcome)
                     problem = named(outcome, str(clip), str(clip.path))
                     if strict:
                         raise problem

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elmarc._errors import AudioError, DatasetError
 from elmarc.audio.oddities import notes
+from elmarc.audio.opening import refuse_if_away
 from elmarc.datasets.base import Clip
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
@@ -109,6 +110,8 @@ def open_inputs(
     ------
     AudioError
         With the extractor's `strict`: the first clip that cannot be used.
+    TransientError
+        A clip cannot be read at the moment.
     DatasetError
         None can be used.
     """
@@ -127,6 +130,7 @@ def open_inputs(
             try:
                 level, square = future.result()
             except AudioError as problem:
+                refuse_if_away(clip.path, problem)
                 if extractor.strict:
                     raise
                 skipped.append((clip.id, str(named(problem, str(clip), str(clip.path)))))
