@@ -89,7 +89,7 @@ def level(own: Moments, skill: np.ndarray) -> dict[str, float]:
     one_seed = skill.shape[1] == 1
     truth = skill[:, 0] if one_seed else np.full(len(skill), SKILL)  # one seed speaks of its own weights
     low, high = accuracy_interval(found.accuracy, CONFIDENCE)
-    pairs, baseline = found.pairs, found.baseline
+    pairs, baseline = infer_from(own).pairs, found.baseline
     missed = replace(pairs.estimate, value=pairs.estimate.value - (truth[pairs.a] - truth[pairs.b]))
     return {
         "pairs": float((pairs.p_value <= 1 - CONFIDENCE).any()),

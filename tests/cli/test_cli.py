@@ -62,7 +62,10 @@ def test_equal_seeds_give_equal_bytes(elmarc: Run, folder: Path) -> None:
 def test_json_is_json(elmarc: Run, folder: Path) -> None:
     code, out, _ = rank(elmarc, folder, "--json", "--quiet")
     assert code == 0
-    assert {row["features"] for row in json.loads(out)} == {"temporal", "mfcc"}
+    document = json.loads(out)
+    assert {row["features"] for row in document["results"]} == {"temporal", "mfcc"}
+    assert document["rankings"] == [json.loads(Path("out/ranking.json").read_text())]
+    assert document["rankings"][0]["answer"]
 
 
 def test_the_recipe_is_named_in_every_result(elmarc: Run, folder: Path) -> None:

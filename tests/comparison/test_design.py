@@ -7,7 +7,7 @@ from tests.simulated import simulated_result
 
 from elmarc.comparison.answer import answer
 from elmarc.comparison.compare import compare
-from elmarc.comparison.design import Power
+from elmarc.comparison.design import MOST_SEEDS, Power
 
 
 def results(n_seeds=2, n_clips=200, skills=(("vgg", 0.8), ("timbral", 0.6), ("mfcc", 0.5)), **changes):
@@ -34,20 +34,25 @@ def test_the_parts_of_the_variance_foretell_other_designs():
     assert only_clips.detectable(2, more_units=4) == pytest.approx(only_clips.detectable(2) / 2)
 
 
-def test_advice_names_what_to_type():
-    design = compare(results()).design
+@pytest.mark.parametrize(("n_clips", "n_seeds"), [(60, 2), (200, 2), (200, 5), (2000, 2), (2000, 10)])
+def test_advice_is_something_that_one_can_do(n_clips, n_seeds):
+    design = compare(results(n_seeds, n_clips)).design
     assert design.can_tell
-    found, goal = design.advice
-    assert f"{100 * design.detectable:.1f} points apart" in found
-    assert re.search(r"--seeds \d+|more than [\d,]+ clips", goal)
+    (advice,) = design.advice
+    assert f"Differences of {100 * design.detectable:.1f} points are detected four times in five" in advice
+    if design.more_seeds:
+        assert n_seeds < design.more_seeds <= MOST_SEEDS
+        assert f"draw the weights {design.more_seeds} times ({design.more_seeds} seeds)" in advice
+    else:
+        assert re.search(r"about [\d,]+ clips and \d+ seeds|more than [\d,]+ clips", advice)
 
 
 def test_one_seed_can_tell_nothing_and_says_what_would():
     compared = compare(results(n_seeds=1))
     assert not compared.design.can_tell
     assert compared.design.detectable is None
-    assert "--seeds 3" in " ".join(answer(compared))
-    assert "beat" not in " ".join(answer(compared))
+    assert compared.design.more_seeds == 3
+    assert "significant" not in " ".join(answer(compared))
 
 
 def test_a_single_system_needs_no_advice():

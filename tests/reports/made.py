@@ -31,7 +31,7 @@ def made(
     pairs.sort(key=lambda pair: -pair[2])
     scores = tuple(_score(*pair, n_seeds, can_tell, timed) for pair in pairs)
     design = Design(
-        n_seeds, n_groups or 400, n_groups > 0, can_tell, 0.08 if can_tell else None, ("More seeds help.",)
+        n_seeds, n_groups or 400, n_groups > 0, can_tell, 0.08 if can_tell else None, ("More seeds help.",), 5
     )
     return Comparison(
         dataset, protocol, note, scores, tuple(_families(scores)), design, 0.95, chance, majority
@@ -61,10 +61,10 @@ def _families(scores: Sequence[SystemScore]) -> list[Family]:
     for classifier in dict.fromkeys(score.system.classifier for score in scores):
         members = [k for k, score in enumerate(scores) if score.system.classifier == classifier]
         baseline = [k for k in members if scores[k].is_baseline]
-        every = list(combinations(members, 2))
+        every = [pair for pair in combinations(members, 2) if not set(pair) & set(baseline)]
         against = [(k, b) for b in baseline for k in members if k != b]
         for kind, name, chosen in (
-            ("pairs", f"systems with {classifier}", every),
+            ("pairs", f"networks with {classifier}", every),
             ("baseline", f"networks against mfcc, with {classifier}", against),
         ):
             if chosen:
@@ -77,5 +77,5 @@ def _contrast(scores: Sequence[SystemScore], a: int, b: int) -> Contrast:
     difference = scores[a].accuracy - scores[b].accuracy
     differs = abs(difference) > 0.1
     return Contrast(
-        a, b, difference, difference - 0.06, difference + 0.06, 0.03, 41.5, 0.001 if differs else 0.4, differs
+        a, b, difference, difference - 0.1, difference + 0.1, 0.03, 41.5, 0.001 if differs else 0.4, differs
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from tests.reports.test_page import CLASSES, HOSTILE, hostile_page
 from tests.simulated import simulated_result
 
+from elmarc.comparison.compare import compare
 from elmarc.reports.page import build_page
 
 pytestmark = pytest.mark.browser
@@ -205,8 +207,31 @@ def test_a_press_on_a_head_sorts_and_another_turns_the_order(page):
 def test_classes_sort_by_the_recall_of_a_system(page):
     column = page.locator(".classes th[data-sort]").nth(2)
     column.get_by_role("button").click()
+    assert column.evaluate("th => getComputedStyle(th.firstElementChild).writingMode") == "horizontal-tb"
     shown = [int(text) for text in page.locator(".classes tbody tr td:nth-child(3)").all_inner_texts()]
     assert shown == sorted(shown, reverse=True)
+
+
+def test_the_systems_that_one_chooses_show_class_by_class(page):
+    heads = page.locator(".classes thead th:visible")
+    boxes = page.get_by_role("group", name="Systems").get_by_role("checkbox")
+    assert boxes.count() == 4
+    before = heads.all_inner_texts()
+    boxes.nth(1).uncheck()
+    after = heads.all_inner_texts()
+    assert after == [*before[:3], *before[4:]]
+    assert page.locator(".classes tbody tr").first.locator("td:visible").count() == len(after) - 1
+    boxes.nth(1).check()
+    assert heads.all_inner_texts() == before
+
+
+def test_letters_show_for_one_classifier_and_never_for_two(page):
+    letters = page.locator(".ranking .ties:visible")
+    assert letters.count() == 0
+    page.locator("[data-role=classifier]").select_option("svm")
+    assert letters.count() == 1 + 2
+    page.locator("[data-role=classifier]").select_option("")
+    assert letters.count() == 0
 
 
 def test_words_and_classifier_filter_the_ranking(page):
@@ -228,22 +253,41 @@ def test_two_systems_are_compared_and_their_clips_can_be_heard(page):
     said = versus.locator(".contrast")
     assert said.inner_text().startswith("vgg + svm minus <b>net</b> + svm: +")
     assert "95 % interval" in said.inner_text()
-    counts = [int(text) for text in versus.locator(".crossed b").all_inner_texts()]
-    assert sum(counts) == 80
+    counts = [float(text) for text in versus.locator(".crossed b").all_inner_texts()]
+    assert sum(counts) == pytest.approx(80, abs=0.21)
+    difference = float(re.search(r": \+([\d.]+) points", said.inner_text())[1])
+    assert counts[0] - counts[1] == pytest.approx(0.8 * difference, abs=0.15)
     versus.get_by_role("button", name="A right, B wrong").click()
     dialog = page.locator("dialog")
     items = dialog.locator("li")
-    assert items.count() == min(counts[0], 24)
+    assert items.count() >= min(counts[0], 24)
     assert dialog.locator("audio").count() == items.count()
     for facts in dialog.locator("dl").all():
         terms, values = (facts.locator(tag).all_inner_texts() for tag in ("dt", "dd"))
         fact = dict(zip(terms, values, strict=True))
-        assert fact["A says"].startswith(fact["true"])
+        assert {fact["A says"], fact["B says"]} != {fact["true"]}
     page.keyboard.press("Escape")
     versus.get_by_role("button", name="Swap").click()
-    assert [int(text) for text in versus.locator(".crossed b").all_inner_texts()][:2] == counts[1::-1]
+    assert [float(text) for text in versus.locator(".crossed b").all_inner_texts()][:2] == counts[1::-1]
     b.select_option(label="<b>net</b> + elm")
     assert "not tested against each other" in said.inner_text()
+
+
+@pytest.mark.parametrize(("n_clips", "n_folds"), [(90, 3), (91, 4)])
+def test_the_four_boxes_add_up_to_the_difference_for_any_folds_and_seeds(context, tmp_path, n_clips, n_folds):
+    """Two seeds against three, also where folds are unequal and so a clip of a small fold counts more."""
+    how = {"n_clips": n_clips, "n_folds": n_folds}
+    results = [simulated_result("vgg", skill=0.8, seed=s, **how) for s in range(2)]
+    results += [simulated_result("temporal", skill=0.6, seed=s, **how) for s in range(3)]
+    (tmp_path / "page.html").write_text(build_page(results), encoding="utf-8")
+    opened = context.new_page()
+    opened.goto((tmp_path / "page.html").as_uri())
+    boxes = "crossing(...data.sections[0].systems, data.datasets[0].labels).map((box) => box.count)"
+    a_only, b_only, both, neither = opened.evaluate(boxes)
+    difference = compare(results).contrast(0, 1).difference
+    assert a_only + b_only + both + neither == pytest.approx(n_clips)
+    assert (a_only - b_only) / n_clips == pytest.approx(difference, abs=1e-8)
+    opened.close()
 
 
 def test_a_cell_of_the_differences_chooses_its_systems(page):

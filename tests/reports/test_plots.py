@@ -4,6 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
 import matplotlib as mpl
 import numpy as np
@@ -12,10 +13,11 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from tests.reports.made import NETWORKS, STUDY, made
+from tests.simulated import simulated_result
 
 from elmarc._errors import ConfigError
-from elmarc.comparison.compare import rank_across
-from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks
+from elmarc.comparison.compare import compare, rank_across
+from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, wording
 
 COSTS = list(plots_cost.COSTS)
 
@@ -44,12 +46,60 @@ def test_bars_stand_in_the_study_s_order_with_svm_first(comparison):
     )
 
 
-def test_error_bars_are_the_deviation_over_seeds(comparison):
+@pytest.mark.parametrize("n_seeds", [1, 2, 3])
+def test_error_bars_are_the_intervals_of_the_table(n_seeds):
+    results = [
+        simulated_result(name, skill=skill, seed=seed, n_clips=80)
+        for name, skill in NETWORKS.items()
+        for seed in range(n_seeds)
+    ]
+    comparison = compare(results)
     ax = Figure().subplots()
     plots_bars.study_bars(ax, comparison)
-    error_bars = ax.containers[1].lines[2][0].get_segments()
-    deviation = {s.label: s.deviation for s in comparison.scores}["vgg + svm"]
-    assert np.ptp(error_bars[0][:, 1]) == pytest.approx(200 * deviation)
+    drawn = np.array([segment[:, 1] for segment in ax.containers[1].lines[2][0].get_segments()])
+    own = plots_bars.in_study_order(comparison, "svm")
+    assert drawn == pytest.approx(np.array([[100 * s.low, 100 * s.high] for s in own]))
+    assert "95 % intervals" in plots_bars.study_caption(comparison)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_interval_in_the_differences_leaves_out_zero_if_and_only_if_it_is_shaded(seed):
+    rng = np.random.default_rng(seed)
+    skills = {name: rng.uniform(0.4, 0.9) for name in ("vgg", "temporal", "timbral", "7x86", "mfcc")}
+    cells = [
+        simulated_result(name, skill=skill, seed=s, n_clips=100)
+        for name, skill in skills.items()
+        for s in (0, 1)
+    ]
+    figure = plots_differences.difference_figure(compare(cells))
+    (ax,) = figure.axes
+    texts = {(t.get_position()[0], round(t.get_position()[1])): [] for t in ax.texts}
+    for t in ax.texts:
+        texts[t.get_position()[0], round(t.get_position()[1])].append(t)
+    shaded = {
+        (patch.get_x() + 0.5, round(patch.get_y() + 0.5)) for patch in ax.patches if patch.get_alpha() > 0
+    }
+    assert len(texts) == 10
+    assert len({at in shaded for at in texts}) == 2
+    for at, (difference, interval) in texts.items():
+        low, high = map(float, interval.get_text().split(" to "))
+        assert low <= float(difference.get_text()) <= high
+        assert (low > 0 or high < 0) is (at in shaded)
+
+
+def test_one_seed_draws_no_interval_of_a_difference():
+    cells = [simulated_result(name, skill=skill) for name, skill in NETWORKS.items()]
+    (ax,) = plots_differences.difference_figure(compare(cells)).axes
+    assert len(ax.texts) == 6
+    assert "interval" not in ax.get_xlabel()
+    assert "Not tested" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"), [(0.0312, "+3.1"), (-0.0002, "-0.02"), (0.0, "0.0"), (-1e-6, "-1e-04")]
+)
+def test_a_difference_that_is_not_nothing_is_not_shown_as_nothing(difference, text):
+    assert wording.points(difference) == text
 
 
 def test_each_seed_is_a_dot_on_its_bar(comparison):
@@ -60,14 +110,13 @@ def test_each_seed_is_a_dot_on_its_bar(comparison):
     assert sorted(dots[:, 1]) == pytest.approx(sorted(100 * v for s in drawn for v in s.by_seed))
 
 
-def test_one_seed_has_neither_dots_nor_error_bars_and_no_word_of_them():
+def test_one_seed_has_no_dots_and_no_word_of_them():
     ax = Figure().subplots()
     plots_bars.study_bars(ax, made())
-    assert len(ax.containers) == 1
-    assert len(ax.collections) == 0
+    assert not [c for c in ax.collections if isinstance(c, PathCollection)]
     assert "one seed" not in ax.get_legend_handles_labels()[1]
     assert "seed" not in plots_bars.study_caption(made())
-    assert "error bars" in plots_bars.study_caption(made(n_seeds=2))
+    assert "single seeds" in plots_bars.study_caption(made(n_seeds=2))
 
 
 def test_mfcc_is_a_red_line_across_the_bars_of_its_classifier(comparison):
@@ -153,14 +202,17 @@ def test_equal_figures_are_equal_bytes_also_from_threads(comparison, draw):
         svgs = set(pool.map(lambda _: plots.to_svg(draw(comparison)), range(4)))
     assert len(svgs) == 1
     assert plots.to_png(draw(comparison)) == plots.to_png(draw(comparison))
+    assert plots.to_pdf(draw(comparison)) == plots.to_pdf(draw(comparison))
     assert not re.search(r"[\"#]m[0-9a-f]{10}\b", svgs.pop())  # matplotlib's random ids
 
 
 def test_drawing_leaves_matplotlib_s_settings_alone(comparison, tmp_path):
     before = dict(mpl.rcParams)
-    png, svg = plots.save(plots_bars.study_figure(comparison), tmp_path / "figure")
+    png, svg, pdf = plots.save(plots_bars.study_figure(comparison), tmp_path / "figure")
     assert dict(mpl.rcParams) == before
     assert png.read_bytes().startswith(b"\x89PNG")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert b"/Type3" not in pdf.read_bytes()
     assert "<svg" in svg.read_text(encoding="utf-8")
 
 
@@ -239,21 +291,22 @@ def test_a_cost_axis_always_has_ticks(value):
 
 
 def test_difference_matrices_are_of_one_classifier_and_bold_where_the_test_says_so(comparison):
-    families = plots_differences.pair_families(comparison)
+    classifiers = plots_differences.with_pairs(comparison)
     figure = plots_differences.difference_figure(comparison)
-    assert len(figure.axes) == len(families) == 2
-    for ax, family in zip(figure.axes, families, strict=True):
+    assert len(figure.axes) == len(classifiers) == 2
+    for ax, name in zip(figure.axes, classifiers, strict=True):
+        pairs = list(combinations(comparison.members(name), 2))
+        significant = [c for c in (comparison.contrast(*pair) for pair in pairs) if c.differs]
         bold = [t.get_text() for t in ax.texts if t.get_fontweight() == "bold"]
-        assert len(ax.texts) == 2 * len(family.contrasts) == 12
-        assert sorted(bold) == sorted(f"{100 * c.difference:+.1f}" for c in family.contrasts if c.differs)
-        assert family.method in ax.get_xlabel()
-        assert family.classifier.upper() in ax.get_xlabel()
+        assert len(ax.texts) == 2 * len(pairs) == 12
+        assert sorted(bold) == sorted(f"{100 * c.difference:+.1f}" for c in significant)
+        assert comparison.families[0].method in ax.get_xlabel()
+        assert name.upper() in ax.get_xlabel()
 
 
 def test_a_difference_stands_where_its_row_and_column_are_named(comparison):
-    family = plots_differences.pair_families(comparison)[0]
     ax = Figure().subplots()
-    plots_differences.difference_matrix(ax, comparison, family)
+    plots_differences.difference_matrix(ax, comparison, "svm")
     columns = {at: t.get_text() for at, t in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)}
     rows = {at: t.get_text() for at, t in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)}
     shown = {
@@ -262,7 +315,9 @@ def test_a_difference_stands_where_its_row_and_column_are_named(comparison):
         if "to" not in t.get_text()
     }
     names = [s.name for s in comparison.scores]
-    assert shown == {(names[c.a], names[c.b]): f"{100 * c.difference:+.1f}" for c in family.contrasts}
+    pairs = combinations(comparison.members("svm"), 2)
+    of_pairs = {(a, b): 100 * comparison.contrast(a, b).difference for a, b in pairs}
+    assert shown == {(names[a], names[b]): f"{points:+.1f}" for (a, b), points in of_pairs.items()}
 
 
 def test_large_matrices_leave_the_intervals_out_and_do_not_speak_of_them():
@@ -273,7 +328,7 @@ def test_large_matrices_leave_the_intervals_out_and_do_not_speak_of_them():
 
 def test_systems_of_different_classifiers_alone_have_no_differences_to_show():
     lone = made({"vgg": 0.7}, ("svm", "elm"))
-    assert plots_differences.pair_families(lone) == []
+    assert plots_differences.with_pairs(lone) == []
     with pytest.raises(ConfigError, match="two systems of one classifier"):
         plots_differences.difference_figure(lone)
 

@@ -129,7 +129,7 @@ def test_the_legend_claims_only_what_the_table_shows():
     assert "standard deviation over seeds" in several
     assert "over clips and seeds" in several
     assert "over groups of clips" in grouped
-    assert "paired t, Holm" in one
+    assert "t-tests, corrected for all pairs and for all against MFCC" in one
 
 
 def test_heading_names_the_groups():
@@ -178,12 +178,12 @@ def test_a_system_that_was_not_run_leaves_its_place_empty(comparison):
 def test_json_names_families_method_degrees_of_freedom_and_design():
     comparison = made(classifiers=("svm", "elm"), n_groups=40, majority=0.2)
     record = json.loads(tables.to_json(comparison))
-    assert record["version"] == 1
+    assert record["version"] == 2
     assert (record["chance"], record["majority"]) == (0.1, 0.2)
     assert record["answer"] == list(answer(comparison))
     assert record["design"] == {
         "n_seeds": 1, "n_units": 40, "grouped": True, "can_tell": True, "detectable": 0.08,
-        "advice": ["More seeds help."],
+        "advice": ["More seeds help."], "more_seeds": 5,
     }  # fmt: skip
     assert [f["name"] for f in record["families"]] == [f.name for f in comparison.families]
     for family, made_family in zip(record["families"], comparison.families, strict=True):
@@ -200,7 +200,7 @@ def test_json_names_families_method_degrees_of_freedom_and_design():
 def test_json_is_strict_and_holds_each_pair_once(comparison):
     record = json.loads(tables.to_json(comparison))
     assert len(record["systems"]) == 3
-    of_pairs = [c for f in record["families"] if f["kind"] == "pairs" for c in f["contrasts"]]
+    of_pairs = [c for family in record["families"] for c in family["contrasts"]]
     assert [(c["a"], c["b"]) for c in of_pairs] == [("vgg + svm", "mfcc + svm")]
     assert tables.to_json(comparison) == tables.to_json(comparison)
 
@@ -258,14 +258,26 @@ def test_latex_prints_names_as_they_stand():
     assert text.count("{") == text.count("}")
 
 
+def test_latex_has_a_label_macro_f1_and_a_caption_of_two_lines():
+    comparison = made(STUDY, ("svm", "elm"), n_seeds=5, dataset="my_sounds 2")
+    text = tables.to_latex(comparison)
+    assert r"\label{tab:ranking-my-sounds-2-nested}" in text
+    (caption,) = re.findall(r"\\caption\{(.*)\}\n", text)
+    assert len(caption) < 2 * 130
+    assert text.count("macro-F1") == 1 + 2  # the caption, and a head for each classifier
+    best = comparison.scores[0]
+    (row,) = [line for line in text.splitlines() if line.startswith(best.name.replace("_", r"\_") + " &")]
+    assert f"& {100 * best.macro_f1:.1f} &" in row
+    assert all(f"% {family.name}: {family.method}" in text for family in comparison.families)
+
+
 def test_latex_rows_have_as_many_columns_as_the_table():
     text = tables.to_latex(made(classifiers=("svm", "elm", "ridge"), n_seeds=2))
     (layout,) = re.findall(r"\\begin\{tabular\}\{(\w+)\}", text)
     rows = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
-    assert len(layout) == 10
-    assert {line.count("&") + 1 for line in rows} == {10}
-    assert r"\cmidrule(lr){2-4}\cmidrule(lr){5-7}\cmidrule(lr){8-10}" in text
-    assert r"Chance: 10.0 \%" in text
+    assert len(layout) == 13
+    assert {line.count("&") + 1 for line in rows} == {13}
+    assert r"\cmidrule(lr){2-5}\cmidrule(lr){6-9}\cmidrule(lr){10-13}" in text
 
 
 def test_protocols_stand_beside_each_other_and_beside_the_study_s_numbers():

@@ -19,7 +19,7 @@ from elmarc.cli import console
 from elmarc.cli.folders import check_file, check_store, check_writable
 from elmarc.cli.pages import write_page
 from elmarc.cli.where import workers
-from elmarc.cli.winner import extract_command, fit_command, winning_cell
+from elmarc.cli.winner import extract_command, fit_command, winning_cell, with_seeds
 from elmarc.comparison.records import Comparison
 from elmarc.config.loading import load_config
 from elmarc.config.sections import ExperimentConfig
@@ -38,7 +38,7 @@ from elmarc.experiments.winner import can_be_fitted
 from elmarc.features.fitting import resolve_device
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
-from elmarc.reports import agreements
+from elmarc.reports import agreements, ranking_json
 from elmarc.results import Result, to_frame
 from elmarc.training.fabric import open_fabric
 from elmarc.training.recipe import TrainingRecipe
@@ -105,6 +105,8 @@ def run(
         work = partial(run_cells, store=kept, n_jobs=n_jobs, executor=executor)
         run = _run(cells, folder, work=work, budget=budget, quiet=quiet)
     show(run.results, run.compared, folder, as_json=as_json)
+    if not (quiet or as_json):
+        _show_next(run, folder)
     run.end()
 
 
@@ -305,9 +307,10 @@ def end_after(cells: Sequence[Cell]) -> None:
 
 
 def show(results: list[Result], compared: list[Comparison], folder: Path, *, as_json: bool) -> None:
-    """Print the results of a run and say where everything lies."""
+    """Print the rankings and results of a run, and where everything lies."""
     if as_json:
-        console.print_json(to_frame(results).to_dict(orient="records"))
+        rankings = [ranking_json.document(each) for each in compared]
+        console.print_json({"rankings": rankings, "results": to_frame(results).to_dict(orient="records")})
         return
     console.show_results(compared, results)
     _say_where(folder)
@@ -385,6 +388,8 @@ def _end(folder: Path, expected: Forecast | None, taken_s: float) -> None:
 def _show_next(run: Finished, folder: Path) -> None:
     """Say what to do now: hear the mistakes, extract what won."""
     said = [("to hear the mistakes", f"elmarc report {folder}")]
+    if more := run.compared[0].design.more_seeds:
+        said.insert(0, ("to detect smaller differences", with_seeds(sys.argv[1:], more)))
     winner = winning_cell(run.compared[0].scores[0], run.cells)
     result = winner and winner.finished()
     if winner and result and winner.config.features_file is None and result.classifier != TRAINED:

@@ -126,7 +126,7 @@ def _said(best: Winner, *, same: bool) -> list[str]:
         f"its weights of seed {best.result.seed}"
     ]
     if best.tied:
-        said.append(f"not told apart from it: {', '.join(best.tied)}")
+        said.append(f"not significantly different: {', '.join(best.tied)}")
     if best.n_systems > 1:
         said.append("the score of a winner is a little optimistic: it was chosen on these clips")
     if best.passed_over:

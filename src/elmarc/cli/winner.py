@@ -60,6 +60,19 @@ def fit_command(folder: Path, best: Result, *, output: str = "model.elmarc") -> 
     return shlex.join(["elmarc", "fit", "--from", str(folder), *["--trust"] * is_own, "-o", output])
 
 
+def with_seeds(words: Sequence[str], n: int) -> str:
+    """Return a command that was typed, quoted for a shell, with n seeds.
+
+    >>> with_seeds(["rank", "sounds", "--seeds", "2"], 5), with_seeds(["run", "a.yaml"], 2)
+    ('elmarc rank sounds --seeds 5', "elmarc run a.yaml --set 'seed=[0,1]'")
+    """
+    if words[:1] == ["run"]:
+        return shlex.join(["elmarc", *words, "--set", f"seed=[{','.join(map(str, range(n)))}]"])
+    pairs = zip(words, ["", *words], strict=False)
+    other = [w for w, before in pairs if not w.startswith("--seeds") and before != "--seeds"]
+    return shlex.join(["elmarc", *other, "--seeds", str(n)])
+
+
 def _data_words(data: Data) -> list[str]:
     section = data.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     first = "toy" if data.kind == "toy" else str(section.get("name") or section.get("path", ""))

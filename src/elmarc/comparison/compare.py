@@ -2,7 +2,8 @@
 
 A *system* is everything but the seed: a network of one size and definition, with one classifier. Systems are
 compared on one data set under one protocol, within each classifier, on the clips that both of a pair have
-judged. docs/statistics.md says what is claimed and why.
+judged. Each pair is tested once, and every output shows that verdict. docs/statistics.md says what is claimed
+and why.
 """
 
 from __future__ import annotations
@@ -24,10 +25,6 @@ from elmarc.comparison.systems import System, by_system, system_names
 from elmarc.results import Failure, Result
 
 DIGITS = 9  # of what is reported: sums in another order differ past it
-METHOD = (
-    "t-test on paired differences, variance over clips and seeds, degrees of freedom by Satterthwaite; "
-    "corrected over {}"
-)
 
 
 def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Comparison:
@@ -38,7 +35,7 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
     results : sequence of Result
         Any number of seeds for each system.
     confidence : float
-        Of intervals, in (0, 1); two systems differ where the adjusted p-value is at most 1 - confidence.
+        Of intervals, in (0, 1); two systems differ where the interval of their difference leaves out 0.
 
     Raises
     ------
@@ -59,9 +56,10 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
         baseline = next((i for i, k in enumerate(members) if scores[k].is_baseline), None)
         inference = infer(table.of(members), baseline)
         found.append(inference)
-        _fill(scores, members, inference, confidence)
         who = "networks and files" if any(scores[k].is_foreign for k in members) else "networks"
-        families += _families(classifier, members, inference, confidence, who)
+        own = _families(classifier, members, inference, confidence, who)
+        _fill(scores, members, inference, own, confidence)
+        families += own
     about = results[0].dataset, results[0].protocol, results[0].protocol_note
     return Comparison(
         *about,
@@ -146,12 +144,17 @@ def _cost(cells: Sequence[Result]) -> dict[str, float]:
     return cost | ({"s_per_clip": float(np.median(seconds))} if seconds else {})
 
 
-def _fill(scores: list[SystemScore], members: Sequence[int], found: Inference, confidence: float) -> None:
+def _fill(
+    scores: list[SystemScore], members: Sequence[int], found: Inference, own: Sequence[Family],
+    confidence: float,
+) -> None:  # fmt: skip
     """Put intervals and letters into the rows of one classifier's systems."""
     low, high = contrasts.accuracy_interval(found.accuracy, confidence)
     different = np.zeros((len(members), len(members)), dtype=bool)
-    different[found.pairs.a, found.pairs.b] = found.pairs.p_value <= 1.0 - confidence
-    ties = multiplicity.letters(different | different.T) if found.can_tell else [""] * len(members)
+    for contrast in (c for family in own for c in family.contrasts):
+        a, b = members.index(contrast.a), members.index(contrast.b)
+        different[a, b] = different[b, a] = contrast.differs
+    ties = multiplicity.letters(different) if found.can_tell else [""] * len(members)
     for k, place in enumerate(members):
         lower, upper = (None if np.isnan(end[k]) else round(float(end[k]), DIGITS) for end in (low, high))
         scores[place] = replace(scores[place], low=lower, high=upper, ties=ties[k])
@@ -160,30 +163,33 @@ def _fill(scores: list[SystemScore], members: Sequence[int], found: Inference, c
 def _families(
     classifier: str, members: tuple[int, ...], found: Inference, confidence: float, who: str
 ) -> list[Family]:
+    """Return the families of one classifier that have any pair."""
     families = []
-    if len(members) > 1:
-        pairs = _contrasts(found.pairs, members, confidence)
-        method = METHOD.format("all pairs by the studentized range (Tukey-Kramer)")
-        families.append(Family(f"systems with {classifier}", "pairs", classifier, members, pairs, method))
-    if found.baseline is not None and len(members) > 1:
-        pairs = _contrasts(found.baseline, members, confidence)
-        method = METHOD.format(f"all {who} against the baseline (Dunnett)")
+    if pairs := _contrasts(found.pairs, members, confidence):
+        over = f"all pairs of {who} by the studentized range (Tukey-Kramer)"
+        rest = tuple(k for k in members if any(k in (c.a, c.b) for c in pairs))
+        families.append(Family(f"{who} with {classifier}", "pairs", classifier, rest, pairs, over))
+    if found.baseline and (pairs := _contrasts(found.baseline, members, confidence)):
+        over = f"all {who} against the baseline (Dunnett)"
         name = f"{who} against mfcc, with {classifier}"
-        families.append(Family(name, "baseline", classifier, members, pairs, method))
+        families.append(Family(name, "baseline", classifier, members, pairs, over))
     return families
 
 
 def _contrasts(tested: Tested, members: Sequence[int], confidence: float) -> tuple[Contrast, ...]:
     estimate = tested.estimate
-    half = estimate.half_width(confidence)
+    half = tested.half_width(confidence)
     ends = estimate.value - half, estimate.value + half
     columns = estimate.value, *ends, estimate.standard_error, estimate.df, tested.p_value
     rows = np.stack(columns, axis=1).round(DIGITS).tolist()
     rows = [[number if np.isfinite(number) else None for number in row] for row in rows]
     return tuple(
-        Contrast(members[a], members[b], value, low, high, error, df, p, differs=p <= 1.0 - confidence)
+        Contrast(
+            members[a], members[b], value, low, high, error, df, p,
+            differs=low is not None and not low <= 0.0 <= high,
+        )
         for a, b, (value, low, high, error, df, p) in zip(tested.a, tested.b, rows, strict=True)
-    )
+    )  # fmt: skip
 
 
 def _guessing(results: Sequence[Result]) -> tuple[float, float]:

@@ -8,17 +8,19 @@ Rockette 1995; Hillis 2007), degrees of freedom follow Satterthwaite (1946).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import optimize, special
 
 from elmarc.comparison import multiplicity
 from elmarc.comparison.variance import LEAST, Moments, SeedVariance
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
+FAR = 30.0  # standard errors
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,26 @@ def adjust_pairs(p: Floats, n: int) -> Floats:
 
 def adjust_many_to_one(p: Floats, shares: Floats) -> Floats:
     """Adjust the p-values of many systems against one baseline."""
-    return np.asarray(np.minimum(multiplicity.many_to_one(_normal(p), shares), p * len(p)))
+    return np.asarray(np.minimum(multiplicity.many_to_one(_normal(p), shares), p * len(shares)))
+
+
+def unadjusted(adjust: Callable[[Floats], Floats], alpha: float) -> float:
+    """Return the p-value that is adjusted to `alpha`: the level of each test of the family; 0 for none.
+
+    >>> round(unadjusted(lambda p: 10 * p, 0.05), 6)
+    0.005
+    """
+
+    def excess(z: float) -> float:
+        return float(np.max(adjust(_two_sided(z)), initial=0.0)) - alpha
+
+    if not excess(FAR) < 0.0 < excess(0.0):
+        return 0.0
+    return float(_two_sided(optimize.brentq(excess, 0.0, FAR))[0])
+
+
+def _two_sided(z: float) -> Floats:
+    return np.array([2.0 * special.ndtr(-z)])
 
 
 def _normal(p: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What a design can tell: the least difference that it finds, and what would find smaller ones."""
+"""What a design can detect: the least difference, and what it takes to detect smaller ones."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
-from elmarc.comparison import multiplicity
+from elmarc.comparison.contrasts import unadjusted
 from elmarc.comparison.families import Inference
 from elmarc.comparison.hits import HitTable
 from elmarc.comparison.records import Design
 from elmarc.comparison.variance import LEAST_GROUPS, n_alike
 
 OFTEN = 0.8  # "four times in five"
-WANTED = 0.05  # a difference worth finding: 5 points
-MOST_SEEDS = 20
+WANTED = 0.05  # a difference worth detecting: 5 points
+MOST_SEEDS = 10  # that anybody waits for; beyond, more clips help more
 MORE_CLIPS = (1, 2, 3, 4, 6, 8, 10, 15, 20)
 ONE_SEED = (
-    "With one seed, nothing is said of other draws of the weights: no network is told apart from another, "
-    "nor from MFCC. Three draws can tell: add --seeds 3."
+    "With one seed, other draws of the weights are unknown and no difference is tested: draw the weights "
+    "three times (3 seeds)."
 )
 
 
 @dataclass(frozen=True)
 class Power:
-    """The parts of a typical pair's variance, from which other designs are foretold.
+    """The parts of a typical pair's variance, from which those of other designs follow.
 
     Parameters
     ----------
     critical : float
-        How many standard errors a difference must have, were its variance known.
+        How many standard errors a difference must have to be significant, were its variance known.
     weights, noise, units : float
         Variance of the difference, for one seed: from the weights; from units by seeds; from units alone.
     n_seeds : float
@@ -49,7 +49,7 @@ class Power:
     df: float
 
     def detectable(self, n_seeds: float, more_units: float = 1.0) -> float:
-        """Return the difference that is found four times in five with so many seeds and times the units."""
+        """Return the difference detected four times in five with so many seeds and times the units."""
         variance = self.weights / n_seeds + (self.noise / n_seeds + self.units) / more_units
         df = self.df * max(n_seeds - 1.0, 1.0) / max(self.n_seeds - 1.0, 1.0)
         steps = special.stdtrit(df, np.array([special.ndtr(self.critical), OFTEN]))
@@ -57,20 +57,22 @@ class Power:
 
 
 def design_of(table: HitTable, found: Sequence[Inference], confidence: float) -> Design:
-    """Describe what was drawn, what it can tell, and what would tell more."""
+    """Describe what was drawn, what can be detected with it, and what it takes to detect more."""
     n_seeds = min(len(own) for own in table.columns)
     n_units = len(np.unique(table.units))
     grouped = n_units < len(table.units)
     can_tell = all(each.can_tell for each in found)
-    powers = [power_of(each, confidence) for each in found if len(each.pairs.a) and each.can_tell]
+    powers = [power_of(each, confidence) for each in found if len(each.own.accuracy) > 1 and each.can_tell]
     detectable = max((power.detectable(power.n_seeds) for power in powers), default=None)
-    advice: tuple[str, ...] = () if can_tell else (ONE_SEED,)
+    advice, more = "", None
     if any(np.isnan(each.own.units_df) for each in found):
-        advice = (_few_groups(table),)
-    if can_tell and detectable is not None:
+        advice = _few_groups(table)
+    elif not can_tell:
+        advice, more = ONE_SEED, 3
+    elif detectable is not None:
         weakest = max(powers, key=lambda power: power.detectable(power.n_seeds))
-        advice = _advice(weakest, detectable, n_units, "groups of clips" if grouped else "clips")
-    return Design(n_seeds, n_units, grouped, can_tell, detectable, advice)
+        advice, more = _advice(weakest, detectable, n_units, "groups of clips" if grouped else "clips")
+    return Design(n_seeds, n_units, grouped, can_tell, detectable, (advice,) if advice else (), more)
 
 
 def _few_groups(table: HitTable) -> str:
@@ -89,49 +91,31 @@ def _few_groups(table: HitTable) -> str:
 
 
 def power_of(found: Inference, confidence: float) -> Power:
-    """Take the median over all pairs of each part of the variance."""
-    own, pairs = found.own, found.pairs
+    """Take the median over all pairs of each part of the variance; over the baseline's where that is all."""
+    own, pairs = found.own, found.pairs if len(found.pairs.a) or not found.baseline else found.baseline
     both = np.stack([pairs.a, pairs.b])
     weights = np.maximum(found.seeds.value - own.interaction, 0.0)[both].sum(axis=0)
     noise = own.interaction[both].sum(axis=0)
     in_both = (own.interaction / own.n_seeds)[both].sum(axis=0)
     units = np.maximum(pairs.estimate.units_error**2 - in_both, 0.0)
     middle = [float(np.median(part)) for part in (weights, noise, units, own.n_seeds, pairs.estimate.df)]
-    return Power(critical_value(len(own.accuracy), confidence), *middle)
+    level = unadjusted(pairs.adjust, 1.0 - confidence)
+    return Power(-float(special.ndtri(level / 2.0)), *middle)
 
 
-def critical_value(n_systems: int, confidence: float) -> float:
-    """Return how many standard errors any two of n systems may lie apart by chance, variances known.
-
-    >>> round(critical_value(2, 0.95), 2), round(critical_value(20, 0.95), 2)
-    (1.96, 3.54)
-    """
-    alpha = 1.0 - confidence
-
-    def excess(z: float) -> float:
-        return float(multiplicity.all_pairs(z, n_systems)) - alpha
-
-    return float(optimize.brentq(excess, 0.0, 12.0))
-
-
-def _advice(power: Power, detectable: float, n_units: int, noun: str) -> tuple[str, ...]:
-    found = (
-        f"Two systems that are {_points(detectable)} points apart are told apart four times in five; smaller "
-        "differences more rarely."
-    )
+def _advice(power: Power, detectable: float, n_units: int, noun: str) -> tuple[str, int | None]:
+    """Return what it takes to detect smaller differences; and how many seeds, where these suffice."""
     wanted = WANTED if detectable > WANTED else detectable / 2.0
     seeds = range(max(round(power.n_seeds), 2), MOST_SEEDS + 1)
     enough = ((m, s) for m, s in product(MORE_CLIPS, seeds) if power.detectable(s, m) <= wanted)
     more, n_seeds = next(enough, (0, 0))
-    goal = f"To find {_points(wanted)} points as often"
-    if not more:
-        return (found, f"{goal}, it takes more than {MORE_CLIPS[-1] * n_units:,} {noun}.")
-    if more == 1:
-        return (found, f"{goal}, draw the weights {n_seeds} times: --seeds {n_seeds}.")
-    return (
-        found,
-        f"{goal}, it takes about {more * n_units:,} {noun} and {n_seeds} seeds: --seeds {n_seeds}.",
-    )
+    ways = {
+        0: f"it takes more than {MORE_CLIPS[-1] * n_units:,} {noun}: choose by cost",
+        1: f"draw the weights {n_seeds} times ({n_seeds} seeds)",
+    }
+    way = ways.get(more, f"it takes about {more * n_units:,} {noun} and {n_seeds} seeds")
+    detected = f"Differences of {_points(detectable)} points are detected four times in five"
+    return f"{detected}; for {_points(wanted)} points, {way}.", n_seeds if more == 1 else None
 
 
 def _points(difference: float) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import combinations
 
 import numpy as np
@@ -21,31 +21,53 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Tested:
-    """The contrasts of a family as arrays: places of the two systems, the estimate, its adjusted p-value."""
+    """The contrasts of a family as arrays.
+
+    Parameters
+    ----------
+    a, b : np.ndarray
+        Places of the two systems.
+    estimate : Estimate
+        Their differences.
+    adjust : callable
+        From p-values to those adjusted for the family.
+    """
 
     a: Places
     b: Places
     estimate: Estimate
-    p_value: Floats
+    adjust: Callable[[Floats], Floats]
+
+    @property
+    def p_value(self) -> Floats:
+        """The adjusted p-values."""
+        return self.adjust(self.estimate.p_value())
+
+    def half_width(self, confidence: float) -> Floats:
+        """Return half the width of the intervals that hold all together; infinite where nothing is tested.
+
+        An interval leaves out 0 if and only if the adjusted p-value is below 1 - confidence.
+        """
+        return self.estimate.half_width(1.0 - contrasts.unadjusted(self.adjust, 1.0 - confidence))
 
 
 @dataclass(frozen=True)
 class Inference:
-    """Everything that is said of the systems of one classifier.
+    """Everything that is inferred about the systems of one classifier; each pair is tested in one family.
 
     Parameters
     ----------
     accuracy : Estimate
         Of each system, on the clips that it has judged itself.
     pairs : Tested
-        All pairs of the systems.
+        All pairs of the systems, the baseline apart.
     baseline : Tested or None
         Every other system against the baseline, where there is one.
     seeds : SeedVariance
         The variance between seeds of each system.
     can_tell : bool
-        Whether there is a second seed, or no seed matters: else nothing can be said of other weights. And
-        whether the groups of clips suffice, where there are any.
+        Whether there is a second seed, or no seed matters (else other weights are unknown), and the groups of
+        clips suffice, where there are any.
     """
 
     accuracy: Estimate
@@ -57,12 +79,12 @@ class Inference:
 
 
 def infer(table: HitTable, baseline: int | None = None) -> Inference:
-    """Compare the systems of a table with each other, and with one of them.
+    """Compare the systems of a table with each other, and with a baseline among them.
 
     Parameters
     ----------
     baseline : int or None
-        The place of the system that the others are compared with.
+        The place of the system that the others are compared with, in a family of its own.
     """
     judged = table.judged
     if (judged == judged[0]).all():
@@ -88,14 +110,24 @@ def _pairs(n: int) -> Places:
 def _conclude(
     own: Moments, seeds: SeedVariance, places: Places, estimate: Estimate, baseline: int | None
 ) -> Inference:
-    """Adjust the p-values within each family; all are 1 with one seed, or groups that are too few."""
+    """Put each pair into one family; p-values are 1 with one seed, or groups that are too few."""
     can_tell = bool(own.seed_df.any() or own.fixed.all()) and not np.isnan(own.units_df)
-    p = estimate.p_value() if can_tell else np.ones(places.shape[1])
-    adjusted = contrasts.adjust_pairs(p, len(own.accuracy)) if can_tell else p
-    pairs = Tested(places[0], places[1], estimate, adjusted)
     accuracy = contrasts.accuracy(own, seeds)
-    against = None if baseline is None else _against(baseline, pairs, p, accuracy)
+    n = len(own.accuracy) - (baseline is not None)
+    every = Tested(places[0], places[1], estimate, partial(contrasts.adjust_pairs, n=n))
+    against = None if baseline is None else _against(baseline, every, accuracy)
+    pairs = every if baseline is None else _rows(every, ~(places == baseline).any(axis=0))
+    if not can_tell:
+        pairs = replace(pairs, adjust=np.ones_like)
+        against = against and replace(against, adjust=np.ones_like)
     return Inference(accuracy, pairs, against, own, seeds, can_tell)
+
+
+def _rows(tested: Tested, rows: Mask) -> Tested:
+    """Return some of the contrasts."""
+    of = tested.estimate
+    part = Estimate(of.value[rows], of.standard_error[rows], of.df[rows], of.units_error[rows], of.units_df)
+    return replace(tested, a=tested.a[rows], b=tested.b[rows], estimate=part)
 
 
 def _own_moments(table: HitTable, judged: Mask) -> Moments:
@@ -138,15 +170,13 @@ def _differences(
     return Estimate(value, error, df, units_error, own.units_df)
 
 
-def _against(baseline: int, pairs: Tested, p: Floats, accuracy: Estimate) -> Tested:
+def _against(baseline: int, every: Tested, accuracy: Estimate) -> Tested:
     """Pick the contrasts with the baseline and turn them so that it comes second."""
-    rows = (pairs.a == baseline) | (pairs.b == baseline)
-    first = pairs.a[rows] == baseline
-    others = np.where(first, pairs.b[rows], pairs.a[rows])
-    of = pairs.estimate
-    value = np.where(first, -1.0, 1.0) * of.value[rows]
-    turned = Estimate(value, of.standard_error[rows], of.df[rows], of.units_error[rows], of.units_df)
-    own = accuracy.standard_error**2
-    shares = own[baseline] / (own[baseline] + own[others])
-    adjusted = contrasts.adjust_many_to_one(p[rows], shares)
-    return Tested(others, np.full(len(others), baseline), turned, adjusted)
+    own = _rows(every, (every.a == baseline) | (every.b == baseline))
+    first = own.a == baseline
+    others = np.where(first, own.b, own.a)
+    turned = replace(own.estimate, value=np.where(first, -1.0, 1.0) * own.estimate.value)
+    variance = accuracy.standard_error**2
+    shares = variance[baseline] / (variance[baseline] + variance[others])
+    adjust = partial(contrasts.adjust_many_to_one, shares=shares)
+    return Tested(others, np.full(len(others), baseline), turned, adjust)

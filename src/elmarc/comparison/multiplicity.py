@@ -17,7 +17,7 @@ def all_pairs(z: ArrayLike, n: int) -> Floats:
     The distribution of the studentized range with known variance (Tukey 1953); where variances differ it
     errs on the safe side (Hayter 1984).
 
-    >>> all_pairs([1.96, 3.54], 2).round(3).tolist(), all_pairs(3.54, 20).round(3).tolist()
+    >>> all_pairs([1.96, 3.54], 2).round(3).tolist(), all_pairs(3.545, 20).round(3).tolist()
     ([0.05, 0.0], 0.05)
     """
     q = np.sqrt(2.0) * np.abs(np.asarray(z, dtype=np.float64))[..., None]

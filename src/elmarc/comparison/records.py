@@ -6,9 +6,13 @@ A *unit* is what was drawn at random among the clips: a clip, or a group of clip
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from elmarc.comparison.systems import System
+
+TEST = "t-test on paired differences, variance over clips and seeds, degrees of freedom by Satterthwaite"
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class SystemScore:
         Interval of the accuracy; None where the groups of clips are too few for any, see
         `Comparison.design`.
     ties : str
-        Letters: systems of one classifier that share one are not told apart. "" where the design tells
-        nothing apart, see `Comparison.design`.
+        Letters: systems of one classifier are not significantly different if and only if they share one.
+        "" where nothing is tested, see `Comparison.design`.
     cost : dict
         n_parameters, multiply_adds_per_clip, s_per_clip: those known.
     """
@@ -60,6 +64,11 @@ class SystemScore:
         return self.system.features == "mfcc"
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the network was trained; no other classifier is called so."""
+        return self.system.classifier == "trained"
+
+    @property
     def is_foreign(self) -> bool:
         """Whether these features were made elsewhere and read from a file."""
         return self.system.is_foreign and not self.is_baseline
@@ -74,14 +83,14 @@ class Contrast:
     difference : float
         Accuracy of a minus that of b.
     low, high : float or None
-        Its interval (of this pair alone); None where the groups of clips are too few for any.
+        Its interval, corrected for all contrasts of the family; None where nothing is tested.
     standard_error : float
     df : float or None
-        The degrees of freedom behind the standard error; None where there is no interval.
+        The degrees of freedom behind the standard error; None where there is no bound, and no interval.
     p_value : float
         Adjusted for all contrasts of the family.
     differs : bool
-        Whether p_value is at most 1 - confidence.
+        Whether the difference is significant: its interval leaves out 0, p_value is below 1 - confidence.
     """
 
     a: int
@@ -94,6 +103,12 @@ class Contrast:
     p_value: float
     differs: bool
 
+    @property
+    def turned(self) -> Contrast:
+        """The same contrast as b minus a."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return replace(self, a=self.b, b=self.a, difference=-self.difference, low=low, high=high)
+
 
 @dataclass(frozen=True)
 class Family:
@@ -102,12 +117,12 @@ class Family:
     Parameters
     ----------
     name : str
-        As in "systems with svm" or "networks against mfcc, with svm"; "networks and files against mfcc" where
-        some features were made elsewhere.
+        As in "networks with svm" or "networks against mfcc, with svm"; "networks and files" where some
+        features were made elsewhere.
     kind : {"pairs", "baseline"}
-        All pairs of the members; or each member against the baseline, which is `b` of every contrast.
-    method : str
-        The test and the correction, in words that ranking.json and the page show.
+        All pairs of the members, the baseline apart; or each against the baseline, `b` of every contrast.
+    corrected_over : str
+        What p-values and intervals are corrected over, and by which method.
     """
 
     name: str
@@ -115,7 +130,18 @@ class Family:
     classifier: str
     members: tuple[int, ...]
     contrasts: tuple[Contrast, ...]
-    method: str
+    corrected_over: str
+
+    @property
+    def method(self) -> str:
+        """The test and the correction, in words that ranking.json shows."""
+        return method([self])
+
+
+def method(families: Sequence[Family]) -> str:
+    """Return how the contrasts of families were tested."""
+    over = " and over ".join(dict.fromkeys(family.corrected_over for family in families))
+    return f"{TEST}; p-values and intervals corrected over {over}"
 
 
 @dataclass(frozen=True)
@@ -131,11 +157,13 @@ class Design:
     grouped : bool
         Whether units are groups.
     can_tell : bool
-        Whether the design can tell systems apart at all.
+        Whether differences are tested at all.
     detectable : float or None
-        The least difference of accuracy that this design finds four times in five; None where it finds none.
+        The least difference of accuracy that this design detects four times in five; None where it can none.
     advice : tuple of str
-        Sentences: what this design cannot do, and what would (how many seeds, how many clips).
+        A sentence: what this design cannot detect, and what could (how many seeds, how many clips).
+    more_seeds : int or None
+        With how many seeds smaller differences are detected; None where seeds alone do not suffice.
     """
 
     n_seeds: int
@@ -144,6 +172,7 @@ class Design:
     can_tell: bool
     detectable: float | None
     advice: tuple[str, ...]
+    more_seeds: int | None
 
 
 @dataclass(frozen=True)
@@ -186,24 +215,30 @@ class Comparison:
         """The classifiers, that of the best system first."""
         return tuple(dict.fromkeys(score.system.classifier for score in self.scores))
 
+    @cached_property
+    def _contrasts(self) -> dict[tuple[int, int], Contrast]:
+        every = [c for family in self.families for c in family.contrasts]
+        return {(c.a, c.b): c for c in every} | {(c.b, c.a): c.turned for c in every}
+
     def contrast(self, a: int, b: int) -> Contrast | None:
-        """Return the contrast of two places, a before b, among all pairs; None where there is none."""
-        found = (
-            c
-            for family in self.families
-            if family.kind == "pairs"
-            for c in family.contrasts
-            if (c.a, c.b) == (a, b)
-        )
-        return next(found, None)
+        """Return the one contrast of two places, a minus b; None where they are not compared."""
+        return self._contrasts.get((a, b))
 
     def against_baseline(self, place: int) -> Contrast | None:
         """Return the contrast of a system with the MFCC baseline of its classifier."""
-        found = (
-            c
-            for family in self.families
-            if family.kind == "baseline"
-            for c in family.contrasts
-            if c.a == place
-        )
-        return next(found, None)
+        classifier = self.scores[place].system.classifier
+        baseline = (k for k in self.members(classifier) if self.scores[k].is_baseline)
+        return self.contrast(place, next(baseline, place))
+
+    def method(self, classifier: str) -> str:
+        """Return how the systems of a classifier were tested against each other."""
+        return method([family for family in self.families if family.classifier == classifier])
+
+    def members(self, classifier: str) -> list[int]:
+        """Return the places of the systems of a classifier, best first."""
+        return [k for k, score in enumerate(self.scores) if score.system.classifier == classifier]
+
+    def tied(self, place: int) -> list[int]:
+        """Return the places of the systems that are tested and not significantly different from one."""
+        of_place = ((k, self.contrast(place, k)) for k in range(len(self.scores)))
+        return [k for k, c in of_place if c is not None and c.low is not None and not c.differs]

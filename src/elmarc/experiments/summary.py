@@ -14,10 +14,11 @@ from elmarc.comparison.compare import comparisons, rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
-from elmarc.reports import plots, plots_bars, plots_differences, plots_ranks, tables
+from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, tables
 from elmarc.results import FAILED, Failure, Result, load, load_failure
 
 Shown = TypeVar("Shown")
+MULTIPLY_ADDS = "multiply_adds_per_clip"
 
 
 def read_results(folder: Path) -> tuple[list[Result], list[str]]:
@@ -169,8 +170,10 @@ def _write(comparison: Comparison, folder: Path) -> None:
     for ending, form in tables.FORMS.items():
         write_atomic(folder / f"ranking.{ending}", form(comparison))
     plots.save(plots_bars.study_figure(comparison), folder / "figure")
-    if plots_differences.pair_families(comparison):
+    if plots_differences.with_pairs(comparison):
         plots.save(plots_differences.difference_figure(comparison), folder / "differences")
+    if len(plots_cost.with_cost(comparison, MULTIPLY_ADDS)) > 1:
+        plots.save(plots_cost.cost_figure(comparison, MULTIPLY_ADDS), folder / "cost")
 
 
 def _write_ranks(ranking: Ranking, stem: Path) -> None:

@@ -32,7 +32,7 @@ class Winner:
     n_systems : int
         How many it was the best of.
     tied : tuple of str
-        Systems of its classifier that are not told apart from it.
+        Systems of its classifier that are not significantly different from it.
     passed_over : tuple of str
         Better ones that no new clip can be given to: their features were read from a file, or they are
         modules of one's own that were trained.
@@ -147,5 +147,4 @@ def _one(results: Sequence[Result], clips_key: str | None) -> Comparison:
 
 
 def _tied(comparison: Comparison, best: SystemScore) -> tuple[str, ...]:
-    same = [s for s in comparison.scores if s is not best and s.system.classifier == best.system.classifier]
-    return tuple(score.label for score in same if set(score.ties) & set(best.ties))
+    return tuple(comparison.scores[k].label for k in comparison.tied(comparison.scores.index(best)))

@@ -2,6 +2,7 @@ r"""The ranking as a LaTeX table; it needs \usepackage{booktabs} and text in UTF
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from elmarc.comparison.answer import not_run
@@ -16,11 +17,14 @@ ESCAPES = str.maketrans(
 
 
 def to_latex(comparison: Comparison) -> str:
-    """Return the ranking as a LaTeX table with its caption: a row a network, best first."""
+    """Return the ranking as a LaTeX table with caption and label: a row a network, best first.
+
+    How differences were tested is said in comments above it.
+    """
     classifiers = comparison.classifiers
     names = list(dict.fromkeys(score.name for score in comparison.scores))
     found = {(score.name, score.system.classifier): score for score in comparison.scores}
-    keys = ("accuracy", "interval", "ties") if wording.has_ties(comparison) else ("accuracy", "interval")
+    keys = ("accuracy", "interval", "macro-F1", *(["ties"] if wording.has_ties(comparison) else []))
     n = len(keys)
     rows = [
         _row(escape(name), *(_cells(found.get((name, classifier)), keys) for classifier in classifiers))
@@ -28,8 +32,10 @@ def to_latex(comparison: Comparison) -> str:
     ]
     last = 1 + n * len(classifiers)
     lines = [
-        r"\begin{table}", r"\centering", rf"\caption{{{escape(caption(comparison))}}}",
-        rf"\begin{{tabular}}{{l{('r' * 2 + 'l' * (n - 2)) * len(classifiers)}}}", r"\toprule",
+        *(f"% {family.name}: {family.method}" for family in comparison.families),
+        r"\begin{table}", r"\centering\small", rf"\caption{{{escape(caption(comparison))}}}",
+        rf"\label{{{label(comparison)}}}",
+        rf"\begin{{tabular}}{{l{('r' * 3 + 'l' * (n - 3)) * len(classifiers)}}}", r"\toprule",
         _row("", *([rf"\multicolumn{{{n}}}{{c}}{{{escape(c)}}}"] for c in classifiers)),
         "".join(rf"\cmidrule(lr){{{2 + n * k}-{1 + n * (k + 1)}}}" for k in range(len(classifiers))),
         _row("network", *([keys] * len(classifiers))),
@@ -45,10 +51,19 @@ def to_latex(comparison: Comparison) -> str:
 
 
 def caption(comparison: Comparison) -> str:
-    """Return what the table shows, in plain text."""
-    return " ".join(
-        [f"{wording.heading(comparison)}.", *wording.legend(comparison), wording.floor(comparison)]
+    """Return what the table shows, in plain text: about two lines."""
+    spread = " (mean ± standard deviation over seeds)" if wording.several_seeds(comparison) else ""
+    share = f"{100 * comparison.confidence:.0f} %"
+    ties = " Systems of one classifier that share a letter are not significantly different."
+    return (
+        f"{wording.heading(comparison)}. Accuracy in %{spread}, its {share} interval and macro-F1."
+        f"{ties if wording.has_ties(comparison) else ''}"
     )
+
+
+def label(comparison: Comparison) -> str:
+    """Return the table's label, as in "tab:ranking-sounds-nested"."""
+    return "tab:ranking-" + re.sub(r"[^A-Za-z0-9]+", "-", f"{comparison.dataset}-{comparison.protocol}")
 
 
 def escape(text: str) -> str:

@@ -14,6 +14,7 @@ from elmarc.reports import tables, wording
 from elmarc.results import Result
 
 SHADES = 5
+FIRST_SHOWN = 4
 POINTS_A_SHADE = 0.05  # of accuracy
 
 
@@ -35,7 +36,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Row:
-    """A system of the ranking; `tied` says that nothing tells it from the best with its classifier."""
+    """A system; `tied`: it is the best of its classifier, or not significantly different from that."""
 
     place: int
     score: SystemScore
@@ -85,15 +86,12 @@ class Section:
     @cached_property
     def rows(self) -> list[Row]:
         """The ranking, best first."""
-        best = {s.system.classifier: s for s in reversed(self.comparison.scores)}
+        comparison = self.comparison
+        bests = [comparison.members(name)[0] for name in comparison.classifiers]
+        tied = {*bests, *(place for best in bests for place in comparison.tied(best))}
         return [
-            Row(
-                place,
-                score,
-                tied=bool(set(score.ties) & set(best[score.system.classifier].ties)),
-                baseline=self.comparison.against_baseline(place),
-            )
-            for place, score in enumerate(self.comparison.scores)
+            Row(place, score, tied=place in tied, baseline=comparison.against_baseline(place))
+            for place, score in enumerate(comparison.scores)
         ]
 
     @property
@@ -104,13 +102,25 @@ class Section:
         return (rivals or [len(self.rows) > 1])[0]
 
     @property
+    def first_shown(self) -> set[int]:
+        """The places of the systems whose recalls show at first: the best few, and MFCC."""
+        first = self.comparison.members(self.comparison.classifiers[0])
+        baselines = [place for place in first if self.comparison.scores[place].is_baseline]
+        return {*(row.place for row in self.rows[:FIRST_SHOWN]), *baselines}
+
+    @property
+    def folds_differ(self) -> bool:
+        """Whether folds have unequal numbers of clips."""
+        return any(len({fold.n_test for fold in result.folds}) > 1 for result in self.results)
+
+    @property
     def has_baseline(self) -> bool:
         """Whether some system is compared with MFCC."""
         return any(row.baseline for row in self.rows)
 
     @property
     def has_ties(self) -> bool:
-        """Whether the design tells anything apart, so that letters say something."""
+        """Whether anything is tested, so that there are letters."""
         return len(self.rows) > 1 and wording.has_ties(self.comparison)
 
     @property
@@ -120,7 +130,7 @@ class Section:
 
     @property
     def levels(self) -> dict[str, float]:
-        """Accuracies that need no listening: chance, and always the largest class."""
+        """Accuracies that need no features: chance, and always the largest class."""
         return wording.levels(self.comparison)
 
     @property
@@ -139,9 +149,11 @@ class Section:
         return [(c, count[c]) for c in dict.fromkeys(c for r in self.results for c in r.classes) if count[c]]
 
     @property
-    def pairs(self) -> list[Family]:
-        """The families of all pairs, one a classifier."""
-        return [f for f in self.comparison.families if f.kind == "pairs" and f.contrasts]
+    def pairs(self) -> list[tuple[str, list[int], str]]:
+        """The classifiers that have several systems, with their places and how their pairs were tested."""
+        of = self.comparison
+        every = [(name, of.members(name), of.method(name)) for name in of.classifiers]
+        return [(name, members, method) for name, members, method in every if len(members) > 1]
 
     @cached_property
     def missed(self) -> list[Missed]:
@@ -161,25 +173,22 @@ class Section:
     @cached_property
     def contrasts(self) -> dict[str, str]:
         """A sentence for each two systems that are compared, under "place place"."""
-        families = sorted(self.comparison.families, key=lambda family: family.kind != "pairs")
-        found: dict[str, str] = {}
-        for family in families:
-            for contrast in family.contrasts:
-                first, second = sorted((contrast.a, contrast.b))
-                found.setdefault(f"{first} {second}", self._sentence(contrast, family))
-        return found
+        return {
+            f"{min(c.a, c.b)} {max(c.a, c.b)}": self._sentence(c, family)
+            for family in self.comparison.families
+            for c in family.contrasts
+        }
 
     def _sentence(self, contrast: Contrast, family: Family) -> str:
         a, b = (self.comparison.scores[place].label for place in (contrast.a, contrast.b))
-        said = f"{a} minus {b}: {points(contrast.difference)} points"
-        if contrast.low is not None:
-            said += f" ({100 * self.comparison.confidence:.0f} % interval {span(contrast)})"
-        if not self.comparison.design.can_tell:
-            return f"{said}. This design tells no two systems apart, see above."
+        text = f"{a} minus {b}: {points(contrast.difference)} points"
+        if contrast.low is None:
+            return f"{text}. Differences are not tested here, see above."
+        share = f"{100 * self.comparison.confidence:.0f} % interval"
         df = f" with {contrast.df:.0f} degrees of freedom" if 0 < (contrast.df or 0.0) < 1e4 else ""
-        verdict = "They differ." if contrast.differs else "The test does not tell them apart."
+        verdict = "Significant." if contrast.differs else "Not significantly different."
         return (
-            f"{said}, {p_value(contrast.p_value)}{df}, corrected for all "
+            f"{text} ({share} {span(contrast)}), {p_value(contrast.p_value)}{df}, corrected for all "
             f"{len(family.contrasts)} comparisons of {family.name}. {verdict}"
         )
 
@@ -204,14 +213,12 @@ def points(difference: float) -> str:
     >>> points(-0.0312)
     '−3.1'
     """
-    return f"{100 * difference:+.1f}".replace("-", "−")  # noqa: RUF001
+    return wording.points(difference).replace("-", "−")  # noqa: RUF001
 
 
 def span(contrast: Contrast) -> str:
     """Return the ends of a contrast's interval, in points."""
-    if contrast.low is None or contrast.high is None:
-        return "none"
-    return f"{100 * contrast.low:.1f} to {100 * contrast.high:.1f}".replace("-", "−")  # noqa: RUF001
+    return wording.span(contrast).replace("-", "−")  # noqa: RUF001
 
 
 def p_value(p: float) -> str:

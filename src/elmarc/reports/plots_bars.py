@@ -55,11 +55,13 @@ def study_caption(comparison: Comparison) -> str:
     files = " and each file of features" if any(score.is_foreign for score in comparison.scores) else ""
     parts = [f"Accuracy of each network{files} with each classifier."]
     if several_seeds(comparison):
-        parts.append("Bars: mean over seeds; dots: single seeds; error bars: standard deviation over seeds.")
+        parts.append("Bars: mean over seeds; dots: single seeds.")
+    if any(score.low is not None for score in comparison.scores):
+        parts.append(f"Error bars: {100 * comparison.confidence:.0f} % intervals, those of the ranking.")
     if any(score.is_baseline for score in comparison.scores):
         parts.append("Red line: MFCC with the same classifier.")
     if has_published_bars(comparison):
-        parts.append(f"Hatched bars: {SOURCE}.")
+        parts.append(f"Hatched bars: {SOURCE}, with the error bars published.")
     if any(_published_mfcc(comparison, classifier) for classifier in comparison.classifiers):
         parts.append(f"Dotted red line: MFCC of {SOURCE}.")
     return " ".join(parts)
@@ -86,7 +88,7 @@ def study_bars(
     for classifier in _in_order(comparison.classifiers) if classifiers is None else classifiers:
         bars = in_study_order(comparison, classifier)
         x = place + np.arange(len(bars), dtype=np.float64)
-        _bars(ax, x, bars, [_published(comparison, bar) for bar in bars])
+        _bars(ax, x, bars, [_published(comparison, bar) for bar in bars], comparison.confidence)
         _mfcc_lines(ax, comparison, classifier, place - 0.5, place + max(len(bars), 1) - 0.5)
         ax.annotate(
             plain(classifier.upper()), (place + (max(len(bars), 1) - 1) / 2, 1), color=INK, fontsize=10,
@@ -128,15 +130,21 @@ def _published_mfcc(comparison: Comparison, classifier: str) -> tuple[float, flo
 
 
 def _bars(
-    ax: Axes, x: Floats, bars: Sequence[SystemScore], reference: Sequence[tuple[float, float] | None]
-) -> None:
+    ax: Axes, x: Floats, bars: Sequence[SystemScore], reference: Sequence[tuple[float, float] | None],
+    confidence: float,
+) -> None:  # fmt: skip
     paired = any(reference)
     at, width = (x - 0.2, 0.4) if paired else (x, 0.8)
     heights = [100 * bar.accuracy for bar in bars]
     ax.bar(at, heights, width, color=BLUE, label=_once(ax, "elmarc") if paired else "_", zorder=2)
-    spread = [100 * (bar.deviation or 0.0) for bar in bars]
-    if any(spread):
-        ax.errorbar(at, heights, yerr=spread, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5, zorder=3)
+    arms = np.array([_arms(bar) for bar in bars]).reshape(-1, 2)
+    known = np.isfinite(arms).all(axis=1)
+    if known.any():
+        ax.errorbar(
+            at[known], np.array(heights)[known], yerr=arms[known].T, fmt="none", ecolor=INK, elinewidth=1,
+            capsize=2.5, zorder=3, label=_once(ax, f"{100 * confidence:.0f} % interval"),
+        )  # fmt: skip
+    if any(bar.deviation is not None for bar in bars):
         _seed_dots(ax, at - width / 4, bars)
     published = [(place, *bar) for place, bar in zip(x + 0.2, reference, strict=True) if bar is not None]
     if published:
@@ -147,6 +155,13 @@ def _bars(
             places, 100 * accuracies, yerr=100 * errors, fmt="none", ecolor=MUTED, elinewidth=1, capsize=2,
             zorder=3,
         )  # fmt: skip
+
+
+def _arms(bar: SystemScore) -> tuple[float, float]:
+    """Return how far the interval reaches below and above a bar, in %; NaN where there is none."""
+    if bar.low is None or bar.high is None:
+        return np.nan, np.nan
+    return 100 * max(bar.accuracy - bar.low, 0.0), 100 * max(bar.high - bar.accuracy, 0.0)
 
 
 def _seed_dots(ax: Axes, x: Floats, bars: Sequence[SystemScore]) -> None:

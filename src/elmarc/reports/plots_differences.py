@@ -1,25 +1,27 @@
-"""Paired differences between the systems of each classifier, as shaded tables."""
+"""Paired differences between the systems of each classifier with the intervals tested, as shaded tables."""
 
 from __future__ import annotations
 
 import textwrap
+from itertools import combinations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from elmarc._errors import ConfigError
-from elmarc.comparison.records import Comparison, Contrast, Family
+from elmarc.comparison.records import Comparison, Contrast
 from elmarc.reports.plots import BLUE, INK, MUTED, new_figure, plain
+from elmarc.reports.wording import points, span
 
 CELL, SMALL_CELL = 0.58, 0.42  # inches
 CHARACTERS = 13  # an inch, of the words below a matrix
 WITH_INTERVALS = 12  # systems; with more, the cells hold the difference alone
 
 
-def pair_families(comparison: Comparison) -> list[Family]:
-    """Return the families of all pairs: one a classifier that has several systems."""
-    return [family for family in comparison.families if family.kind == "pairs" and family.contrasts]
+def with_pairs(comparison: Comparison) -> list[str]:
+    """Return the classifiers that have several systems."""
+    return [name for name in comparison.classifiers if len(comparison.members(name)) > 1]
 
 
 def difference_figure(comparison: Comparison) -> Figure:
@@ -28,35 +30,36 @@ def difference_figure(comparison: Comparison) -> Figure:
     Raises
     ------
     ConfigError
-        No classifier has two systems; `pair_families` says so beforehand.
+        No classifier has two systems; `with_pairs` says so beforehand.
     """
-    families = pair_families(comparison)
-    if not families:
+    classifiers = with_pairs(comparison)
+    if not classifiers:
         raise ConfigError("paired differences need two systems of one classifier: found none")
-    sizes = [len(family.members) for family in families]
+    sizes = [len(comparison.members(name)) for name in classifiers]
     cell = CELL if max(sizes) <= WITH_INTERVALS else SMALL_CELL
     figure = new_figure(width=3.2 + cell * max(sizes), height=sum(1.9 + cell * n for n in sizes))
-    axes = figure.subplots(len(families), squeeze=False, height_ratios=[3 + n for n in sizes])
-    for ax, family in zip(axes[:, 0], families, strict=True):
-        difference_matrix(ax, comparison, family)
+    axes = figure.subplots(len(classifiers), squeeze=False, height_ratios=[3 + n for n in sizes])
+    for ax, name in zip(axes[:, 0], classifiers, strict=True):
+        difference_matrix(ax, comparison, name)
     return figure
 
 
-def difference_matrix(ax: Axes, comparison: Comparison, family: Family) -> None:
-    """Draw how many points the row is better than the column; shaded and bold where the test says so.
+def difference_matrix(ax: Axes, comparison: Comparison, classifier: str) -> None:
+    """Draw how many points the row is better than the column; shaded and bold where that is significant.
 
     Parameters
     ----------
-    family : Family
-        All pairs of its members; the interval stands below each difference where there is room.
+    classifier : str
+        Whose systems; the interval stands below each difference where there is room.
     """
-    n = len(family.members)
-    place = {member: k for k, member in enumerate(family.members)}
-    strongest = max(*(abs(contrast.difference) for contrast in family.contrasts), 1e-9)
-    for contrast in family.contrasts:
-        row, column = place[contrast.a], n - place[contrast.b]  # worst first: cells begin beside the name
-        _cell(ax, contrast, column, row, strongest, interval=n <= WITH_INTERVALS)
-    names = [plain(comparison.scores[member].name) for member in family.members]
+    members = comparison.members(classifier)
+    n = len(members)
+    pairs = {(a, b): comparison.contrast(members[a], members[b]) for a, b in combinations(range(n), 2)}
+    contrasts = {at: contrast for at, contrast in pairs.items() if contrast}
+    strongest = max(*(abs(contrast.difference) for contrast in contrasts.values()), 1e-9)
+    for (row, place), contrast in contrasts.items():  # worst first: cells begin beside the name
+        _cell(ax, contrast, n - place, row, strongest, interval=n <= WITH_INTERVALS)
+    names = [plain(comparison.scores[member].name) for member in members]
     ax.set_xticks(range(1, n), names[:0:-1], rotation=45, ha="left", fontsize=8)
     ax.set_yticks(range(n - 1), names[:-1], fontsize=8)
     ax.set(xlim=(0.5, n - 0.5), ylim=(n - 1.5, -0.5), aspect="equal")
@@ -64,11 +67,14 @@ def difference_matrix(ax: Axes, comparison: Comparison, family: Family) -> None:
     ax.tick_params(length=0, labelcolor=INK)
     ax.spines[:].set_visible(False)
     ax.patch.set_alpha(0.0)
-    interval = f", {100 * comparison.confidence:.0f} % interval" if n <= WITH_INTERVALS else ""
-    words = (
-        f"{family.classifier.upper()}: accuracy of row minus column, in points{interval}. "
-        f"Shaded: they differ ({family.method})."
+    tested = [contrast for contrast in contrasts.values() if contrast.low is not None]
+    interval = f", {100 * comparison.confidence:.0f} % interval" if tested and n <= WITH_INTERVALS else ""
+    shaded = (
+        f"Shaded: significant ({comparison.method(classifier)})."
+        if tested
+        else "Not tested: see the ranking."
     )
+    words = f"{classifier.upper()}: accuracy of row minus column, in points{interval}. {shaded}"
     width = int(CHARACTERS * ax.figure.bbox.width / ax.figure.dpi)
     ax.set_xlabel(textwrap.fill(plain(words), width), fontsize=8, color=MUTED)
 
@@ -78,11 +84,11 @@ def _cell(ax: Axes, contrast: Contrast, x: int, y: int, strongest: float, *, int
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=BLUE, alpha=shade, edgecolor="none"))
     ink = INK if contrast.differs else MUTED
     weight = "bold" if contrast.differs else "normal"
-    up = 0.12 if interval else 0.0
+    ends = span(contrast) if interval else ""
+    up = 0.12 if ends else 0.0
     ax.text(
-        x, y - up, f"{100 * contrast.difference:+.1f}", ha="center", va="center", fontsize=8, color=ink,
+        x, y - up, points(contrast.difference), ha="center", va="center", fontsize=8, color=ink,
         fontweight=weight,
     )  # fmt: skip
-    if interval and contrast.low is not None and contrast.high is not None:
-        ends = f"{100 * contrast.low:.1f} to {100 * contrast.high:.1f}"
+    if ends:
         ax.text(x, y + 0.24, ends, ha="center", va="center", fontsize=5.2, color=ink)

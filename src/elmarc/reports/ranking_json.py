@@ -2,7 +2,7 @@
 
 A key keeps its name and meaning within one `version`; new keys may come. Accuracies lie in [0, 1], and
 differences in [-1, 1]. Systems are named by their label, as in "vgg + svm". `null` stands for what does not
-exist: the deviation of one seed, degrees of freedom without bound.
+exist: the deviation of one seed, degrees of freedom without bound, intervals where nothing is tested.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from typing import Any
 from elmarc.comparison.answer import answer
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
 
-VERSION = 1
+VERSION = 2
 
 
 def to_json(comparison: Comparison) -> str:
     """Return a comparison as JSON text; equal comparisons give equal bytes."""
-    document = {
+    return json.dumps(document(comparison), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """Return what `to_json` writes, as dicts, lists, numbers and text."""
+    return {
         "version": VERSION,
         "dataset": comparison.dataset,
         "protocol": comparison.protocol,
@@ -33,7 +38,6 @@ def to_json(comparison: Comparison) -> str:
         "systems": [_system(score) for score in comparison.scores],
         "families": [_family(comparison, family) for family in comparison.families],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _system(score: SystemScore) -> dict[str, Any]:

@@ -25,11 +25,12 @@ def ranking(comparison: Comparison) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Accuracies lie in [0, 1]. `ties`: systems of one classifier that share a letter are not told apart.
-        `sd_seeds`: NaN for one seed. `over_mfcc`, `over_mfcc_low`, `over_mfcc_high`: the difference from the
-        MFCC baseline with its interval, `over_mfcc_p` its p-value adjusted for the family. `seed_0`: the
-        accuracy with that seed, and so on. `recall_...`: of each class. What does not exist is NaN.
-        `failed`, where a cell could not be run: the seeds and the reason; last come systems without a score.
+        Accuracies lie in [0, 1]. `ties`: systems of one classifier that share a letter are not significantly
+        different. `sd_seeds`: NaN for one seed. `over_mfcc`, `over_mfcc_low`, `over_mfcc_high`: the
+        difference from the MFCC baseline with its interval, `over_mfcc_p` its p-value, both corrected for the
+        family. `seed_0`: the accuracy with that seed, and so on. `recall_...`: of each class. What does not
+        exist is NaN. `failed`, where a cell could not be run: the seeds and the reason; last come systems
+        without a score.
     """
     rows = [_row(comparison, place) for place in range(len(comparison.scores))]
     for failed in comparison.failed:

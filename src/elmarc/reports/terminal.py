@@ -44,8 +44,9 @@ def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
 
 def short_text(comparison: Comparison, *, width: int = WIDTH) -> str:
     """Return heading, answer and table as plain text, without the legend."""
-    said = Text(" ".join(answer(comparison)))
-    return plain_text(Group(Text(wording.heading(comparison)), said, ranking_grid(comparison)), width=width)
+    sentences = map(Text, answer(comparison))
+    shown = Group(Text(wording.heading(comparison)), *sentences, ranking_grid(comparison))
+    return plain_text(shown, width=width)
 
 
 def plain_text(shown: RenderableType, *, width: int = WIDTH) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elmarc.comparison.records import Comparison, SystemScore
+from elmarc.comparison.records import Comparison, Contrast, SystemScore
+
+CORRECTED = {"pairs": "all pairs", "baseline": "all against MFCC"}  # kinds of families
 
 
 def percent(accuracy: float, deviation: float | None = None) -> str:
@@ -45,8 +47,28 @@ def cells(score: SystemScore) -> dict[str, str]:
     }
 
 
+def points(difference: float | None) -> str:
+    """Return a difference of accuracies in points; one decimal more where it would be rounded to 0.
+
+    >>> points(0.0312), points(-0.0002), points(0.0), points(None)
+    ('+3.1', '-0.02', '0.0', '')
+    """
+    if difference is None:
+        return ""
+    if not difference:
+        return "0.0"
+    texts = (f"{100 * difference:+.{n}f}" for n in (1, 2, 3))
+    return next((text for text in texts if float(text)), f"{100 * difference:+.0e}")
+
+
+def span(contrast: Contrast) -> str:
+    """Return the ends of a contrast's interval, in points; "" where nothing is tested."""
+    ends = (points(end).lstrip("+") for end in (contrast.low, contrast.high))
+    return "" if contrast.low is None else " to ".join(ends)
+
+
 def levels(comparison: Comparison) -> dict[str, float]:
-    """Return the accuracies that no system needs to hear for: chance, and always the largest class.
+    """Return the accuracies that need no features: chance, and always the largest class.
 
     Where both round to the same number they are one level.
     """
@@ -54,12 +76,6 @@ def levels(comparison: Comparison) -> dict[str, float]:
     if percent(chance) == percent(majority):
         return {"chance, largest class": chance}
     return {"chance": chance, "largest class": majority}
-
-
-def floor(comparison: Comparison) -> str:
-    """Say where the accuracies lie that no system needs to hear for."""
-    chance, majority = percent(comparison.chance), percent(comparison.majority)
-    return f"Chance: {chance} %; always the largest class: {majority} %."
 
 
 def several_seeds(comparison: Comparison) -> bool:
@@ -85,11 +101,6 @@ def _span(numbers: Sequence[int], noun: str) -> str:
     return (f"{low}-{high}" if low != high else str(low)) + f" {noun}" + ("" if high == 1 else "s")
 
 
-def methods(comparison: Comparison, kind: str) -> list[str]:
-    """Return how the families of one kind ("pairs" or "baseline") were tested, each way once."""
-    return list(dict.fromkeys(family.method for family in comparison.families if family.kind == kind))
-
-
 def legend(comparison: Comparison) -> list[str]:
     """Return a sentence for each thing that a table shows and that needs one."""
     several = several_seeds(comparison)
@@ -97,15 +108,13 @@ def legend(comparison: Comparison) -> list[str]:
     drawn = ("groups of clips" if comparison.design.grouped else "clips") + (" and seeds" if several else "")
     lines = [f"Accuracy in %{mean}. Interval: {100 * comparison.confidence:.0f} %, over {drawn}."]
     if has_ties(comparison):
-        how = f" ({'; '.join(methods(comparison, 'pairs'))})" if methods(comparison, "pairs") else ""
-        lines.append(f"Systems of one classifier that share a letter are not told apart{how}.")
-        if any(family.kind == "baseline" for family in comparison.families):
-            lines.append(
-                "MFCC is also tested by itself, in fewer tests: a network may differ and share its letter."
-            )
+        kinds = {family.kind for family in comparison.families}
+        over = [name for kind, name in CORRECTED.items() if kind in kinds]
+        how = f" (t-tests, corrected for {' and for '.join(over)})" if over else ""
+        lines.append(f"Systems of one classifier that share a letter are not significantly different{how}.")
     return lines
 
 
 def has_ties(comparison: Comparison) -> bool:
-    """Say whether there are letters to show: none where the design can tell nothing apart."""
+    """Return whether there are letters to show: none where nothing is tested."""
     return any(score.ties for score in comparison.scores)

@@ -6,6 +6,20 @@ function startTables() {
     head.replaceChildren(button);
   }
   document.querySelectorAll("[data-filters]").forEach(startFilters);
+  document.querySelectorAll("[data-columns]").forEach(startColumns);
+}
+
+// The columns of a table that are ticked show; without a script all of them do.
+function startColumns(choices) {
+  const { rows } = document.getElementById(choices.dataset.columns);
+  const show = () => {
+    for (const box of choices.querySelectorAll("input")) {
+      for (const row of rows) row.cells[box.value].hidden = !box.checked;
+    }
+  };
+  choices.addEventListener("change", show);
+  choices.hidden = false;
+  show();
 }
 
 const OPPOSITE = { ascending: "descending", descending: "ascending" };
@@ -28,13 +42,16 @@ function compareValues(a, b, sign) {
 }
 
 function startFilters(filters) {
-  const rows = [...document.getElementById(filters.dataset.filters).tBodies[0].rows];
+  const table = document.getElementById(filters.dataset.filters);
+  const rows = [...table.tBodies[0].rows];
+  const mixed = "mixed" in table.dataset; // letters say nothing of systems of two classifiers
   const text = filters.querySelector('[data-role="text"]');
   const classifier = filters.querySelector('[data-role="classifier"]');
   const said = filters.querySelector("output");
   const filter = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = classifier?.value ?? "";
+    table.toggleAttribute("data-mixed", mixed && !chosen);
     for (const row of rows) {
       const about = `${row.cells[1].dataset.value} ${row.dataset.classifier}`.toLowerCase();
       row.hidden = (chosen && row.dataset.classifier !== chosen) || !words.every((word) => about.includes(word));

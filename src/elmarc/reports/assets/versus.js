@@ -1,21 +1,42 @@
 // System against system: their contrast, and the clips that one has right and the other wrong.
 
-// Whether a system has a clip right in more than half of its seeds; null where it did not judge it.
+// For each clip the share of seeds that have it right, and what it counts: every fold counts alike, and all
+// clips that were judged sum to their number. null where a seed did not judge it.
 function rightness(system, labels) {
+  const n = system.runs.length;
+  const weights = system.runs.map(clipWeights);
   return labels.map((label, clip) => {
-    const said = system.runs.map((run) => run.predicted[clip]).filter((k) => k >= 0);
-    return said.length ? said.filter((k) => k === label).length > said.length / 2 : null;
+    if (system.runs.some((run) => run.predicted[clip] < 0)) return null;
+    const right = system.runs.filter((run) => run.predicted[clip] === label).length;
+    return { right: right / n, weight: weights.reduce((sum, of) => sum + of[clip], 0) / n };
   });
 }
 
+function clipWeights(run) {
+  const sizes = new Map();
+  for (const fold of run.folds) if (fold >= 0) sizes.set(fold, (sizes.get(fold) ?? 0) + 1);
+  return run.folds.map((fold) => (fold >= 0 ? 1 / (sizes.size * sizes.get(fold)) : 0));
+}
+
+// Four numbers of clips with the clips behind them. The first less the second is the difference of accuracies.
 function crossing(a, b, labels) {
   const [ofA, ofB] = [rightness(a, labels), rightness(b, labels)];
-  const clips = labels.map((_, clip) => clip).filter((clip) => ofA[clip] !== null && ofB[clip] !== null);
-  const where = (right, other) => clips.filter((clip) => ofA[clip] === right && ofB[clip] === other);
+  const clips = labels.map((_, clip) => clip).filter((clip) => ofA[clip] && ofB[clip]);
+  const weight = (clip) => ofA[clip].weight + ofB[clip].weight;
+  const total = clips.reduce((sum, clip) => sum + weight(clip), 0);
+  const box = (name, share) => {
+    const own = clips.filter((clip) => share(ofA[clip].right, ofB[clip].right) > 0);
+    const sum = own.reduce((part, clip) => part + weight(clip) * share(ofA[clip].right, ofB[clip].right), 0);
+    return { name, clips: own, count: clips.length * sum / total };
+  };
   return [
-    ["A right, B wrong", where(true, false)], ["B right, A wrong", where(false, true)],
-    ["both right", where(true, true)], ["both wrong", where(false, false)],
+    box("A right, B wrong", (x, y) => x * (1 - y)), box("B right, A wrong", (x, y) => y * (1 - x)),
+    box("both right", (x, y) => x * y), box("both wrong", (x, y) => (1 - x) * (1 - y)),
   ];
+}
+
+function shortNumber(value) {
+  return String(Number(value.toFixed(1)));
 }
 
 function contrastText(section, a, b) {
@@ -36,10 +57,10 @@ function startVersus(versus) {
   const section = data.sections[versus.dataset.section];
   const { classes, labels } = data.datasets[section.dataset];
   const [a, b] = ["a", "b"].map((role) => versus.querySelector(`[data-role="${role}"]`));
-  const button = ([name, clips]) => {
+  const button = ({ name, clips, count }) => {
     const [A, B] = [section.systems[a.value], section.systems[b.value]];
-    const made = element("button", { type: "button" }, element("b", { textContent: clips.length }), name);
-    made.setAttribute("aria-label", `${name}: ${clipCount(clips.length)}`);
+    const made = element("button", { type: "button" }, element("b", { textContent: shortNumber(count) }), name);
+    made.setAttribute("aria-label", `${name}: ${shortNumber(count)} clips`);
     if (!clips.length) made.setAttribute("aria-disabled", "true");
     const describe = (clip) => [["A says", saidBy(A, classes, clip)], ["B says", saidBy(B, classes, clip)]];
     made.addEventListener("click", () => {
