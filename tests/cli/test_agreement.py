@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,17 @@ def test_it_writes_tables_and_figures_and_says_what_was_found(elmarc: Run) -> No
     assert code == 0, err
     assert out.count("foretells the trained one") == 2
     assert "short training" in out
-    figures = {f"scatter-{name}.{ending}" for name in ("sounds", "b-other") for ending in ("png", "svg")}
+    figures = {
+        f"scatter-{name}.{ending}" for name in ("sounds", "b-other") for ending in ("png", "svg", "pdf")
+    }
+    best = [
+        max(r.accuracy for r in collect(folder) if r.dataset == "sounds") for folder in ("rank", "trained")
+    ]
+    assert best[0] > 0.8 < best[1]
+    assert (
+        len(re.findall(r"Best without training: net\d+ \(svm, 2018\), \d\d\.\d %; best trained: net", out))
+        == 2
+    )
     assert (
         set(os.listdir("out"))
         == {f"agreement.{ending}" for ending in ("csv", "html", "json", "txt")} | figures

@@ -13,6 +13,7 @@ from tests.simulated import simulated_result
 from elmarc._errors import StoreError
 from elmarc.comparison.compare import comparisons
 from elmarc.experiments.summary import (
+    beside,
     read_failures,
     read_results,
     still_failed,
@@ -21,6 +22,8 @@ from elmarc.experiments.summary import (
     write_summary,
 )
 from elmarc.results import Failure, Result
+
+RANKS = [f"ranks-nested.{ending}" for ending in ("png", "svg", "pdf")]
 
 
 def result(place: str, clips: str, *, created: str = "2026-01-01", **keys) -> Result:
@@ -111,7 +114,7 @@ def two_sets(*second: str) -> list[Result]:
 
 def test_data_sets_with_the_same_systems_get_a_figure_of_ranks(tmp_path: Path) -> None:
     assert write_summary(comparisons(two_sets("vgg", "temporal")), tmp_path) == []
-    assert {"one-nested", "two-nested", "ranks-nested.png", "ranks-nested.svg"} == set(os.listdir(tmp_path))
+    assert {"one-nested", "two-nested", *RANKS} == set(os.listdir(tmp_path))
 
 
 @pytest.mark.parametrize("second", [("timbral", "sample_level"), ("vgg", "timbral")])
@@ -129,3 +132,31 @@ def test_what_cannot_be_written_is_named_and_the_rest_is_written(tmp_path: Path)
     assert len(notes) == 1
     assert "one-nested was not written" in notes[0]
     assert (tmp_path / "two-nested" / "ranking.json").exists()
+
+
+def test_trained_and_untrained_results_of_folders_side_by_side_are_named_together(tmp_path: Path) -> None:
+    """Of the same clips alone, the other kind alone; damaged ones are passed over."""
+    ranked = [result("/a", "k", features=name, skill=skill) for name, skill in (("vgg", 0.9), ("7x86", 0.5))]
+    trained = [replace(r, classifier="trained") for r in ranked[1:]]
+    others = [result("/b", "other", classifier="trained", skill=0.99)]
+    for folder, own in {"ranked": ranked, "trained": trained, "other": others}.items():
+        for number, each in enumerate(own):
+            each.save(tmp_path / folder / "cells" / str(number))
+    best, last = (f"{100 * r.accuracy:.1f} %" for r in ranked)
+    for own, folder in ((ranked, "ranked"), (trained, "trained")):
+        sentence = beside(own, tmp_path / folder)
+        assert f"Best without training: vgg + svm, {best} (" in sentence
+        assert f"best trained: 7x86, {last} (" in sentence
+    assert beside(others, tmp_path / "other") == ""
+    (tmp_path / "trained" / "cells" / "0" / "result.json").write_text("{")
+    assert beside(ranked, tmp_path / "ranked") == ""
+
+
+def test_a_run_writes_its_figures_for_print_too_and_the_one_of_costs(tmp_path: Path) -> None:
+    cost = {"multiply_adds_per_clip": 1e6, "n_parameters": 100}
+    cells = [simulated_result(name, seed=s, cost=cost) for name in ("vgg", "temporal") for s in (0, 1)]
+    write_summary(comparisons(cells), tmp_path)
+    stems = {path.stem for path in tmp_path.glob("*.pdf")}
+    assert stems == {"figure", "differences", "cost"}
+    for stem in stems:
+        assert {path.suffix for path in tmp_path.glob(f"{stem}.*")} == {".pdf", ".png", ".svg"}

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import yaml
 
+from elmarc import __version__
 from elmarc.reports.citation import bibtex
+
+
+def test_the_citation_file_has_the_version_and_a_date():
+    cff = yaml.safe_load((Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8"))
+    assert str(cff["version"]) == __version__
+    assert cff["date-released"] >= date(2026, 11, 30)
 
 
 def test_bibtex_says_what_the_citation_file_says():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,23 @@ def test_the_results_are_read_as_those_of_rank(elmarc: Run, sounds: Path, tmp_pa
     assert result.definition["training"]["epochs"] == 3
     assert result.timings.keys() == {"extract_s", "train_s"}
     assert len(pd.read_csv(next((tmp_path / "out").rglob("curves.csv")))) == 3 * 4
-    assert len(list((tmp_path / "out").rglob("curves.*"))) == 3
+    assert len(list((tmp_path / "out").rglob("curves.*"))) == 4
     code, _, told = elmarc("report", "out")
     assert code == 0, told
     assert "trained" in (tmp_path / "report.html").read_text()
-    code, _, told = elmarc(*words)
+    quick = ("--networks", "vgg", "--set", "network.n_filters=4", "--set", "network.size=null")
+    quick = (*quick, "--classifiers", "ridge", "--seeds", 1, "--set", "data.n_folds=4")
+    code, said, told = elmarc("rank", sounds, *quick, "--store", "store", "-o", "ranked")
+    assert code == 0, told
+    both = f"best trained: tall, {100 * result.accuracy:.1f} %"
+    assert both in " ".join(said.split())
+    code, said, told = elmarc(*words)
     assert code == 0
     assert "(already done)" in told
+    assert re.search(rf"Best without training: (mfcc|vgg) \+ ridge, .* %.*; {both}", " ".join(said.split()))
+    code, _, told = elmarc("report", "out", "ranked")
+    assert code == 0, told
+    assert both in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("rates", ["", "0.1,0", "fast", "nan"])

@@ -11,13 +11,14 @@ from elmarc.agreement.regret import Loss
 
 
 def answer(agreement: Agreement) -> tuple[str, ...]:
-    """Say what was found: the best untrained score, its regret and limits, controls, time, what was left out.
+    """Return the best accuracies, the best untrained score, its regret and limits, controls, time, notes.
 
     Parameters
     ----------
     agreement : Agreement
     """
     return (
+        _accuracies(agreement),
         *_best(agreement),
         *_partial(agreement.best),
         _ceilings(agreement),
@@ -49,6 +50,17 @@ def loss_text(loss: Loss) -> str:
     '2.1 (0.0 to 4.0)'
     """
     return f"{100 * loss.value:.1f} ({100 * loss.low:.1f} to {100 * loss.high:.1f})"
+
+
+def _accuracies(agreement: Agreement) -> str:
+    """Name the best architecture without training beside the best trained one."""
+    names, untrained = agreement.architectures, [f for f in agreement.foretellers if f.kind == "untrained"]
+    best = max(untrained, key=lambda f: max(f.scores))
+    return (
+        f"Best without training: {names[best.scores.index(max(best.scores))]} ({best.name}), "
+        f"{100 * max(best.scores):.1f} %; best trained: "
+        f"{names[agreement.trained.index(max(agreement.trained))]}, {100 * max(agreement.trained):.1f} %."
+    )
 
 
 def _best(agreement: Agreement) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.foretelling import agreements_of, write_agreements
 from elmarc.experiments.record import TRAINED, feature_name
 from elmarc.experiments.runner import run_cells, seconds
-from elmarc.experiments.summary import Unwritten, summarise, write_run
+from elmarc.experiments.summary import Unwritten, beside, summarise, write_run
 from elmarc.experiments.training_forecast import training_forecast
 from elmarc.experiments.winner import can_be_fitted
 from elmarc.features.fitting import resolve_device
@@ -386,7 +386,9 @@ def _end(folder: Path, expected: Forecast | None, taken_s: float) -> None:
 
 
 def _show_next(run: Finished, folder: Path) -> None:
-    """Say what to do now: hear the mistakes, extract what won."""
+    """Say how trained and untrained compare, and what to do now: hear the mistakes, extract what won."""
+    if sentence := beside(run.results, folder):
+        console.out.print(escape(sentence), highlight=False)
     said = [("to hear the mistakes", f"elmarc report {folder}")]
     if more := run.compared[0].design.more_seeds:
         said.insert(0, ("to detect smaller differences", with_seeds(sys.argv[1:], more)))

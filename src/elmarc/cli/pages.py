@@ -26,14 +26,14 @@ from elmarc.reports.page import build_page
 from elmarc.results import Result
 
 
-def report(folder: Path, output: Path, *, embed_mb: float, quiet: bool) -> None:
-    """Write the page of a folder of results."""
+def report(folders: Sequence[Path], output: Path, *, embed_mb: float, quiet: bool) -> None:
+    """Write the page of folders of results."""
     check_file(output, option="--output")
-    found, notes = read_results(folder)
-    results, more = tell_apart(found)
-    failed = still_failed(read_failures(folder), results)
+    read = [read_results(folder) for folder in folders]
+    results, more = tell_apart([result for found, _ in read for result in found])
+    failed = still_failed([failure for folder in folders for failure in read_failures(folder)], results)
     compared = comparisons(results, failed=failed)
-    for note in [*notes, *more, *without_results(failed, compared)]:
+    for note in [*(note for _, notes in read for note in notes), *more, *without_results(failed, compared)]:
         console.note(note)
     write_page(results, compared, output, embed_mb=embed_mb)
     if not quiet:

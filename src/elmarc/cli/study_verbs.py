@@ -345,7 +345,10 @@ def agreement(
 
 
 def report(
-    results: Annotated[Path, typer.Argument(help="A folder with results.")],
+    results: Annotated[
+        list[Path],
+        typer.Argument(help="Folders with results, such as those of rank and train for one data set."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     embed_mb: Annotated[
         float, typer.Option(min=0, help="Megabytes of audio and pictures to put into the page.")

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranking:
-    """Average ranks of systems over data sets, and which of them cannot be told apart."""
+    """Average ranks of systems over data sets, and which of them are not significantly different."""
 
     systems: tuple[str, ...]
     ranks: tuple[float, ...]  # average rank of each system

@@ -20,7 +20,7 @@ from elmarc.experiments import build, studies
 from elmarc.experiments.cells import failures, make_cells
 from elmarc.experiments.observer import Lines
 from elmarc.experiments.runner import run_cells, seconds
-from elmarc.experiments.summary import summarise
+from elmarc.experiments.summary import beside, summarise
 from elmarc.experiments.trained_fit import fit_trained
 from elmarc.experiments.winner import sound_classifier, winner
 from elmarc.features.store import FeatureStore
@@ -214,6 +214,8 @@ def rank(
         )  # fmt: skip
         failed = failures(cells)
         own, compared, notes = summarise(results, folder if output else None, failed)
+    if output and (both := beside(own, folder)):
+        notes.append(both)
     said = [*notes, *observer.problems, *(note for result in own for note in result.notes)]
     how = {key: keys[key] for key in HOW if key in keys}
     return Ranking(

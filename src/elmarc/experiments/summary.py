@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from elmarc._atomic import write_atomic
 from elmarc._errors import ElmarcError, StoreError
+from elmarc.comparison.answer import best_of_both
 from elmarc.comparison.compare import comparisons, rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
+from elmarc.experiments.record import TRAINED
 from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, tables
 from elmarc.results import FAILED, Failure, Result, load, load_failure
 
@@ -138,6 +140,44 @@ def summarise(
     compared = comparisons(own, failed=failed)
     notes += without_results(failed, compared)
     return own, compared, notes + (write_summary(compared, folder) if folder else [])
+
+
+def beside(results: Sequence[Result], folder: Path) -> str:
+    """Name the best system without training and the best trained one, where a folder beside has the other.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Of a ranking, or of trained networks, in `folder`.
+    folder : Path
+        Such as runs/trained: runs/rank counts where its clips are the same.
+
+    Returns
+    -------
+    str
+        A sentence; "" where there is nothing to compare with.
+    """
+    keys, kinds = {r.clips_key for r in results}, {r.classifier == TRAINED for r in results}
+    if len(keys) != 1 or len(kinds) != 1 or "" in keys:
+        return ""
+    found: list[Result] = []
+    for first in _first_results(folder):
+        try:
+            result = load(first)
+            if result.clips_key in keys and (result.classifier == TRAINED) not in kinds:
+                found += read_results(first.parents[2])[0]
+        except StoreError:
+            continue
+    both = [r for r in (*results, *found) if r.clips_key in keys and r.protocol == results[0].protocol]
+    own, _ = tell_apart([replace(r, dataset=results[0].dataset) for r in both])
+    return best_of_both(score for comparison in comparisons(own) for score in comparison.scores)
+
+
+def _first_results(folder: Path) -> Iterator[Path]:
+    """Yield a result of each folder of results beside one."""
+    here = Path(folder).resolve()
+    for other in sorted(path for path in here.parent.iterdir() if path != here and path.is_dir()):
+        yield from sorted(other.glob("cells/*/result.json"))[:1]
 
 
 class Unwritten(str):

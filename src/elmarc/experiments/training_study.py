@@ -10,7 +10,7 @@ from elmarc.experiments.cells import failures, make_cells
 from elmarc.experiments.observer import Lines
 from elmarc.experiments.ranking import Ranking, data_of, results_folder
 from elmarc.experiments.runner import seconds
-from elmarc.experiments.summary import summarise
+from elmarc.experiments.summary import beside, summarise
 from elmarc.experiments.trained import as_trained, train_cells, training_configs
 from elmarc.networks.external.objects import hold_all
 from elmarc.training.recipe import TrainingRecipe
@@ -83,6 +83,8 @@ def train(
         )  # fmt: skip
         failed = failures(cells)
         own, compared, notes = summarise(results, folder if output else None, failed)
+    if output and (both := beside(own, folder)):
+        notes.append(both)
     said = [*notes, *observer.problems, *(note for result in own for note in result.notes)]
     notes = list(dict.fromkeys(said))
     return Ranking(own, compared, cells[0].material.dataset, tuple(notes), modules=modules, failed=failed)
