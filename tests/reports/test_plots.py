@@ -300,7 +300,7 @@ def test_difference_matrices_are_of_one_classifier_and_bold_where_the_test_says_
         bold = [t.get_text() for t in ax.texts if t.get_fontweight() == "bold"]
         assert len(ax.texts) == 2 * len(pairs) == 12
         assert sorted(bold) == sorted(f"{100 * c.difference:+.1f}" for c in significant)
-        assert comparison.families[0].method in ax.get_xlabel()
+        assert comparison.families[0].corrected_over in ax.get_xlabel()
         assert name.upper() in ax.get_xlabel()
 
 
@@ -323,7 +323,7 @@ def test_a_difference_stands_where_its_row_and_column_are_named(comparison):
 def test_large_matrices_leave_the_intervals_out_and_do_not_speak_of_them():
     ax = plots_differences.difference_figure(made({f"net{k}": 0.9 - k / 50 for k in range(20)})).axes[0]
     assert len(ax.texts) == 190
-    assert "interval" not in ax.get_xlabel()
+    assert "% interval" not in ax.get_xlabel()
 
 
 def test_systems_of_different_classifiers_alone_have_no_differences_to_show():

@@ -11,15 +11,15 @@ from elmarc.agreement.regret import Loss
 
 
 def answer(agreement: Agreement) -> tuple[str, ...]:
-    """Return the best accuracies, the best untrained score, its regret and limits, controls, time, notes.
+    """Return the best untrained score, the best accuracies, the regret and limits, controls, time, notes.
 
     Parameters
     ----------
     agreement : Agreement
     """
     return (
-        _accuracies(agreement),
         *_best(agreement),
+        _accuracies(agreement),
         *_partial(agreement.best),
         _ceilings(agreement),
         _regret(agreement),
