@@ -13,6 +13,7 @@ from tests.simulated import result_of, simulated_result
 
 from elmarc.comparison.answer import answer
 from elmarc.comparison.compare import compare
+from elmarc.comparison.design import Power
 from elmarc.comparison.single import score_alone
 from elmarc.comparison.variance import cluster_df, moments
 from elmarc.experiments.summary import write_summary
@@ -120,6 +121,13 @@ def test_too_few_groups_give_no_interval_and_no_test_and_say_what_it_takes(sizes
     assert "none" in build_page(results, compared=[compared])
     alone = score_alone(results[0].predictions, n_classes=2)
     assert (alone.low, alone.high) == (None, None)
+
+
+def test_more_seeds_of_few_groups_are_not_taken_for_more_groups():
+    """The variance over six groups has 5 degrees of freedom, whatever the seeds."""
+    parts = {"critical": 1.96, "weights": 0.0, "noise": 0.0, "units": 1e-3, "n_seeds": 2, "df": 5.0}
+    of_groups = Power(**parts, groups_df=5.0)
+    assert of_groups.detectable(10) == of_groups.detectable(2) > Power(**parts).detectable(10)
 
 
 N = 400
