@@ -30,6 +30,18 @@ def test_where_nothing_is_said_it_is_recipe_v2_and_ridge(elmarc: Run, folder: Pa
     assert "[" in out
 
 
+def test_three_groups_are_too_few_for_an_interval(elmarc: Run, folder: Path) -> None:
+    paths = sorted(folder.rglob("*.wav"))
+    rows = [f"{p.relative_to(folder)},{p.parent.name},s{i // 2 % 3}" for i, p in enumerate(paths)]
+    (folder / "list.csv").write_text("\n".join(["path,label,group", *rows]))
+    code, out, err = elmarc("fit", folder / "list.csv", "--network", "mfcc", "-o", "m.elmarc")
+    assert code == 0, err
+    assert "(no interval: too few groups of clips), from 12 clips" in out
+    code, out, err = elmarc("fit", folder / "list.csv", "--network", "mfcc", "-o", "n.elmarc", "--json")
+    assert code == 0, err
+    assert json.loads(out)["expected"]["interval"] is None
+
+
 def test_rank_ends_with_the_command_that_fits_its_winner(elmarc: Run, folder: Path) -> None:
     code, out, err = rank(elmarc, folder, "--no-baseline", "--recipe", "v2")
     assert code == 0, err

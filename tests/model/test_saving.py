@@ -52,7 +52,7 @@ def test_an_accuracy_without_an_interval_is_saved_as_such(sounds, tmp_path: Path
     again = elmarc.load(tmp_path / "m.elmarc")
     assert again.expected_ == model.expected_
     assert again.expected_.interval is None
-    assert "[no interval: too few groups], from 45 clips in 3 folds" in str(again.expected_)
+    assert "right (no interval: too few groups of clips), from 45 clips in 3 folds" in str(again.expected_)
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)

@@ -60,11 +60,11 @@ class Expectation:
     def __str__(self) -> str:
         """Say it in a sentence, in percent."""
         ends = self.interval
-        interval = (
-            "no interval: too few groups" if ends is None else ", ".join(f"{100 * e:.1f}" for e in ends)
-        )
+        interval = "(no interval: too few groups of clips)"
+        if ends is not None:
+            interval = f"[{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
         return (
-            f"{100 * self.accuracy:.1f} % of new clips right [{interval}], from {self.n_clips} clips in "
+            f"{100 * self.accuracy:.1f} % of new clips right {interval}, from {self.n_clips} clips in "
             f"{self.n_folds} folds (chance {100 * self.chance:.1f} %, "
             f"largest class {100 * self.majority:.1f} %)"
         )
