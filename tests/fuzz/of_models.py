@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import tempfile
@@ -23,28 +24,26 @@ from elmarc import SoundClassifier
 from elmarc._errors import ElmarcError
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.model.container import pack, unpack, unzip, zip_of
-from elmarc.model.estimators import SCHEMA, TRUSTED
 from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
 
 KNOWN = (DESCRIPTION, CLASSIFIER, WEIGHTS)
 WORDS = (
-    *sorted(TRUSTED)[:12], CANARY, "os", "system", "posix", "builtins", "eval", "exec", "FunctionNode",
-    "TypeNode",
-    "ObjectNode", "MethodNode", "ReduceNode", "OperatorFuncNode", "PartialNode", "NdArrayNode", "json", "vgg",
-    "ridge", "svm", "elm", "float64", "<U3", "O", "S1", [3], 12000, {"kind": "external",
-    "factory": f"{CANARY}:make"},
+    CANARY, "os", "system", "vgg", "ridge", "svm", "linear_svm", "elm", "knn", "mlp", "linear", "trained",
+    "precomputed", "auto", "float64", "float32", "int32", "<U3", "O", "S1", [3], 2, 100, 12000, 10**6,
+    2**31 - 1, "meta", "cuda", "store", "/tmp/elsewhere", {"kind": "external", "factory": f"{CANARY}:make"},
+    {"store": "/tmp/elsewhere"}, {"device": "meta"},
 )  # fmt: skip
 
 
 @cache
 def wholes() -> tuple[bytes, ...]:
-    """Return small models of three classifiers."""
+    """Return a small model of each classifier."""
     sounds, labels = noises(18, seed=1)
     few = {"elm": replace(CLASSIFIERS["elm"], grid={"n_hidden": [20, 40]})}
     made = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), patch.dict(CLASSIFIERS, few):
         warnings.simplefilter("ignore")
-        for classifier in ("ridge", "elm", "knn"):
+        for classifier in CLASSIFIERS:
             model = SoundClassifier(
                 "timbral", n_filters=4, classifier=classifier, n_workers=1, random_state=0
             )
@@ -66,35 +65,45 @@ def examples(draw) -> bytes:
     whole = draw(st.sampled_from(wholes()))
     if draw(st.integers(0, 3)) == 0:
         return draw(damaged([whole]))
-    parts = unpack(whole, source="", known=KNOWN)
+    parts = unpack(whole, known=KNOWN)
     for _ in range(draw(st.integers(1, 2))):
         draw(st.sampled_from([_description, _description, _classifier, _classifier, _part]))(draw, parts)
     return pack(parts)
 
 
 def _description(draw, parts: dict[str, bytes]) -> None:
-    document = draw(
-        edited([json.loads(unpack(wholes()[0], source="", known=KNOWN)[DESCRIPTION])], words=WORDS)
-    )
+    document = draw(edited([json.loads(unpack(wholes()[0], known=KNOWN)[DESCRIPTION])], words=WORDS))
     parts[DESCRIPTION] = json.dumps(document).encode()
 
 
 def _classifier(draw, parts: dict[str, bytes]) -> None:
-    """Change what skops is told to make, or the arrays that it makes it of."""
+    """Change an array of the classifier: its bytes, or its numbers, type or shape."""
     try:
-        inner = unzip(parts[CLASSIFIER], source="")
+        inner = unzip(parts[CLASSIFIER])
     except ElmarcError:  # damaged before
         return
-    if draw(st.booleans()) and SCHEMA in inner:
-        try:
-            schema = draw(edited([json.loads(inner[SCHEMA])], words=WORDS))
-        except ValueError:
-            return
-        inner[SCHEMA] = json.dumps(schema).encode()
-    else:
-        name = draw(st.sampled_from(sorted(inner)))
-        inner[name] = draw(damaged([inner[name]]))
+    name = draw(st.sampled_from(sorted(inner)))
+    inner[name] = draw(st.one_of(damaged([inner[name]]), _arrays(inner[name])))
     parts[CLASSIFIER] = zip_of(inner)
+
+
+@st.composite
+def _arrays(draw, part: bytes) -> bytes:
+    array = np.load(io.BytesIO(part))
+    flat = array.ravel()
+    if draw(st.booleans()):
+        flat[draw(st.integers(0, flat.size - 1))] = draw(st.sampled_from([-1, 0, 1, 2, 1000, 2**31 - 1]))
+    if draw(st.booleans()):
+        flat = flat[: draw(st.integers(0, flat.size))]
+    if draw(st.booleans()):
+        flat = np.resize(flat, draw(st.sampled_from([*array.shape, array.size, array.size + 1])))
+    if flat.size == array.size and draw(st.booleans()):
+        flat = flat.reshape(array.shape)
+    buffer = io.BytesIO()
+    np.save(
+        buffer, flat.astype(draw(st.sampled_from([flat.dtype, np.int32, np.int64, np.float32, np.float64])))
+    )
+    return buffer.getvalue()
 
 
 def _part(draw, parts: dict[str, bytes]) -> None:

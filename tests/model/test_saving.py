@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,6 @@ from elmarc.features import store
 from elmarc.frontends import LogMel
 from elmarc.model import writing
 from elmarc.model.container import pack, unpack, unzip, zip_of
-from elmarc.model.estimators import SCHEMA
 from elmarc.networks import ExternalNetwork
 
 KNOWN = (writing.DESCRIPTION, writing.CLASSIFIER, writing.WEIGHTS)
@@ -32,7 +32,7 @@ def new() -> np.ndarray:
 
 
 def parts_of(path: Path) -> dict[str, bytes]:
-    return unpack(path.read_bytes(), source="", known=KNOWN)
+    return unpack(path.read_bytes(), known=KNOWN)
 
 
 def changed(path: Path, change) -> Path:
@@ -205,22 +205,20 @@ def test_the_classifier_of_another_model_is_refused(fitted, tmp_path: Path) -> N
     parts = parts_of(tmp_path / "m.elmarc")
     parts[writing.CLASSIFIER] = parts_of(tmp_path / "other.elmarc")[writing.CLASSIFIER]
     (tmp_path / "m.elmarc").write_bytes(pack(parts))
-    with pytest.raises(ModelError, match="its parts do not fit together"):
+    with pytest.raises(ModelError, match=r"m\.elmarc: standardise\.mean_ is .*, expected float64 \(224,\)"):
         elmarc.load(tmp_path / "m.elmarc")
 
 
-def test_a_classifier_that_cannot_answer_is_refused(fitted, tmp_path: Path) -> None:
+def test_a_classifier_that_lacks_an_array_is_refused(fitted, tmp_path: Path) -> None:
     path = tmp_path / "m.elmarc"
     fitted(classifier="elm").save(path)
     parts = parts_of(path)
-    inner = unzip(parts[writing.CLASSIFIER], source="")
-    schema = json.loads(inner[SCHEMA])
-    del schema["content"]["content"]["memory"]
-    path.write_bytes(
-        pack({**parts, writing.CLASSIFIER: zip_of({**inner, SCHEMA: json.dumps(schema).encode()})})
-    )
-    with pytest.raises(ModelError, match=r"its classifier does not work \(AttributeError"):
-        elmarc.load(path)
+    inner = unzip(parts[writing.CLASSIFIER])
+    for name in inner:
+        rest = zip_of({key: array for key, array in inner.items() if key != name})
+        path.write_bytes(pack({**parts, writing.CLASSIFIER: rest}))
+        with pytest.raises(ModelError, match=rf"m\.elmarc: {re.escape(name.removesuffix('.npy'))} lacks"):
+            elmarc.load(path)
 
 
 @pytest.mark.parametrize("other", [[0] * 3, 3, -1])
@@ -228,9 +226,147 @@ def test_a_clip_of_no_class_among_nearest_neighbours_is_refused(fitted, tmp_path
     model = copy.deepcopy(fitted(classifier="knn"))
     nearest = model.estimator_[-1]
     nearest._y = np.array(other if isinstance(other, list) else [*nearest._y[:-1], other])
-    model.save(tmp_path / "m.elmarc")
-    with pytest.raises(ModelError, match="clips of classes that are none"):
-        elmarc.load(tmp_path / "m.elmarc")
+    with pytest.raises(ModelError, match="_y "):
+        model.save(tmp_path / "m.elmarc")
+    assert not (tmp_path / "m.elmarc").exists()
+
+
+@pytest.mark.parametrize("name", [*writing.OF_THIS_MACHINE, "n_jobs", "verbose", "cache", "memory"])
+def test_where_and_how_to_compute_is_never_taken_from_a_file(fitted, tmp_path: Path, name: str) -> None:
+    """An edited `store` made `predict` write into any folder, an edited `device` gave a traceback."""
+    path = tmp_path / "m.elmarc"
+    for value in ("meta", str(tmp_path / "elsewhere"), 10**9, -1, None):
+        fitted().save(path)
+        with pytest.raises(ModelError, match=rf"m\.elmarc: sets '{name}', which no model file does"):
+            elmarc.load(changed(path, lambda about, v=value: about["parameters"].update({name: v})))
+    fitted().save(path)
+    parameters = elmarc.load(path).get_params(deep=False)
+    defaults = SoundClassifier().get_params(deep=False)
+    assert all(parameters[key] == defaults[key] for key in writing.OF_THIS_MACHINE)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("rates", "possible"),
+    [
+        ({"input_sr": 2}, False),
+        ({"input_sr": 99}, False),
+        ({"input_sr": 12000.0}, False),
+        ({"input_sr": 2_000_000}, False),
+        ({"input_sr": 10**30}, False),
+        ({"input_sr": 8000}, True),
+        ({"input_sr": 192_000}, True),
+        ({"input_sr": None}, True),
+    ],
+)
+def test_rates_of_a_file_are_those_of_recorders(fitted, tmp_path: Path, rates, possible: bool) -> None:
+    """A clip in memory is resampled whole: at 2 Hz it grew 6,000 times."""
+    path = tmp_path / "m.elmarc"
+    fitted().save(path)
+    changed(path, lambda about: about["parameters"].update(rates))
+    if possible:
+        assert elmarc.load(path).input_sr == rates["input_sr"]
+        return
+    with pytest.raises(ModelError, match=r"m\.elmarc: input_sr .*100 to 1000000 Hz"):
+        elmarc.load(path)
+
+
+@pytest.mark.filterwarnings("ignore::elmarc._errors.CutWarning")
+def test_a_rate_that_would_be_refused_is_not_saved(sounds, tmp_path: Path) -> None:
+    model = SoundClassifier("timbral", n_filters=4, input_sr=50, duration=1.0).fit(*sounds)
+    with pytest.raises(ModelError, match=r"input_sr 50, sr 12000: a model file holds rates of 100"):
+        model.save(tmp_path / "m.elmarc")
+
+
+HUGE = "x" * 100_000
+JUNK = [None, True, -1, 10**30, float("nan"), "", HUGE, [], [HUGE] * 2, [[HUGE]], {}, {"a": HUGE}, {HUGE: 1}]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("classes",), ("classes", "values"), ("classes", "dtype"), ("expected",), ("expected", "accuracy"),
+        ("expected", "n_clips"), ("best_params",), ("n_clips",), ("scale",), ("length",), ("fix_length",),
+        ("network",), ("definition",), ("definition_key",), ("elmarc",), ("n_samples",), ("parameters",),
+        ("parameters", "network"), ("parameters", "frontend"), ("parameters", "classifier"),
+        ("parameters", "standardise"), ("parameters", "recipe"), ("parameters", "input_sr"),
+        ("parameters", "statistics"), ("parameters", "layers"), ("parameters", "precision"),
+    ],
+    ids=".".join,
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_any_value_of_a_description_is_refused_in_short_or_a_model_that_works(
+    fitted, new, tmp_path: Path, place: tuple[str, ...]
+) -> None:
+    """Two axes of `classes_` were printed whole, in five million characters."""
+    path = tmp_path / "m.elmarc"
+    fitted("mfcc").save(path)
+    whole = path.read_bytes()
+    for value in JUNK:
+        path.write_bytes(whole)
+
+        def edit(about, value=value) -> None:
+            for key in place[:-1]:
+                about = about[key]
+            about[place[-1]] = value
+
+        try:
+            model = elmarc.load(changed(path, edit))
+        except ModelError as problem:
+            assert str(problem).startswith(f"{path}: ")  # noqa: PT017
+            assert len(str(problem)) < 1000 + len(str(path))  # noqa: PT017
+            continue
+        shares = model.predict_proba(new)
+        assert shares.shape == (len(new), len(model.classes_))
+        assert set(model.predict(new).tolist()) <= set(model.classes_.tolist())
+        assert len(str(model.expected_)) < 1000
+
+
+@pytest.mark.parametrize(
+    "values", [[["a", "b"], ["c", "d"]], [["a"], ["b"], ["c"]], ["a", "a", "b"], ["a"], [], "abc"]
+)
+def test_labels_of_two_axes_or_twice_the_same_are_refused(fitted, tmp_path: Path, values) -> None:
+    fitted().save(tmp_path / "m.elmarc")
+    with pytest.raises(ModelError, match=r"m\.elmarc: "):
+        elmarc.load(changed(tmp_path / "m.elmarc", lambda about: about["classes"].update(values=values)))
+
+
+@pytest.mark.parametrize(
+    ("classifier", "params"),
+    [
+        ("svm", {"classifier__kernel": "precomputed"}),
+        ("svm", {"classifier__kernel": "poly"}),
+        ("svm", {"classifier__C": "much"}),
+        ("svm", {"classifier__gamma": -1}),
+        ("svm", {"classifier__cache_size": 10**9}),
+        ("svm", {"classifier": "elsewhere"}),
+        ("svm", {"memory": "elsewhere"}),
+        ("svm", {"classifier__probability": True}),
+        ("knn", {"classifier__n_neighbors": 10**9}),
+        ("knn", {"classifier__n_neighbors": 0}),
+        ("knn", {"classifier__metric": "precomputed"}),
+        ("knn", {"classifier__n_jobs": 10**6}),
+        ("elm", {"classifier__n_hidden": 10**9}),
+        ("elm", {"classifier__activation": "eval"}),
+        ("ridge", {"classifier__alphas": 1}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_hyper_parameters_are_those_that_fit_chooses_from(
+    fitted, tmp_path: Path, classifier: str, params
+) -> None:
+    path = tmp_path / "m.elmarc"
+    fitted(classifier=classifier).save(path)
+    with pytest.raises(ModelError, match=r"m\.elmarc: "):
+        elmarc.load(changed(path, lambda about: about["best_params"].update(params)))
+
+
+def test_a_model_of_an_earlier_form_is_refused_in_a_sentence(fitted, tmp_path: Path) -> None:
+    path = tmp_path / "m.elmarc"
+    fitted().save(path)
+    path.write_bytes(path.read_bytes().replace(b"elmarc model 2\n", b"elmarc model 1\n", 1))
+    with pytest.raises(ModelError, match=r"model format 1, this elmarc reads 2: .* or fit the model again"):
+        elmarc.load(path)
 
 
 class Own(nn.Module):

@@ -129,7 +129,7 @@ def test_probabilities_are_the_softmax_of_the_trained_network(
 
 
 def _refuses_weights_of_others(model: bytes, path: Path) -> None:
-    parts = unpack(model, source="", known=(DESCRIPTION, CLASSIFIER, WEIGHTS))
+    parts = unpack(model, known=(DESCRIPTION, CLASSIFIER, WEIGHTS))
     arrays = arrays_of(parts[WEIGHTS])
     name = next(key for key in arrays if key.endswith("kernel"))
     damages = {

@@ -122,6 +122,8 @@ def make_classifier(
         from elmarc.classifiers.ridge import LeaveOneOutRidge
 
         estimator.set_params(scaled_weights=True, regressor=LeaveOneOutRidge())
+    if standardise not in (True, False, "squashed"):
+        raise ConfigError(f"standardise: found {standardise!r}, expected true, false or 'squashed'")
     if not standardise:
         return ClassifierSpec(name, estimator, grid)
     from sklearn.pipeline import Pipeline

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from elmarc._errors import ModelError
 
-FORMAT = 1  # rises whenever an older elmarc would read a file wrongly
+FORMAT = 2  # rises whenever an older elmarc would read a file wrongly
 MAGIC = b"elmarc model "
 SHOWN = 200  # characters of a message of zipfile, which repeats the names in the file
 DIGEST = 64  # hexadecimal digits of sha256
@@ -28,15 +28,13 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
     return head + _digest(head, body) + b"\n" + body
 
 
-def unpack(data: bytes, *, source: str, known: Collection[str]) -> dict[str, bytes]:
+def unpack(data: bytes, *, known: Collection[str]) -> dict[str, bytes]:
     """Return the parts of a model file.
 
     Parameters
     ----------
     data : bytes
         The file.
-    source : str
-        What messages call it.
     known : collection of str
         Names that a part may have.
 
@@ -48,20 +46,20 @@ def unpack(data: bytes, *, source: str, known: Collection[str]) -> dict[str, byt
     first, newline, _ = data[:LONGEST_FIRST_LINE].partition(b"\n")
     number = first.removeprefix(MAGIC)
     if not data.startswith(MAGIC) or not newline or not number.isdigit():
-        raise ModelError(f"{source}: no model file of elmarc, or damaged: give a file that `save` wrote")
+        raise ModelError("no model file of elmarc, or damaged: give a file that `save` wrote")
     if int(number) != FORMAT:
         raise ModelError(
-            f"{source}: model format {int(number)}, this elmarc reads {FORMAT}: install the elmarc that "
+            f"model format {int(number)}, this elmarc reads {FORMAT}: install the elmarc that "
             "wrote it, or fit the model again"
         )
     start = len(first) + 1
     digest, body = data[start : start + DIGEST + 1], data[start + DIGEST + 1 :]
     if digest != _digest(data[:start], body) + b"\n":
         raise ModelError(
-            f"{source}: damaged: its checksum is not that of its {len(data)} bytes: fetch the file again, or "
+            f"damaged: its checksum is not that of its {len(data)} bytes: fetch the file again, or "
             "fit the model again"
         )
-    return unzip(body, source=source, known=known)
+    return unzip(body, known=known)
 
 
 def zip_of(parts: Mapping[str, bytes]) -> bytes:
@@ -73,7 +71,7 @@ def zip_of(parts: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def unzip(body: bytes, *, source: str, known: Collection[str] | None = None) -> dict[str, bytes]:
+def unzip(body: bytes, *, known: Collection[str] | None = None) -> dict[str, bytes]:
     """Return the parts of a zip in memory, none of them compressed or unknown.
 
     Raises
@@ -84,33 +82,29 @@ def unzip(body: bytes, *, source: str, known: Collection[str] | None = None) -> 
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             entries = archive.infolist()
-            _check(entries, len(body), source, known)
+            _check(entries, len(body), known)
             return {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as problem:
         if isinstance(problem, ModelError):
             raise
-        raise ModelError(
-            f"{source}: its zip cannot be read ({str(problem)[:SHOWN]}): fit the model again"
-        ) from None
+        raise ModelError(f"its zip cannot be read ({str(problem)[:SHOWN]}): fit the model again") from None
 
 
-def _check(entries: list[zipfile.ZipInfo], n_bytes: int, source: str, known: Collection[str] | None) -> None:
+def _check(entries: list[zipfile.ZipInfo], n_bytes: int, known: Collection[str] | None) -> None:
     """Refuse parts that are compressed, larger than the file, there twice, or not known."""
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names):
-        raise ModelError(f"{source}: a part is there twice: fit the model again")
+        raise ModelError("a part is there twice: fit the model again")
     for entry in entries:
         if known is not None and entry.filename not in known:
             raise ModelError(
-                f"{source}: holds a part {entry.filename!r}, expected {', '.join(sorted(known))}: do not "
+                f"holds a part {entry.filename!r}, expected {', '.join(sorted(known))}: do not "
                 "trust this file, or install the elmarc that wrote it"
             )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or (
         sum(entry.file_size for entry in entries) > n_bytes
     ):
-        raise ModelError(
-            f"{source}: its parts are compressed, which elmarc never does: do not trust this file"
-        )
+        raise ModelError("its parts are compressed, which elmarc never does: do not trust this file")
 
 
 def _digest(head: bytes, body: bytes) -> bytes:

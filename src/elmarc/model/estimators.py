@@ -1,140 +1,210 @@
-"""A fitted scikit-learn estimator as bytes and back, by skops: no pickle, no types but those listed."""
+"""The fitted arrays of a classifier as an NPZ file, and the classifier from them.
+
+A model's parameters say which classifier it is; the file holds what `fit` has computed and predicting needs,
+listed here by class. No array reaches an estimator before its name, type, shape and values are checked:
+libsvm and the trees of nearest neighbours read beyond their arrays where lengths disagree.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, LabelBinarizer, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
 from elmarc._errors import ModelError
+from elmarc.classifiers.elm import ELMClassifier
+from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
 from elmarc.model.container import unzip, zip_of
 
-SHOWN = 300  # characters of skops' message, and of what a file says
-SCHEMA = "schema.json"
-PLAIN = (
-    "builtins.dict",
-    "builtins.list",
-    "builtins.str",
-    "builtins.tuple",
-    "numpy.bool",
-    "numpy.float64",
-    "numpy.int64",
-    "numpy.ndarray",
-    "numpy.random.mtrand.RandomState",
-)
-OF_ELMARC = (
-    "elmarc.classifiers.elm.ELMClassifier",
-    "elmarc.classifiers.grids.squash",
-    "elmarc.classifiers.random_layer.RandomLayer",
-    "elmarc.classifiers.ridge.LeaveOneOutRidge",
-    "elmarc.classifiers.ridge_classifier.LeaveOneOutRidgeClassifier",
-)
-OF_SKLEARN = (
-    "sklearn.linear_model._logistic.LogisticRegression",
-    "sklearn.linear_model._ridge.RidgeClassifierCV",
-    "sklearn.linear_model._sgd_fast.Hinge",
-    "sklearn.linear_model._stochastic_gradient.SGDClassifier",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.neighbors._classification.KNeighborsClassifier",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neural_network._multilayer_perceptron.MLPClassifier",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.pipeline.Pipeline",
-    "sklearn.preprocessing._data.StandardScaler",
-    "sklearn.preprocessing._function_transformer.FunctionTransformer",
-    "sklearn.preprocessing._label.LabelBinarizer",
-    "sklearn.svm._classes.LinearSVC",
-    "sklearn.svm._classes.SVC",
-)
-TRUSTED = frozenset((*PLAIN, *OF_ELMARC, *OF_SKLEARN))
-LOADERS = frozenset(
-    {
-        "DictNode",
-        "FunctionNode",
-        "JsonNode",
-        "ListNode",
-        "LossNode",
-        "NdArrayNode",
-        "ObjectNode",
-        "RandomStateNode",
-        "TupleNode",
-        "TypeNode",
-    }
-)
+Array = NDArray[Any]
+Sizes = dict[str, int]
+
+# What is kept of each class, with the letters of its axes: d features, k classes, c = k columns (1 of two
+# classes), j = k - 1, p pairs of classes, h hidden units, n clips, m support vectors.
+LINEAR = {"coef_": "cd", "intercept_": "c"}
+LAYER = {"hidden_layer_.components_.weights": "dh", "hidden_layer_.components_.biases": "h"}
+KEPT: dict[type, Mapping[str, str]] = {
+    StandardScaler: {"mean_": "d", "scale_": "d"},
+    FunctionTransformer: {},
+    LogisticRegression: LINEAR,
+    LinearSVC: LINEAR,
+    SGDClassifier: LINEAR,
+    LeaveOneOutRidgeClassifier: {**LINEAR, "alpha_": ""},
+    KNeighborsClassifier: {"_fit_X": "nd", "_y": "n"},
+    MLPClassifier: {"coefs_.0": "dh", "coefs_.1": "hc", "intercepts_.0": "h", "intercepts_.1": "c"},
+    SVC: {
+        "support_": "m", "support_vectors_": "md", "_n_support": "k", "_dual_coef_": "jm", "_intercept_": "p",
+        "_gamma": "",
+    },
+    ELMClassifier: {**LAYER, "coef_": "hc"},
+}  # fmt: skip
+RIDGE_ON_LAYER = {**LAYER, "regressor_.coef_": "hc", "regressor_.intercept_": "c", "regressor_.penalty_": ""}
+TYPES: dict[str, list[Any]] = {
+    "_y": [np.int64], "support_": [np.int32], "_n_support": [np.int32],
+    "support_vectors_": [np.float64], "_dual_coef_": [np.float64], "_intercept_": [np.float64],
+}  # fmt: skip
+FLOATING: list[Any] = [np.float32, np.float64]  # of all others
+POSITIVE = ("scale_", "alpha_", "regressor_.penalty_", "_gamma")
+LARGEST = 1e30  # of any number: sums of products stay finite, in single precision too
 
 
-def dump(estimator: Any) -> bytes:
-    """Return an estimator's bytes; equal estimators give equal bytes.
-
-    skops names arrays and objects by their address in memory; here they are named by their content.
+def dump(estimator: Any, *, n_classes: int, n_features: int) -> bytes:
+    """Return the fitted arrays of a classifier of class numbers; equal ones give equal bytes.
 
     Raises
     ------
     ModelError
-        The estimator holds a type that is not listed.
+        A step of it is none of the classes in `KEPT`, or its arrays would be refused by `restore`.
     """
-    import skops.io
-
-    parts = unzip(skops.io.dumps(estimator), source="the classifier")
-    schema = json.loads(parts.pop(SCHEMA))
-    names = {name: f"{hashlib.sha256(data).hexdigest()[:32]}.npy" for name, data in parts.items()}
-    _check(schema, "the classifier")
-    text = json.dumps(_renamed(schema, names), separators=(",", ":"))
-    return zip_of({SCHEMA: text.encode(), **{names[name]: data for name, data in parts.items()}})
+    parts: dict[str, bytes] = {}
+    for name, step, kept in _steps(estimator):
+        values = {key: np.asarray(_at(step, key)) for key in kept}
+        _check(name, kept, values, _sizes(step, n_classes, n_features))
+        parts |= {f"{name}.{key}.npy": _bytes(value) for key, value in values.items()}
+    return zip_of(parts)
 
 
-def restore(data: bytes, *, source: str) -> Any:
-    """Return the estimator of `dump`. Nothing that a file names is imported unless it is listed.
+def restore(estimator: Any, data: bytes, *, n_classes: int, n_features: int) -> None:
+    """Fit an estimator with the arrays of `dump`.
+
+    Parameters
+    ----------
+    estimator : Pipeline or classifier
+        Not fitted; with the parameters of the one that was dumped.
+    data : bytes
+    n_classes, n_features : int
+        What it tells apart, and the columns that it reads.
 
     Raises
     ------
     ModelError
-        A type is not listed, or the bytes are damaged.
+        An array lacks, is there too much, or has a type, shape or value that `fit` cannot have made.
     """
-    import skops.io
-
-    parts = unzip(data, source=source)
-    try:
-        schema = json.loads(parts[SCHEMA])
-    except (KeyError, ValueError, RecursionError):
-        raise ModelError(f"{source}: its classifier cannot be read: fit the model again") from None
-    _check(schema, source)
-    try:
-        return skops.io.loads(data, trusted=sorted(TRUSTED))
-    except Exception as problem:  # skops has no base class of errors: whatever it is, the file is refused
-        said = re.sub(r" object at 0x\w+", "", str(problem))[:SHOWN]
-        raise ModelError(
-            f"{source}: its classifier cannot be read ({type(problem).__name__}: {said}): install the "
-            "elmarc, scikit-learn and skops that wrote it, or fit the model again"
-        ) from None
+    arrays = {name.removesuffix(".npy"): _array(name, part) for name, part in unzip(data).items()}
+    for name, step, kept in _steps(estimator):
+        values = {key: arrays.pop(f"{name}.{key}") for key in kept if f"{name}.{key}" in arrays}
+        _check(name, kept, values, _sizes(step, n_classes, n_features))
+        _fit(step, values, n_classes, n_features)
+    if arrays:
+        raise ModelError(f"holds an array {min(arrays)}, which its classifier does not have")
 
 
-def _check(schema: Any, source: str) -> None:
-    for loader, name in _types(schema):
-        if name not in TRUSTED or loader not in LOADERS:
+def _steps(estimator: Any) -> Iterator[tuple[str, Any, Mapping[str, str]]]:
+    """Yield name and estimator of each step, with what is kept of it."""
+    steps = estimator.steps if isinstance(estimator, Pipeline) else [("classifier", estimator)]
+    for name, step in steps:
+        if type(step) not in KEPT:
             raise ModelError(
-                f"{source}: holds {name[:SHOWN]}, which is none of the types that elmarc writes to a model: "
-                "nothing was loaded. Do not trust a file that someone has changed"
+                f"a model file cannot hold a {type(step).__name__}: name one of elmarc's classifiers"
             )
+        on_layer = isinstance(step, ELMClassifier) and step.regressor is not None
+        yield name, step, RIDGE_ON_LAYER if on_layer else KEPT[type(step)]
 
 
-def _types(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield loader and name of everything that a schema would make."""
-    if isinstance(node, dict):
-        if "__loader__" in node or "__class__" in node or "__module__" in node:
-            yield str(node.get("__loader__")), f"{node.get('__module__')}.{node.get('__class__')}"
-        for value in node.values():
-            yield from _types(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _types(value)
+def _sizes(step: Any, n_classes: int, n_features: int) -> Sizes:
+    """Return the lengths of axes that are known before any array is read."""
+    sizes = {"d": n_features, "k": n_classes, "c": n_classes if n_classes > 2 else 1, "j": n_classes - 1}
+    sizes["p"] = n_classes * (n_classes - 1) // 2
+    return sizes | ({"h": step.n_hidden} if isinstance(step, ELMClassifier) else {})
 
 
-def _renamed(node: Any, names: dict[str, str]) -> Any:
-    """Return the schema without addresses, its files by their new names."""
-    if isinstance(node, dict):
-        kept = {key: _renamed(value, names) for key, value in node.items() if key != "__id__"}
-        return kept | {"file": names[node["file"]]} if node.get("file") in names else kept
-    return [_renamed(value, names) for value in node] if isinstance(node, list) else node
+def _at(owner: Any, name: str) -> Any:
+    """Return an attribute of an attribute, or an item of one."""
+    for part in name.split("."):
+        key: Any = int(part) if part.isdigit() else part
+        owner = owner[key] if isinstance(owner, list | dict) else getattr(owner, part)
+    return owner
+
+
+def _put(step: Any, name: str, value: Any) -> None:
+    """Set what `_at` returns."""
+    path, _, last = name.rpartition(".")
+    owner = _at(step, path) if path else step
+    if isinstance(owner, list | dict):
+        owner[int(last) if last.isdigit() else last] = value  # type: ignore[index]
+    else:
+        setattr(owner, last, value)
+
+
+def _check(owner: str, kept: Mapping[str, str], values: Mapping[str, Array], known: Sizes) -> None:
+    """Refuse arrays that `fit` cannot have made: by type, shape and numbers, and against each other."""
+    sizes = dict(known)
+    for name, axes in kept.items():
+        if name not in values:
+            raise ModelError(f"{owner}.{name} lacks")
+        value, types = values[name], TYPES.get(name, FLOATING)
+        if value.ndim == len(axes):
+            sizes = dict(zip(axes, value.shape, strict=True)) | sizes
+        shape = tuple(sizes.get(axis, -1) for axis in axes)
+        shapes = {shape, shape[1:]} if axes[:1] == "c" and shape[0] == 1 else {shape}  # as ridge has them
+        if value.dtype not in types or value.shape not in shapes:
+            expected = f"{np.dtype(types[-1])} {shape}"
+            raise ModelError(f"{owner}.{name} is {value.dtype} {value.shape}, expected {expected}")
+        least = 1.0 / LARGEST if name in POSITIVE else 0 if value.dtype.kind == "i" else -LARGEST
+        if value.size == 0 or not (value.min() >= least and value.max() <= LARGEST):
+            raise ModelError(f"{owner}.{name} is empty, or holds numbers that are none or out of range")
+    if "_y" in values and not np.array_equal(np.unique(values["_y"]), np.arange(sizes["k"])):
+        raise ModelError(f"{owner}._y holds classes that are none, or lacks some of {sizes['k']}")
+    if "_n_support" in values and values["_n_support"].sum() != sizes["m"]:
+        raise ModelError(f"{owner}._n_support does not add up to its {sizes['m']} support vectors")
+
+
+def _fit(step: Any, values: Mapping[str, Array], n_classes: int, n_features: int) -> None:
+    """Set checked arrays, and what follows from them."""
+    if isinstance(step, KNeighborsClassifier):  # its tree is grown again
+        step.fit(values["_fit_X"], values["_y"])
+        return
+    step.n_features_in_ = n_features
+    if isinstance(step, ClassifierMixin):
+        step.classes_ = np.arange(n_classes)
+    if isinstance(step, ELMClassifier):
+        step.hidden_layer_ = step.make_hidden_layer()
+        step.hidden_layer_.n_features_in_, step.hidden_layer_.components_ = n_features, {}
+        if step.regressor is not None:
+            step.regressor_ = clone(step.regressor)
+            step.regressor_.n_features_in_ = step.n_hidden
+    if isinstance(step, MLPClassifier):
+        step.coefs_, step.intercepts_, step.n_layers_ = [None, None], [None, None], 3
+        step.n_outputs_, step.out_activation_ = (1, "logistic") if n_classes == 2 else (n_classes, "softmax")
+    for name, value in values.items():
+        _put(step, name, np.asarray(value, order="C") if isinstance(step, SVC) else value[()])
+    if isinstance(step, LeaveOneOutRidgeClassifier | MLPClassifier):
+        negative = -1 if isinstance(step, LeaveOneOutRidgeClassifier) else 0
+        step._label_binarizer = LabelBinarizer(neg_label=negative).fit(step.classes_)
+    if isinstance(step, SVC):
+        sign = -1.0 if n_classes == 2 else 1.0
+        step.dual_coef_, step.intercept_ = sign * step._dual_coef_, sign * step._intercept_
+        step.shape_fit_, step.fit_status_ = (int(step.support_.max()) + 1, n_features), 0
+        step._sparse, step._probA, step._probB = False, np.empty(0), np.empty(0)
+        step.class_weight_, step._gamma = np.ones(n_classes), float(step._gamma)
+
+
+def _bytes(value: Array) -> bytes:
+    buffer = io.BytesIO()
+    npy.write_array(buffer, value, version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _array(name: str, data: bytes) -> Array:
+    """Return the array of an NPY file of numbers, which is never larger than the file."""
+    stream = io.BytesIO(data)
+    try:
+        npy.read_magic(stream)
+        shape, by_columns, dtype = npy.read_array_header_1_0(stream)
+        if dtype.kind not in "fi":
+            raise ValueError(f"of {dtype}")
+        flat = np.frombuffer(data, dtype, offset=stream.tell())
+        return flat.reshape(shape, order="F" if by_columns else "C").copy(order="K")
+    except Exception as problem:  # NumPy reads the header as Python's literals, which fail in many ways
+        raise ModelError(f"its array {name} cannot be read ({problem})") from None

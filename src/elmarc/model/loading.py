@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import ParameterGrid
 
 from elmarc import __version__
 from elmarc._errors import ElmarcError, ModelError
 from elmarc._names import special
+from elmarc.audio.decode import MAX_CLIP_BYTES
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import definition_key
 from elmarc.model import estimators
 from elmarc.model.container import unpack
 from elmarc.model.expectation import Expectation
-from elmarc.model.sound_classifier import SoundClassifier
-from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS, is_ours, plain
+from elmarc.model.sound_classifier import TRAINED, SoundClassifier
+from elmarc.model.writing import (
+    CLASSIFIER,
+    DESCRIPTION,
+    OF_THIS_MACHINE,
+    WEIGHTS,
+    check_rates,
+    is_ours,
+    plain,
+)
 
-SHOWN = 200  # characters of another package's message
+SHOWN = 400  # characters of a message, which may repeat what is in the file
+Description = Mapping[str, Any]
 
 
 def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
@@ -47,122 +59,136 @@ def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
     Raises
     ------
     ModelError
-        The file is damaged, of a newer version or no model; it holds a type that elmarc does not write; this
-        elmarc would compute other features; or the network is missing, or another one.
+        The file is damaged, of another version or no model; it holds what elmarc does not write; this elmarc
+        would compute other features; or the network is missing, or another one.
     """
-    source = str(path)
     try:
         if what := special(path):
-            raise ModelError(f"{source}: is {what}, expected a model file that elmarc wrote")
-        data = Path(path).read_bytes()
+            raise ModelError(f"is {what}, expected a model file that elmarc wrote")
+        return _model(unpack(Path(path).read_bytes(), known=(DESCRIPTION, CLASSIFIER, WEIGHTS)), network)
     except OSError as problem:
-        raise ModelError(f"{source}: cannot be read: {problem.strerror or problem}") from None
-    parts = unpack(data, source=source, known=(DESCRIPTION, CLASSIFIER, WEIGHTS))
-    try:
-        about = json.loads(parts[DESCRIPTION])
-        model = _model(about, network, source)
-        _restore(model, about, parts, source)
-    except ModelError:
-        raise
+        raise ModelError(f"{path}: cannot be read: {problem.strerror or problem}") from None
     except ElmarcError as problem:
-        raise ModelError(f"{source}: cannot be rebuilt: {problem}") from problem
-    except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
-        said = f"{type(problem).__name__}: {problem}"[:SHOWN]
+        raise ModelError(f"{path}: {str(problem)[:SHOWN]}") from problem
+    except Exception as problem:  # whatever Python and its packages raise on a document of another form
         raise ModelError(
-            f"{source}: {DESCRIPTION} is not as elmarc writes it ({said}): fit the model again"
-        ) from None
+            f"{path}: is not as elmarc writes it ({type(problem).__name__}: {str(problem)[:SHOWN]}): fit the "
+            "model again"
+        ) from problem
+
+
+def _model(parts: Mapping[str, bytes], network: Any) -> SoundClassifier:
+    about = json.loads(parts[DESCRIPTION])
+    model = SoundClassifier(**_parameters(about, network))
+    model.seed_ = model.random_state
+    model.extractor_ = model._rebuilt(about["length"], about["fix_length"])
+    check_rates(model)
+    _check_length(model.extractor_)
+    if WEIGHTS in parts:
+        _take_weights(model.extractor_, parts[WEIGHTS])
+    _check_features(model.extractor_, about)
+    model.classes_ = _classes(**about["classes"])
+    model.best_params_ = dict(about["best_params"])
+    _check_scalars("best_params", model.best_params_.values())
+    model.n_clips_ = {name: _number("n_clips", n, 0, MAX_CLIP_BYTES) for name, n in about["n_clips"].items()}
+    model.scale_ = _number("scale", about["scale"], 1.0 / estimators.LARGEST, estimators.LARGEST)
+    model.expected_ = None if about["expected"] is None else _expectation(about["expected"])
+    if about["n_samples"] is not None:
+        model.n_features_in_ = _number("n_samples", about["n_samples"], 1, MAX_CLIP_BYTES)
+    model.estimator_ = _unfitted(model)
+    n_columns = len(model.extractor_.columns)
+    estimators.restore(
+        model.estimator_, parts[CLASSIFIER], n_classes=len(model.classes_), n_features=n_columns
+    )
+    _check_answers(model, n_columns)
     return model
 
 
-def _model(about: Mapping[str, Any], network: Any, source: str) -> SoundClassifier:
-    """Return the unfitted model, with the network that was given where the file asks for one."""
+def _parameters(about: Description, network: Any) -> dict[str, Any]:
+    """Return the constructor's parameters, with the network that was given where the file asks for one."""
     parameters = dict(about["parameters"])
+    known = SoundClassifier().get_params(deep=False).keys() - set(OF_THIS_MACHINE)
+    if strange := sorted(parameters.keys() - known):
+        raise ModelError(f"sets {strange[0]!r}, which no model file does: do not trust it")
     if about["network"] is not None and network is None:
         raise ModelError(
-            f"{source}: its network is one of your own, {about['network']}: give it again, as "
-            "load(path, network=...). It is not imported because a file names it"
+            f"its network is one of your own, {str(about['network'])[:SHOWN]}: give it again, as load(path, "
+            "network=...). It is not imported because a file names it"
         )
     if about["network"] is None and network is not None:
-        raise ModelError(f"{source}: its network is elmarc's {parameters['network']!r}: leave out network=")
+        raise ModelError(f"its network is elmarc's {parameters['network']!r}: leave out network=")
     if about["network"] is None and not is_ours(parameters["network"]):
         raise ModelError(
-            f"{source}: its network {parameters['network']!r} is none of elmarc's: install the newer one"
+            f"its network {parameters['network']!r} is none of elmarc's: install the elmarc that wrote it"
         )
     if network is not None:
         parameters["network"] = copy.deepcopy(network)
-    return SoundClassifier(**parameters)
+    return parameters
 
 
-def _restore(
-    model: SoundClassifier, about: Mapping[str, Any], parts: Mapping[str, bytes], source: str
-) -> None:
-    """Fill in what `fit` has found, and check that the features are those of the file."""
-    model.seed_ = model.random_state
-    model.extractor_ = model._rebuilt(about["length"], about["fix_length"])
-    if WEIGHTS in parts:
-        _take_weights(model.extractor_, parts[WEIGHTS], source)
-    _check_features(model.extractor_, about, source)
-    values, dtype = about["classes"]["values"], about["classes"]["dtype"]
-    model.classes_ = np.asarray(values, dtype=dtype)
-    model.scale_, model.best_params_ = float(about["scale"]), about["best_params"]
-    model.expected_ = Expectation(**about["expected"]) if about["expected"] else None
-    model.n_clips_ = about["n_clips"]
-    if about["n_samples"] is not None:
-        model.n_features_in_ = int(about["n_samples"])
-    model.estimator_ = estimators.restore(parts[CLASSIFIER], source=source)
-    _check_parts(model, source)
+def _unfitted(model: SoundClassifier) -> Any:
+    """Return the classifier with the hyper-parameters that were chosen, each as the grid has it."""
+    if model.classifier == TRAINED:
+        return LogisticRegression()
+    spec = model._spec()
+    candidates = list(ParameterGrid(spec.grid))
+    for name, value in model.best_params_.items():
+        values = [candidate[name] for candidate in candidates if name in candidate]
+        if value not in values and not (_is_positive(value) and any(map(_is_positive, values))):
+            raise ModelError(f"best_params: {name} is {value!r}, expected the like of {values[:3]}")
+    return spec.estimator.set_params(**model.best_params_)
 
 
-def _check_parts(model: SoundClassifier, source: str) -> None:
-    """Refuse parts of different models: other features, or other classes than were fitted."""
-    names = model.classes_.tolist() if model.classes_.ndim == 1 else []
-    fitted = np.asarray(model.estimator_.classes_).tolist()
-    n_columns = len(model.extractor_.columns)
-    n_features = getattr(model.estimator_, "n_features_in_", n_columns)
-    if len(set(names)) < max(len(names), 2) or fitted != list(range(len(names))) or n_features != n_columns:
-        raise ModelError(
-            f"{source}: its parts do not fit together: {len(names)} names for the classes {fitted}, "
-            f"{n_columns} features for a classifier of {n_features}: fit the model again"
-        )
-    if not (np.isfinite(model.scale_) and model.scale_ > 0):
-        raise ModelError(
-            f"{source}: scale is {model.scale_}, expected a positive number: fit the model again"
-        )
-    if model.input_sr is not None and not isinstance(model.input_sr, int):
-        raise ModelError(f"{source}: input_sr is {model.input_sr!r}, expected a rate: fit the model again")
-    if not _neighbours_have_classes(model.estimator_, len(names)):
-        raise ModelError(
-            f"{source}: its classifier holds clips of classes that are none: fit the model again"
-        )
-    _check_answers(model, n_columns, source)
+def _is_positive(value: Any) -> bool:
+    return not isinstance(value, bool | str | None) and 0 < value < math.inf
 
 
-def _neighbours_have_classes(estimator: Any, n_classes: int) -> bool:
-    """Tell whether each clip that nearest neighbours keep has its class: a probe meets only a few of them."""
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(last, KNeighborsClassifier):
-        return True
-    own = np.asarray(last._y)
-    return own.shape == (len(last._fit_X),) and bool(np.isin(own, range(n_classes)).all())
+def _classes(values: list[Any], dtype: str) -> NDArray[Any]:
+    kind = np.dtype(dtype)
+    if kind.kind not in "biufUO" or kind.itemsize * len(values) > MAX_CLIP_BYTES:
+        raise ModelError(f"classes: {dtype} is no type of labels")
+    _check_scalars("classes", values)
+    classes = np.asarray(values, dtype=kind)
+    if len(set(values)) < max(len(values), 2) or classes.tolist() != values:
+        raise ModelError(f"classes: {len(values)} labels, expected two or more that differ")
+    return classes
 
 
-def _check_answers(model: SoundClassifier, n_columns: int, source: str) -> None:
-    """Refuse a classifier that cannot answer: parts of it may lack, or be of other lengths."""
+def _expectation(values: Mapping[str, Any]) -> Expectation:
+    counts = ("n_clips", "n_folds")
+    largest = {name: MAX_CLIP_BYTES if name in counts else 1 for name in values}
+    return Expectation(**{name: _number(name, value, 0, largest[name]) for name, value in values.items()})
+
+
+def _check_scalars(name: str, values: Iterable[Any]) -> None:
+    for value in values:
+        if isinstance(value, list | dict):
+            raise ModelError(f"{name} holds a {type(value).__name__}, expected words and numbers")
+
+
+def _number(name: str, value: Any, least: float, most: float) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ModelError(f"{name} is {value!r}, expected a number from {least:g} to {most:g}")
+    return value
+
+
+def _check_length(extractor: FeatureExtractor) -> None:
+    """Refuse an input that no clip fills: each would be padded to it."""
+    front, length = extractor.frontend, extractor.length
+    if length is not None:
+        most = MAX_CLIP_BYTES / 4 / front.sr * (front.positions_per_second or 0.0)
+        _number("length", length, 1, most)
+
+
+def _check_answers(model: SoundClassifier, n_columns: int) -> None:
+    """Refuse a classifier whose numbers, each of them possible, give no probabilities."""
     probe = np.linspace(-1, 1, n_columns, dtype=np.float32)[None]
-    try:
-        _, shares = model.classify(probe)
-    except Exception as problem:  # whatever scikit-learn, SciPy and NumPy raise on halves of their objects
-        raise ModelError(
-            f"{source}: its classifier does not work ({type(problem).__name__}): fit the model again"
-        ) from None
+    _, shares = model.classify(probe)
     if shares.shape != (1, len(model.classes_)) or not np.isfinite(shares).all():
-        raise ModelError(
-            f"{source}: its classifier gives no probability for some of {len(model.classes_)} classes: "
-            "fit the model again"
-        )
+        raise ModelError(f"its classifier gives no probability for some of {len(model.classes_)} classes")
 
 
-def _take_weights(extractor: FeatureExtractor, data: bytes, source: str) -> None:
+def _take_weights(extractor: FeatureExtractor, data: bytes) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
 
@@ -170,16 +196,16 @@ def _take_weights(extractor: FeatureExtractor, data: bytes, source: str) -> None
     from elmarc.networks.random_cnn import RandomCNN
 
     if isinstance(extractor.network, RandomCNN):
-        weights.take(extractor.network, data, source=source)
+        weights.take(extractor.network, data)
         return
     try:
         if extractor.network is not None:
             extractor.network.load_state_dict(from_bytes(data))
     except (SafetensorError, RuntimeError) as problem:
-        raise ModelError(f"{source}: its weights are not those of the network given: {problem}") from None
+        raise ModelError(f"its weights are not those of the network given: {problem}") from None
 
 
-def _check_features(extractor: FeatureExtractor, about: Mapping[str, Any], source: str) -> None:
+def _check_features(extractor: FeatureExtractor, about: Description) -> None:
     """Refuse where this elmarc, or this network, would compute other features."""
     definition = json.loads(json.dumps(extractor.definition, default=plain))
     wanted = about["definition"]
@@ -189,6 +215,6 @@ def _check_features(extractor: FeatureExtractor, about: Mapping[str, Any], sourc
     what = f"their {', '.join(parts)} differ" if parts else "they are computed in another way"
     own = "give the network that it was fitted with, " if about["network"] else ""
     raise ModelError(
-        f"{source}: was fitted on features of elmarc {about['elmarc']}, and this is {__version__}, which "
-        f"computes others ({what}): {own}install that version, or fit the model again"
+        f"was fitted on features of elmarc {about['elmarc']}, and this is {__version__}, which computes "
+        f"others ({what}): {own}install that version, or fit the model again"
     )

@@ -20,7 +20,7 @@ def pack(network: RandomCNN) -> bytes:
     return bytes(save(arrays))
 
 
-def take(network: RandomCNN, data: bytes, *, source: str) -> None:
+def take(network: RandomCNN, data: bytes) -> None:
     """Set the weights of `pack`.
 
     Raises
@@ -38,7 +38,7 @@ def take(network: RandomCNN, data: bytes, *, source: str) -> None:
         network.set_weights([arrays[name] for name in _names(network)], standards=standards)
     except (SafetensorError, ConfigError, ValueError) as problem:
         raise ModelError(
-            f"{source}: its weights are not those of the network {network.name}: {problem}: fit it again"
+            f"its weights are not those of the network {network.name}: {problem}: fit it again"
         ) from None
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from elmarc.model import estimators
 from elmarc.model.container import pack
 from elmarc.networks import NETWORKS
 
-DESCRIPTION, CLASSIFIER, WEIGHTS = "model.json", "classifier.skops", "weights.safetensors"
+DESCRIPTION, CLASSIFIER, WEIGHTS = "model.json", "classifier.npz", "weights.safetensors"
 OF_THIS_MACHINE = ("batch_size", "n_workers", "device", "store")  # parameters that no file keeps
-PACKAGES = ("torch", "numpy", "scikit-learn", "skops")
+PACKAGES = ("torch", "numpy", "scikit-learn")
+RATES = (100, 1_000_000)  # Hz; what a model may be asked to bring clips to, and from
+MOST_GROWTH = 100  # of the number of samples
 
 
 def save(model: Any, path: str | Path) -> None:
@@ -33,12 +36,31 @@ def save(model: Any, path: str | Path) -> None:
     ModelError
         It holds what a model file cannot.
     """
-    parts = {CLASSIFIER: estimators.dump(model.estimator_)}
+    check_rates(model)
+    sizes = {"n_classes": len(model.classes_), "n_features": len(model.extractor_.columns)}
+    parts = {CLASSIFIER: estimators.dump(model.estimator_, **sizes)}
     weights = _set_weights(model) if is_ours(model.network) else _kept_weights(model)
     if weights is not None:
         parts[WEIGHTS] = weights
     text = json.dumps(_description(model), indent=1, sort_keys=True, default=plain, allow_nan=False)
     write_atomic(path, pack(parts | {DESCRIPTION: text.encode()}))
+
+
+def check_rates(model: Any) -> None:
+    """Refuse rates that would make long clips of short ones, or that no recorder has.
+
+    Raises
+    ------
+    ModelError
+    """
+    sr = model.extractor_.frontend.sr
+    given = sr if model.input_sr is None else model.input_sr
+    possible = all(isinstance(rate, Integral) and RATES[0] <= int(rate) <= RATES[1] for rate in (given, sr))
+    if not possible or sr > MOST_GROWTH * given:
+        raise ModelError(
+            f"input_sr {given!r}, sr {sr!r}: a model file holds rates of {RATES[0]} to {RATES[1]} Hz, sr at "
+            f"most {MOST_GROWTH} times input_sr"
+        )
 
 
 def _description(model: Any) -> dict[str, Any]:
