@@ -154,10 +154,13 @@ def _classes(values: list[Any], dtype: str) -> NDArray[Any]:
     return classes
 
 
-def _expectation(values: Mapping[str, Any]) -> Expectation:
-    counts = ("n_clips", "n_folds")
-    largest = {name: MAX_CLIP_BYTES if name in counts else 1 for name in values}
-    return Expectation(**{name: _number(name, value, 0, largest[name]) for name, value in values.items()})
+def _expectation(values: dict[str, Any]) -> Expectation:
+    most = {name: MAX_CLIP_BYTES if name in ("n_clips", "n_folds") else 1 for name in values}
+    if values["low"] is values["high"] is None:  # there are too few groups
+        most = {name: limit for name, limit in most.items() if name not in ("low", "high")}
+    return Expectation(
+        **values | {name: _number(name, values[name], 0, limit) for name, limit in most.items()}
+    )
 
 
 def _check_scalars(name: str, values: Iterable[Any]) -> None:
