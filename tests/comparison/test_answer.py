@@ -31,13 +31,14 @@ def text_of(*systems, **changes) -> str:
 
 @pytest.fixture(scope="module", params=range(12))
 def drawn(request) -> Comparison:
-    """A comparison of four networks and MFCC, with two classifiers, drawn at random."""
+    """A comparison of four networks and MFCC, with two classifiers, drawn at random; some have groups."""
     rng = np.random.default_rng(request.param)
     skills = {name: rng.uniform(0.3, 0.95) for name in ("vgg", "timbral", "temporal", "7x86", "mfcc")}
     shifts = rng.normal(0, 0.03, size=(5, 2, 2))
+    how = {"n_clips": 120, "group_size": 5 if request.param % 3 == 0 else 1}
     return compare(
         [
-            simulated_result(name, classifier, skill=skill, seed=seed, shift=shifts[k, c, seed], n_clips=100)
+            simulated_result(name, classifier, skill=skill, seed=seed, shift=shifts[k, c, seed], **how)
             for k, (name, skill) in enumerate(skills.items())
             for c, classifier in enumerate(("svm", "elm"))
             for seed in (0, 1)
@@ -89,6 +90,16 @@ def test_the_answer_counts_what_is_better_and_worse_than_mfcc_as_the_tests_do(dr
     )
     assert int(better[1] if better else 0) == sum(d > 0 for d in significant)
     assert int(worse[1] if worse else 0) == sum(d < 0 for d in significant)
+
+
+@pytest.mark.parametrize("how", [{"seeds": 1}, {"group_size": 100}])
+def test_where_nothing_is_tested_nothing_is_called_different_or_not(how):
+    nothing = compared(("vgg", 0.9, CHEAP), ("timbral", 0.5, DEAR), ("mfcc", 0.4, None), **how)
+    assert not any(c.differs for family in nothing.families for c in family.contrasts)
+    assert {(c.low, c.high) for family in nothing.families for c in family.contrasts} == {(None, None)}
+    assert {score.ties for score in nothing.scores} == {""}
+    assert "significant" not in " ".join(answer(nothing))
+    assert len(answer(nothing)) == 3
 
 
 def test_the_best_and_what_is_significantly_worse():
