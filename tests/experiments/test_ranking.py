@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import elmarc
 from elmarc import ElmarcError
+from elmarc.comparison.compare import compare
 from elmarc.experiments.ranking import Ranking
 from elmarc.results import collect
 
@@ -107,6 +108,12 @@ def test_in_a_notebook_names_are_text_and_no_html(tones: Path, tmp_path: Path) -
     assert "<script>" not in shown
     assert "&lt;script&gt;x" in shown
     assert "<table" in shown
+
+
+def test_a_table_of_two_classifiers_has_no_letters_in_a_notebook(ranking: Ranking) -> None:
+    assert "<th>ties</th>" not in ranking._repr_html_()
+    alone = replace(ranking, comparisons=[compare([r for r in ranking.results if r.classifier == "knn"])])
+    assert "<th>ties</th>" in alone._repr_html_()
 
 
 def test_frame_figure_and_best_say_the_same(ranking: Ranking) -> None:

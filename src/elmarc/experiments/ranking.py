@@ -119,6 +119,8 @@ class Ranking:
         """Return the sentences and the table, for notebooks."""
         scores = self._comparison.scores
         rows = [{"features": s.name, "classifier": s.system.classifier, **wording.cells(s)} for s in scores]
+        if len(self._comparison.classifiers) > 1:  # letters say nothing of systems of two classifiers
+            rows = [{key: text for key, text in row.items() if key != "ties"} for row in rows]
         said = "</p><p>".join(html.escape(text) for text in (wording.heading(self._comparison), self.answer))
         return f"<p>{said}</p>{pd.DataFrame(rows).to_html(index=False)}"
 
