@@ -17,6 +17,7 @@ from elmarc.cli.options import (
     Device,
     Executor,
     ExecutorName,
+    Force,
     Json,
     Overrides,
     Precision,
@@ -52,6 +53,7 @@ def extract(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
+    force: Force = False,
     audio: Audio = None,
     target: Target = None,
     split: Split = None,
@@ -101,6 +103,7 @@ def extract(
     what: dict[str, Any] = {
         "common": {"recipe": recipe.value} | {key: value for key, value in work.items() if value is not None},
         "overrides": set_ or [],
+        "force": force,
         "quiet": quiet,
         "as_json": as_json,
     }
@@ -133,6 +136,7 @@ def fit(
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
         "model.elmarc"
     ),
+    force: Force = False,
     from_: Annotated[
         Path | None, typer.Option("--from", help="A folder of `elmarc rank`: its winner is fitted.")
     ] = None,
@@ -193,7 +197,7 @@ def fit(
             common={**common, "recipe": (recipe or RecipeName.v2).value, "seed": seed or 0},
             overrides=set_ or [],
         )
-    work.fit(chosen, output, store=store_at(store), quiet=quiet, as_json=as_json)
+    work.fit(chosen, output, store=store_at(store), force=force, quiet=quiet, as_json=as_json)
 
 
 def predict(
@@ -203,6 +207,7 @@ def predict(
         typer.Argument(help="Audio files, folders of them, or - for paths on stdin, one a line."),
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="FILE.csv or FILE.json.")] = None,
+    force: Force = False,
     window: Annotated[
         float | None, typer.Option(help="Seconds: predict windows of recordings, which may be of any length.")
     ] = None,
@@ -235,6 +240,7 @@ def predict(
             hop_s=hop,
             output=output,
             plot=plot,
+            force=force,
             strict=strict,
             quiet=quiet,
             as_json=as_json,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ from rich.markup import escape
 
 from elmarc._errors import ConfigError, ElmarcError
 from elmarc.cli import console
-from elmarc.cli.folders import check_file, check_store, check_writable
+from elmarc.cli.folders import (
+    FEATURES,
+    check_output,
+    check_results_folder,
+    check_store,
+    check_writable,
+    files_read,
+)
 from elmarc.cli.pages import write_page
 from elmarc.cli.where import workers
 from elmarc.cli.winner import extract_command, fit_command, winning_cell, with_seeds
@@ -29,10 +37,10 @@ from elmarc.experiments import build, studies, trained
 from elmarc.experiments.cells import Cell, failures, finished, make_cells
 from elmarc.experiments.executors import Wanted
 from elmarc.experiments.forecast import Forecast, forecast
-from elmarc.experiments.foretelling import agreements_of, write_agreements
+from elmarc.experiments.foretelling import WRITTEN, agreements_of, write_agreements
 from elmarc.experiments.record import TRAINED, feature_name
 from elmarc.experiments.runner import run_cells, seconds
-from elmarc.experiments.summary import Unwritten, beside, summarise, write_run
+from elmarc.experiments.summary import Unwritten, beside, names_of, summarise, write_run
 from elmarc.experiments.training_forecast import training_forecast
 from elmarc.experiments.winner import can_be_fitted
 from elmarc.features.fitting import resolve_device
@@ -103,7 +111,7 @@ def run(
     cells = make_cells(configs, folder)
     with workers(wanted, configs[0], quiet=quiet) as executor:
         work = partial(run_cells, store=kept, n_jobs=n_jobs, executor=executor)
-        run = _run(cells, folder, work=work, budget=budget, quiet=quiet)
+        run = _run(cells, folder, work=work, budget=budget, quiet=quiet, read=[config])
     show(run.results, run.compared, folder, as_json=as_json)
     if not (quiet or as_json):
         _show_next(run, folder)
@@ -222,7 +230,7 @@ def reproduce(
     cells = make_cells(configs, output)
     with workers(wanted, configs[0], quiet=quiet) as executor:
         run = _run(
-            cells, output, quiet=quiet,
+            cells, output, quiet=quiet, also=["report.html"],
             work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=True, executor=executor),
             foretell=partial(forecast, store=store, n_jobs=n_jobs),
         )  # fmt: skip
@@ -242,6 +250,7 @@ def extract(
     overrides: Sequence[str],
     store: FeatureStore,
     wanted: Wanted,
+    force: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -251,9 +260,10 @@ def extract(
     if output.suffix.lower() not in FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
     config = studies.extraction_config(data, network, common, overrides)
-    check_file(output, option="--output")
-    _check_store(store)
     found = build.clips(config.data)
+    read = files_read(config, found.clips)
+    check_output(output, FEATURES, option="--output", force=force, read=read)
+    _check_store(store)
     extractor, notes = build.extractor(config, found, store=store)
     with workers(wanted, config, quiet=quiet) as executor, console.Live(quiet=quiet) as live:
         live.on_features(feature_name(config), len(found.clips))
@@ -288,6 +298,7 @@ def agreement(
 ) -> None:
     """Say how well an untrained ranking foretells a trained one."""
     check_writable(output, option="--output")
+    check_results_folder(output, WRITTEN)
     found, notes = agreements_of(ranked, trained, short=short, naswot=naswot, trust=trust)
     for note in notes:
         console.note(note)
@@ -339,8 +350,15 @@ def _run(
     quiet: bool,
     budget: str | None = None,
     foretell: Callable[[list[Cell]], Forecast] | None = None,
+    read: Sequence[Path] = (),
+    also: Sequence[str] = (),
 ) -> Finished:
-    """Do the work of cells; write the summary of what is finished also where the run is broken off."""
+    """Do the work of cells; write the summary of what is finished also where the run is broken off.
+
+    `read` are further files that the command reads, `also` names of others that it writes.
+    """
+    timed = ["run.json"] if foretell and not quiet else []
+    _check_results(cells, folder, read, [*also, *timed])
     start, allowed = time.monotonic(), seconds(budget)
     command = shlex.join(["elmarc", *sys.argv[1:]])
     expected = foretell(cells) if foretell and not quiet else None
@@ -356,6 +374,14 @@ def _run(
     _end(folder, expected, time.monotonic() - start)
     own, compared = _summarise(results, folder, cells)
     return Finished(cells, own, compared)
+
+
+def _check_results(cells: list[Cell], folder: Path, read: Sequence[Path], also: Sequence[str]) -> None:
+    """Refuse a folder in which a run would replace what is read, or what no run wrote."""
+    names = [*names_of({(cell.material.dataset.name, cell.config.protocol) for cell in cells}), *also]
+    firsts = {(id(cell.material), cell.config.features_file, cell.config.network): cell for cell in cells}
+    used = (files_read(cell.config, cell.material.dataset.clips) for cell in firsts.values())
+    check_results_folder(folder, names, read=chain(read, *used))
 
 
 def _summarise(

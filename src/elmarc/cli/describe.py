@@ -15,7 +15,8 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError
 from elmarc._types import Size
 from elmarc.cli import console
-from elmarc.cli.folders import check_file
+from elmarc.cli.folders import CONFIGURATION, check_output
+from elmarc.cli.folders import NETWORKS as SPACE
 from elmarc.networks import NETWORKS, build_network
 
 
@@ -42,15 +43,15 @@ def networks_list(*, as_json: bool) -> None:
 
 
 def networks_sample(
-    space: str, *, n: int, seed: int, target: float | None, output: Path, quiet: bool
+    space: str, *, n: int, seed: int, target: float | None, output: Path, force: bool, quiet: bool
 ) -> None:
     """Draw architectures from a space into a file."""
     from elmarc.config import network_files
     from elmarc.networks import spaces
 
-    check_file(network_files.write_path(output), option="--output")
+    check_output(network_files.write_path(output), SPACE, option="--output", force=force)
     sections = spaces.sample_space(space, n=n, seed=seed, target=target)
-    heading = "Drawn from the seed before any clip was heard. Rank it: elmarc rank DATA --networks THIS_FILE"
+    heading = f"{network_files.DRAWN} Rank it: elmarc rank DATA --networks THIS_FILE"
     about = {"space": space, "seed": seed, "target": target}
     write_atomic(output, network_files.space_text(sections, heading=heading, about=about))
     if not quiet:
@@ -148,7 +149,7 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
     return 0 if report.ok else 1
 
 
-def config_convert(config: Path, output: Path | None) -> None:
+def config_convert(config: Path, output: Path | None, *, force: bool) -> None:
     """Print a configuration in today's form."""
     from elmarc.config.loading import load_config, to_yaml
 
@@ -156,6 +157,7 @@ def config_convert(config: Path, output: Path | None) -> None:
     if output is None:
         console.out.out(text, highlight=False)
     else:
+        check_output(output, CONFIGURATION, option="--output", force=force, read=[config])
         write_atomic(output, text)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
 from elmarc.cli import console
-from elmarc.cli.folders import check_file, check_writable
+from elmarc.cli.folders import MODEL, check_output, check_writable, files_read
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.experiments import build, studies
@@ -37,12 +38,17 @@ class Chosen:
     folder: Path | None = None  # where its training is kept
 
 
-def fit(chosen: Chosen, output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
+def fit(
+    chosen: Chosen, output: Path, *, store: FeatureStore, force: bool, quiet: bool, as_json: bool
+) -> None:
     """Fit a classifier on all clips of its data set, and write it."""
-    check_file(output, option="--output")
-    check_writable(store.root, option="--store")
     config = chosen.config
-    data = _with_copies(build.dataset(config.data), config)
+    opened = build.dataset(config.data)
+    ranked = chosen.folder.parent.rglob("result.json") if chosen.folder else ()
+    read = chain(files_read(config, opened.clips), ranked)
+    check_output(output, MODEL, option="--output", force=force, read=read)
+    check_writable(store.root, option="--store")
+    data = _with_copies(opened, config)
     with console.Live(quiet=quiet) as live:
         found = _fitted(chosen, data, store, live)
     found.model.save(output)

@@ -1,15 +1,24 @@
-"""Folders of a run: where the store lies, and whether a folder or file can be written, asked beforehand."""
+"""What a run may write, asked beforehand: nothing that it reads, and nothing that is somebody else's.
+
+What elmarc itself wrote is replaced. It is known by its form, for which the beginning of a file is read.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elmarc._errors import ConfigError
 
 if TYPE_CHECKING:
+    from elmarc.config.sections import ExperimentConfig
+    from elmarc.datasets.base import Clip
     from elmarc.features.store import FeatureStore
 
 
@@ -48,17 +57,197 @@ def check_store(folder: Path) -> str | None:
     return None
 
 
-def check_file(path: Path, *, option: str) -> None:
-    """Refuse a file that cannot be written.
+def check_output(
+    path: Path, form: str, *, option: str, force: bool = False, read: Iterable[Path] = ()
+) -> None:
+    """Refuse a file that cannot be written, that the command reads, or that elmarc did not write.
+
+    Parameters
+    ----------
+    path : Path
+        What is to be written.
+    form : str
+        One of FORMS.
+    option : str
+        By which it was named.
+    force : bool
+        Whether what elmarc did not write may be replaced; what is read may not.
+    read : iterable of Path
+        What the command reads.
 
     Raises
     ------
     ConfigError
-        It is a folder, or its folder cannot be written.
+        It is a folder or one of these files, or its folder cannot be written.
     """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder: name a file with {option}")
     check_writable(path.parent, option=option)
+    check_not_read(path, read, option=option)
+    if not force and os.path.lexists(path) and not is_ours(path, form):
+        raise ConfigError(
+            f"{path}: is there already, and is no {form} that elmarc wrote: name another file with {option}, "
+            "or add --force to replace it"
+        )
+
+
+def check_not_read(output: Path, read: Iterable[Path], *, option: str) -> None:
+    """Refuse to write a file that is read, under whatever name or link. Raises ConfigError."""
+    if any(_is_same(output, path) for path in (read if output.exists() else ())):
+        raise ConfigError(
+            f"{output}: is read by this command, and would be overwritten: name another file with {option}"
+        )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one that is not there
+        return False
+
+
+def check_results_folder(folder: Path, names: Iterable[str], *, read: Iterable[Path] = ()) -> None:
+    """Refuse a folder in which a run would replace what no run wrote, or what it reads.
+
+    Parameters
+    ----------
+    folder : Path
+        May be absent.
+    names : iterable of str
+        What is written beside the cells, as patterns for `Path.glob`.
+    read : iterable of Path
+        What the run reads.
+
+    Raises
+    ------
+    ConfigError
+        Names the first such file.
+    """
+    there = [path for name in names for path in sorted(folder.glob(name)) if not path.is_dir()]
+    known = list(read) if there else []
+    for path in there:
+        check_not_read(path, known, option="--output")
+    if there and not _has_results(folder):
+        raise ConfigError(
+            f"{there[0]}: is there already, and no run of elmarc wrote it: name another folder with "
+            "--output, or move that file"
+        )
+
+
+def files_read(config: ExperimentConfig, clips: Iterable[Clip]) -> Iterator[Path]:
+    """Yield the files that the features of a configuration are made from: lists, code, clips."""
+    code = (getattr(config.network, "factory", None) or "").rpartition(":")[0]
+    named = [*config.data.model_dump(exclude_none=True).values(), config.features_file, code]
+    yield from (Path(value) for value in named if isinstance(value, str | Path))
+    yield from (clip.path for clip in clips)
+
+
+def is_ours(path: Path, form: str) -> bool:
+    """Tell by its form whether elmarc wrote a file; one without a byte holds nothing to lose.
+
+    Parameters
+    ----------
+    path : Path
+    form : str
+        One of FORMS.
+    """
+    try:
+        return path.is_file() and (not path.stat().st_size or FORMS[form](path))
+    except Exception:  # whatever readers raise: a file that cannot be read is somebody else's
+        return False
+
+
+def _is_features(path: Path) -> bool:
+    return _is_matrix(path, ["id", "label", "fold", "group"], {"X", "ids", "columns", "labels", "folds"})
+
+
+def _is_frames(path: Path) -> bool:
+    return _is_matrix(path, ["id", "time_s"], {"X", "ids", "columns", "times_s", "offsets"})
+
+
+def _is_matrix(path: Path, beside: list[str], arrays: set[str]) -> bool:
+    """Tell features by the columns that a table begins with, or by the names of what a zip holds."""
+    if path.suffix.lower() in (".npz", ".pt"):
+        with zipfile.ZipFile(path) as archive:
+            held = {name.removesuffix(".npy") for name in archive.namelist()}
+            pickle = next((name for name in held if name.endswith("/data.pkl")), None)
+            text = archive.read(pickle) if pickle else b""  # not unpickled
+        return arrays <= held or all(name.encode() in text for name in arrays)
+    names = _columns(path)
+    first, features = names[: len(beside)], names[len(beside) :]
+    return first == beside and bool(features) and all("/" in name for name in features)
+
+
+def _columns(path: Path) -> list[str]:
+    """Return the names of a table's columns."""
+    if path.suffix.lower() == ".parquet":
+        import pyarrow.parquet as pq
+
+        return list(pq.read_schema(path).names)
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file))
+
+
+def _is_model(path: Path) -> bool:
+    from elmarc.model.container import MAGIC
+
+    return _head(path).startswith(MAGIC)
+
+
+def _is_predictions(path: Path) -> bool:
+    if path.suffix.lower() == ".json":
+        return re.match(rb'\{\n "(clips|windows)": \[\n  \{\n   "file": "', _head(path)) is not None
+    names = _columns(path)
+    own = [name for name in names if not name.startswith("p_")]
+    known = (["file", "label", "probability"], ["file", "start", "end", "label", "probability"])
+    return len(own) < len(names) and names[: len(own)] == own and own in known
+
+
+def _is_picture(path: Path) -> bool:
+    from elmarc.reports.plots import CREATOR
+
+    return f"Software\0{CREATOR}".encode() in _head(path) or f"<dc:title>{CREATOR}<".encode() in _head(path)
+
+
+def _is_page(path: Path) -> bool:
+    return b'\n<p class="brand">elmarc</p>\n' in _head(path, 10**6)
+
+
+def _is_networks(path: Path) -> bool:
+    from elmarc.config.network_files import DRAWN
+
+    return _head(path).startswith(f"# {DRAWN}".encode())
+
+
+def _is_configuration(path: Path) -> bool:
+    """Tell a configuration that is to the letter what elmarc writes: not one that was edited since."""
+    from elmarc.config.loading import load_config, to_yaml
+
+    return path.suffix.lower() in (".yaml", ".yml") and path.read_text() == to_yaml(load_config(path))
+
+
+def _is_log(path: Path) -> bool:
+    return re.match(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO command: ", _head(path)) is not None
+
+
+def _head(path: Path, n_bytes: int = 4096) -> bytes:
+    with path.open("rb") as file:
+        return file.read(n_bytes)
+
+
+FEATURES, FRAMES, MODEL = "file of features", "file of features over time", "model file"
+PREDICTIONS, PICTURE, PAGE = "file of predictions", "picture", "report page"
+NETWORKS, CONFIGURATION, LOG = "file of networks", "configuration", "log"
+FORMS: dict[str, Callable[[Path], bool]] = {
+    FEATURES: _is_features, FRAMES: _is_frames, MODEL: _is_model, PREDICTIONS: _is_predictions,
+    PICTURE: _is_picture, PAGE: _is_page, NETWORKS: _is_networks, CONFIGURATION: _is_configuration,
+    LOG: _is_log,
+}  # fmt: skip
+
+
+def _has_results(folder: Path) -> bool:
+    """Tell a folder in which a run or an agreement was written before."""
+    return any(folder.glob("cells/*/*.json")) or is_ours(folder / "agreement.html", PAGE)
 
 
 def reason(problem: OSError) -> str:

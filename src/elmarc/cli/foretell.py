@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from elmarc.cli import commands, console
-from elmarc.cli.folders import check_writable
+from elmarc.cli.folders import check_results_folder, check_writable
 from elmarc.experiments import trained
 from elmarc.experiments.cells import Cell, make_cells
 from elmarc.experiments.forecast import Forecast, forecast
 from elmarc.experiments.foretell_study import FULL, QUICK, Study, write_space
+from elmarc.experiments.foretelling import WRITTEN
 from elmarc.experiments.runner import run_cells
 from elmarc.experiments.training_forecast import training_forecast
 from elmarc.features.fitting import resolve_device
@@ -50,6 +51,7 @@ def foretell(
     """Run the study, or a small one that only shows that it runs."""
     open_fabric(resolve_device("auto"))  # what is not installed is said before any work
     check_writable(output, option="--output")
+    check_results_folder(output, WRITTEN)
     study = QUICK if quick else FULL
     steps = list(_steps(study, audio, output, store=store, n_jobs=n_jobs))
     write_space(study.networks(), output / "space.yaml")

@@ -9,7 +9,7 @@ from typing import Any
 from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc.audio.oddities import notes
 from elmarc.cli import console
-from elmarc.cli.folders import check_file
+from elmarc.cli.folders import FRAMES, check_output, files_read
 from elmarc.datasets.base import Clip
 from elmarc.experiments import build, studies
 from elmarc.experiments.record import feature_name
@@ -26,6 +26,7 @@ def extract_frames(
     rate: float | None,
     common: dict[str, Any],
     overrides: Sequence[str],
+    force: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -33,8 +34,9 @@ def extract_frames(
     if output.suffix.lower() not in FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
     config = studies.extraction_config(data, network, common, overrides)
-    check_file(output, option="--output")
     found = build.clips(config.data)
+    read = files_read(config, found.clips)
+    check_output(output, FRAMES, option="--output", force=force, read=read)
     extractor, _ = build.extractor(config, found)
     sequencer = extractor.sequencer(rate)
     skipped: list[tuple[str, str]] = []

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from elmarc._errors import ConfigError
+from elmarc.cli.folders import LOG as LOG_FILE
+from elmarc.cli.folders import is_ours
 
 LOG = logging.getLogger("elmarc")
 VERSIONS = ("elmarc", "torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
@@ -54,15 +56,19 @@ class Logbook:
     Parameters
     ----------
     path : Path
-        Made where it is not there; appended to where it is.
+        Made where it is not there; appended to where it is such a log.
 
     Raises
     ------
     ConfigError
-        The file cannot be written.
+        The file cannot be written, or holds something else.
     """
 
     def __init__(self, path: Path) -> None:
+        if path.is_file() and not is_ours(path, LOG_FILE):
+            raise ConfigError(
+                f"--log-file {path}: is there already, and is no log of elmarc: name another file"
+            )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._handler = _Handler(path, encoding="utf-8")

@@ -11,6 +11,7 @@ from elmarc.cli.listing import completer
 from elmarc.cli.options import (
     Audio,
     Data,
+    Force,
     Json,
     Quiet,
     SizeName,
@@ -61,6 +62,7 @@ def networks_sample(
     output: Annotated[Path, typer.Option("--output", "-o", help="The YAML file to write.")] = Path(
         "space.yaml"
     ),
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw architectures from a space into a file that `rank --networks FILE` takes.
@@ -70,7 +72,7 @@ def networks_sample(
     """
     from elmarc.cli import describe
 
-    describe.networks_sample(space, n=n, seed=seed, target=target, output=output, quiet=quiet)
+    describe.networks_sample(space, n=n, seed=seed, target=target, output=output, force=force, quiet=quiet)
 
 
 def datasets_list(as_json: Json = False) -> None:
@@ -113,11 +115,12 @@ def datasets_download(
 def config_convert(
     config: Annotated[Path, typer.Argument(help="A 2018 config_file.py, or any configuration.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here, not to stdout.")] = None,
+    force: Force = False,
 ) -> None:
     """Print a 2018 configuration in today's form; the file is read, never run."""
     from elmarc.cli import describe
 
-    describe.config_convert(config, output)
+    describe.config_convert(config, output, force=force)
 
 
 def config_schema() -> None:

@@ -109,6 +109,10 @@ Together = Annotated[
     bool,
     typer.Option("--keep-duplicates-together", help="Keep clips of equal bytes in one fold."),
 ]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace a file that elmarc did not write; one that is read never is."),
+]
 Trust = Annotated[
     bool,
     typer.Option(

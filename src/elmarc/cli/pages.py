@@ -10,7 +10,7 @@ from rich.markup import escape
 from elmarc._atomic import write_atomic
 from elmarc._errors import ElmarcError
 from elmarc.cli import console
-from elmarc.cli.folders import check_file
+from elmarc.cli.folders import PAGE, check_not_read, check_output
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
 from elmarc.experiments import studies
@@ -26,9 +26,10 @@ from elmarc.reports.page import build_page
 from elmarc.results import Result
 
 
-def report(folders: Sequence[Path], output: Path, *, embed_mb: float, quiet: bool) -> None:
+def report(folders: Sequence[Path], output: Path, *, embed_mb: float, force: bool, quiet: bool) -> None:
     """Write the page of folders of results."""
-    check_file(output, option="--output")
+    files = (file for folder in folders for file in folder.rglob("result.json"))
+    check_output(output, PAGE, option="--output", force=force, read=files)
     read = [read_results(folder) for folder in folders]
     results, more = tell_apart([result for found, _ in read for result in found])
     failed = still_failed([failure for folder in folders for failure in read_failures(folder)], results)
@@ -44,12 +45,14 @@ def write_page(
     results: Sequence[Result], compared: Sequence[Comparison], output: Path, *, embed_mb: float
 ) -> None:
     """Write the page of results; a data set whose clips cannot be opened gets no players."""
-    media = {}
+    media, read = {}, list[Path]()
     for name in dict.fromkeys(result.dataset for result in results):
         of_set = [result for result in results if result.dataset == name]
         try:
             clips = studies.open_source(of_set[0]).clips
+            read += [*map(Path, map(str, of_set[0].source.values())), *(clip.path for clip in clips)]
             media[name] = media_for(of_set, clips, page_folder=output.parent)
         except ElmarcError as problem:
             console.note(f"{problem}: {name} gets no players")
+    check_not_read(output, read, option="--output")
     write_atomic(output, build_page(results, compared=compared, media=media, max_media_mb=embed_mb))

@@ -21,7 +21,7 @@ from elmarc._names import expanded
 from elmarc.audio.oddities import notes as notes_of
 from elmarc.audio.windows import n_windows
 from elmarc.cli import console
-from elmarc.cli.folders import check_file
+from elmarc.cli.folders import PICTURE, PREDICTIONS, check_output
 from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
 from elmarc.features.sounds import Files, warn_of_cuts
@@ -42,17 +42,16 @@ class Asked:
     hop_s: float | None = None
     output: Path | None = None
     plot: Path | None = None
+    force: bool = False
     strict: bool = False
     quiet: bool = False
     as_json: bool = False
 
     def check(self) -> None:
-        """Refuse what cannot be written, or has no meaning, before any work is done. Raises ConfigError."""
-        for path, option, endings in ((self.output, "--output", FORMATS), (self.plot, "--plot", PICTURES)):
-            if path is not None:
-                if path.suffix.lower() not in endings:
-                    raise ConfigError(f"{path}: its ending says the format: use one of {', '.join(endings)}")
-                check_file(path, option=option)
+        """Refuse what has no meaning, before any work is done. Raises ConfigError."""
+        for path, endings in ((self.output, FORMATS), (self.plot, PICTURES)):
+            if path is not None and path.suffix.lower() not in endings:
+                raise ConfigError(f"{path}: its ending says the format: use one of {', '.join(endings)}")
         if self.window_s is None and (self.plot or self.hop_s is not None):
             option = "--plot" if self.plot else "--hop"
             raise ConfigError(f"{option}: whole clips have no time: add --window, such as --window 4")
@@ -61,9 +60,13 @@ class Asked:
 def predict(model_file: Path, sources: Sequence[str], asked: Asked) -> None:
     """Predict what is named, and show or write it."""
     asked.check()
+    clips = find_clips(sources)
+    read = [model_file, *(clip.path for clip in clips)]
+    for path, form, option in ((asked.output, PREDICTIONS, "--output"), (asked.plot, PICTURE, "--plot")):
+        if path is not None:
+            check_output(path, form, option=option, force=asked.force, read=read)
     model = load(model_file)
     model.extractor_.strict = asked.strict
-    clips = find_clips(sources)
     if asked.window_s is None:
         rows, skipped, notes = _of_clips(model, clips, asked)
         document: dict[str, Any] = {"clips": rows}

@@ -17,6 +17,7 @@ from elmarc.cli.options import (
     Device,
     Executor,
     ExecutorName,
+    Force,
     Jobs,
     Json,
     Networks,
@@ -353,9 +354,10 @@ def report(
     embed_mb: Annotated[
         float, typer.Option(min=0, help="Megabytes of audio and pictures to put into the page.")
     ] = 20.0,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""
     from elmarc.cli import pages
 
-    pages.report(results, output, embed_mb=embed_mb, quiet=quiet)
+    pages.report(results, output, embed_mb=embed_mb, force=force, quiet=quiet)

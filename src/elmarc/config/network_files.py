@@ -19,6 +19,7 @@ from elmarc._errors import ConfigError
 
 ENDINGS = (".yaml", ".yml", ".toml", ".json")
 MANY = "networks"
+DRAWN = "Drawn from the seed before any clip was heard."  # the first line of a space that was sampled
 
 
 def is_network_file(value: Any) -> bool:

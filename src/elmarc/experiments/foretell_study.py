@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import DatasetError
+from elmarc._errors import ConfigError, DatasetError
 from elmarc.agreement.correlation import LEAST
 from elmarc.config import network_files
 from elmarc.config.sections import ExperimentConfig
@@ -115,7 +115,17 @@ def write_space(networks: Sequence[Section], file: Path) -> None:
     file : Path
     """
     heading = "The architectures of the study in docs/foretell.md."
-    write_atomic(file, network_files.space_text(networks, heading=heading, about={}))
+    _write(file, network_files.space_text(networks, heading=heading, about={}))
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file of the study; another one of its name stays. Raises ConfigError."""
+    if file.is_file() and file.stat().st_size and file.read_bytes() != text.encode():
+        raise ConfigError(
+            f"{file}: is there already, and is another than this study's: name another folder with --output, "
+            "or move that file"
+        )
+    write_atomic(file, text)
 
 
 def _space() -> list[Section]:
@@ -152,7 +162,7 @@ def _some_digits(folder: Path, output: Path) -> Path:
             "path, label and fold, see docs/foretell.md"
         ) from None
     file = output / f"digits-{len(rows[::DIGITS_STEP])}.csv"
-    write_atomic(file, "\n".join([heading, *rows[::DIGITS_STEP]]) + "\n")
+    _write(file, "\n".join([heading, *rows[::DIGITS_STEP]]) + "\n")
     return file
 
 
@@ -171,7 +181,7 @@ def _quick_sets(audio: Path | None, output: Path) -> list[Heard]:
         if (variation := int(clip.path.stem[-2:])) < QUICK_VARIATIONS
     ]
     file = output / f"toy-{len(rows)}.csv"
-    write_atomic(file, "\n".join(["path,label,fold", *rows]) + "\n")
+    _write(file, "\n".join(["path,label,fold", *rows]) + "\n")
     return [Heard(studies.data_section(str(file)), QUICK_SECONDS)]
 
 

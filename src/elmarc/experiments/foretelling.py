@@ -18,6 +18,11 @@ from elmarc.reports.page_agreement import agreement_page
 from elmarc.reports.plots_agreement import agreement_figure
 from elmarc.results import Result
 
+WRITTEN = [  # patterns of what `write_agreements` writes
+    *(f"agreement.{ending}" for ending in (*FORMS, "html")),
+    *plots.names("scatter-*"),
+]
+
 
 def agreements_of(
     ranked: Path, trained: Path, *, short: Path | None = None, naswot: bool = False, trust: bool = False
@@ -63,9 +68,9 @@ def write_agreements(found: Sequence[Agreement], folder: Path) -> None:
         One a data set.
     folder : Path
     """
+    write_atomic(folder / "agreement.html", agreement_page(found))  # first: by it the folder is known
     for ending, form in FORMS.items():
         write_atomic(folder / f"agreement.{ending}", form(found))
-    write_atomic(folder / "agreement.html", agreement_page(found))
     for agreement in found:
         name = re.sub(r"[/\\]", "-", agreement.dataset)
         plots.save(agreement_figure(agreement), folder / f"scatter-{name}")

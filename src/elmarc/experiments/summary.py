@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,7 @@ from elmarc.results import FAILED, Failure, Result, load, load_failure
 
 Shown = TypeVar("Shown")
 MULTIPLY_ADDS = "multiply_adds_per_clip"
+FIGURES = ("figure", "differences", "cost")  # of one data set and protocol
 
 
 def read_results(folder: Path) -> tuple[list[Result], list[str]]:
@@ -178,6 +180,19 @@ def _first_results(folder: Path) -> Iterator[Path]:
     here = Path(folder).resolve()
     for other in sorted(path for path in here.parent.iterdir() if path != here and path.is_dir()):
         yield from sorted(other.glob("cells/*/result.json"))[:1]
+
+
+def names_of(kinds: Collection[tuple[str, str]]) -> list[str]:
+    """Return patterns of the tables and figures that a run may write.
+
+    Parameters
+    ----------
+    kinds : collection of (str, str)
+        Data sets and protocols.
+    """
+    parts = [glob.escape(f"{dataset}-{protocol}/") for dataset, protocol in kinds] if len(kinds) > 1 else []
+    names = [f"ranking.{ending}" for ending in tables.FORMS] + plots.names(*FIGURES)
+    return [f"{part}{name}" for part in ("", *parts) for name in names] + plots.names("ranks-*")
 
 
 class Unwritten(str):

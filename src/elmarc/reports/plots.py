@@ -23,6 +23,8 @@ from elmarc._names import printable
 from elmarc.comparison.records import Comparison
 from elmarc.reports.wording import levels, percent
 
+CREATOR = "elmarc"  # what pictures say of themselves
+ENDINGS = ("png", "svg", "pdf")
 INK, MUTED, RULE = "#1b1e28", "#6a7080", "#d9dce3"
 BLUE, RED, PALE = "#3a6ea5", "#c8352b", "#ffffff"
 LEGEND_WIDTH, LEGEND_SIZE = 1.9, 8.5  # inches of a column, points of its text
@@ -90,7 +92,7 @@ def level_lines(ax: Axes, comparison: Comparison) -> None:
 def to_svg(figure: Figure) -> str:
     """Return a figure as SVG text: equal figures give equal bytes."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": "elmarc"})
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": CREATOR})
     return _renumbered(buffer.getvalue())
 
 
@@ -103,7 +105,7 @@ def _renumbered(svg: str) -> str:
 def to_png(figure: Figure, *, dpi: int = 160) -> bytes:
     """Return a figure as PNG, on white."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": CREATOR})
     return buffer.getvalue()
 
 
@@ -113,15 +115,20 @@ def to_pdf(figure: Figure) -> bytes:
     Its fonts are TrueType: publishers refuse matplotlib's default, Type 3.
     """
     buffer = io.BytesIO()
-    metadata = {"Creator": "elmarc", "CreationDate": None}
+    metadata = {"Creator": CREATOR, "CreationDate": None}
     with SETTINGS, mpl.rc_context({"pdf.fonttype": 42}):
         figure.savefig(buffer, format="pdf", transparent=True, metadata=metadata)
     return buffer.getvalue()
 
 
+def names(*stems: str) -> list[str]:
+    """Return the names of the files that `save` writes."""
+    return [f"{stem}.{ending}" for stem in stems for ending in ENDINGS]
+
+
 def save(figure: Figure, stem: str | Path) -> tuple[Path, Path, Path]:
     """Write `stem.png`, `stem.svg` and `stem.pdf`, and return their paths."""
-    png, svg, pdf = (Path(f"{stem}.{ending}") for ending in ("png", "svg", "pdf"))
+    png, svg, pdf = (Path(f"{stem}.{ending}") for ending in ENDINGS)
     write_atomic(png, to_png(figure))
     write_atomic(svg, to_svg(figure))
     write_atomic(pdf, to_pdf(figure))
