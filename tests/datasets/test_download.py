@@ -262,6 +262,18 @@ def test_what_is_there_already_is_not_fetched_again(server: Server, tmp_path: Pa
         offer("esc50", to=tmp_path)
 
 
+def test_a_file_of_the_archives_name_is_neither_replaced_nor_removed(server: Server, tmp_path: Path) -> None:
+    source = SOURCES["esc50"]
+    mine = tmp_path / source.file
+    mine.write_bytes(b"mine")
+    with pytest.raises(DatasetError, match="is another file than would be fetched"):
+        offer("esc50", to=tmp_path)
+    assert mine.read_bytes() == b"mine"
+    mine.write_bytes(server.content)
+    assert offer("esc50", to=tmp_path).fetch(pause_s=0).is_dir()
+    assert mine.read_bytes() == server.content
+
+
 def test_names_without_a_source() -> None:
     with pytest.raises(DatasetError, match="toy: is made where it is used"):
         offer("toy")

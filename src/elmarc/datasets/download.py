@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 from importlib import import_module
@@ -58,11 +59,13 @@ class Offer(NamedTuple):
             another, or the archive is damaged or unsafe.
         """
         archive = self.to / self.source.file
+        was_there = archive.exists()
         _retrieve(
             self.source, archive, Resuming(self._part, name=self.name, progress=progress, pause_s=pause_s)
         )
         folder = unpack(archive, self.source.folder)
-        archive.unlink()
+        if not was_there:
+            archive.unlink()
         return folder
 
 
@@ -79,7 +82,8 @@ def offer(name: str, *, to: str | Path = ".") -> Offer:
     Raises
     ------
     DatasetError
-        No archive of it is known, the server does not have it or wants a login, or the disk is too small.
+        No archive of it is known, the server does not have it or wants a login, the disk is too small, or
+        another file of its name is there.
     """
     known = known_name(name) or choose("data set", name, DATASETS)
     module = dataset_module(known)
@@ -88,6 +92,12 @@ def offer(name: str, *, to: str | Path = ".") -> Offer:
     if (place / source.folder).exists():
         raise DatasetError(
             f"{known}: {place / source.folder} is there already: use it as --audio, or move it"
+        )
+    archive = place / source.file
+    if archive.exists() and _md5(archive) != source.md5:
+        raise DatasetError(
+            f"{known}: {archive} is there already, and is another file than would be fetched: move it, or "
+            "name another folder with --to"
         )
     try:
         size = size_of(source.url, name=known)
@@ -98,6 +108,11 @@ def offer(name: str, *, to: str | Path = ".") -> Offer:
     if size is not None and size > free:
         raise DatasetError(f"{known}: has {size:,} bytes, and {place} has {free:,} free: use another disk")
     return Offer(known, source, size, place, module.LICENCE)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _retrieve(source: Source, archive: Path, downloader: Resuming) -> None:
