@@ -42,7 +42,7 @@ def test_an_interrupted_run_keeps_results_and_tables(
 def test_a_summary_that_fails_does_not_hide_what_ended_the_run(
     elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException
 ) -> None:
-    def fail(*args):
+    def fail(*args, **options):
         raise RuntimeError("no figure today")
 
     interrupt_after(monkeypatch, 3, problem)
@@ -60,9 +60,9 @@ def test_after_a_whole_run_the_comparison_is_made_once(
 ) -> None:
     compare, calls = summary.comparisons, []
 
-    def counted(results):
+    def counted(results, **options):
         calls.append(len(results))
-        return compare(results)
+        return compare(results, **options)
 
     monkeypatch.setattr(summary, "comparisons", counted)
     assert rank(elmarc, folder)[0] == 0

@@ -170,6 +170,8 @@ def beside(results: Sequence[Result], folder: Path) -> str:
                 found += read_results(first.parents[2])[0]
         except StoreError:
             continue
+    if not found:
+        return ""
     both = [r for r in (*results, *found) if r.clips_key in keys and r.protocol == results[0].protocol]
     own, _ = tell_apart([replace(r, dataset=results[0].dataset) for r in both])
     return best_of_both(score for comparison in comparisons(own) for score in comparison.scores)
