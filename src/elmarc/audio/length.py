@@ -85,8 +85,8 @@ def fit_length(
         rest[axis] = length - n
         return np.concatenate([x, np.zeros(rest, x.dtype)], axis=axis)
     raise AudioError(
-        f"{name}: has {n} {unit}, {length} are needed: set fix_length to 'zero-pad' or 'repeat-pad', "
-        f"or ask for at most {n} {unit}"
+        f"{name}: has {n} {unit}, {length} are needed: set fix_length (in a file of 2018: "
+        f"fix_length_by) to 'zero-pad' or 'repeat-pad', or ask for at most {n} {unit}"
     )
 
 

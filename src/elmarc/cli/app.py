@@ -19,8 +19,15 @@ from elmarc.cli.listing import ListingCommand
 if TYPE_CHECKING:
     from elmarc.cli.logbook import Logbook
 
+
+def _one_spelling(word: str) -> str:
+    """Let --network be --networks and the other way round, for every command."""
+    return "networks" if word == "network" else word
+
+
 app = typer.Typer(
     name="elmarc",
+    context_settings={"token_normalize_func": _one_spelling},
     help="Audio features from randomly weighted CNNs that are never trained, and which architecture suits "
     "your data.\n\nStart with `elmarc demo`, then `elmarc rank FOLDER`, where FOLDER has one sub-folder of "
     "clips a class.",
@@ -126,6 +133,7 @@ def _exit_code() -> int:
         with warnings_as_notes():
             code = app(standalone_mode=False)
     except UsageProblem as problem:
+        problem.message = problem.message.removeprefix("Value error, ")  # pydantic's, by which typer checks
         problem.show()
         return int(problem.exit_code)
     except ElmarcError as problem:

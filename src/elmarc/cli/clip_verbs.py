@@ -10,6 +10,7 @@ import typer
 from elmarc._errors import ConfigError
 from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
+from elmarc.cli.numbers import positive
 from elmarc.cli.options import (
     Audio,
     Batch,
@@ -75,7 +76,11 @@ def extract(
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(help="With --per-frame: frames per second; default: the fastest layer's, at most 50."),
+        typer.Option(
+            parser=positive,
+            metavar="HZ",
+            help="With --per-frame: frames per second; default: the fastest layer's, at most 50.",
+        ),
     ] = None,
     store: Store = None,
     strict: Strict = False,
@@ -209,10 +214,14 @@ def predict(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="FILE.csv or FILE.json.")] = None,
     force: Force = False,
     window: Annotated[
-        float | None, typer.Option(help="Seconds: predict windows of recordings, which may be of any length.")
+        float | None,
+        typer.Option(parser=positive, metavar="SECONDS", help="Predict windows of recordings of any length."),
     ] = None,
     hop: Annotated[
-        float | None, typer.Option(help="Seconds from one window to the next; default: half a window.")
+        float | None,
+        typer.Option(
+            parser=positive, metavar="SECONDS", help="From one window to the next; default: half a window."
+        ),
     ] = None,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help='Below this probability the label is "": unknown.')

@@ -263,7 +263,7 @@ def extract(
     found = build.clips(config.data)
     read = files_read(config, found.clips)
     check_output(output, FEATURES, option="--output", force=force, read=read)
-    _check_store(store)
+    check_store(store)
     extractor, notes = build.extractor(config, found, store=store)
     with workers(wanted, config, quiet=quiet) as executor, console.Live(quiet=quiet) as live:
         live.on_features(feature_name(config), len(found.clips))
@@ -334,12 +334,7 @@ def _say_where(folder: Path) -> None:
 def _check_folders(output: Path, store: FeatureStore) -> None:
     """Refuse folders that cannot be written before any work is done."""
     check_writable(output, option="--output")
-    _check_store(store)
-
-
-def _check_store(store: FeatureStore) -> None:
-    if said := check_store(store.root):
-        console.note(said)
+    check_store(store)
 
 
 def _run(

@@ -11,7 +11,7 @@ from typing import Any
 from rich.markup import escape
 
 from elmarc.cli import console
-from elmarc.cli.folders import MODEL, check_output, check_writable, files_read
+from elmarc.cli.folders import MODEL, check_output, check_store, files_read
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.experiments import build, studies
@@ -47,7 +47,7 @@ def fit(
     ranked = chosen.folder.parent.rglob("result.json") if chosen.folder else ()
     read = chain(files_read(config, opened.clips), ranked)
     check_output(output, MODEL, option="--output", force=force, read=read)
-    check_writable(store.root, option="--store")
+    check_store(store)
     data = _with_copies(opened, config)
     with console.Live(quiet=quiet) as live:
         found = _fitted(chosen, data, store, live)

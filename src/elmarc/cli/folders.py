@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elmarc._errors import ConfigError
+from elmarc.cli import console
 
 if TYPE_CHECKING:
     from elmarc.config.sections import ExperimentConfig
@@ -40,21 +41,21 @@ def check_writable(folder: Path, *, option: str) -> None:
         ) from None
 
 
-def check_store(folder: Path) -> str | None:
-    """Return what to say of a store that cannot be written, None for one that can: a run goes on without it.
+def check_store(store: FeatureStore) -> None:
+    """Note, once, where a store cannot be written: a run goes on without it.
 
     Raises
     ------
     ConfigError
-        It is no folder.
+        A file lies where it would be.
     """
     try:
-        check_writable(folder, option="--store")
+        check_writable(store.root, option="--store")
     except ConfigError as problem:
-        if folder.is_dir():
-            return f"{problem}; the run goes on, and new features are not kept"
-        raise
-    return None
+        if any(path.exists() and not path.is_dir() for path in (store.root, *store.root.parents)):
+            raise
+        console.note(f"{problem}; the run goes on, and new features are not kept")
+        store.was_refused = True
 
 
 def check_output(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from elmarc.cli.listing import completer
+from elmarc.cli.numbers import positive
 from elmarc.cli.options import (
     Audio,
     Data,
@@ -57,7 +58,11 @@ def networks_sample(
     seed: Annotated[int, typer.Option(min=0, help="Of the shapes; the weights have seeds of their own.")] = 0,
     target: Annotated[
         float | None,
-        typer.Option(help="For fixed_features: how many; for fixed_cost: multiply-adds of a clip of 5 s."),
+        typer.Option(
+            parser=positive,
+            metavar="NUMBER",
+            help="For fixed_features: how many; for fixed_cost: multiply-adds of a clip of 5 s.",
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The YAML file to write.")] = Path(
         "space.yaml"

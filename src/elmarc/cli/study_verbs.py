@@ -10,6 +10,7 @@ import typer
 from elmarc._memory import keep_freed_memory
 from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
+from elmarc.cli.numbers import not_negative
 from elmarc.cli.options import (
     Audio,
     Budget,
@@ -352,7 +353,10 @@ def report(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     embed_mb: Annotated[
-        float, typer.Option(min=0, help="Megabytes of audio and pictures to put into the page.")
+        float,
+        typer.Option(
+            parser=not_negative, metavar="MB", help="Megabytes of audio and pictures to put into the page."
+        ),
     ] = 20.0,
     force: Force = False,
     quiet: Quiet = False,

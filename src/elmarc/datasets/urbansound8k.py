@@ -88,12 +88,12 @@ def read_metadata(table: str | Path) -> dict[str, Tags]:
     DatasetError
         The file is not UrbanSound8K.csv.
     """
-    rows = {}
+    by_number, rows = {str(number): name for number, name in enumerate(CLASSES)}, {}
     for line, row in read_rows(expanded(table), needed=COLUMNS):
         number = row["classid"]
-        if not number.isdecimal() or int(number) >= len(CLASSES):
-            raise DatasetError(f"{table}, line {line}: classID {number!r} is unknown: expected 0 to 9")
-        rows[row["slice_file_name"]] = Tags(CLASSES[int(number)], row["fold"], row["fsid"])
+        if number not in by_number:
+            raise DatasetError(f"{table}, line {line}: classID {number[:20]!r} is unknown: expected 0 to 9")
+        rows[row["slice_file_name"]] = Tags(by_number[number], row["fold"], row["fsid"])
     return rows
 
 

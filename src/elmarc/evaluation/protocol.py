@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import ParameterGrid
 
+from elmarc._errors import DatasetError
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
@@ -86,6 +87,11 @@ def evaluate(
         How many folds choose the hyper-parameters in the nested protocol.
     workspace : SearchWorkspace
         Work on X shared between calls (a Gram matrix, say).
+
+    Raises
+    ------
+    DatasetError
+        There are hyper-parameters to choose, and too few clips to choose them by.
     """
     notes: list[str] = []
     run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs, notes)
@@ -96,6 +102,16 @@ def evaluate(
     else:
         found = _nested_folds(run, parts, keep_together, inner_folds)
     return replace(found, notes=tuple(dict.fromkeys(notes)))
+
+
+def some_to_choose_by(splits: Sequence[Split], classifier: str) -> Sequence[Split]:
+    """Return the splits that choose hyper-parameters. Raises DatasetError where there are none."""
+    if not splits:
+        raise DatasetError(
+            f"{classifier} chooses its hyper-parameters on clips held out of those it learns from, and these "
+            "are one of each class: add clips, or take a classifier that chooses none, such as ridge"
+        )
+    return splits
 
 
 @dataclass(frozen=True)
@@ -118,7 +134,7 @@ class _Run:
         candidates = list(ParameterGrid(self.spec.grid))
         if len(candidates) == 1:
             return dict(candidates[0])
-        scores = self.search(self.inner(train, together, n_folds))
+        scores = self.search(some_to_choose_by(self.inner(train, together, n_folds), self.spec.name))
         return scores.candidates[scores.best]
 
     def search(self, splits: Sequence[Split]) -> GridScores:
@@ -153,7 +169,8 @@ def _grid(scores: GridScores) -> list[Candidate]:
 
 def _on_lists(run: _Run, parts: Lists, protocol: Protocol, inner: Sequence[Split]) -> Evaluation:
     validated = len(parts.validation) > 0
-    scores = run.search([(parts.train, parts.validation)] if validated else inner)
+    choosing = [(parts.train, parts.validation)] if validated else some_to_choose_by(inner, run.spec.name)
+    scores = run.search(choosing)
     params = scores.candidates[scores.best]
     train = parts.train if protocol == "paper" else np.concatenate([parts.train, parts.validation])
     fold, held_out = run.score("test", params, (train, parts.test))

@@ -120,7 +120,7 @@ def keep_together(groups: Sequence[str], folds: Sequence[str]) -> Sequence[str]:
 
 
 def inner_splits(y: NDArray[np.str_], together: Sequence[str], *, n_folds: int, seed: int) -> list[Split]:
-    """Return folds inside a training part.
+    """Return folds inside a training part; none where every class has one clip.
 
     Parameters
     ----------
@@ -136,12 +136,15 @@ def inner_splits(y: NDArray[np.str_], together: Sequence[str], *, n_folds: int, 
     """
     parts = units(together)
     n_parts = n_units(together)
+    _, counts = np.unique(y, return_counts=True)
+    if counts.max() < 2:
+        return []
     if 2 <= n_parts < len(y):
-        rule = StratifiedGroupKFold(min(n_folds, n_parts), shuffle=True, random_state=seed)
+        n_grouped = min(n_folds, n_parts, int(counts.max()))
+        rule = StratifiedGroupKFold(n_grouped, shuffle=True, random_state=seed)
         splits = [split for split in rule.split(y, y, parts) if _can_choose(y, split)]
         if splits:
             return splits
-    _, counts = np.unique(y, return_counts=True)
     n_folds = max(2, min(n_folds, int(counts.min())))
     plain = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     return [split for split in plain.split(y, y) if _can_choose(y, split)]

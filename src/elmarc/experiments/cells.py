@@ -15,8 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sklearn.model_selection import ParameterGrid
+
 from elmarc import results
-from elmarc._errors import ElmarcError, StoreError
+from elmarc._errors import DatasetError, ElmarcError, StoreError
 from elmarc._types import Definition
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
@@ -167,12 +169,26 @@ def make_cells(
             held = (materials or {}).get(getattr(config.data, "name", ""))
             opened[key] = open_material(config, held, heard=key not in unheard)
         material = opened[key]
+        _check_choice(config, material.dataset)
         if config.network is not None and config.network not in digests:
             digests[config.network] = source_digests(build.network_section(config.network))
         made = digests.get(config.network)
         name = f"{_name(config)}-{_identity(config, material, made)[:8]}"
         cells.append(Cell(config, material, Path(folder) / "cells" / name, digests=made))
     return _with_files_read(cells)
+
+
+def _check_choice(config: ExperimentConfig, data: Dataset) -> None:
+    """Refuse, before any work, a classifier that has too few clips to choose its hyper-parameters by."""
+    if config.protocol != "nested" or data.split_kind != "none" or len(data.clips) > 2 * len(data.classes):
+        return
+    spec = build.classifier(config.classifier, seed=config.seed)
+    if len(ParameterGrid(spec.grid)) > 1:
+        raise DatasetError(
+            f"{data.name}: no class has three clips, and {spec.name} chooses its hyper-parameters on clips "
+            "held out of those it learns from: add clips, or take a classifier that chooses none, such as "
+            "ridge"
+        )
 
 
 def _with_files_read(cells: Sequence[Cell]) -> list[Cell]:

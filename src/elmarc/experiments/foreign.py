@@ -116,7 +116,7 @@ def _join(path: Path, ids: Sequence[str], data: Dataset) -> tuple[str, list[int]
     raise ConfigError(
         f"{path}: {len(missing)} of {len(data.clips)} clips of {data.name} have no vector of their own there "
         f"({_some(missing)}): {', '.join(RULES)} were tried, and {rule} found the most; a key that two share "
-        f"finds none. Its own ids are such as {_some(ids)}: write the ids that `elmarc describe` lists"
+        f"finds none. Its own ids are such as {_some(ids)}: write those of the clips, such as {missing[0]}"
     )
 
 

@@ -102,7 +102,7 @@ def sound_classifier(config: ExperimentConfig, extractor: FeatureExtractor) -> S
     extractor : FeatureExtractor
         What `build.extractor` made of it: it knows how much of a clip is fed.
     """
-    net, classifier = config.network, config.classifier
+    net, classifier, store = config.network, config.classifier, extractor.store
     shape: dict[str, Any] = {"network": "mfcc"}
     if net is not None:
         shape = {
@@ -120,7 +120,7 @@ def sound_classifier(config: ExperimentConfig, extractor: FeatureExtractor) -> S
         batch_size=extractor.batch_size,
         n_workers=config.n_workers,
         device=config.device,
-        store=extractor.store.root if extractor.store else None,
+        store=store.root if store and not store.was_refused else None,
         random_state=config.seed,
     )
 

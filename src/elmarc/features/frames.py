@@ -62,20 +62,22 @@ class Sequencer:
     Raises
     ------
     ConfigError
-        `rate` is not positive, or a layer has no positions over time.
+        `rate` is not positive or beyond that of the samples, or a layer has no positions over time.
     """
 
     def __init__(self, frontend: FrontEnd, network: Network | None, *, rate: float | None = None) -> None:
         self._source = _Cepstra(frontend) if network is None else _Layers(frontend, network)
         if rate is not None:
             check_positive(rate=rate)
+            if rate > frontend.sr:
+                raise ConfigError(f"rate: found {rate:g}, expected at most the clips' {frontend.sr} Hz")
         self.sr = frontend.sr
         self.rate = float(rate or min(self._source.fastest_hz, FASTEST_HZ))
         self.columns = self._source.columns
 
     def times(self, n_samples: int) -> Times:
-        """Return the times of a waveform's frames, in seconds: from 0 on, before its end."""
-        return np.arange(math.ceil(n_samples * self.rate / self.sr - ROUNDING)) / self.rate
+        """Return the times of a waveform's frames, in seconds: from 0 on, before its end; at least one."""
+        return np.arange(max(1, math.ceil(n_samples * self.rate / self.sr - ROUNDING))) / self.rate
 
     def __call__(self, y: Waveform) -> Sequence:
         """Return the features over time of a waveform [shape=(n_samples,)] at the front-end's rate.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._errors import DatasetError
+from elmarc._errors import DatasetError, warn
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.comparison.single import score_alone
@@ -97,10 +96,12 @@ def expect(
     labels = codes.astype(np.str_)
     try:
         parts = _parts(labels, units)
+        found = evaluate(
+            spec, X, labels, parts, keep_together=units.together, workspace=workspace, n_jobs=n_jobs
+        )
     except DatasetError as problem:
-        warnings.warn(f"no accuracy to expect can be computed: {problem}", stacklevel=4)
+        warn(f"no accuracy to expect can be computed: {problem}")
         return None
-    found = evaluate(spec, X, labels, parts, keep_together=units.together, workspace=workspace, n_jobs=n_jobs)
     return _summary(found, labels, units.groups)
 
 

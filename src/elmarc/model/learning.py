@@ -15,7 +15,7 @@ from elmarc._types import FeatureArray
 from elmarc.classifiers.calibration import Split, fit_scale, held_out_values
 from elmarc.classifiers.grids import ClassifierSpec, fit
 from elmarc.datasets.groups import units as numbered
-from elmarc.evaluation.protocol import INNER_SEED
+from elmarc.evaluation.protocol import INNER_SEED, some_to_choose_by
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import inner_splits
 from elmarc.model.units import Units
@@ -66,6 +66,11 @@ def learn(
         Of X.
     n_jobs : int
         Threads.
+
+    Raises
+    ------
+    DatasetError
+        There are hyper-parameters to choose, and one clip of each class.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # `expect` says it in our words
@@ -86,7 +91,8 @@ def _best(
     n_jobs: int,
 ) -> dict[str, Any]:
     candidates = list(ParameterGrid(spec.grid))
-    if len(candidates) == 1 or not splits:
+    if len(candidates) == 1:
         return dict(candidates[0])
-    found = candidate_scores(spec, X, codes, splits, workspace=workspace, n_jobs=n_jobs)
+    choosing = some_to_choose_by(splits, spec.name)
+    found = candidate_scores(spec, X, codes, choosing, workspace=workspace, n_jobs=n_jobs)
     return dict(found.candidates[found.best])
