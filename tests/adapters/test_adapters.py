@@ -163,3 +163,23 @@ def test_mteb_evaluates_the_encoder() -> None:
 
     found = evaluate(mteb.ElmarcEncoder("elmarc/temporal", device="cpu"), [TonesAndNoise()], cache=None)
     assert found.task_results[0].scores["train"][0]["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.uint8])
+def test_integers_are_refused(dtype: torch.dtype) -> None:
+    """They were taken for samples of up to 32767, full scale being 1."""
+    model = hear.load_model(network="temporal", n_filters=4)
+    audio = torch.ones(2, 16000, dtype=dtype)
+    for ask in (hear.get_scene_embeddings, hear.get_timestamp_embeddings):
+        with pytest.raises(AudioError, match=r"int\d+, expected floating point in .-1, 1.: divide"):
+            ask(audio, model)
+    with pytest.raises(AudioError, match="expected floating point"):
+        mteb._clip({"array": audio[0].numpy(), "sampling_rate": 16000})
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floating_point_of_any_width_is_taken(dtype: torch.dtype) -> None:
+    model = hear.load_model(network="temporal", n_filters=4)
+    audio = (torch.arange(16000) % 64 / 128)[None]  # as wide as bfloat16
+    expected = hear.get_scene_embeddings(audio, model)
+    assert torch.equal(hear.get_scene_embeddings(audio.to(dtype), model), expected)

@@ -27,6 +27,7 @@ from elmarc.features.assemble import assemble
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import whole_input
 from elmarc.features.outcomes import checked
+from elmarc.frontends.base import as_waveforms
 from elmarc.model.loading import load
 
 SAMPLE_RATE = 16000  # of the boards' recordings; clips are resampled to the front-end's rate
@@ -116,7 +117,13 @@ class Embedder:
         return _scaled(features, self._frame_scale) if self.scaled else features
 
     def scenes(self, batch: Tensor) -> Tensor:
-        """Return float32 [shape=(n_clips, scene_size)] of waveforms [shape=(n_clips, n_samples)]."""
+        """Return float32 [shape=(n_clips, scene_size)] of waveforms [shape=(n_clips, n_samples)].
+
+        Raises
+        ------
+        AudioError
+            They are empty, not floating point in [-1, 1], or not finite.
+        """
         return _tensor([self.scene(y) for y in _clips(batch)], batch)
 
     def sequences(self, batch: Tensor) -> Tensor:
@@ -175,7 +182,19 @@ def read_options(path: str | Path) -> dict[str, Any]:
 def _clips(batch: Tensor) -> list[Waveform]:
     if batch.ndim != 2:
         raise ConfigError(f"found audio of shape {tuple(batch.shape)}, expected (n_clips, n_samples)")
-    return list(batch.detach().to("cpu", torch.float32).numpy())
+    return list(samples_of(batch))
+
+
+def samples_of(audio: Tensor) -> Waveform:
+    """Return floating-point samples as a float32 array; integers are refused, whose full scale is not known.
+
+    Raises
+    ------
+    AudioError
+        They are empty, not floating point in [-1, 1], or not finite.
+    """
+    found = audio.detach().cpu()
+    return as_waveforms((found.to(torch.float32) if found.is_floating_point() else found).numpy())
 
 
 def _tensor(rows: list[FeatureArray], like: Tensor) -> Tensor:

@@ -62,12 +62,17 @@ def get_scene_embeddings(audio: Tensor, model: nn.Module) -> Tensor:
     Parameters
     ----------
     audio : Tensor [shape=(n_sounds, n_samples)]
-        At `model.sample_rate`, in [-1, 1].
+        At `model.sample_rate`, floating point in [-1, 1], as HEAR hands it over.
     model : ElmarcModel
 
     Returns
     -------
     Tensor of float32 [shape=(n_sounds, model.scene_embedding_size)]
+
+    Raises
+    ------
+    AudioError
+        The samples are integers, or not finite.
     """
     return _embedder(model).scenes(audio)
 
@@ -78,7 +83,7 @@ def get_timestamp_embeddings(audio: Tensor, model: nn.Module) -> tuple[Tensor, T
     Parameters
     ----------
     audio : Tensor [shape=(n_sounds, n_samples)]
-        At `model.sample_rate`, in [-1, 1].
+        At `model.sample_rate`, floating point in [-1, 1], as HEAR hands it over.
     model : ElmarcModel
 
     Returns
@@ -86,6 +91,11 @@ def get_timestamp_embeddings(audio: Tensor, model: nn.Module) -> tuple[Tensor, T
     embeddings : Tensor of float32 [shape=(n_sounds, n_timestamps, model.timestamp_embedding_size)]
     timestamps : Tensor of float32 [shape=(n_sounds, n_timestamps)]
         Milliseconds.
+
+    Raises
+    ------
+    AudioError
+        The samples are integers, or not finite.
     """
     embedder = _embedder(model)
     embeddings = embedder.sequences(audio)

@@ -17,7 +17,7 @@ from torch import Tensor
 from elmarc import __version__
 from elmarc._errors import AudioError
 from elmarc._types import FeatureArray, Waveform
-from elmarc.adapters.embedder import Embedder
+from elmarc.adapters.embedder import Embedder, samples_of
 
 __all__ = ["ElmarcEncoder", "model_meta"]
 
@@ -127,8 +127,7 @@ def _clip(item: Any) -> tuple[Waveform, int]:
     if hasattr(item, "get_all_samples"):  # a decoder of torchcodec
         samples = item.get_all_samples()
         item = {"array": samples.data, "sampling_rate": samples.sample_rate}
-    array = torch.as_tensor(item["array"])
-    y: Waveform = array.to("cpu", torch.float32).numpy()
+    y = samples_of(torch.as_tensor(item["array"]))
     return y if y.ndim == 1 else y.mean(axis=int(np.argmin(y.shape))), int(item["sampling_rate"])
 
 
