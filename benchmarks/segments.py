@@ -65,7 +65,7 @@ def n_wrong(path: Path, n: int, rng: np.random.Generator) -> int:
     last = len(whole) - (60 if path.suffix in UNREAD_END else 0)
     for k in range(n):
         first = int(rng.integers(last))
-        stop = min(len(whole), first + 1 + int(rng.exponential(sr / 4)))
+        stop = min(last, first + 1 + int(rng.exponential(sr / 4)))
         start, end = first / sr, None if stop == len(whole) else stop / sr
         n_bad += not np.array_equal(decode(path, start=start, end=end)[0], whole[first:stop])
         if k % 50 == 0:
