@@ -63,6 +63,10 @@ class CutWarning(ElmarcWarning):
     """Clips are longer than what is fed to the network: their ends are not heard."""
 
 
+class RateWarning(ElmarcWarning):
+    """Waveforms came without a rate: one is assumed."""
+
+
 def warn(text: str, category: type[Warning] = ElmarcWarning) -> None:
     """Warn in the caller's line: the first above that is in none of `PASSED`."""
     frame, level = sys._getframe(1), 2

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from elmarc._errors import AudioError, ConfigError, CutWarning, DatasetError, OddWarning
+from elmarc._errors import (
+    AudioError,
+    ConfigError,
+    CutWarning,
+    DatasetError,
+    OddWarning,
+    RateWarning,
+    warn,
+)
 from elmarc._types import FeatureArray, Waveform
 from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
@@ -169,7 +177,12 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
     sr : int
         Hz; the rate of waveforms that come without one.
     estimator, reset
-        As for scikit-learn's `validate_data`.
+        As for scikit-learn's `validate_data`; the estimator's `input_sr` is None where no rate is given.
+
+    Warns
+    -----
+    RateWarning
+        A waveform comes without a rate, and the estimator has none.
 
     Raises
     ------
@@ -184,6 +197,7 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
     X = _plain(X)
     if _is_table(X):
         rows = validate_data(estimator, _floating(X), dtype=np.float32, reset=reset)
+        _warn_of_rate(estimator, sr, reset=reset)
         return Waveforms(tuple(rows), (sr,) * len(rows))
     items = list(X)
     if not items:
@@ -191,7 +205,21 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
     if all(isinstance(item, str | Path | Clip) for item in items):
         return Files(tuple(map(_clip, items)))
     pairs = [_pair(item, i, sr) for i, item in enumerate(items)]
+    if not all(map(_is_pair, items)):
+        _warn_of_rate(estimator, sr, reset=reset)
     return Waveforms(tuple(y for y, _ in pairs), tuple(rate for _, rate in pairs))
+
+
+def _warn_of_rate(estimator: Any, sr: int, *, reset: bool) -> None:
+    """Say, once a fit, which rate is assumed where neither the waveforms nor the estimator name one."""
+    if estimator.input_sr is None and (reset or not getattr(estimator, "_rate_assumed", False)):
+        warn(
+            f"X holds waveforms without a rate, which are taken for {sr} Hz: say so with input_sr={sr}, or "
+            "give their own, as input_sr or in pairs (waveform, rate in Hz)",
+            RateWarning,
+        )
+        if reset:
+            estimator._rate_assumed = True
 
 
 def _refuse_one(X: Any) -> None:

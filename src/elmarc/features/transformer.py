@@ -139,7 +139,7 @@ class RandomCNNFeatures(_ClipTransformer):
     sr : int or None
         Hz; the rate that clips are brought to. None: the front-end's, 12000 where nothing is said.
     input_sr : int or None
-        Hz; the rate of waveforms that come without one. None: that of the front-end.
+        Hz; the rate of waveforms that come without one. None: that of the front-end, with a `RateWarning`.
     duration : float or None
         Seconds of each clip that are fed to the network. None: as many as hold 95 % of the clips seen in
         `fit`, at most 29.2 s, and what the network needs at least; a `Dataset` may say its own.
@@ -257,7 +257,7 @@ class MFCCFeatures(_ClipTransformer):
     sr : int
         Hz; the rate that clips are brought to.
     input_sr : int or None
-        Hz; the rate of waveforms that come without one. None: `sr`.
+        Hz; the rate of waveforms that come without one. None: `sr`, with a `RateWarning`.
     n_mfcc : int
         Coefficients; 6 features each.
     min_length : int
