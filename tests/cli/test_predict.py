@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import soundfile as sf
 from tests.cli.conftest import SR, Run, tone
 
 import elmarc as library
+from elmarc.cli.clip_verbs import predict
+from elmarc.model.sound_classifier import RECORDING
 
 
 @pytest.fixture
@@ -168,3 +171,60 @@ def test_mistakes_are_named(elmarc: Run, model: Path, args: list[str], said: str
 def test_a_file_that_is_no_model_is_refused(elmarc: Run, folder: Path) -> None:
     code, _, err = elmarc("predict", "clips/low/01.wav", "clips")
     assert (code, "no model file" in err) == (2, True)
+
+
+def test_a_recording_is_read_by_windows_unasked(elmarc: Run, model: Path, minute: Path) -> None:
+    """Not its first half second alone; the note names the option."""
+    code, out, err = elmarc("predict", model, minute, "-o", "w.csv")
+    assert code == 0, err
+    note = " ".join(err.split())
+    assert f"minute.wav, are over {RECORDING} times as long as the 0.5" in note
+    assert "--window sets another length" in note
+    assert f"over {RECORDING} times as long" in (predict.__doc__ or "")
+    asked = library.load(model).heard_s
+    assert 0.5 <= asked < 0.52
+    by_hand = elmarc("predict", model, minute, "--window", asked, "-o", "v.csv")[1]
+    assert out.replace("w.csv", "v.csv") == by_hand
+    assert Path("w.csv").read_text() == Path("v.csv").read_text()
+    found = json.loads(elmarc("predict", model, minute, "--json")[1])
+    assert found["clips"] == []
+    assert found["windows"][-1]["end"] == 60
+    assert {"low", "high", "noise"} == {event["label"] for event in found["events"]}
+
+
+def test_clips_and_recordings_side_by_side(elmarc: Run, model: Path, minute: Path, folder: Path) -> None:
+    Path("bad.wav").write_bytes(b"no sound")
+    clip = "clips/low/01.wav"
+    code, out, err = elmarc("predict", model, clip, minute, "bad.wav", "-o", "all.csv")
+    assert (code, "skipped bad.wav" in err, " windows" in out) == (0, True, True)
+    rows = table("all.csv")
+    assert list(rows[0])[:4] == ["file", "start", "end", "label"]
+    assert [(row["file"], row["start"]) for row in rows][:2] == [(clip, ""), (str(minute), "0.0")]
+    alone = json.loads(elmarc("predict", model, clip, "--json")[1])
+    both = json.loads(elmarc("predict", model, clip, minute, "--json")[1])
+    assert both["clips"] == alone["clips"]
+    assert "windows" not in alone
+    code, _, err = elmarc("predict", model, minute, "bad.wav")
+    assert (code, "skipped bad.wav" in err) == (0, True)
+
+
+def test_somewhat_longer_clips_are_clips(elmarc: Run, model: Path, rng: np.random.Generator) -> None:
+    sf.write("longer.wav", tone(400, rng, 1.9), SR)
+    sf.write("recording.wav", tone(400, rng, 2.2), SR)
+    found = json.loads(elmarc("predict", model, "longer.wav", "recording.wav", "--json")[1])
+    assert [row["file"] for row in found["clips"]] == ["longer.wav"]
+    assert {row["file"] for row in found["windows"]} == {"recording.wav"}
+
+
+def test_a_model_in_python_names_the_way_to_read_recordings(model: Path, minute: Path, folder: Path) -> None:
+    found = library.load(model)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found.predict([minute])
+    (told,) = [warning for warning in caught if "recordings over 4 times" in str(warning.message)]
+    assert told.category is library.CutWarning
+    assert told.filename == __file__
+    assert "elmarc.model.timeline(model, path, window_s=0.5" in str(told.message)
+    paths = sorted(folder.glob("*/*.wav"))
+    whole = library.SoundClassifier("mfcc").fit(paths, [path.parent.name for path in paths])
+    assert not whole.is_recording(1e9)  # it hears all of a clip

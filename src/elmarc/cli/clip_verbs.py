@@ -215,7 +215,7 @@ def predict(
     force: Force = False,
     window: Annotated[
         float | None,
-        typer.Option(parser=positive, metavar="SECONDS", help="Predict windows of recordings of any length."),
+        typer.Option(parser=positive, metavar="SECONDS", help="Read all files by windows of this length."),
     ] = None,
     hop: Annotated[
         float | None,
@@ -235,7 +235,8 @@ def predict(
 ) -> None:
     """Say what clips are, and how probable that is.
 
-    With --window a row a window is written, and neighbouring windows of one label are shown as one event.
+    Recordings, over 4 times as long as what the model hears of a clip, are read by windows: a row a window is
+    written, and neighbouring windows of one label are shown as one event.
     Clips that cannot be read are named and left out.
     """
     from elmarc.cli import predict as work

@@ -26,6 +26,7 @@ from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
 from elmarc.features.sounds import Files, warn_of_cuts
 from elmarc.model import SoundClassifier, load
+from elmarc.model.sound_classifier import RECORDING
 from elmarc.model.timelines import Timeline, named, timeline, warn_of_cut_windows
 
 FORMATS, PICTURES = (".csv", ".json"), (".png", ".svg")
@@ -35,7 +36,7 @@ Skipped = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Asked:
-    """How to predict, and where to write it: `window_s` None is by whole clips."""
+    """How to predict, and where to write it: `window_s` None is by whole clips, recordings by windows."""
 
     min_confidence: float = 0.0
     window_s: float | None = None
@@ -67,14 +68,22 @@ def predict(model_file: Path, sources: Sequence[str], asked: Asked) -> None:
             check_output(path, form, option=option, force=asked.force, read=read)
     model = load(model_file)
     model.extractor_.strict = asked.strict
+    rows: list[Row] = []
+    skipped: Skipped = []
+    notes: list[str] = []
+    document: dict[str, Any] = {}
+    recordings: Sequence[Clip] = clips
     if asked.window_s is None:
-        rows, skipped, notes = _of_clips(model, clips, asked)
-        document: dict[str, Any] = {"clips": rows}
-    else:
-        timelines, skipped, notes = _of_recordings(model, clips, asked)
-        rows = [row for name, found in timelines.items() for row in _window_rows(name, found)]
+        clips, recordings = _apart(model, clips)
+        if clips:
+            rows, skipped, notes = _of_clips(model, clips, asked)
+        document["clips"] = rows
+    if recordings:
+        timelines, bad, odd = _of_recordings(model, recordings, asked)
+        windows = [row for name, found in timelines.items() for row in _window_rows(name, found)]
         events = [row for name, found in timelines.items() for row in _event_rows(name, found)]
-        document = {"windows": rows, "events": events}
+        document |= {"windows": windows, "events": events}
+        rows, skipped, notes = [*rows, *windows], [*skipped, *bad], [*notes, *odd]
         if asked.plot:
             _draw(timelines, asked.plot)
     console.show_problems(skipped, notes, quiet=asked.quiet)
@@ -104,6 +113,24 @@ def find_clips(sources: Sequence[str]) -> tuple[Clip, ...]:
     return tuple(found.values())
 
 
+def _apart(model: SoundClassifier, clips: Sequence[Clip]) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """Return clips, and recordings that are so much longer that they are read by windows, which is said."""
+    durations = Files(tuple(clips)).durations_s()
+    is_recording = [model.is_recording(seconds) for seconds in durations]
+    if not any(is_recording):
+        return tuple(clips), ()
+    first, n_long = clips[is_recording.index(True)].path.name, sum(is_recording)
+    console.note(
+        f"{n_long} of {len(clips)} files, such as {first}, are over {RECORDING} times as long as the "
+        f"{model.heard_s:g} s of a clip that the model hears: they are read by windows of as many seconds; "
+        "--window sets another length"
+    )
+    if not any(seconds and not long for seconds, long in zip(durations, is_recording, strict=True)):
+        return (), tuple(clips)  # those that cannot be read are named there
+    others = [clip for clip, long in zip(clips, is_recording, strict=True) if not long]
+    return tuple(others), tuple(clip for clip in clips if clip not in others)
+
+
 def _of_clips(
     model: SoundClassifier, clips: Sequence[Clip], asked: Asked
 ) -> tuple[list[Row], Skipped, list[str]]:
@@ -131,7 +158,7 @@ def _of_recordings(
     """Return what is heard in each recording that can be read, the others, and what is odd."""
     found, skipped = {}, []
     odd: dict[str, dict[str, str]] = defaultdict(dict)
-    window_s = asked.window_s or 0.0
+    window_s = model.heard_s if asked.window_s is None else asked.window_s
     hop_s = window_s / 2 if asked.hop_s is None else asked.hop_s
     warn_of_cut_windows(model, window_s)
     with console.Live(quiet=asked.quiet) as live:
@@ -192,10 +219,10 @@ def _give(document: dict[str, Any], rows: list[Row], asked: Asked) -> None:
         console.print_json(document)
         return
     if "events" in document or not asked.output:
-        for row in document.get("events", rows):
+        for row in [*document.get("clips", ()), *document.get("events", ())]:
             _show(row)
     if asked.output:
-        what = "windows" if "events" in document else "clips"
+        what = " and ".join(kind for kind in ("clips", "windows") if document.get(kind))
         console.out.print(
             f"written: {escape(str(asked.output))}, {len(rows)} {what}", highlight=False, soft_wrap=True
         )
@@ -217,8 +244,10 @@ def _show(row: Row) -> None:
 
 def _csv(rows: Sequence[Row]) -> str:
     """Return the rows as a table, with a column p_CLASS for each class."""
+    has_times = any("start" in row for row in rows)
     flat = [
-        {key: value for key, value in row.items() if key != "probabilities"}
+        ({"file": row["file"], "start": None, "end": None} if has_times else {})
+        | {key: value for key, value in row.items() if key != "probabilities"}
         | {f"p_{name}": round(share, 6) for name, share in row["probabilities"].items()}
         | {"probability": round(row["probability"], 6)}
         for row in rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from elmarc._cores import n_cores
-from elmarc._errors import ConfigError
+from elmarc._errors import ConfigError, CutWarning, warn
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.classifiers.grids import ClassifierSpec, Scaling, make_classifier
@@ -39,6 +40,7 @@ from elmarc.model.learning import learn
 from elmarc.model.units import Units, labels_of, units_of
 from elmarc.model.writing import save
 
+RECORDING = 4  # times what a model hears of a clip: what is longer is a recording, to be read by windows
 TRAINED = "trained"  # stands where a classifier is named
 OF_FEATURES = (
     "network", "recipe", "frontend", "size", "n_filters", "layers", "sr", "statistics", "precision",
@@ -69,7 +71,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
     sr : int or None
         Hz; the rate that clips are brought to. None: the front-end's, 12000 where nothing is said.
     input_sr : int or None
-        Hz; the rate of waveforms that come without one. None: that of the front-end.
+        Hz; the rate of waveforms that come without one. None: that of the front-end, with a `RateWarning`.
     duration : float or None
         Seconds of each clip that are fed to the network; None: what holds 95 % of the clips of `fit` whole,
         at most 29.2 s; a `Dataset` may say its own.
@@ -111,7 +113,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
     >>> from elmarc import SoundClassifier
     >>> noise = np.random.default_rng(0).normal(size=(12, 12000)).astype("float32") / 10
     >>> noise[::2] = noise[::2].cumsum(axis=1) / 10
-    >>> model = SoundClassifier("temporal", n_filters=4).fit(noise, ["low", "high"] * 6)
+    >>> model = SoundClassifier("temporal", n_filters=4, input_sr=12000)
+    >>> model = model.fit(noise, ["low", "high"] * 6)
     >>> model.predict(noise[:2]).tolist()
     ['low', 'high']
     """
@@ -237,6 +240,20 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         values = decision_values(self.estimator_, features)
         return self.classes_[values.argmax(axis=1)], probabilities(values, self.scale_)
 
+    @property
+    def heard_s(self) -> float:
+        """Seconds that the model hears of a clip, down to a hundredth; inf where it hears all."""
+        check_is_fitted(self)
+        front, length = self.extractor_.frontend, self.extractor_.length
+        if length is None or front.positions_per_second is None:
+            return math.inf
+        seconds = length / front.positions_per_second
+        return math.floor(100 * seconds) / 100 or seconds
+
+    def is_recording(self, seconds: float) -> bool:
+        """Tell whether a file is so much longer than what the model hears that it is no clip."""
+        return seconds > RECORDING * self.heard_s
+
     def save(self, path: str | Path) -> None:
         """Write the model to one file: see docs/models.md.
 
@@ -318,7 +335,15 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         """Return the features of clips that a fitted model is asked about."""
         check_is_fitted(self)
         rate = self.input_sr or self.extractor_.frontend.sr
-        return extract(read_sounds(X, sr=rate, estimator=self, reset=False), self.extractor_)
+        sounds = read_sounds(X, sr=rate, estimator=self, reset=False)
+        if any(map(self.is_recording, sounds.durations_s())):
+            warn(
+                f"X holds recordings over {RECORDING} times as long as the {self.heard_s:g} s of a clip that "
+                "the model hears, and only their beginnings are classified: elmarc.model.timeline(model, "
+                f"path, window_s={self.heard_s:g}) reads them by windows",
+                CutWarning,
+            )
+        return extract(sounds, self.extractor_)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
