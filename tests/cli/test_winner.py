@@ -26,12 +26,16 @@ CASES = {
     "v2": ["--networks", "timbral", "--recipe", "v2", "--no-baseline"],
     "options": ["--networks", "temporal", "--set", "pooling=[mean, max]", "--no-baseline"],
     "width": ["--networks", "temporal", *WIDTH, "--no-baseline"],
+    "options that have no default": ["--networks", "space.yaml", "--no-baseline"],
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_rank_ends_with_the_command_that_extracts_the_best(elmarc: Run, folder: Path, case: str) -> None:
     moved = folder.rename("my clips")  # a name that a shell would split
+    Path("space.yaml").write_text(
+        "networks: [{kind: single_layer, n_filters: 4, filter_shape: [3, 60], pool_shape: [2, 37]}]"
+    )
     code, out, err = elmarc("rank", moved, *CASES[case], "--classifiers", "knn", "--seeds", 1, "-o", "out")
     assert code == 0, err
     args = command_of(out)

@@ -13,6 +13,7 @@ from elmarc.comparison.systems import system_of
 from elmarc.config.sections import Data, ExperimentConfig
 from elmarc.experiments import studies
 from elmarc.experiments.cells import Cell
+from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL, section_of_text
 from elmarc.results import Result
 
@@ -39,8 +40,14 @@ def extract_command(config: ExperimentConfig, *, output: str = "features.npz") -
     section: dict[str, Any] = section_of_text(kind)
     if net is not None:
         width = {"n_filters": net.n_filters} if net.n_filters else {"size": net.size} if net.size else {}
-        section |= {"precision": net.precision, **width}
+        needed = (
+            {key: getattr(net, key) for key in NETWORKS[net.kind].required} if net.kind in NETWORKS else {}
+        )
+        section |= {"precision": net.precision, **width, **needed}
         words += _options({**width, "seed": config.seed})
+        words += [
+            word for key, value in needed.items() for word in ("--set", f"network.{key}={_yaml(value)}")
+        ]
     if config.recipe != "2018":
         words += ["--recipe", config.recipe]
     if net is not None and net.precision != "float32":
