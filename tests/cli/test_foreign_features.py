@@ -49,7 +49,7 @@ def test_with_one_seed_nothing_is_borrowed_and_nothing_claimed(
 ) -> None:
     code, out, err = rank(elmarc, folder, "--features", openl3, "--classifiers", "svm")
     assert code == 0, err
-    assert "With one seed, nothing is said of other draws" in " ".join(out.split())
+    assert "With one seed, other draws of the weights are unknown" in " ".join(out.split())
     table = pd.read_csv("out/ranking.csv")
     assert table["ties"].isna().all()
     assert (table["over_mfcc_p"].dropna() == 1.0).all()
