@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from elmarc.cli.app import app
+from elmarc.cli.listing import ADVANCED
 
 EVERY_HELP = """
 import sys
@@ -34,3 +44,31 @@ def test_help_and_the_list_of_networks_load_nothing_heavy() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.replace("'", '"')) == []
+
+
+def commands(command: Any, *before: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command."""
+    inner = getattr(command, "commands", {})
+    if not inner:
+        yield before
+    for name, each in inner.items():
+        yield from commands(each, *before, name)
+
+
+def shown(*words: str) -> str:
+    done = CliRunner().invoke(app, [*words, "--help"], terminal_width=80, env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize("words", [(), *commands(typer.main.get_command(app))], ids=" ".join)
+def test_help_fits_a_terminal_and_cuts_no_name(words: tuple[str, ...]) -> None:
+    text = shown(*words)
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    options = [name for parameter in command.params for name in parameter.opts if name.startswith("--")]
+    assert set(options) <= set(re.findall(r"--[a-z-]+", text))
+    assert max(map(len, text.splitlines())) <= 80
+    assert not re.search(r"\w(…|\.\.\.)", text.partition("\n")[2])  # but in the line of usage
+    assert len(text.partition(ADVANCED)[0].splitlines()) <= 40

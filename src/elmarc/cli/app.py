@@ -32,15 +32,25 @@ app = typer.Typer(
     "your data.\n\nStart with `elmarc demo`, then `elmarc rank FOLDER`, where FOLDER has one sub-folder of "
     "clips a class.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # its tables cut names at 80 columns
     pretty_exceptions_enable=False,
 )
 networks_app = typer.Typer(
-    help="List the networks, show one layer by layer, or draw a space.", no_args_is_help=True
+    help="List the networks, show one layer by layer, or draw a space.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
-datasets_app = typer.Typer(help="List the data sets, check one, or download one.", no_args_is_help=True)
-config_app = typer.Typer(help="Convert a configuration, or print its schema.", no_args_is_help=True)
-store_app = typer.Typer(help="Look into the store of features, check it, or clear it.", no_args_is_help=True)
+datasets_app = typer.Typer(
+    help="List the data sets, check one, or download one.", no_args_is_help=True, rich_markup_mode=None
+)
+config_app = typer.Typer(
+    help="Convert a configuration, or print its schema.", no_args_is_help=True, rich_markup_mode=None
+)
+store_app = typer.Typer(
+    help="Look into the store of features, check it, or clear it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 # In the order of `elmarc --help`.
 for verb in (

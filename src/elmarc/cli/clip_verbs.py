@@ -49,6 +49,7 @@ def extract(
     network: Annotated[
         str,
         typer.Option(
+            metavar="NAME",
             help="mfcc, one of {networks}, or a module of your own: package.module:Name or file.py:Name.",
             autocompletion=completer("networks", more=["mfcc"]),
         ),
@@ -59,7 +60,9 @@ def extract(
     target: Target = None,
     split: Split = None,
     size: SizeOption = SizeName.small,
-    n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
+    n_filters: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Width, in place of --size.")
+    ] = None,
     seed: Seed = 0,
     recipe: Recipe = RecipeName.study,
     precision: Precision = "float32",
@@ -87,11 +90,11 @@ def extract(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the features of a folder of clips to a file that other tools read.
+    """Write the features of a folder of clips to a file.
 
-    The columns id, label, fold and group come first, then a column a feature. DATA may also be an audio
-    file, or a folder without classes: its labels are empty. With --per-frame the columns are id, time_s and
-    the features; clips are read whole, and nothing is stored.
+    Other tools read it. The columns id, label, fold and group come first, then a column a feature. DATA
+    may also be an audio file, or a folder without classes: its labels are empty. With --per-frame the
+    columns are id, time_s and the features; clips are read whole, and nothing is stored.
     """
     from elmarc.cli import commands, frames
     from elmarc.experiments import studies
@@ -171,10 +174,11 @@ def fit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Fit a classifier on all clips, say what to expect of it, and write it to a file for `elmarc predict`.
+    """Fit a classifier on all clips and write it to a file.
 
-    Its hyper-parameters are chosen by cross-validation. The accuracy to expect is the nested score: each
-    fold is predicted by a classifier that was chosen and fitted without it.
+    `elmarc predict` reads the file. Its hyper-parameters are chosen by cross-validation. The accuracy to
+    expect is the nested score: each fold is predicted by a classifier that was chosen and fitted without
+    it.
     """
     from elmarc.cli import fit as work
     from elmarc.experiments import studies

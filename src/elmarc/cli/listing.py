@@ -1,4 +1,4 @@
-"""Help texts that list names: the lists come from the packages that make them, when help is asked for."""
+"""Help texts: rare options apart; lists of names come from the packages that make them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from typer.core import TyperCommand
+
+ADVANCED = "Advanced options"  # `rich_help_panel` of those that few need
 
 
 class ListingCommand(TyperCommand):
@@ -18,6 +20,18 @@ class ListingCommand(TyperCommand):
             if text := getattr(parameter, "help", None):
                 parameter.help = listed(text)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, the options, and those of a panel of their own; no name is cut."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            default = f"{parameter.param_type_name.capitalize()}s"
+            if (row := parameter.get_help_record(ctx)) is not None:
+                title = getattr(parameter, "rich_help_panel", None) or default
+                sections.setdefault(title, []).append(row)
+        for title in sorted(sections, key=ADVANCED.__eq__):
+            with formatter.section(title):
+                formatter.write_dl(sections[title], col_max=24)
 
 
 def listed(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elmarc.cli.listing import completer
+from elmarc.cli.listing import ADVANCED, completer
 
 if TYPE_CHECKING:
     from elmarc.experiments.executors import Wanted
@@ -58,68 +58,71 @@ Data = Annotated[
         help="A folder with one sub-folder a class; a CSV file with columns path, label and perhaps fold; "
         "one of {datasets}, whose clips lie in --audio (toy needs none); or mirdata:NAME, "
         "soundata:NAME or hf:NAME.",
+        metavar="DATA",
         show_default=False,
         autocompletion=data_names,
     ),
 ]
-Audio = Annotated[Path | None, typer.Option(help="Where the clips of a named data set or CSV file lie.")]
-Split = Annotated[str | None, typer.Option(help="For `hf:NAME`: this split alone.")]
-Target = Annotated[str | None, typer.Option(help="For `toy`: label the clips by rhythm or by timbre.")]
+Audio = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the clips of a named set or CSV file lie.")
+]
 Networks = Annotated[
     str,
     typer.Option(
-        help="Names with commas between, or all (the study's nine). Known: {networks}; or a module of your "
-        "own: package.module:Name or file.py:Name; or FILE.yaml with sections of a configuration, as "
-        "`elmarc networks sample` writes it.",
+        metavar="NAMES",
+        help="With commas between, or all (the study's nine). Known: {networks}; or a module of your own, "
+        "package.module:Name or file.py:Name; or a FILE.yaml of `elmarc networks sample`.",
         autocompletion=completer("networks", more=["all"]),
     ),
 ]
-SizeOption = Annotated[SizeName, typer.Option(help="large: about 3,500 features; small: about 160.")]
-Store = Annotated[Path | None, typer.Option(help="Folder of stored features; default: the user's cache.")]
+SizeOption = Annotated[SizeName, typer.Option(help="About 3,500 features, or about 160.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Let a clip that cannot be read end the run.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the random weights.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Recipe = Annotated[
-    RecipeName,
-    typer.Option(help="2018: the study's; v2: more accuracy from the same networks (docs/recipe.md)."),
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random weights.")]
+Recipe = Annotated[RecipeName, typer.Option(help="The study's, or a more accurate one (docs/recipe.md).")]
+Budget = Annotated[str | None, typer.Option(metavar="TIME", help="Stop after 120s, 10m or 2h, say.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for results.")]
+
+
+def rare(*names: str, **options: Any) -> Any:
+    """Return an option that few need, which help shows apart."""
+    return typer.Option(*names, rich_help_panel=ADVANCED, **options)
+
+
+Split = Annotated[str | None, rare(metavar="NAME", help="For hf:NAME: this split alone.")]
+Target = Annotated[str | None, rare(metavar="NAME", help="For toy: label by rhythm or by timbre.")]
+Store = Annotated[
+    Path | None, rare(metavar="DIR", help="Folder of stored features; default: the user's cache.")
 ]
-Precision = Annotated[str, typer.Option(help="float32, tf32 (faster on a GPU) or bfloat16.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Any other key of the configuration.")]
-Budget = Annotated[str | None, typer.Option(help="Stop after this time, e.g. 120s, 10m, 2h.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Threads for the classifiers' grids.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads that decode ahead of the network.")]
-Executor = Annotated[
-    ExecutorName,
-    typer.Option(help="Where the work is done: in this process, in processes of this machine, or by Dask."),
+Strict = Annotated[bool, rare("--strict", help="Let a clip that cannot be read end the run.")]
+Device = Annotated[str, rare(metavar="NAME", help="auto, cpu, cuda or mps.")]
+Precision = Annotated[str, rare(metavar="NAME", help="float32, tf32 (faster on a GPU) or bfloat16.")]
+Overrides = Annotated[
+    list[str] | None, rare("--set", metavar="KEY=VALUE", help="Any other key of the configuration.")
 ]
+Jobs = Annotated[int, rare(min=1, metavar="N", help="Threads for the classifiers' grids.")]
+Workers = Annotated[int | None, rare(min=1, metavar="N", help="Threads that decode ahead of the network.")]
+Executor = Annotated[ExecutorName, rare(help="Where the work is done: this process, others, or Dask.")]
 Processes = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="How many processes to start; default: one a core, or a GPU."),
+    int | None, rare("--workers", min=1, metavar="N", help="Processes; default: one a core, or a GPU.")
 ]
 Scheduler = Annotated[
-    str | None, typer.Option(help="With --executor dask: the address of a scheduler that runs already.")
+    str | None, rare(metavar="ADDRESS", help="With --executor dask: a scheduler that runs already.")
 ]
 SchedulerFile = Annotated[
-    Path | None, typer.Option(help="With --executor dask: the file that holds that address.")
+    Path | None, rare(metavar="FILE", help="With --executor dask: the file with its address.")
 ]
-Together = Annotated[
-    bool,
-    typer.Option("--keep-duplicates-together", help="Keep clips of equal bytes in one fold."),
-]
+Together = Annotated[bool, rare("--keep-duplicates-together", help="Keep clips of equal bytes in one fold.")]
 Force = Annotated[
-    bool,
-    typer.Option("--force", help="Replace a file that elmarc did not write; one that is read never is."),
+    bool, rare("--force", help="Replace a file that elmarc did not write; one that is read never is.")
 ]
 Trust = Annotated[
     bool,
-    typer.Option(
+    rare(
         "--trust", help="Import modules that the results name: whoever made these results can run code then."
     ),
 ]
-Batch = Annotated[int | None, typer.Option(min=1, help="Clips in flight at once.")]
+Batch = Annotated[int | None, rare(min=1, metavar="N", help="Clips in flight at once.")]
 
 
 def together(section: dict[str, Any], keep: bool) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from elmarc.cli.options import (
     Target,
     Together,
     Trust,
+    rare,
     together,
     wanted,
 )
@@ -54,10 +55,10 @@ def demo(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Rank nine untrained networks on built-in clips, by rhythm and by timbre, in a minute or two.
+    """Rank nine untrained networks on built-in clips, in a minute.
 
-    It shows the study's point: long temporal filters win where rhythm tells the classes apart, and do not
-    where timbre does.
+    Once by rhythm and once by timbre, it shows the study's point: long temporal filters win where rhythm
+    tells the classes apart, and do not where timbre does.
     """
     from elmarc.cli import commands
 
@@ -80,7 +81,10 @@ def run(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Run an experiment or a sweep from a configuration file; run it again to take up where it stopped."""
+    """Run an experiment or a sweep from a configuration file.
+
+    Run it again to take up where it stopped.
+    """
     from elmarc.cli import commands
 
     commands.run(
@@ -99,29 +103,31 @@ def rank(
     classifiers: Annotated[
         str,
         typer.Option(
-            help="Names with commas between, or all. Known: {classifiers}.",
+            metavar="NAMES",
+            help="With commas between, or all. Known: {classifiers}.",
             autocompletion=completer("classifiers", more=["all"]),
         ),
     ] = "svm,elm",
     size: SizeOption = SizeName.small,
     seeds: Annotated[
-        int, typer.Option(min=1, help="How many draws of the weights; one cannot tell networks apart.")
+        int, typer.Option(min=1, metavar="N", help="Draws of the weights; with one nothing is tested.")
     ] = 2,
     protocol: Annotated[
-        ProtocolName, typer.Option(help="nested: honest; paper: the 2018 study's, optimistic on folds.")
+        ProtocolName, rare(help="paper is the 2018 study's: optimistic on folds.")
     ] = ProtocolName.nested,
-    baseline: Annotated[bool, typer.Option(help="Rank the MFCC baseline beside the networks.")] = True,
+    baseline: Annotated[bool, rare(help="Rank the MFCC baseline beside the networks.")] = True,
     features: Annotated[
         list[str] | None,
         typer.Option(
-            help="Features made elsewhere, ranked beside the networks: FILE or NAME=FILE, an .npz, .parquet, "
-            ".csv or .pt; may be given several times.",
+            metavar="FILE",
+            help="Features made elsewhere, ranked beside the networks: FILE or NAME=FILE; .npz, .parquet, "
+            ".csv or .pt. May be given several times.",
             show_default=False,
         ),
     ] = None,
     standardise: Annotated[
         bool | None,
-        typer.Option(
+        rare(
             help="Standardise the features; default: yes, but not under --protocol paper.", show_default=False
         ),
     ] = None,
@@ -141,10 +147,10 @@ def rank(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Say which untrained network suits a data set, how sure that is, and whether any beats the MFCC.
+    """Say which untrained network suits a data set.
 
-    Networks run cheapest first; the last lines are the commands that extract the features of the best, and
-    that fit a classifier of them.
+    How sure that is, and whether any beats the MFCC. Networks run cheapest first; the last lines are the
+    commands that extract the features of the best, and that fit a classifier of them.
     """
     from elmarc.cli import commands
     from elmarc.experiments import studies
@@ -182,13 +188,16 @@ def train(
     keep_duplicates_together: Together = False,
     networks: Networks = "all",
     size: SizeOption = SizeName.small,
-    seeds: Annotated[int, typer.Option(min=1, help="How many first weights, each trained anew.")] = 2,
-    epochs: Annotated[int, typer.Option(min=1, help="At most so many times through the clips.")] = 40,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Draws of the first weights.")] = 2,
+    epochs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="At most so many times through the clips.")
+    ] = 40,
     learning_rates: Annotated[
         str,
         typer.Option(
-            help="With commas between; an inner fold chooses, and how many epochs. With one alone nothing is "
-            "chosen: all epochs are trained, in about a third of the time."
+            metavar="NUMBERS",
+            help="With commas between; an inner fold chooses, and how many epochs. One alone is taken, for "
+            "all epochs, in a third of the time.",
         ),
     ] = "0.001,0.004",
     recipe: Recipe = RecipeName.study,
@@ -205,14 +214,11 @@ def train(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train networks end to end, to see whether what ranks first untrained does so trained.
+    """Train networks end to end, to compare with the untrained.
 
-    Front-end, pooled statistics and folds are those of rank, and so is the form of the results: the
-    classifier is called "trained". Needs `pip install elmarc[train]`. Stopped or killed, the same command
-    goes on where it was. docs/training.md has the recipe.
-
-    Each held-out part is trained on one core, several at a time: in this process, or elsewhere by --executor
-    (docs/scale-out.md). All give the same bytes.
+    Front-end, statistics, folds and form of the results are those of rank; the classifier is "trained".
+    Needs `pip install elmarc[train]`. Stopped or killed, the same command goes on where it was.
+    docs/training.md has the recipe.
     """
     keep_freed_memory()  # before anything heavy is imported
     from elmarc.cli import commands
@@ -276,10 +282,11 @@ def reproduce(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Make the 2018 study's figure for a data set anew, its published bars beside ours, and a report page.
+    """Make the 2018 study's figure for a data set anew.
 
-    Nine networks and the MFCC baseline, SVM and ELM on unscaled features. The frame-level networks come
-    twice: averaged as they should be, and (`_2018`) as the published numbers were.
+    Its published bars stand beside ours, on a page too. Nine networks and the MFCC baseline, SVM and ELM
+    on unscaled features. The frame-level networks come twice: averaged as they should be, and (`_2018`)
+    as the published numbers were.
 
     `foretell` ranks architectures untrained, trains them, and says how well the one foretells the other. It
     takes a day or more; stopped, the same command goes on.
@@ -334,10 +341,11 @@ def agreement(
     output: Output = Path("runs/agreement"),
     as_json: Json = False,
 ) -> None:
-    """Say how well an untrained ranking foretells the trained one, and how sure that is.
+    """Say how well an untrained ranking foretells the trained one.
 
-    For each data set that both folders have: rank correlations, the accuracy lost by training only what
-    comes first, the ceiling, the number of parameters and other controls, and the time saved.
+    And how sure that is. For each data set that both folders have: rank correlations, the accuracy lost
+    by training only what comes first, the ceiling, the number of parameters and other controls, and the
+    time saved.
     """
     from elmarc.cli import commands
 
@@ -361,7 +369,10 @@ def report(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write one self-contained HTML page: ranking, figures, and the clips behind every mistake."""
+    """Write one self-contained HTML page of results.
+
+    It has the ranking, figures, and the clips behind every mistake.
+    """
     from elmarc.cli import pages
 
     pages.report(results, output, embed_mb=embed_mb, force=force, quiet=quiet)
