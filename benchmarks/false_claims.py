@@ -72,7 +72,8 @@ class Draws:
         if self.grouped:
             hits = hits.reshape(-1, GROUP, n_systems * n_seeds).sum(axis=1)
         hits = hits / n_clips
-        return moments(hits, np.full_like(hits, 1.0 / len(hits)), [n_seeds] * n_systems)
+        weights = np.full_like(hits, 1.0 / len(hits))
+        return moments(hits, weights, [n_seeds] * n_systems, n_clips=n_clips)
 
 
 def first(found: Moments, n: int) -> Moments:

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.few_groups import rates
 from scipy import linalg, stats
 from tests.simulated import result_of, simulated_result
 
 from elmarc.comparison.answer import answer
 from elmarc.comparison.compare import compare
+from elmarc.comparison.design import Power
 from elmarc.comparison.single import score_alone
 from elmarc.comparison.variance import cluster_df, moments
 from elmarc.experiments.summary import write_summary
@@ -119,3 +121,34 @@ def test_too_few_groups_give_no_interval_and_no_test_and_say_what_it_takes(sizes
     assert "none" in build_page(results, compared=[compared])
     alone = score_alone(results[0].predictions, n_classes=2)
     assert (alone.low, alone.high) == (None, None)
+
+
+def test_more_seeds_of_few_groups_are_not_taken_for_more_groups():
+    """The variance over six groups has 5 degrees of freedom, whatever the seeds."""
+    parts = {"critical": 1.96, "weights": 0.0, "noise": 0.0, "units": 1e-3, "n_seeds": 2, "df": 5.0}
+    of_groups = Power(**parts, groups_df=5.0)
+    assert of_groups.detectable(10) == of_groups.detectable(2) > Power(**parts).detectable(10)
+
+
+N = 400
+ALLOWED = 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / N)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_groups", "own_class"),
+    [("equal", 5, False), ("equal", 6, True), ("four to one", 10, False), ("four to one", 10, True)],
+)
+def test_few_groups_hold_the_level_and_their_intervals_the_truth(sizes, n_groups, own_class):
+    """A small part of docs/lab/few-groups.md."""
+    found = rates(sizes, n_groups, own_class=own_class, repetitions=N)
+    assert found["three seeds, false claims"] <= ALLOWED
+    assert 0.93 <= found["three seeds, accuracies"] <= 0.99
+    assert 0.93 <= found["three seeds, differences"] <= 0.99
+    assert found["three seeds, 20 points are significant"] > (0.55 if n_groups < 10 else 0.85)
+
+
+def test_a_group_of_half_of_the_clips_is_not_taken_for_one_of_many():
+    found = rates("one holds half", 20, own_class=False, repetitions=N)
+    assert found["differences: CR1, t"] < 0.85
+    assert 0.93 <= found["differences: CR2, Satterthwaite (chosen)"] <= 0.97
+    assert "three seeds, accuracies" not in found

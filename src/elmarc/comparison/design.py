@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -39,6 +39,8 @@ class Power:
         Seeds that were drawn.
     df : float
         Degrees of freedom that these seeds gave.
+    groups_df : float
+        Those of groups of clips, which more seeds do not raise; infinite for clips.
     """
 
     critical: float
@@ -47,11 +49,13 @@ class Power:
     units: float
     n_seeds: float
     df: float
+    groups_df: float = np.inf
 
     def detectable(self, n_seeds: float, more_units: float = 1.0) -> float:
         """Return the difference detected four times in five with so many seeds and times the units."""
         variance = self.weights / n_seeds + (self.noise / n_seeds + self.units) / more_units
         df = self.df * max(n_seeds - 1.0, 1.0) / max(self.n_seeds - 1.0, 1.0)
+        df = min(df, max(self.df, self.groups_df * more_units))
         steps = special.stdtrit(df, np.array([special.ndtr(self.critical), OFTEN]))
         return float(steps.sum() * np.sqrt(variance))
 
@@ -62,7 +66,8 @@ def design_of(table: HitTable, found: Sequence[Inference], confidence: float) ->
     n_units = len(np.unique(table.units))
     grouped = n_units < len(table.units)
     can_tell = all(each.can_tell for each in found)
-    powers = [power_of(each, confidence) for each in found if len(each.own.accuracy) > 1 and each.can_tell]
+    tested = [each for each in found if len(each.own.accuracy) > 1 and each.can_tell]
+    powers = [power_of(each, confidence, grouped=grouped) for each in tested]
     detectable = max((power.detectable(power.n_seeds) for power in powers), default=None)
     advice, more = "", None
     if any(np.isnan(each.own.units_df) for each in found):
@@ -90,7 +95,7 @@ def _few_groups(table: HitTable) -> str:
     )
 
 
-def power_of(found: Inference, confidence: float) -> Power:
+def power_of(found: Inference, confidence: float, *, grouped: bool) -> Power:
     """Take the median over all pairs of each part of the variance; over the baseline's where that is all."""
     own, pairs = found.own, found.pairs if len(found.pairs.a) or not found.baseline else found.baseline
     both = np.stack([pairs.a, pairs.b])
@@ -100,7 +105,8 @@ def power_of(found: Inference, confidence: float) -> Power:
     units = np.maximum(pairs.estimate.units_error**2 - in_both, 0.0)
     middle = [float(np.median(part)) for part in (weights, noise, units, own.n_seeds, pairs.estimate.df)]
     level = unadjusted(pairs.adjust, 1.0 - confidence)
-    return Power(-float(special.ndtri(level / 2.0)), *middle)
+    power = Power(-float(special.ndtri(level / 2.0)), *middle)
+    return replace(power, groups_df=own.units_df) if grouped else power
 
 
 def _advice(power: Power, detectable: float, n_units: int, noun: str) -> tuple[str, int | None]:
