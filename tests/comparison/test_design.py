@@ -47,6 +47,19 @@ def test_advice_is_something_that_one_can_do(n_clips, n_seeds):
         assert re.search(r"about [\d,]+ clips and \d+ seeds|more than [\d,]+ clips", advice)
 
 
+def test_where_the_weights_matter_most_it_is_more_seeds_that_are_advised():
+    """Draws that differ by 20 points: no number of clips detects 5 points."""
+    cells = [
+        simulated_result(name, skill=skill, seed=seed, shift=0.1 - 0.2 * seed, n_clips=100)
+        for name, skill in (("vgg", 0.8), ("timbral", 0.6), ("temporal", 0.5))
+        for seed in range(2)
+    ]
+    design = compare(cells).design
+    assert design.more_seeds == MOST_SEEDS
+    wanted = float(re.search(r"for ([\d.]+) points, draw the weights 10 times", design.advice[0])[1])
+    assert 5 < wanted < 90 * design.detectable
+
+
 def test_one_seed_can_tell_nothing_and_says_what_would():
     compared = compare(results(n_seeds=1))
     assert not compared.design.can_tell

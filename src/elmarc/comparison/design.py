@@ -115,6 +115,8 @@ def _advice(power: Power, detectable: float, n_units: int, noun: str) -> tuple[s
     seeds = range(max(round(power.n_seeds), 2), MOST_SEEDS + 1)
     enough = ((m, s) for m, s in product(MORE_CLIPS, seeds) if power.detectable(s, m) <= wanted)
     more, n_seeds = next(enough, (0, 0))
+    if not more and power.detectable(MOST_SEEDS) < 0.9 * detectable:  # the goal is out of reach, not all
+        wanted, more, n_seeds = power.detectable(MOST_SEEDS), 1, MOST_SEEDS
     ways = {
         0: f"it takes more than {MORE_CLIPS[-1] * n_units:,} {noun}: choose by cost",
         1: f"draw the weights {n_seeds} times ({n_seeds} seeds)",
