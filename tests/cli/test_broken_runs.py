@@ -36,6 +36,23 @@ def test_an_interrupted_run_keeps_results_and_tables(
     assert "run the same command again" in err
     assert len(collect("out")) == 3
     assert "mfcc" in Path("out/ranking.txt").read_text()
+    assert f"3 of 4 were done; the ranking so far: {Path('out/ranking.txt')}" in err
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_a_run_that_is_taken_up_again_keeps_the_times_of_its_cells(
+    elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    with monkeypatch.context() as broken:
+        interrupt_after(broken, n, KeyboardInterrupt())
+        assert rank(elmarc, folder, "--quiet")[0] == 130
+    code, _, err = rank(elmarc, folder, "--json")
+    assert code == 0
+    assert err.count(f"{n} of 4 were done") == (n > 0)
+    times: dict[str, set[float]] = {}
+    for result in collect("out"):
+        times.setdefault(result.features, set()).add(result.timings["s_per_clip"])
+    assert {name: len(each) for name, each in times.items()} == {"mfcc": 1, "temporal": 1}
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), OSError(28, "No space left on device")])

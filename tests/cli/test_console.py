@@ -10,7 +10,9 @@ from tests.reports.made import STUDY, made
 from tests.simulated import simulated_result
 
 from elmarc.cli import console
-from elmarc.results import Skipped
+from elmarc.config.loading import parse_experiment
+from elmarc.experiments.forecast import Forecast
+from elmarc.results import Failure, Skipped
 
 RESULT = simulated_result("timbral_temporal", skill=0.8)
 
@@ -30,10 +32,11 @@ def test_where_the_cursor_cannot_move_each_result_is_a_line(monkeypatch, environ
     text = on(monkeypatch, environment=environment, terminal=terminal, width=40)
     with console.Live() as live:
         live.on_result(RESULT, resumed=False)
-        live.on_result(replace(RESULT, skipped=[Skipped("a.wav", "empty")]), resumed=True)
+        live.on_result(replace(RESULT, skipped=[Skipped("a.wav", "empty")]), resumed=False)
+        live.on_result(RESULT, resumed=True)
     first, second = text.getvalue().strip("\n").split("\n")
     assert first.strip().startswith(f"{100 * RESULT.accuracy:.1f} %")
-    assert second.endswith("1 clips skipped (already done)")
+    assert second.endswith("1 clips skipped")
     assert "\x1b" not in text.getvalue()
 
 
@@ -43,6 +46,70 @@ def test_a_terminal_shows_the_accuracy_however_narrow_it_is(monkeypatch, width):
     with console.Live() as live:
         live.on_result(RESULT, resumed=False)
     assert f"{100 * RESULT.accuracy:.1f} %" in text.getvalue()
+
+
+def todo(classifiers=("svm", "elm")):
+    networks = ("temporal", "vgg", "mfcc")
+    return [
+        parse_experiment({"data": "toy", "network": network, "classifier": name, "seed": seed})
+        for network in networks
+        for seed in ((0,) if network == "mfcc" else (0, 1))
+        for name in classifiers
+    ]
+
+
+FORECAST = Forecast(
+    {"temporal": 4.0, "vgg": 60.0, "mfcc": 0.0}, {"svm": 30.0, "elm": 0.0}, n_done=5, n_cells=15
+)
+
+
+@pytest.mark.parametrize("forecast", [None, FORECAST])
+def test_one_bar_is_for_the_whole_run_and_full_with_its_last_cell_alone(monkeypatch, forecast):
+    text = on(monkeypatch, environment={"TERM": "xterm"}, terminal=True)
+    live, shares = console.Live(forecast=forecast), []
+    task = live._bar.tasks[0]
+    look = lambda: shares.append(task.completed / task.total)  # noqa: E731
+    live.on_start(todo(), 5)
+    assert text.getvalue().split("\n")[0].strip() == "5 of 15 were done"
+    groups = [("temporal", 0), ("temporal", 1), ("vgg", 0), ("vgg", 1), ("mfcc", 0)]
+    for name, seed in groups:
+        live.on_features(name, 300)
+        for done in (0, 150, 300):
+            live.on_clips(done, 300)
+            look()
+        for classifier in ("svm", "elm"):
+            live.on_classifier(classifier)
+            assert task.description == f"{name}: {classifier}"
+            look()
+            live.on_result(replace(RESULT, features=name, classifier=classifier, seed=seed), resumed=False)
+            look()
+    assert task.fields["count"] == "15/15"
+    assert shares == sorted(shares)
+    assert shares[-2] < 1.0 == pytest.approx(shares[-1])
+
+
+def test_cells_that_cannot_be_run_are_no_work_any_longer(monkeypatch):
+    on(monkeypatch, environment={"TERM": "xterm"}, terminal=True)
+    live = console.Live(forecast=FORECAST)
+    live.on_start(todo(), 0)
+    for name, seed in (("temporal", 0), ("temporal", 1), ("vgg", 0), ("vgg", 1)):
+        live.on_features(name, 300)
+        live.on_failure([Failure("toy", name, "small", c, "nested", seed, "broken") for c in ("svm", "elm")])
+    task = live._bar.tasks[0]
+    assert task.completed == 0
+    assert task.total == pytest.approx(6.0 + 2 * console.A_CELL_S)  # the fifth of 30 s that mfcc needs
+
+
+def test_a_fit_of_one_network_shows_clips_and_then_no_end(monkeypatch):
+    on(monkeypatch, environment={"TERM": "xterm"}, terminal=True)
+    live = console.Live()
+    task = live._bar.tasks[0]
+    live.on_features("vgg", 300)
+    live.on_clips(300, 300)
+    assert (task.fields["count"], task.total) == ("300/300 clips", 300)
+    live.on_classifier("svm")
+    assert task.total is None
+    assert task.description == "vgg: svm"
 
 
 def test_quiet_shows_failures_only(monkeypatch):

@@ -361,7 +361,7 @@ def _run(
         console.show_forecast(expected)
     left = None if allowed is None else allowed - (time.monotonic() - start)
     try:
-        with console.Live(quiet=quiet) as live:
+        with console.Live(quiet=quiet, forecast=expected) as live:
             results = work(cells, observer=live, budget_s=left, command=command)
     except BaseException:
         _summarise_what_there_is(cells, folder)
@@ -394,7 +394,10 @@ def _summarise_what_there_is(cells: Sequence[Cell], folder: Path) -> None:
     """Write the summary of a run that a problem ended; what goes wrong here must not hide that problem."""
     try:
         if results := finished(cells):
-            _summarise(results, folder, cells)
+            _, compared = _summarise(results, folder, cells)
+            where = folder / "ranking.txt" if len(compared) == 1 else folder
+            text = f"{len(results)} of {len(cells)} were done; the ranking so far: {where}"
+            console.err.print(escape(text), highlight=False, soft_wrap=True)
     except Exception as second:
         console.note(f"no summary of what is finished: {second}")
 

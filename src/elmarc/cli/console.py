@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from io import StringIO
 from types import TracebackType
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console, Group
 from rich.live import Live as Display
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from elmarc._names import printable
@@ -21,10 +22,13 @@ from elmarc.experiments.observer import Observer, failure_line, result_line
 
 if TYPE_CHECKING:  # what only lists a table of constants loads nothing heavy
     from elmarc.comparison.records import Comparison
+    from elmarc.config.sections import ExperimentConfig
     from elmarc.experiments.forecast import Forecast
     from elmarc.results import Failure, Result
 
 LOG = logging.getLogger("elmarc")
+WHOLE_RUN_S = 1e9  # the pace is that of all that was done, not of the last seconds
+A_CELL_S = 1.0  # that a cell counts at least, so that no bar is full before the last
 SHOWN = 20  # skipped clips listed on the terminal
 
 
@@ -71,28 +75,36 @@ def _without_nan(value: Any) -> Any:
 
 
 class Live(Observer):
-    """On stderr: a bar with clips/s and time left, and the results so far, the best first.
+    """On stderr: a bar for the whole work, with the time left, and the results so far, the best first.
 
-    Where stderr is no terminal, a line for each result.
+    It counts the cells of a run, each by the time that it is expected to take, or else clips. Where stderr is
+    no terminal, there is a line for each result.
 
     Parameters
     ----------
     quiet : bool
         Show nothing but failures.
+    forecast : Forecast or None
+        Of the run; None: all cells count alike.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.quiet = quiet
+    def __init__(self, *, quiet: bool = False, forecast: Forecast | None = None) -> None:
+        self.quiet, self._forecast = quiet, forecast
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.fields[count]}"),
             BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),  # last, where a narrow terminal cuts
             console=err,
+            speed_estimate_period=WHOLE_RUN_S,
         )
-        self._task = self._bar.add_task("starting", total=None, rate="")
-        self._cached: int | None = None
+        self._task = self._bar.add_task("starting", total=None, count="")
+        self._name = ""
+        self._cells: tuple[int, int] | None = None  # finished, all; None: the clips are counted
+        self._features_s: dict[str, float] = {}  # made once, by name
+        self._cell_s: dict[str, float] = {}  # of one cell without its features, by classifier
+        self._total = self._done = self._features = 0.0  # seconds of the run, those done, those of features
+        self._counts_clips = False
         self._lines: list[tuple[float, Text]] = []
         self._display = Display(self._bar, console=err, transient=True)
 
@@ -106,53 +118,97 @@ class Live(Observer):
     ) -> None:
         self._display.stop()
 
+    def on_start(self, todo: Sequence[ExperimentConfig], n_done: int) -> None:
+        """Begin the bar of a run, and say how much was done before."""
+        from elmarc.experiments.cells import features_key
+        from elmarc.experiments.record import feature_name
+
+        self._cells = n_done, n_done + len(todo)
+        classifiers = Counter(config.classifier.name for config in todo)
+        groups = Counter({features_key(config): feature_name(config) for config in todo}.values())
+        of_features = self._forecast.features if self._forecast else {}
+        of_classifiers = self._forecast.classifiers if self._forecast else {}
+        self._features_s = {name: of_features.get(name, 0.0) / n for name, n in groups.items()}
+        self._cell_s = {name: A_CELL_S + of_classifiers.get(name, 0.0) / n for name, n in classifiers.items()}
+        self._total = sum(self._features_s[name] * n for name, n in groups.items())
+        self._total += sum(self._cell_s[name] * n for name, n in classifiers.items())
+        self._bar.reset(self._task, total=self._total, count=f"{n_done}/{n_done + len(todo)}")
+        if n_done:
+            line = f"{n_done} of {n_done + len(todo)} were done"
+            log(line) if self.quiet else err.print(line, highlight=False)
+
     def on_features(self, name: str, n_clips: int) -> None:
-        """Begin the bar anew for the next features."""
-        self._cached = None
-        self._bar.reset(self._task, total=n_clips, description=f"{name}: features", rate="")
+        """Name the features that are made."""
+        self._name, self._counts_clips = name, False
+        self._features = self._features_s.get(name, 0.0)
+        self._show(f"{name}: features")
 
     def on_clips(self, done: int, total: int) -> None:
         """Move the bar."""
-        if self._cached is None:
-            self._cached = done
-        elapsed = self._bar.tasks[0].elapsed or 0.0
-        rate = f"{(done - self._cached) / elapsed:.1f} clips/s" if elapsed and done > self._cached else ""
-        self._bar.update(self._task, completed=done, total=total, rate=rate)
+        if self._cells is None:
+            self._count(done, total, "clips")
+        self._show(f"{self._name}: features, {done}/{total} clips", done / max(1, total))
+
+    def on_inputs(self, done: int, total: int) -> None:
+        """Say how many clips are read."""
+        self._show(f"{self._name}: {done}/{total} clips read")
 
     def on_classifier(self, name: str) -> None:
         """Name the classifier at work."""
-        description = self._bar.tasks[0].description.split(":")[0]
-        self._bar.update(self._task, description=f"{description}: {name}", rate="")
+        self._settle()
+        if self._cells is None:
+            self._bar.tasks[0].total = None  # nobody knows how long it takes
+        self._show(f"{self._name}: {name}")
 
     def on_epoch(self, done: int, total: int, said: str) -> None:
         """Move the bar, and say what the last epoch gave."""
-        description = self._bar.tasks[0].description.split(":")[0]
-        if done <= 1:
-            self._bar.reset(self._task)
-        self._bar.update(
-            self._task, completed=done, total=total, description=f"{description}: {said}", rate="epochs"
-        )
+        if self._cells is None:
+            self._count(done, total, "epochs")
+        self._show(f"{self._name}: epoch {done}/{total}, {said}", done / max(1, total))
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
-        """Show the accuracy of a finished cell."""
-        line = Text(result_line(result, resumed=resumed), no_wrap=True, overflow="ellipsis")
-        if self.quiet:
+        """Show the accuracy of a finished cell; those that were finished before, where there is a bar."""
+        line = Text(result_line(result), no_wrap=True, overflow="ellipsis")
+        if self._cells is not None and not resumed:
+            self._settle()
+            self._done += self._cell_s.get(result.classifier, A_CELL_S)
+            self._cells = self._cells[0] + 1, self._cells[1]
+            self._bar.update(self._task, completed=self._done, count="{}/{}".format(*self._cells))
+        if self.quiet or resumed or self._display.is_started:
             log(line)
-            return
-        if not self._display.is_started:
+        else:
             err.print(line, highlight=False, soft_wrap=True)
-            return
-        log(line)
-        self._lines.append((result.accuracy, line))
-        best_first = [text for _, text in sorted(self._lines, key=lambda row: -row[0])]
-        self._display.update(Group(*best_first[: max(1, err.height - 4)], self._bar))
+        if self._display.is_started:
+            self._lines.append((result.accuracy, line))
+            best_first = [text for _, text in sorted(self._lines, key=lambda row: -row[0])]
+            self._display.update(Group(*best_first[: max(1, err.height - 4)], self._bar))
+
+    def _settle(self) -> None:
+        """Count the features as made."""
+        self._done, self._features = self._done + self._features, 0.0
+
+    def _show(self, what: str, share: float = 0.0) -> None:
+        """Say what is done, and how much of the features is there."""
+        done = None if self._cells is None else self._done + share * self._features
+        self._bar.update(self._task, description=printable(what), completed=done)
+
+    def _count(self, done: int, total: int, noun: str) -> None:
+        """Move a bar of clips or epochs; what was there at the beginning says nothing of the pace."""
+        if not self._counts_clips or done <= 1:
+            self._bar.reset(self._task, total=total, completed=done)
+            self._counts_clips = True
+        self._bar.update(self._task, total=total, completed=done, count=f"{done}/{total} {noun}")
 
     def on_budget(self, n_done: int, n_cells: int) -> None:
         """Say that the time is used up."""
         err.print(f"time is up: {n_done} of {n_cells} results; run the same command again to go on")
 
     def on_failure(self, failed: Sequence[Failure]) -> None:
-        """Say which cells are left out, and why."""
+        """Say which cells are left out, and why; they are no work any longer."""
+        self._total -= self._features + sum(self._cell_s.get(f.classifier, A_CELL_S) for f in failed)
+        self._features = 0.0
+        if self._cells is not None:
+            self._bar.update(self._task, total=max(self._total, self._done))
         err.print(Text(failure_line(failed), style="yellow"), highlight=False, soft_wrap=True)
 
 
@@ -162,8 +218,7 @@ def show_forecast(forecast: Forecast) -> None:
         return
     parts = {**forecast.features, **forecast.classifiers}
     each = ", ".join(f"{name} {_rounded(seconds)}" for name, seconds in parts.items() if seconds >= 0.5)
-    done = f"; {forecast.n_done} of {forecast.n_cells} results are there already" if forecast.n_done else ""
-    err.print(f"about {_rounded(forecast.seconds)}{f': {each}' if each else ''}{done}", highlight=False)
+    err.print(f"about {_rounded(forecast.seconds)}{f': {each}' if each else ''}", highlight=False)
 
 
 def show_taken(forecast: Forecast, taken_s: float) -> None:

@@ -217,11 +217,12 @@ def by_features(cells: Sequence[Cell]) -> list[list[Cell]]:
     """Group cells whose features are the same, in the order of their first member."""
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        groups.setdefault(_features_key(cell.config), []).append(cell)
+        groups.setdefault(features_key(cell.config), []).append(cell)
     return list(groups.values())
 
 
-def _features_key(config: ExperimentConfig) -> str:
+def features_key(config: ExperimentConfig) -> str:
+    """Return a hash of all that the features of a cell follow from, its clips apart."""
     parts = record.asked(config, without={"classifier", "protocol"})
     if config.network is None or getattr(config.network, "weights", "redraw") == "keep":
         parts.pop("seed")  # no weights are drawn

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elmarc._errors import ElmarcError
 from elmarc.config.sections import ExperimentConfig
@@ -39,6 +39,7 @@ def run_group(
     keep: Callable[[ExperimentConfig, Result], None] | None = None,
     fail: Callable[[ExperimentConfig, ElmarcError], None] | None = None,
     check: Callable[[], None] | None = None,
+    timed: Callable[[Extraction], Extraction] | None = None,
 ) -> list[Result]:
     """Return the results of configurations that ask for the same features, in their order.
 
@@ -62,6 +63,8 @@ def run_group(
         Given what one of the classifiers cannot do; the others go on. None: it is raised.
     check : callable or None
         Called between pieces of work; what it raises ends the group.
+    timed : callable or None
+        Given the extraction, returns it with the times that count.
 
     Raises
     ------
@@ -73,6 +76,8 @@ def run_group(
     features = _features(
         configs[0], material or open_material(configs[0]), store, cache, executor, watcher, going_on
     )
+    if timed is not None:
+        features = replace(features, extraction=timed(features.extraction))
     workspace = SearchWorkspace(features.extraction.matrix.X)
     found = []
     for config in configs:

@@ -9,17 +9,24 @@ from typing import TYPE_CHECKING
 from elmarc._errors import warn
 
 if TYPE_CHECKING:  # the command line shows lists by what loads this module, and loads nothing heavy
+    from elmarc.config.sections import ExperimentConfig
     from elmarc.results import Failure, Result
 
 
 class Observer:
     """Told what happens; every method may be left as it is."""
 
+    def on_start(self, todo: Sequence[ExperimentConfig], n_done: int) -> None:
+        """A run begins: the cells that are to be run, and how many are finished already."""
+
     def on_features(self, name: str, n_clips: int) -> None:
         """Extraction of one network's features begins."""
 
     def on_clips(self, done: int, total: int) -> None:
         """Some clips have their features."""
+
+    def on_inputs(self, done: int, total: int) -> None:
+        """Some clips are read, for a network that is to be trained on them."""
 
     def on_classifier(self, name: str) -> None:
         """A classifier's grid begins."""
@@ -28,7 +35,7 @@ class Observer:
         """Some epochs of a network's training are done; `said` is what the last one gave."""
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
-        """A cell is finished, or was found finished."""
+        """A cell is finished, or was before the run (`resumed`)."""
 
     def on_budget(self, n_done: int, n_cells: int) -> None:
         """The time given is used up."""
@@ -57,8 +64,13 @@ class Lines(Observer):
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """Write the accuracy."""
-        if not self.quiet:
-            print(result_line(result, resumed=resumed), file=sys.stderr)
+        if not (self.quiet or resumed):
+            print(result_line(result), file=sys.stderr)
+
+    def on_start(self, todo: Sequence[ExperimentConfig], n_done: int) -> None:
+        """Write how much was done before."""
+        if n_done and not self.quiet:
+            print(f"{n_done} of {n_done + len(todo)} were done", file=sys.stderr)
 
     def on_budget(self, n_done: int, n_cells: int) -> None:
         """Keep how far the work came."""
@@ -81,11 +93,10 @@ def failure_line(failed: Sequence[Failure]) -> str:
     return f"left out {name} + {classifiers}, seed {seeds}: {reason.removeprefix(f'{name}: ')}"
 
 
-def result_line(result: Result, *, resumed: bool) -> str:
+def result_line(result: Result) -> str:
     """Say what a cell gave, the number first: a narrow terminal cuts the end."""
     skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
-    said = " (already done)" if resumed else ""
     return (
         f"{100 * result.accuracy:5.1f} %  {result.label:<24} {result.classifier:<6} seed {result.seed}, "
-        f"{result.dataset}, {result.protocol}{skipped}{said}"
+        f"{result.dataset}, {result.protocol}{skipped}"
     )

@@ -7,6 +7,7 @@ it there.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -18,17 +19,20 @@ from functools import partial
 from pathlib import Path
 
 from elmarc import _leftovers
+from elmarc._atomic import write_atomic
 from elmarc._errors import ConfigError, ElmarcError, TransientError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.experiments import record
-from elmarc.experiments.cells import Cell, by_features
+from elmarc.experiments.cells import Cell, by_features, features_key
 from elmarc.experiments.executors.base import Executor
 from elmarc.experiments.group import run_group
 from elmarc.experiments.observer import Observer
 from elmarc.features.cache import FrontEndCache
+from elmarc.features.extraction import Extraction
 from elmarc.features.store import FeatureStore
 from elmarc.results import FAILED, Result
 
+TIMES = ("seconds", "frontend_s", "network_s")  # of an Extraction
 GroupWork = Callable[..., list[Result]]
 
 
@@ -101,6 +105,9 @@ def run_cells(
     with _shared_front_ends(shared_here, store) as cache:
         make = work if executor is None else partial(work, executor=executor)
         run = _Run(store, cache, observer or Observer(), n_jobs, command, _budget(budget_s), make, keep_going)
+        run.take_over(cells)
+        todo = [cell.config for cell in cells if cell.folder not in run.done]
+        run.observer.on_start(todo, len(run.done))
         for group in by_features(cells):
             try:
                 run.group(group)
@@ -129,15 +136,19 @@ class _Run:
     done: dict[Path, Result] = field(default_factory=dict)
     problems: list[ElmarcError] = field(default_factory=list)
 
+    def take_over(self, cells: Sequence[Cell]) -> None:
+        """Take the results of cells that are finished."""
+        for cell in cells:
+            if cell.folder not in self.done and (result := cell.finished()) is not None:
+                self._done(cell, result, resumed=True)
+
     def group(self, cells: Sequence[Cell]) -> None:
-        """Take over the cells of a group that are finished, and run the others.
+        """Run the cells of a group that are not finished, here or by another process meanwhile.
 
         What stops one cell, or the features of all, is kept as their failure; it is raised where the run
         does not keep going.
         """
-        for cell in cells:
-            if (result := cell.finished()) is not None:
-                self._done(cell, result, resumed=True)
+        self.take_over(cells)
         missing = {cell.config: cell for cell in cells if cell.folder not in self.done}
         left = dict(missing)
 
@@ -156,6 +167,7 @@ class _Run:
                 self.work(
                     list(missing), material=cells[0].material, store=self.store, cache=self.cache,
                     n_jobs=self.n_jobs, observer=self.observer, keep=keep, fail=fail, check=self.check,
+                    timed=partial(_timed, cells[0]),
                 )  # fmt: skip
         except (OutOfBudgetError, TransientError):
             raise
@@ -175,6 +187,21 @@ class _Run:
         self.done[cell.folder] = result
         (cell.folder / FAILED).unlink(missing_ok=True)
         self.observer.on_result(result, resumed=resumed)
+
+
+def _timed(cell: Cell, extraction: Extraction) -> Extraction:
+    """Note in times.json what features took; take it from there where a run that was broken off made them."""
+    file, key = cell.folder.parents[1] / "times.json", f"{features_key(cell.config)}-{cell.material.key}"
+    try:
+        times = json.loads(file.read_text(encoding="utf-8"))
+        noted = {name: float(times[key][name]) for name in TIMES} if key in times else {}
+    except (OSError, ValueError, TypeError, LookupError):
+        times, noted = {}, {}
+    if extraction.frontend_s is None:
+        return replace(extraction, **noted)  # type: ignore[arg-type]
+    times[key] = {name: getattr(extraction, name) for name in TIMES}
+    write_atomic(file, json.dumps(times, indent=1) + "\n")
+    return extraction
 
 
 def _budget(seconds: float | None) -> Callable[[], None]:

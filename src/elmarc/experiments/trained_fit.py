@@ -82,7 +82,7 @@ def fit_trained(
     material = Material(data, contents_of(data.clips, n_workers=config.n_workers))
     with front_ends(store) as cache:
         drawn, notes = build.extractor(config, data, cache=cache)
-        inputs = open_inputs(drawn, data.clips, material.contents, progress=observer.on_clips)
+        inputs = open_inputs(drawn, data.clips, material.contents, progress=observer.on_inputs)
         assert drawn.network is not None
         trainer = Trainer(
             drawn.network, inputs, data.classes, recipe=recipe, statistics=config.pooling, seed=config.seed,

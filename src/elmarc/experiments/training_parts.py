@@ -278,7 +278,7 @@ class Trainings:
     def _heard(self, training: _Training, done: int, total: int) -> None:
         with self._lock:
             if training is self._shown:
-                self._observer.on_clips(done, total)
+                self._observer.on_inputs(done, total)
             self._check()
 
     def _told(self, training: _Training, run: Run, epoch: int, row: Row) -> None:
