@@ -88,6 +88,17 @@ def test_one_bar_is_for_the_whole_run_and_full_with_its_last_cell_alone(monkeypa
     assert shares[-2] < 1.0 == pytest.approx(shares[-1])
 
 
+@pytest.mark.parametrize("name", ["timbral_temporal", "frame_level_2018"])
+def test_the_line_of_a_training_is_whole_on_80_columns(monkeypatch, name):
+    text = on(monkeypatch, environment={"TERM": "xterm"}, terminal=True)
+    live = console.Live()
+    live.on_start(todo(), 0)
+    live.on_features(name, 300)
+    live.on_epoch(39, 400, "fold 10, rate 0.004, loss 0.25")
+    console.err.print(live._bar)
+    assert text.getvalue().rstrip().endswith(f"{name}: fold 10, rate 0.004, loss 0.25")
+
+
 def test_cells_that_cannot_be_run_are_no_work_any_longer(monkeypatch):
     on(monkeypatch, environment={"TERM": "xterm"}, terminal=True)
     live = console.Live(forecast=FORECAST)

@@ -92,7 +92,7 @@ class Live(Observer):
         self.quiet, self._forecast = quiet, forecast
         self._bar = Progress(
             TextColumn("{task.fields[count]}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=10),
             TimeRemainingColumn(),
             TextColumn("{task.description}", markup=False),  # last, where a narrow terminal cuts
             console=err,
@@ -164,7 +164,7 @@ class Live(Observer):
         """Move the bar, and say what the last epoch gave."""
         if self._cells is None:
             self._count(done, total, "epochs")
-        self._show(f"{self._name}: epoch {done}/{total}, {said}", done / max(1, total))
+        self._show(f"{self._name}: {said}", done / max(1, total))
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """Show the accuracy of a finished cell; those that were finished before, where there is a bar."""

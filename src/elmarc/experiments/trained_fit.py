@@ -104,7 +104,7 @@ def fit_trained(
 
 
 def _told(observer: Observer, run: Run, epoch: int, row: Row) -> None:
-    said = f"all clips, learning rate {run.learning_rate:g}, loss {row['loss']:.2f}"
+    said = f"all clips, rate {run.learning_rate:g}, loss {row['loss']:.2f}"
     observer.on_epoch(epoch, run.n_epochs, said)
 
 

@@ -285,7 +285,7 @@ class Trainings:
         """Say how far a training has come, and end it where the time is up."""
         with self._lock:
             training.runs[f"{run.fold} {run.part} {run.learning_rate}"] = epoch
-            said = f"fold {run.fold}, learning rate {run.learning_rate:g}, loss {row['loss']:.2f}"
+            said = f"fold {run.fold}, rate {run.learning_rate:g}, loss {row['loss']:.2f}"
             if training is self._shown:
                 self._observer.on_epoch(sum(training.runs.values()), training.n_epochs, said)
             self._check()
