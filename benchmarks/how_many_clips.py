@@ -45,7 +45,7 @@ class Heard:
         """Return the nested accuracy on some clips."""
         labels, folds = self.labels[rows], self.folds[rows].tolist()
         parts = make_splits(labels.tolist(), folds, kind=self.kind, n_folds=5)
-        together = keep_together([""] * len(rows), folds)
+        together = keep_together([""] * len(rows), folds, kind=self.kind)
         return evaluate(self.spec, self.X[rows], labels, parts, keep_together=together).accuracy
 
 

@@ -58,8 +58,11 @@ class Material:
 def material(data: Dataset, *, store: str | None) -> Material:
     X = RandomCNNFeatures(recipe="v2", store=store).fit_transform(data)
     folds, groups = (tuple(getattr(clip, name) or "" for clip in data.clips) for name in ("fold", "group"))
-    _, y = np.unique([clip.label for clip in data.clips], return_inverse=True)
-    return Material(data.name, X, y, Units(folds, groups), np.asarray(folds if all(folds) else groups))
+    labels = tuple(clip.label for clip in data.clips)
+    _, y = np.unique(labels, return_inverse=True)
+    return Material(
+        data.name, X, y, Units(labels, folds, groups), np.asarray(folds if all(folds) else groups)
+    )
 
 
 def held_out(of: Material, classifier: str) -> Iterator[tuple[str, NDArray[np.intp], Shares]]:

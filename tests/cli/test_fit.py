@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import Run, rank
+import soundfile as sf
+from tests.cli.conftest import SR, Run, rank, tone
 
 import elmarc as library
 from elmarc.experiments import build
@@ -58,6 +59,50 @@ def test_rank_ends_with_the_command_that_fits_its_winner(elmarc: Run, folder: Pa
     np.testing.assert_array_equal(
         model.extractor_.extract(clips).matrix.X, extractor.extract(clips).matrix.X
     )  # the winner's features, bit for bit
+
+
+@pytest.mark.parametrize(
+    ("n_bad", "options"),
+    [
+        (0, ()),
+        (0, ("--set", "data.n_folds=4")),
+        (0, ("--set", "data.shuffle=true")),
+        (1, ("--keep-duplicates-together",)),
+    ],
+    ids=["groups", "asked", "shuffled", "copies"],
+)
+def test_the_accuracy_to_expect_is_that_of_the_ranking(
+    elmarc: Run, tmp_path: Path, n_bad: int, options: tuple[str, ...]
+) -> None:
+    """More than ten classes that look like numbers, groups of all sizes, copies; and an unreadable clip."""
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 24, 96)
+    rows = ["path,label,group"]
+    for i in range(96):
+        clip = tone(200 * (i % 12 + 1) + rng.normal(0, 60), rng, seconds=0.1)
+        sf.write(tmp_path / f"{i}.wav", clip, SR)
+        rows.append(f"{i}.wav,{i % 12 + 1},{f'g{groups[i]}' if i % 7 else ''}")
+    (tmp_path / "94.wav").write_bytes((tmp_path / "46.wav").read_bytes())
+    if n_bad:
+        (tmp_path / "95.wav").write_bytes(b"no sound")
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    how = ("--networks", "temporal", "--classifiers", "ridge", "--no-baseline", "--seeds", 1, "-o", "out")
+    width = ("--set", "network.n_filters=4", "--set", "network.size=null", "--recipe", "v2")
+    code, _, err = elmarc("rank", "clips.csv", *how, *width, *options)
+    assert code == 0, err
+    (ranked,) = read_results(Path("out"))[0]
+    code, out, err = elmarc("fit", "--from", "out", "--json")
+    assert code == 0, err
+    expected = json.loads(out)["expected"]
+    assert (expected["accuracy"], expected["n_clips"]) == (ranked.accuracy, 96 - n_bad)
+    assert expected["n_folds"] == len(ranked.folds)
+    assert 0.2 < ranked.accuracy < 0.9
+
+
+def test_a_paper_protocols_accuracy_is_named_as_such(elmarc: Run, folder: Path) -> None:
+    assert rank(elmarc, folder, "--protocol", "paper")[0] == 0
+    assert "the accuracy to expect is nested" in elmarc("fit", folder, "--from", "out")[2]
+    assert "nested" not in elmarc("fit", folder, "--network", "mfcc")[2]
 
 
 def test_another_folder_is_told_from_the_one_that_was_ranked(elmarc: Run, folder: Path) -> None:

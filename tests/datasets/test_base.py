@@ -125,8 +125,8 @@ def test_messages_call_a_clip_by_its_file_and_segment() -> None:
 
 
 def test_a_data_set_shows_itself_in_one_short_line() -> None:
-    assert repr(Dataset("mine", clips("a", "b", "a"), ("a", "b"))) == (
-        "<Dataset mine: 3 clips, 2 classes, 10 folds to be made>"
+    assert repr(Dataset("mine", clips("a", "b", "a", "b", "b"), ("a", "b"))) == (
+        "<Dataset mine: 5 clips, 2 classes, 2 folds to be made>"
     )
     folds = tuple(replace(clip, fold=str(k)) for k, clip in enumerate(clips("a", "b")))
     assert "2 official folds>" in repr(Dataset("mine", folds, ("a", "b"), split_kind="folds"))

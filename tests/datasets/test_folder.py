@@ -17,7 +17,7 @@ def test_a_sub_folder_is_a_class(folder: Path) -> None:
     assert [(clip.id, clip.label) for clip in data.clips] == [
         ("cat/1.wav", "cat"), ("cat/2.wav", "cat"), ("dog/1.wav", "dog"), ("dog/2.wav", "dog"),
     ]  # fmt: skip
-    assert (data.split_kind, data.n_folds) == ("none", 2)
+    assert (data.split_kind, data.folds_to_make) == ("none", 2)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "WAV", "flac", "ogg", "Mp3", "au", "aiff", "aif"])
@@ -102,10 +102,10 @@ def test_there_are_no_more_folds_than_the_smallest_class_has_clips(tmp_path: Pat
     for label, n in (("a", 12), ("b", 12)):
         for i in range(n):
             write_clip(f"{label}/{i}.wav")
-    assert open_dataset(tmp_path).n_folds == 10
+    assert open_dataset(tmp_path).folds_to_make == 10
     for i in range(3):
         write_clip(f"c/{i}.wav")
-    assert open_dataset(tmp_path).n_folds == 3
+    assert open_dataset(tmp_path).folds_to_make == 3
 
 
 def parts(write_clip: Write, *names: str, classes: tuple[str, ...] = ("cat", "dog")) -> None:

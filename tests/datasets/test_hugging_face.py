@@ -47,7 +47,7 @@ def test_files_are_used_where_they_lie_and_numbers_become_names(folder: Path) ->
     assert [clip.path for clip in data.clips] == sorted(folder.rglob("*.wav"))
     assert [clip.label for clip in data.clips] == ["dog", "dog", "cat", "cat"]
     assert data.classes == ("dog", "cat")  # in the order of the class numbers
-    assert (data.split_kind, data.n_folds) == ("none", 2)
+    assert (data.split_kind, data.folds_to_make) == ("none", 2)
 
 
 def test_audio_that_would_be_decoded_is_not(folder: Path) -> None:

@@ -69,7 +69,7 @@ def test_one_list_is_cut_into_ten_folds_as_in_the_study(tmp_path: Path, write_cl
         write_clip(name)
     files = write_list(tmp_path, "Rumba-Misc/b.wav\nJive/a.wav")
     data = open_lists(f"{tmp_path}/", name="ballroom", files=files)
-    assert (data.split_kind, data.n_folds) == ("none", 10)
+    assert (data.split_kind, data.folds_to_make) == ("none", 10)
     assert [clip.label for clip in data.clips] == ["Rumba", "Jive"]
     assert data.classes == ("Jive", "Rumba")
     assert data.input_length == ballroom.INPUT_LENGTH

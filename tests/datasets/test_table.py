@@ -21,7 +21,7 @@ def test_paths_are_relative_to_the_file(folder: Path) -> None:
     assert [(clip.id, clip.label, clip.fold) for clip in data.clips] == [
         ("cat/1.wav", "cat", None), ("dog/1.wav", "dog", None),
     ]  # fmt: skip
-    assert (data.name, data.split_kind, data.n_folds) == ("clips", "none", 2)
+    assert (data.name, data.split_kind, data.folds_to_make) == ("clips", "none", 2)
 
 
 def test_or_to_the_audio_folder_or_whole(folder: Path, tmp_path: Path) -> None:
@@ -69,9 +69,9 @@ def test_there_are_no_more_folds_than_groups(folder: Path, write_clip: Write) ->
         write_clip(f"clips/cat/{i}.wav")
         write_clip(f"clips/dog/{i}.wav")
     rows = [f"{kind}/{i}.wav,{kind},{i % 4 or ''}" for kind in ("cat", "dog") for i in range(1, 21)]
-    assert open_dataset(table(folder, "\n".join(["path,label,group", *rows]))).n_folds == 10
+    assert open_dataset(table(folder, "\n".join(["path,label,group", *rows]))).folds_to_make == 10
     rows = [f"{kind}/{i}.wav,{kind},{i % 4}" for kind in ("cat", "dog") for i in range(1, 21)]
-    assert open_dataset(table(folder, "\n".join(["path,label,group", *rows]))).n_folds == 4
+    assert open_dataset(table(folder, "\n".join(["path,label,group", *rows]))).folds_to_make == 4
 
 
 def test_splits_under_their_usual_names(folder: Path) -> None:

@@ -83,8 +83,9 @@ def test_inner_folds_leave_two_classes_to_learn_from() -> None:
 
 
 def test_groups_come_before_official_folds() -> None:
-    assert keep_together(["", "x"], ["1", "2"]) == ["", "x"]
-    assert keep_together(["", ""], ["1", "2"]) == ["1", "2"]
+    assert keep_together(["", "x"], ["1", "2"], kind="folds") == ["", "x"]
+    assert keep_together(["", ""], ["1", "2"], kind="folds") == ["1", "2"]
+    assert keep_together(["", ""], ["train", "test"], kind="lists") == ()
 
 
 def test_there_need_be_no_validation_list() -> None:
@@ -121,7 +122,13 @@ def test_shuffling_official_folds_warns() -> None:
 )
 def test_what_cannot_be_split_is_said(labels, folds, kind, message) -> None:
     with pytest.raises(DatasetError, match=message):
-        make_splits(labels, folds, kind=kind)
+        make_splits(labels, folds, kind=kind, n_folds=10)
+
+
+def test_where_no_number_is_asked_for_there_are_as_many_folds_as_the_rarest_class_has_clips() -> None:
+    parts = make_splits(["a"] * 37 + ["b"] * 3, [""] * 40, kind="none")
+    assert isinstance(parts, Folds)
+    assert parts.names == ("1", "2", "3")
 
 
 def test_inner_folds_hold_out_whole_official_folds() -> None:

@@ -16,7 +16,9 @@ from tests.model.conftest import SR, noises
 from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc._errors import AudioError, ConfigError
 from elmarc.classifiers import CLASSIFIERS
+from elmarc.datasets.base import Dataset
 from elmarc.datasets.groups import n_units
+from elmarc.evaluation.splits import inner_splits, make_splits
 from elmarc.experiments import build
 from elmarc.features.sounds import Waveforms
 from elmarc.model.units import Units, units_of
@@ -130,16 +132,39 @@ def test_a_clip_without_a_group_stands_alone(sounds, form: Any, empty: Any) -> N
     groups = [empty if i % 2 else f"g{i}" for i in range(45)]
     if form is np.asarray and isinstance(empty, float):
         groups = [1.0 * i if i % 2 == 0 else empty for i in range(45)]
-    found = units_of(Waveforms((), ()), 45, form(groups)).groups
+    found = units_of(Waveforms((), ()), np.zeros(45), form(groups)).groups
     assert [name == "" for name in found] == [i % 2 == 1 for i in range(45)]
     assert n_units(found) == 45
 
 
+def test_folds_follow_from_labels_as_text_and_from_nothing_else() -> None:
+    """Ten classes and more: as numbers they stand in another order than as text."""
+    rng = np.random.default_rng(0)
+    numbers, groups = np.arange(96) % 12 + 1, [f"g{g}" for g in rng.integers(0, 24, 96)]
+    forms = (numbers, numbers.astype(str), numbers.astype(object), numbers.astype(str).astype(object))
+    expected = make_splits(numbers.astype(str).tolist(), [""] * 96, kind="none", groups=groups)
+    for labels in forms:
+        found = units_of(Waveforms((), ()), labels, groups).splits()
+        for (train, test), own in zip(expected.splits, found.splits, strict=True):
+            assert np.array_equal(train, own[0])
+            assert np.array_equal(test, own[1])
+        inner, other = (inner_splits(y, groups, n_folds=5, seed=0) for y in (labels, numbers.astype(str)))
+        assert all(np.array_equal(a[1], b[1]) for a, b in zip(inner, other, strict=True))
+
+
+def test_a_data_set_says_how_its_folds_are_made(clips) -> None:
+    loose = tuple(replace(clip, fold=None) for clip in clips)
+    data = Dataset("noise", loose, ("dark", "bright", "plain"), n_folds=3, shuffle=True)
+    model = SoundClassifier("timbral", n_filters=4).fit(data)
+    assert (model.expected_.n_folds, model.expected_.n_clips) == (3, 45)
+    assert SoundClassifier("timbral", n_filters=4).fit(loose).expected_.n_folds == 10
+
+
 def test_lists_are_no_groups() -> None:
-    units = Units(("train", "train", "test"), ("", "", ""))
+    units = Units(("a", "b", "a"), ("train", "train", "test"), ("", "", ""))
     assert (units.split_kind, units.together) == ("lists", ())
-    assert Units(("1", "2"), ("", "")).together == ("1", "2")
-    assert Units(("1", "2"), ("x", "")).together == ("x", "")
+    assert Units(("a", "b"), ("1", "2"), ("", "")).together == ("1", "2")
+    assert Units(("a", "b"), ("1", "2"), ("x", "")).together == ("x", "")
 
 
 def test_an_unreadable_clip_is_left_out_of_fit_and_refused_in_predict(clips, tmp_path: Path) -> None:

@@ -64,10 +64,10 @@ def fit(
 def _with_copies(data: Dataset, config: ExperimentConfig) -> Dataset:
     """Return the data set with notes on copies, which count as one group where that is asked for."""
     if config.data.keep_duplicates_together:
-        check_can_group(data, shuffle=config.data.shuffle)
+        check_can_group(data)
     contents = contents_of(data.clips, n_workers=config.n_workers)
     if config.data.keep_duplicates_together:
-        data = kept_together(data, contents, n_folds=config.data.n_folds)
+        data = kept_together(data, contents)
     same = copies(data.clips, contents)
     apart = [clips for clips in same if clips[0].group is None or len({clip.group for clip in clips}) > 1]
     return replace(data, notes=(*data.notes, *class_notes(same), *copy_notes(apart)))
@@ -83,7 +83,7 @@ def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Li
     skipped = dict(extraction.skipped)
     live.on_classifier(config.classifier.name)
     model = sound_classifier(config, extractor)
-    model.fit([clip for clip in data.clips if clip.id not in skipped])
+    model.fit(replace(data, clips=tuple(clip for clip in data.clips if clip.id not in skipped)))
     return Fit(model, extraction.skipped, tuple(notes))
 
 
@@ -127,10 +127,17 @@ def named(
 
 
 def _said(best: Winner, *, same: bool) -> list[str]:
+    mean, own = (f"{100 * accuracy:.1f} %" for accuracy in (best.score.accuracy, best.result.accuracy))
+    alone = "" if mean == own else f", which alone have {own}"
     said = [
-        f"{best.score.label} is taken, the best of {best.n_systems} with {100 * best.score.accuracy:.1f} %, "
-        f"its weights of seed {best.result.seed}"
+        f"{best.score.label} is taken, the best of {best.n_systems} with {mean}, its weights of seed "
+        f"{best.result.seed}{alone}"
     ]
+    if best.result.protocol == "paper":
+        said.append(
+            "the ranking's accuracy is the paper protocol's, chosen on the folds that it is reported on: the "
+            "accuracy to expect is nested, and may be lower"
+        )
     if best.tied:
         said.append(f"not significantly different: {', '.join(best.tied)}")
     if best.n_systems > 1:

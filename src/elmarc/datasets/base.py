@@ -130,7 +130,11 @@ class Dataset:
     classes : tuple of str
         In the order of the study's class numbers; those without a clip are left out.
     split_kind : {"folds", "lists", "none"}
-        Official folds; fixed lists; or none, and `n_folds` stratified folds are to be made.
+        Official folds; fixed lists; or none, and stratified folds are to be made.
+    n_folds : int or None
+        How many folds to make; None: ten, as in the study, or fewer where the clips do not allow them.
+    shuffle : bool
+        Whether made folds mix the order of the clips; not in the study.
     input_length : InputLength or None
         What networks are fed, where the study or the data set says so.
     n_expected : int or None
@@ -148,7 +152,8 @@ class Dataset:
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
     split_kind: SplitKind = "none"
-    n_folds: int = 10
+    n_folds: int | None = None
+    shuffle: bool = False
     input_length: InputLength | None = None
     citation: str = ""
     licence: str = ""
@@ -175,10 +180,17 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.clips)
 
+    @property
+    def folds_to_make(self) -> int:
+        """How many folds are made where none are given, as long as every clip can be used."""
+        if self.n_folds is not None:
+            return self.n_folds
+        return folds_for([clip.label for clip in self.clips], [clip.group for clip in self.clips])
+
     def __repr__(self) -> str:
         folds = len({clip.fold for clip in self.clips})
         split = {"folds": f"{folds} official folds", "lists": "fixed lists"}.get(
-            self.split_kind, f"{self.n_folds} folds to be made"
+            self.split_kind, f"{self.folds_to_make} folds to be made"
         )
         return f"<Dataset {self.name}: {len(self)} clips, {len(self.classes)} classes, {split}>"
 
@@ -220,10 +232,10 @@ def _place(label: str) -> tuple[bool, int, str, str]:
     return not label.isdecimal(), len(digits), digits, label
 
 
-def folds_for(clips: Sequence[Clip]) -> int:
+def folds_for(labels: Sequence[str], groups: Sequence[str | None]) -> int:
     """Return ten folds, as in the study, or fewer: as many as the smallest class has clips, or as groups."""
-    smallest = min(Counter(clip.label for clip in clips).values())
-    return max(2, min(10, smallest, n_units([clip.group for clip in clips])))
+    smallest = min(Counter(labels).values())
+    return max(2, min(10, smallest, n_units(groups) if any(groups) else smallest))
 
 
 def present(

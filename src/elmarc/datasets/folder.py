@@ -11,7 +11,7 @@ from os.path import isdir, isfile  # say no to a name that is too long, where Pa
 from pathlib import Path
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import PARTS, Clip, Dataset, classes_of, folds_for
+from elmarc.datasets.base import PARTS, Clip, Dataset, classes_of
 from elmarc.datasets.files import (
     as_text,
     clip_id,
@@ -55,7 +55,6 @@ def load(audio_dir: str | Path) -> Dataset:
         clips=clips,
         classes=classes_of(clips),
         split_kind="lists" if parts else "none",
-        n_folds=folds_for(clips),
         notes=(*_left_out([folder, *parts.values()]), *_links_below(folder, places)),
         audio_dir=folder,
     )

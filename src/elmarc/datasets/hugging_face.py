@@ -11,7 +11,7 @@ from typing import Any
 from elmarc._atomic import write_atomic
 from elmarc._errors import DatasetError
 from elmarc._names import expanded
-from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
+from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, present
 from elmarc.datasets.files import cache_dir, is_audio
 from elmarc.datasets.groups import group_name, torn_notes
 from elmarc.datasets.labels import one_label
@@ -110,7 +110,6 @@ def from_hugging_face(
         clips=own,
         classes=columns.names or classes_of(own),
         split_kind=kind,
-        n_folds=folds_for(own),
         notes=(*notes, *(torn if kind != "none" else ())),
         n_expected=len(clips),
     )

@@ -18,7 +18,6 @@ from elmarc.datasets.base import (
     Tagger,
     Tags,
     classes_of,
-    folds_for,
     present,
 )
 
@@ -81,7 +80,7 @@ def load(
         clips=found,
         classes=source.CLASSES if source else classes_of(found),
         split_kind=kind,
-        n_folds=10 if source else folds_for(found),
+        n_folds=10 if source else None,
         input_length=source.INPUT_LENGTH if source else None,
         citation=source.CITATION if source else "",
         licence=source.LICENCE if source else "",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from elmarc._errors import DatasetError
 from elmarc._names import expanded
-from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, folds_for, present
+from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, present
 from elmarc.datasets.groups import group_name, torn_notes
 from elmarc.datasets.labels import one_label
 from elmarc.datasets.parts import split_of
@@ -113,7 +113,6 @@ def from_mirdata(
         clips=split,
         classes=classes_of(split),
         split_kind=kind,
-        n_folds=folds_for(split),
         notes=(*notes, *(torn if kind != "none" else ())),
         n_expected=len(clips),
     )

@@ -16,7 +16,6 @@ from elmarc.datasets.base import (
     OnMissing,
     SplitKind,
     classes_of,
-    folds_for,
     present,
     segment_text,
 )
@@ -141,7 +140,6 @@ def from_rows(
         clips=found,
         classes=classes_of(found),
         split_kind=kind,
-        n_folds=folds_for(found),
         notes=(*_notes(name, rows[0][1], column, found), *notes),
         n_expected=len(clips),
     )

@@ -37,7 +37,7 @@ NOTES = {
     ("nested", "lists"): "selected on the validation list, fitted on training and validation lists",
 }
 NO_VALIDATION = "selected inside the training list: there is no validation list"
-EVALUATION_VERSION = 1  # rises whenever the same features would give another score
+EVALUATION_VERSION = 2  # rises whenever the same features would give another score
 INNER_SEED = 0  # the same inner folds for every network: a comparison is paired
 
 

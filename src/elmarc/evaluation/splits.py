@@ -1,5 +1,9 @@
 """Which clips train and which test: official folds, fixed lists, or stratified folds of our own.
 
+All folds are made here, outer ones by `make_splits` and inner ones by `inner_splits`, from labels as text:
+the same clips have the same folds, whoever asks and whatever type the labels have. Where groups of clips fit
+a fold equally well, scikit-learn's choice follows the order of the classes, which is that of the text.
+
 Clips of one group stay together, and a clip without a group stands alone: see `elmarc.datasets.groups`.
 """
 
@@ -8,14 +12,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Dataset
+from elmarc.datasets.base import Dataset, SplitKind, folds_for
 from elmarc.datasets.groups import n_units, units
 
 Index = NDArray[np.intp]
@@ -41,12 +45,12 @@ class Lists:
 
 
 def make_splits(
-    labels: Sequence[str],
+    labels: Sequence[object],
     folds: Sequence[str],
     *,
     kind: Literal["folds", "lists", "none"],
     groups: Sequence[str] = (),
-    n_folds: int = 10,
+    n_folds: int | None = None,
     shuffle: bool = False,
     seed: int = 0,
 ) -> Folds | Lists:
@@ -54,13 +58,15 @@ def make_splits(
 
     Parameters
     ----------
-    labels, folds, groups : sequences of n_clips strings
+    labels : sequence of n_clips labels
+        Taken as text.
+    folds, groups : sequences of n_clips strings
         `folds` names the official fold or list of each clip; clips of one of `groups` are not torn apart.
         "" where a clip has none.
     kind : {"folds", "lists", "none"}
         What the data set comes with; "none": stratified folds are made.
-    n_folds : int
-        How many folds to make where there are none; 10 in the study.
+    n_folds : int or None
+        How many folds to make where there are none; None: as many as `folds_for` says.
     shuffle : bool
         Whether made folds mix the order of the clips; not in the study.
 
@@ -70,8 +76,8 @@ def make_splits(
         A part is empty, a training part holds clips of one class only, or clips of a class or groups are
         too few for the folds.
     """
-    y = np.asarray(labels)
-    if len(set(labels)) < 2:
+    y = _as_text(labels)
+    if len(np.unique(y)) < 2:
         raise DatasetError(f"every clip has the label {y[0]!r}: a classifier needs at least two classes")
     if kind == "lists":
         return _lists(y, folds)
@@ -83,18 +89,21 @@ def make_splits(
             "and scores will be too high",
             stacklevel=2,
         )
+    n_folds = n_folds or folds_for(y.tolist(), groups)
     return _learnable(y, _stratified(y, groups, n_folds=n_folds, shuffle=shuffle, seed=seed))
 
 
-def dataset_splits(data: Dataset, *, shuffle: bool = False) -> Folds | Lists:
+def _as_text(labels: Sequence[object] | NDArray[Any]) -> NDArray[np.str_]:
+    return np.asarray([str(label) for label in np.asarray(labels).tolist()])
+
+
+def dataset_splits(data: Dataset) -> Folds | Lists:
     """Return the parts of a data set as it is listed: what cannot be split is said before any clip is read.
 
     Parameters
     ----------
     data : Dataset
         Absent and unreadable clips count too.
-    shuffle : bool
-        As for `make_splits`.
 
     Raises
     ------
@@ -108,24 +117,28 @@ def dataset_splits(data: Dataset, *, shuffle: bool = False) -> Folds | Lists:
             kind=data.split_kind,
             groups=[clip.group or "" for clip in data.clips],
             n_folds=data.n_folds,
-            shuffle=shuffle,
+            shuffle=data.shuffle,
         )
     except DatasetError as problem:
         raise DatasetError(f"{data.name}: {problem}") from problem
 
 
-def keep_together(groups: Sequence[str], folds: Sequence[str]) -> Sequence[str]:
+def keep_together(groups: Sequence[str], folds: Sequence[str], *, kind: SplitKind) -> Sequence[str]:
     """Return what inner folds must not tear apart: groups, or official folds where no clip has a group."""
-    return groups if any(groups) else folds
+    if any(groups):
+        return groups
+    return folds if kind == "folds" else ()
 
 
-def inner_splits(y: NDArray[np.str_], together: Sequence[str], *, n_folds: int, seed: int) -> list[Split]:
+def inner_splits(
+    labels: Sequence[object] | NDArray[Any], together: Sequence[str], *, n_folds: int, seed: int
+) -> list[Split]:
     """Return folds inside a training part; none where every class has one clip.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n_clips,)] of str
-        The labels of the part.
+    labels : sequence of n_clips labels
+        Those of the part, taken as text.
     together : sequence of n_clips strings
         Clips that share a name stay together, one without a name ("") stands alone; may be empty. Where there
         are too few names for that, the folds are stratified alone.
@@ -134,6 +147,7 @@ def inner_splits(y: NDArray[np.str_], together: Sequence[str], *, n_folds: int, 
     seed : int
         How the clips are mixed.
     """
+    y = _as_text(labels)
     parts = units(together)
     n_parts = n_units(together)
     _, counts = np.unique(y, return_counts=True)

@@ -84,6 +84,8 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
         found = nearly_whole(found)
     if section.n_folds is not None:
         found = replace(found, n_folds=section.n_folds)
+    if section.shuffle:
+        found = replace(found, shuffle=True)
     return found
 
 

@@ -54,7 +54,7 @@ class Material:
         """A hash of all that the scores depend on: clips, labels, folds, groups and how they are split."""
         data = self.dataset
         clips = [(clip.id, clip.label, clip.fold, clip.group, self.contents.of(clip)) for clip in data.clips]
-        return _digest([data.split_kind, data.n_folds, clips])
+        return _digest([data.split_kind, data.folds_to_make, clips])
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ def open_material(config: ExperimentConfig, held: Dataset | None = None, *, hear
         The data set is not as described, or cannot be split; nor those of its clips that can be read.
     """
     data = build.dataset(config.data, held=held)
-    dataset_splits(data, shuffle=config.data.shuffle)  # what cannot be split is said before it is heard
+    dataset_splits(data)  # what cannot be split is said before it is heard
     if config.data.keep_duplicates_together:
-        check_can_group(data, shuffle=config.data.shuffle)
+        check_can_group(data)
     contents = contents_of(data.clips, n_workers=config.n_workers)
     return Material(prepared(data, contents, config.data, heard=heard), contents)
 

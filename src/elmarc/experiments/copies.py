@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from elmarc._errors import DatasetError
-from elmarc.datasets.base import Clip, Dataset, folds_for
+from elmarc.datasets.base import Clip, Dataset
 from elmarc.evaluation.splits import Folds, Lists
 from elmarc.features.contents import Contents
 
@@ -77,7 +77,7 @@ def _parts_of(clips: Sequence[Clip], parts: Folds | Lists) -> dict[str, str]:
     return {clips[k].id: name for name, members in named.items() for k in members}
 
 
-def check_can_group(data: Dataset, *, shuffle: bool = False) -> None:
+def check_can_group(data: Dataset) -> None:
     """Refuse to move copies between folds that come with a data set.
 
     Raises
@@ -85,7 +85,7 @@ def check_can_group(data: Dataset, *, shuffle: bool = False) -> None:
     DatasetError
         It has folds or lists.
     """
-    if data.split_kind == "lists" or (data.split_kind == "folds" and not shuffle):
+    if data.split_kind == "lists" or (data.split_kind == "folds" and not data.shuffle):
         what = "lists" if data.split_kind == "lists" else "official folds"
         raise DatasetError(
             f"{data.name}: its {what} say where each clip belongs, so copies cannot be kept together: drop "
@@ -93,7 +93,7 @@ def check_can_group(data: Dataset, *, shuffle: bool = False) -> None:
         )
 
 
-def kept_together(data: Dataset, contents: Contents, *, n_folds: int | None = None) -> Dataset:
+def kept_together(data: Dataset, contents: Contents) -> Dataset:
     """Return a data set whose groups hold all copies of their clips.
 
     Groups that share a sound become one.
@@ -102,15 +102,13 @@ def kept_together(data: Dataset, contents: Contents, *, n_folds: int | None = No
     ----------
     data : Dataset
     contents : Contents
-    n_folds : int or None
-        As it was asked for; None: as many as the groups allow, up to those of `data`.
     """
     same = copies(data.clips, contents)
     if not same:
         return data
     names = _merged([[clip.group or f"\0{clip.id}" for clip in clips] for clips in same])
     clips = tuple(replace(clip, group=_group(clip, names)) for clip in data.clips)
-    return replace(data, clips=clips, n_folds=n_folds or min(data.n_folds, folds_for(clips)))
+    return replace(data, clips=clips)
 
 
 def _group(clip: Clip, names: dict[str, str]) -> str | None:

@@ -154,7 +154,7 @@ def n_parts(data: Dataset) -> int:
     """Return how many parts of a data set are held out in turn."""
     if data.split_kind == "lists":
         return 1
-    return len({clip.fold for clip in data.clips}) if data.split_kind == "folds" else data.n_folds
+    return len({clip.fold for clip in data.clips}) if data.split_kind == "folds" else data.folds_to_make
 
 
 def measured_pace(

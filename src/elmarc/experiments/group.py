@@ -159,7 +159,7 @@ def _evaluation(
         kind=data.split_kind,
         groups=matrix.groups,
         n_folds=data.n_folds,
-        shuffle=config.data.shuffle,
+        shuffle=data.shuffle,
     )
     return evaluate(
         build.classifier(config.classifier, seed=config.seed),
@@ -167,7 +167,7 @@ def _evaluation(
         matrix.y,
         parts,
         protocol=config.protocol,
-        keep_together=keep_together(matrix.groups, matrix.folds),
+        keep_together=keep_together(matrix.groups, matrix.folds, kind=data.split_kind),
         workspace=workspace,
         n_jobs=n_jobs,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +109,8 @@ class Ranking:
             return fit_trained(best, config, self.dataset, store=self.store).model
         extractor, _ = build.extractor(config, self.dataset, store=self.store)
         unread = {clip.id for clip in best.result.skipped}
-        clips = [clip for clip in self.dataset.clips if clip.id not in unread]
-        return sound_classifier(config, extractor).fit(clips)
+        clips = tuple(clip for clip in self.dataset.clips if clip.id not in unread)
+        return sound_classifier(config, extractor).fit(replace(self.dataset, clips=clips))
 
     def __repr__(self) -> str:
         return terminal.short_text(self._comparison).rstrip()

@@ -21,7 +21,7 @@ def prepared(data: Dataset, contents: Contents, section: cfg.Data, *, heard: boo
     contents : Contents
         Of its clips.
     section : Data
-        Says whether copies are kept together, and folds shuffled.
+        Says whether copies are kept together.
     heard : bool
         Whether features are computed of its clips: those that can be read have to fill the folds then.
 
@@ -31,15 +31,15 @@ def prepared(data: Dataset, contents: Contents, section: cfg.Data, *, heard: boo
         They do not.
     """
     if section.keep_duplicates_together:
-        data = copies.kept_together(data, contents, n_folds=section.n_folds)
-        dataset_splits(data, shuffle=section.shuffle)
+        data = copies.kept_together(data, contents)
+        dataset_splits(data)
     clips = tuple(clip for clip in data.clips if not heard or _is_readable(clip, contents))
     same = copies.copies(clips, contents)
     n_left_out = len(data.clips) - len(clips)
     if not same and not n_left_out:
         return data
     try:
-        parts = dataset_splits(replace(data, clips=clips), shuffle=section.shuffle)
+        parts = dataset_splits(replace(data, clips=clips))
     except DatasetError as problem:
         if not n_left_out:
             raise

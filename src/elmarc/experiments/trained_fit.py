@@ -90,7 +90,8 @@ def fit_trained(
         )  # fmt: skip
         folds, groups = ([getattr(clip, key) or "" for clip in inputs.clips] for key in ("fold", "group"))
         kept = folder and folder / _key(config, material, recipe)
-        chosen = train_on_all(trainer, keep_together=keep_together(groups, folds), folder=kept)
+        together = keep_together(groups, folds, kind=data.split_kind)
+        chosen = train_on_all(trainer, keep_together=together, folder=kept)
     found = learnt(trainer.model)
     extractor, _ = build.extractor(config, data)
     assert isinstance(extractor.network, RandomCNN)

@@ -79,9 +79,10 @@ class _Training:
         labels = self.inputs.labels
         self._parts = make_splits(
             labels, folds, kind=data.split_kind, groups=groups, n_folds=data.n_folds,
-            shuffle=config.data.shuffle,
+            shuffle=data.shuffle,
         )  # fmt: skip
-        each = parts_of(self._parts, labels, self.recipe, keep_together=keep_together(groups, folds))
+        together = keep_together(groups, folds, kind=data.split_kind)
+        each = parts_of(self._parts, labels, self.recipe, keep_together=together)
         self.tasks = training_tasks(
             config, self.recipe, self.inputs, each, classes=data.classes, weights=self.weights
         )

@@ -41,10 +41,11 @@ SHORT_BYTES = 2  # scikit-learn has every estimator take longer integers
 
 @dataclass(frozen=True)
 class Files:
-    """Clips in files; `input_length` is the data set's own, where it has one."""
+    """Clips in files; `input_length` is the data set's own, where it has one, and `dataset` is theirs."""
 
     clips: tuple[Clip, ...]
     input_length: InputLength | None = None
+    dataset: Dataset | None = None
 
     def durations_s(self) -> list[float]:
         """Return the seconds of each clip, 0 where it cannot be read: extraction says why."""
@@ -193,7 +194,8 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
     """
     _refuse_one(X)
     if isinstance(X, Dataset | Unlabelled):
-        return Files(tuple(map(_named, X.clips)), X.input_length)
+        dataset = X if isinstance(X, Dataset) else None
+        return Files(tuple(map(_named, X.clips)), X.input_length, dataset)
     X = _plain(X)
     if _is_table(X):
         rows = validate_data(estimator, _floating(X), dtype=np.float32, reset=reset)

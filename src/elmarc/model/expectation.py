@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elmarc._errors import DatasetError, warn
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.comparison.single import score_alone
-from elmarc.datasets.groups import n_units
-from elmarc.evaluation.protocol import Evaluation, evaluate
+from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.search import SearchWorkspace
-from elmarc.evaluation.splits import Folds, Lists, make_splits
 from elmarc.model.units import Units
 from elmarc.results import Prediction
-
-MOST_FOLDS = 10  # as in the study
 
 
 @dataclass(frozen=True)
@@ -72,50 +66,38 @@ class Expectation:
 def expect(
     spec: ClassifierSpec,
     X: FeatureArray,
-    codes: NDArray[np.intp],
     units: Units,
     *,
     workspace: SearchWorkspace,
     n_jobs: int = 1,
 ) -> Expectation | None:
-    """Return the nested score of a classifier on all clips; None, with a warning, where none can be had.
+    """Return the nested score of a classifier on all clips, on the folds that a ranking of them has.
+
+    None, with a warning, where none can be had.
 
     Parameters
     ----------
     spec : ClassifierSpec
     X : np.ndarray [shape=(n_clips, n_features)]
-    codes : np.ndarray [shape=(n_clips,)]
-        Class numbers.
     units : Units
-        Their folds and groups.
+        Their labels, folds and groups.
     workspace : SearchWorkspace
         Of X.
     n_jobs : int
         Threads for the grids.
     """
-    labels = codes.astype(np.str_)
+    y = np.asarray(units.labels)
     try:
-        parts = _parts(labels, units)
         found = evaluate(
-            spec, X, labels, parts, keep_together=units.together, workspace=workspace, n_jobs=n_jobs
+            spec, X, y, units.splits(), keep_together=units.together, workspace=workspace, n_jobs=n_jobs
         )
     except DatasetError as problem:
         warn(f"no accuracy to expect can be computed: {problem}")
         return None
-    return _summary(found, labels, units.groups)
-
-
-def _parts(labels: NDArray[np.str_], units: Units) -> Folds | Lists:
-    smallest = min(Counter(labels.tolist()).values())
-    n_folds = max(2, min(MOST_FOLDS, smallest, n_units(units.groups)))
-    return make_splits(
-        labels.tolist(), units.folds, kind=units.split_kind, groups=units.groups, n_folds=n_folds
-    )
-
-
-def _summary(found: Evaluation, labels: NDArray[np.str_], groups: tuple[str, ...]) -> Expectation:
-    said = [Prediction(str(i), str(labels[i]), label, fold, groups[i]) for i, label, fold in found.held_out]
-    return expectation(found.accuracy, said, n_folds=len(found.folds), n_classes=len(np.unique(labels)))
+    said = [
+        Prediction(str(i), units.labels[i], label, fold, units.groups[i]) for i, label, fold in found.held_out
+    ]
+    return expectation(found.accuracy, said, n_folds=len(found.folds), n_classes=len(set(units.labels)))
 
 
 def expectation(accuracy: float, said: Sequence[Prediction], *, n_folds: int, n_classes: int) -> Expectation:

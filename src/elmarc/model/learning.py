@@ -61,7 +61,7 @@ def learn(
     codes : np.ndarray [shape=(n_clips,)]
         Class numbers from 0.
     units : Units
-        Folds and groups.
+        Their labels, folds and groups.
     workspace : SearchWorkspace or None
         Of X.
     n_jobs : int
@@ -74,7 +74,7 @@ def learn(
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # `expect` says it in our words
-        splits = inner_splits(codes.astype(np.str_), units.together, n_folds=N_FOLDS, seed=INNER_SEED)
+        splits = inner_splits(units.labels, units.together, n_folds=N_FOLDS, seed=INNER_SEED)
     params = _best(spec, X, codes, splits, workspace or SearchWorkspace(X), n_jobs)
     estimator = fit(clone(spec.estimator).set_params(**params), X, codes)
     apart = numbered(units.together or ("",) * len(X))

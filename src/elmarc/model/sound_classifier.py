@@ -193,7 +193,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(sounds.durations_s(), labels)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
-        units = units_of(sounds, len(labels), groups)
+        units = units_of(sounds, labels, groups)
         self.seed_ = seed_of(self.random_state)
         self.extractor_ = self._new_extractor(sounds)
         features, rows = self._usable(sounds)
@@ -299,7 +299,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         found = learn(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
         self.estimator_, self.scale_ = found.estimator, found.scale
         self.best_params_ = found.best_params
-        self.expected_ = expect(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
+        self.expected_ = expect(spec, features, units, workspace=work, n_jobs=n_jobs)
 
     def _usable(self, sounds: Sounds) -> tuple[FeatureArray, NDArray[np.intp]]:
         """Return the features of the clips that can be read, and their rows."""
