@@ -130,8 +130,9 @@ def test_train_says_so_and_keeps_them_together(elmarc: Run, copied: Path) -> Non
 def test_too_few_readable_clips_are_refused_before_any_feature(folder: Path) -> None:
     (folder / "low" / "01.wav").write_text("no sound")
     with pytest.raises(DatasetError, match=r"'low' has 5 clips, too few for 6 folds.*1 of 12 clips cannot"):
-        material(folder)
+        material(folder, n_folds=6)
     assert material(folder, n_folds=5).dataset.n_folds == 5
+    assert material(folder).dataset.n_folds is None  # as many as the readable clips allow
 
 
 def test_a_folder_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
