@@ -37,7 +37,8 @@ class Folders:
         sources = (value for r in results for value in r.source.values() if isinstance(value, str))
         roots = {str(Path(text)) for text in sources if Path(text).is_absolute()}
         roots |= {str(Path(text).parent) for text in roots if Path(text).suffix}  # a table beside its clips
-        self._roots = sorted((root for root in roots if len(Path(root).parts) > 1), key=len, reverse=True)
+        deep = (root for root in roots if len(Path(root).parts) > 1)
+        self._roots = sorted(deep, key=lambda root: (-len(root), root))
 
     def hide(self, text: str) -> str:
         """Return text in which paths below a folder of the study are relative, and others a name."""
