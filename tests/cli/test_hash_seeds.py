@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 from tests.cli.conftest import SR, Run, tone
@@ -68,6 +69,9 @@ def written(folder: Path) -> dict[str, Any]:
         if name.endswith("result.json"):
             document = json.loads(file.read_text())
             found[name] = [(key, value) for key, value in document.items() if key not in OF_THE_RUN]
+        elif name.endswith("ranking.csv"):
+            table = pd.read_csv(file, dtype=str)
+            found[name] = table[[key for key in table if not key.endswith("_s")]].to_csv()
     return found
 
 
