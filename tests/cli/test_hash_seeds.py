@@ -70,7 +70,7 @@ def written(folder: Path) -> dict[str, Any]:
             document = json.loads(file.read_text())
             found[name] = [(key, value) for key, value in document.items() if key not in OF_THE_RUN]
         elif name.endswith("ranking.csv"):
-            found[name] = pd.read_csv(file, dtype=str).drop(columns="s_per_clip").to_csv()
+            found[name] = pd.read_csv(file, dtype=str).drop(columns="s_per_clip", errors="ignore").to_csv()
     return found
 
 
