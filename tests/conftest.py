@@ -15,6 +15,14 @@ os.environ.setdefault("ELMARC_HASH_MEMO", "off")  # none in the user's cache; it
 SMALL_FIXTURES = Path(__file__).parent / "parity" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the tests a cache of their own: features are stored there, and the user's stay as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELMARC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20181205)

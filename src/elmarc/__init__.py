@@ -73,3 +73,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'elmarc' has no attribute {name!r}")
     return getattr(import_module(f"elmarc.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Offer the public names before they are loaded."""
+    return sorted({*globals(), *__all__})

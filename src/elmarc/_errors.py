@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
+from types import CodeType
 
 from elmarc._names import printable
 
 PASSED = ("elmarc", "sklearn", "joblib")  # packages whose lines are not the caller's
+_shown: dict[tuple[type[Warning], int, int, str | None], CodeType] = {}
 
 
 class ElmarcError(Exception):
@@ -67,9 +70,31 @@ class RateWarning(ElmarcWarning):
     """Waveforms came without a rate: one is assumed."""
 
 
-def warn(text: str, category: type[Warning] = ElmarcWarning) -> None:
-    """Warn in the caller's line: the first above that is in none of `PASSED`."""
+def warn(text: str, category: type[Warning] = ElmarcWarning, *, once: bool = False) -> None:
+    """Warn in the caller's line, the first above that is in none of `PASSED`, and there once for each text.
+
+    Python's own memory of what was shown is cleared by every `catch_warnings`, of which a cross-validation
+    has many. Filters that ask for all warnings, or for errors, get all.
+
+    Parameters
+    ----------
+    text : str
+    category : type
+    once : bool
+        Whether another text of the category is not shown in the same line either.
+    """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in PASSED:
         frame, level = frame.f_back, level + 1
+    key = (category, id(frame.f_code), frame.f_lineno, None if once else text)
+    if key in _shown and not _asks_for_all(text, category):
+        return
+    _shown[key] = frame.f_code  # kept, so that its id stays its own
     warnings.warn(text, category, stacklevel=level)
+
+
+def _asks_for_all(text: str, category: type[Warning]) -> bool:
+    for action, message, kind, _module, _line in warnings.filters:
+        if issubclass(category, kind) and (message is None or re.match(message, text)):
+            return action in ("always", "all", "error")
+    return False

@@ -121,7 +121,9 @@ def test_the_transformer_gives_the_features_of_the_command_line(
     assert elmarc("extract", folder, "--network", f"{mine}:MyNet", "--recipe", "v2", "-o", "f.npz")[0] == 0
     found = FeatureMatrix.load("f.npz")
     paths = [str(clip.path) for clip in open_dataset(folder).clips]
-    assert np.array_equal(RandomCNNFeatures(f"{mine}:MyNet", recipe="v2").fit_transform(paths), found.X)
+    assert np.array_equal(
+        RandomCNNFeatures(f"{mine}:MyNet", recipe="v2", store=False).fit_transform(paths), found.X
+    )
 
 
 def test_the_studys_options_are_left_out_and_wrong_ones_refused(

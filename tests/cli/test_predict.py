@@ -26,7 +26,9 @@ def model(folder: Path, rng: np.random.Generator) -> Path:
         path.parent.mkdir(exist_ok=True)
         sf.write(path, 0.01 * rng.standard_normal(SR // 2), SR)
     paths = sorted(folder.glob("*/*.wav"))
-    found = library.SoundClassifier("timbral_temporal").fit(paths, [p.parent.name for p in paths])
+    found = library.SoundClassifier("timbral_temporal", store=False).fit(
+        paths, [p.parent.name for p in paths]
+    )
     found.save(folder.parent / "m.elmarc")
     return folder.parent / "m.elmarc"
 

@@ -47,7 +47,7 @@ def test_the_command_line_and_the_transformer_agree(
     elmarc: Run, clips: Path, network: str, recipe: str
 ) -> None:
     found = extracted(elmarc, clips, "--network", network, "--recipe", recipe, "--seed", "3")
-    transformer = RandomCNNFeatures(network, recipe=recipe, random_state=3)
+    transformer = RandomCNNFeatures(network, recipe=recipe, random_state=3, store=False)
     rows = transformer.fit_transform(paths_of(open_dataset(clips)))
     assert np.array_equal(rows, found.X)
     assert tuple(transformer.get_feature_names_out()) == found.columns
@@ -58,7 +58,7 @@ def test_the_command_line_and_the_transformer_agree(
 def test_the_baseline_agrees_too(elmarc: Run, clips: Path, recipe: str) -> None:
     found = extracted(elmarc, clips, "--network", "mfcc", "--recipe", recipe)
     paths = paths_of(open_dataset(clips))
-    for transformer in (MFCCFeatures(), RandomCNNFeatures("mfcc", recipe=recipe)):
+    for transformer in (MFCCFeatures(), RandomCNNFeatures("mfcc", recipe=recipe, store=False)):
         assert np.array_equal(transformer.fit_transform(paths), found.X)
         assert json.loads(json.dumps(transformer.extractor_.definition)) == found.definition
 
@@ -81,7 +81,7 @@ def test_options_agree_by_either_way(
     elmarc: Run, clips: Path, network: str, options: list[str], params: dict[str, Any]
 ) -> None:
     found = extracted(elmarc, clips, "--network", network, "--recipe", "v2", *options)
-    transformer = RandomCNNFeatures(network, recipe="v2", **params)
+    transformer = RandomCNNFeatures(network, recipe="v2", **params, store=False)
     rows = transformer.fit_transform(paths_of(open_dataset(clips)))
     assert np.array_equal(rows, found.X)
 
@@ -90,7 +90,9 @@ def test_options_agree_by_either_way(
 def test_a_named_data_set_agrees_when_it_is_passed_whole(elmarc: Run, recipe: str) -> None:
     options = ("--target", "timbre", "--network", "temporal", "--recipe", recipe)
     found = extracted(elmarc, "toy", *options)
-    rows = RandomCNNFeatures("temporal", recipe=recipe).fit_transform(open_dataset("toy", target="timbre"))
+    rows = RandomCNNFeatures("temporal", recipe=recipe, store=False).fit_transform(
+        open_dataset("toy", target="timbre")
+    )
     assert np.array_equal(rows, found.X)
 
 
@@ -101,7 +103,7 @@ def test_a_classifier_hears_the_same_before_and_after_it_is_saved(
 ) -> None:
     found = extracted(elmarc, clips, "--network", network, "--recipe", recipe, "--seed", "3")
     paths = paths_of(open_dataset(clips))
-    model = SoundClassifier(network, recipe=recipe, random_state=3).fit(paths, found.labels)
+    model = SoundClassifier(network, recipe=recipe, random_state=3, store=False).fit(paths, found.labels)
     model.save(tmp_path / "model.elmarc")
     for extractor in (model.extractor_, load(tmp_path / "model.elmarc").extractor_):
         again = extractor.extract([Clip(path, Path(path), "") for path in paths]).matrix

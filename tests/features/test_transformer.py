@@ -51,7 +51,9 @@ def paths(tmp_path: Path) -> list[Path]:
     return made
 
 
-@pytest.mark.parametrize("transformer", [RandomCNNFeatures("timbral", n_filters=4), MFCCFeatures()])
+@pytest.mark.parametrize(
+    "transformer", [RandomCNNFeatures("timbral", n_filters=4, store=False), MFCCFeatures()]
+)
 def test_paths_and_arrays_give_the_same(paths: list[Path], transformer) -> None:
     waveforms = np.stack([sf.read(path, dtype="float32")[0] for path in paths])
     from_paths = transformer.fit_transform(paths)
@@ -61,20 +63,21 @@ def test_paths_and_arrays_give_the_same(paths: list[Path], transformer) -> None:
 
 def test_it_sits_in_a_pipeline(paths: list[Path]) -> None:
     labels = ["low" if i % 2 else "high" for i in range(8)]
-    pipeline = make_pipeline(RandomCNNFeatures("timbral", n_filters=4), SVC(kernel="linear"))
+    pipeline = make_pipeline(RandomCNNFeatures("timbral", n_filters=4, store=False), SVC(kernel="linear"))
     assert pipeline.fit(paths[:6], labels[:6]).score(paths[6:], labels[6:]) == 1.0
 
 
 def test_the_seed_decides_the_weights(paths: list[Path]) -> None:
     a, b, c = (
-        RandomCNNFeatures("temporal", n_filters=4, random_state=s).fit_transform(paths) for s in (0, 0, 1)
+        RandomCNNFeatures("temporal", n_filters=4, random_state=s, store=False).fit_transform(paths)
+        for s in (0, 0, 1)
     )
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
 
 
 def test_rows_match_clips_so_a_bad_one_is_an_error(paths: list[Path], tmp_path: Path) -> None:
-    transformer = RandomCNNFeatures("temporal", n_filters=4).fit(paths)
+    transformer = RandomCNNFeatures("temporal", n_filters=4, store=False).fit(paths)
     (tmp_path / "bad.wav").write_bytes(b"rubbish")
     with pytest.raises(AudioError, match=r"bad\.wav"):
         transformer.transform([*paths, tmp_path / "bad.wav"])
@@ -82,16 +85,16 @@ def test_rows_match_clips_so_a_bad_one_is_an_error(paths: list[Path], tmp_path: 
 
 def test_the_global_state_is_left_alone(paths: list[Path]) -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002  # the state that must not change
-    RandomCNNFeatures("temporal", n_filters=4).fit_transform(paths)
+    RandomCNNFeatures("temporal", n_filters=4, store=False).fit_transform(paths)
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
 def test_clones_copies_and_set_params_give_the_same(paths: list[Path]) -> None:
-    transformer = RandomCNNFeatures("timbral", n_filters=4, recipe="v2", frontend={"n_mels": 64})
+    transformer = RandomCNNFeatures("timbral", n_filters=4, recipe="v2", frontend={"n_mels": 64}, store=False)
     expected = transformer.fit_transform(paths)
     assert np.array_equal(clone(transformer).fit_transform(paths), expected)
     assert np.array_equal(pickle.loads(pickle.dumps(transformer)).transform(paths), expected)
-    other = RandomCNNFeatures().set_params(**transformer.get_params())
+    other = RandomCNNFeatures(store=False).set_params(**transformer.get_params())
     assert np.array_equal(other.fit_transform(paths), expected)
     with pytest.raises(NotFittedError):
         clone(transformer).transform(paths)
@@ -99,7 +102,7 @@ def test_clones_copies_and_set_params_give_the_same(paths: list[Path]) -> None:
 
 def test_a_grid_searches_recipes_and_networks(paths: list[Path]) -> None:
     labels = ["low" if i % 2 else "high" for i in range(8)]
-    pipeline = make_pipeline(RandomCNNFeatures(n_filters=4), StandardScaler(), RidgeClassifier())
+    pipeline = make_pipeline(RandomCNNFeatures(n_filters=4, store=False), StandardScaler(), RidgeClassifier())
     grid = {
         "randomcnnfeatures__recipe": ["2018", "v2"],
         "randomcnnfeatures__network": ["timbral", "sample_level"],
@@ -116,7 +119,7 @@ def test_a_grid_searches_recipes_and_networks(paths: list[Path]) -> None:
 
 def test_it_takes_one_column_of_a_frame(paths: list[Path]) -> None:
     frame = pd.DataFrame({"path": [str(path) for path in paths], "gain": np.arange(8.0)})
-    features = RandomCNNFeatures("timbral", n_filters=4)
+    features = RandomCNNFeatures("timbral", n_filters=4, store=False)
     columns = make_column_transformer((features, "path"), ("passthrough", ["gain"]))
     expected = features.fit_transform(paths)
     assert np.array_equal(columns.fit_transform(frame)[:, :-1], expected)
@@ -134,25 +137,27 @@ class Own(nn.Module):
 
 
 def test_a_network_may_be_a_section_a_module_or_one_that_is_built(paths: list[Path]) -> None:
-    by_name = RandomCNNFeatures("timbral", n_filters=4, recipe="v2", random_state=2).fit_transform(paths)
+    by_name = RandomCNNFeatures(
+        "timbral", n_filters=4, recipe="v2", random_state=2, store=False
+    ).fit_transform(paths)
     section = {"kind": "timbral", "n_filters": 4}
     built = build_network("timbral", n_filters=4, seed=2)
     for network in (section, built):
-        same = RandomCNNFeatures(network, recipe="v2", random_state=2)
+        same = RandomCNNFeatures(network, recipe="v2", random_state=2, store=False)
         assert np.array_equal(same.fit_transform(paths), by_name)
     options = {"kind": "single_layer", "filter_shape": (7, 20), "pool_shape": (1, 5), "n_filters": 4}
-    assert RandomCNNFeatures(options, layers=["pool"]).fit_transform(paths).shape == (8, 4)
+    assert RandomCNNFeatures(options, layers=["pool"], store=False).fit_transform(paths).shape == (8, 4)
     with pytest.raises(ConfigError, match="timbral is built already"):
-        RandomCNNFeatures(built, n_filters=8).fit(paths)
+        RandomCNNFeatures(built, n_filters=8, store=False).fit(paths)
 
 
 def test_a_module_of_a_users_own(paths: list[Path]) -> None:
     module = Own()
-    rows = RandomCNNFeatures(module, layers=["conv"]).fit_transform(paths)
+    rows = RandomCNNFeatures(module, layers=["conv"], store=False).fit_transform(paths)
     decibels = torch.from_numpy(LogMel()(sf.read(paths[0], dtype="float32")[0]))
     expected = module(decibels[None])[0].mean(dim=1).detach().numpy()
     assert np.allclose(rows[0], expected, rtol=1e-4, atol=1e-4)
-    v2 = RandomCNNFeatures(module, layers=["conv"], recipe="v2")
+    v2 = RandomCNNFeatures(module, layers=["conv"], recipe="v2", store=False)
     assert v2.fit_transform(paths).shape == (8, 4 * 6)
     assert np.array_equal(clone(v2).fit_transform(paths), v2.transform(paths))
 

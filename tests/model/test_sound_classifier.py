@@ -62,8 +62,8 @@ def test_its_features_are_those_of_the_transformer_and_the_command_line(clips, r
     from elmarc.datasets.base import Dataset
 
     options = {"recipe": recipe, "duration": 0.5}
-    model = SoundClassifier("timbral", **options).fit(clips)
-    transformed = RandomCNNFeatures("timbral", **options).fit_transform(clips)
+    model = SoundClassifier("timbral", **options, store=False).fit(clips)
+    transformed = RandomCNNFeatures("timbral", **options, store=False).fit_transform(clips)
     assert np.array_equal(model.extractor_.extract(clips).matrix.X, transformed)
     data = Dataset("noise", clips, ("dark", "bright", "plain"), "folds")
     config = parse_config(

@@ -26,7 +26,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import Pipeline
-from sklearn.svm import SVC
+from sklearn.svm import SVC, NuSVC
 
 from elmarc.classifiers import blocks, normal_equations
 from elmarc.classifiers.activations import FloatArray
@@ -51,7 +51,9 @@ def decision_values(estimator: Any, X: NDArray[Any]) -> FloatArray:
     """
     if isinstance(estimator, Pipeline):
         return decision_values(estimator[-1], estimator[:-1].transform(X))
-    if isinstance(estimator, SVC) and len(estimator.classes_) > 2:
+    if hasattr(estimator, "best_estimator_"):  # of a grid search
+        return decision_values(estimator.best_estimator_, X)
+    if isinstance(estimator, SVC | NuSVC) and len(estimator.classes_) > 2:
         return _margins(estimator, X)
     if not hasattr(estimator, "decision_function"):
         return np.log(np.maximum(np.asarray(estimator.predict_proba(X), np.float64), LEAST_SHARE))
@@ -116,7 +118,7 @@ def held_out_values(
 
 def _penalty(model: Any) -> float | None:
     """Return the penalty of a fitted classifier that is a ridge regression in the end."""
-    if isinstance(model, RidgeClassifierCV):
+    if isinstance(model, RidgeClassifierCV) and model.fit_intercept and model.class_weight is None:
         return float(model.alpha_)
     if isinstance(model, ELMClassifier) and isinstance(getattr(model, "regressor_", None), LeaveOneOutRidge):
         return float(model.regressor_.penalty_)
@@ -135,7 +137,7 @@ def _cross_validated(
     return np.concatenate(values), np.concatenate([test for _, test in usable])
 
 
-def _margins(machine: SVC, X: NDArray[Any]) -> FloatArray:
+def _margins(machine: SVC | NuSVC, X: NDArray[Any]) -> FloatArray:
     """Return the sum of each class's margins against the others, the largest for the class with most votes.
 
     scikit-learn's own values are votes, with margins as decimals that decide ties: one vote is as good as

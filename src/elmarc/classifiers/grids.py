@@ -89,13 +89,14 @@ class ClassifierSpec:
 
 
 def make_classifier(
-    name: str, *, random_state: int = 0, standardise: Scaling = False, ridge: bool = False
+    name: Any, *, random_state: int = 0, standardise: Scaling = False, ridge: bool = False
 ) -> ClassifierSpec:
     """Return a classifier with its grid.
 
     Parameters
     ----------
-    name : one of `CLASSIFIERS`.
+    name : one of `CLASSIFIERS`, or a classifier of scikit-learn's kind, which has no grid: a clone is made of
+        it, and seeds that it leaves open are set.
     random_state : seed of whatever the classifier draws (hidden units, initial weights, order of clips).
     standardise : standardise each feature first, by mean and deviation of the training clips; "squashed"
         bounds it then (`squash`), so that no single loud clip rules a feature. The study did neither.
@@ -109,15 +110,20 @@ def make_classifier(
     Raises
     ------
     ConfigError
-        If the name is unknown, or has no such option.
+        If the name is unknown, or has no such option; or the classifier gives neither decision values nor
+        probabilities.
 
     >>> make_classifier("linear_svm", standardise=True).grid
     {'classifier__C': [0.1, 1, 2]}
     """
-    entry = CLASSIFIERS[choose("classifier", name, tuple(CLASSIFIERS))]
+    if isinstance(name, str):
+        entry = CLASSIFIERS[choose("classifier", name, tuple(CLASSIFIERS))]
+        estimator, grid = entry.make(random_state), deepcopy(entry.grid)
+    else:
+        estimator, grid = _clone(name, random_state), {}
+        name = type(name).__name__
     if ridge and name != "elm":
         raise ConfigError(f"ridge is an option of the elm alone, not of {name}: leave it out")
-    estimator, grid = entry.make(random_state), deepcopy(entry.grid)
     if ridge:
         from elmarc.classifiers.ridge import LeaveOneOutRidge
 
@@ -133,6 +139,29 @@ def make_classifier(
     if standardise == "squashed":
         steps.insert(1, ("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
     return ClassifierSpec(name, Pipeline(steps), _prefixed(grid))
+
+
+def _clone(estimator: Any, seed: int) -> Any:
+    """Return a copy of a scikit-learn classifier, not fitted. Raises ConfigError where it is none."""
+    from sklearn.base import clone, is_classifier
+
+    if isinstance(estimator, type) or not hasattr(estimator, "get_params") or not is_classifier(estimator):
+        raise ConfigError(
+            f"classifier: found {estimator!r}, expected one of {', '.join(CLASSIFIERS)}, or a classifier of "
+            "scikit-learn's kind, such as LogisticRegression()"
+        )
+    if not any(hasattr(estimator, method) for method in ("decision_function", "predict_proba")):
+        raise ConfigError(
+            f"classifier: {estimator!r} has neither decision_function nor predict_proba, and so gives no "
+            "probabilities: take one that has, or wrap it in CalibratedClassifierCV"
+        )
+    made = clone(estimator)
+    open_seeds = {
+        name: seed
+        for name, value in made.get_params(deep=True).items()
+        if value is None and name.rpartition("__")[2] == "random_state"
+    }
+    return made.set_params(**open_seeds)
 
 
 def fit(estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> Any:

@@ -278,7 +278,8 @@ def existing_store(folder: Path | None) -> FeatureStore:
 
 def store_at(folder: Path | None) -> FeatureStore:
     """Return the store of features in a folder, by default in the user's cache."""
-    from elmarc.datasets import cache_dir
-    from elmarc.features.store import FeatureStore
+    from elmarc.features.store import open_store
 
-    return FeatureStore(folder or cache_dir() / "features")
+    store = open_store(folder or True)
+    assert store is not None
+    return store

@@ -24,7 +24,7 @@ from elmarc.cli import console
 from elmarc.cli.folders import PICTURE, PREDICTIONS, check_output
 from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
-from elmarc.features.sounds import Files, warn_of_cuts
+from elmarc.features.sounds import Files, cuts
 from elmarc.model import SoundClassifier, load
 from elmarc.model.sound_classifier import RECORDING
 from elmarc.model.timelines import Timeline, named, timeline, warn_of_cut_windows
@@ -137,7 +137,8 @@ def _of_clips(
     """Return a row a clip that can be read, the others, and what is odd."""
     with console.Live(quiet=asked.quiet) as live:
         live.on_features("clips", len(clips))
-        warn_of_cuts(Files(tuple(clips)), model.extractor_)
+        if cut := cuts(Files(tuple(clips)), model.extractor_):
+            console.note(f"{cut}; --window reads recordings whole, such as --window 4")
         extraction = model.extractor_.extract(clips, progress=live.on_clips)
     labels, shares = model.classify(extraction.matrix.X)
     said = named(labels, shares, asked.min_confidence)

@@ -10,6 +10,7 @@ from elmarc.datasets.base import Clip, Dataset, Tags
 from elmarc.datasets.files import cache_dir
 from elmarc.datasets.lengths import suggest_input_length
 from elmarc.datasets.mirdata import from_mirdata
+from elmarc.datasets.objects import is_data_set
 from elmarc.datasets.opening import DATASETS, open_dataset, open_lists
 from elmarc.datasets.unlabelled import Unlabelled, has_classes, open_clips, open_unlabelled
 from elmarc.datasets.validation import ValidationReport, validate
@@ -24,6 +25,7 @@ __all__ = [
     "cache_dir",
     "from_mirdata",
     "has_classes",
+    "is_data_set",
     "open_clips",
     "open_dataset",
     "open_lists",

@@ -51,6 +51,15 @@ def from_object(
     )
 
 
+def is_data_set(data: Any) -> bool:
+    """Tell what `open_dataset` opens, such as a path, from a sequence of clips."""
+    if isinstance(data, str | Path | Dataset) or is_hugging_face(data):
+        return True
+    if hasattr(data, "load_tracks") or hasattr(data, "load_clips"):
+        return True
+    return hasattr(data, "itertuples") and {"path", "label"} <= set(data.columns)
+
+
 def refuse(data: object, **options: object) -> None:
     """Refuse options that would be ignored in silence. Raises DatasetError."""
     for option, value in options.items():

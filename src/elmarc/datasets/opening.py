@@ -100,7 +100,9 @@ def open_dataset(
         raise DatasetError(f"{data}: target {target!r} was asked for, but only toy has targets: leave it out")
     if name and (audio is not None or not exists(data)):
         if audio is None:
-            raise DatasetError(f"{name}: where do its clips lie? Name their folder: --audio DIR")
+            raise DatasetError(
+                f"{name}: where do its clips lie? Name their folder: open_dataset({name!r}, audio=DIR)"
+            )
         return dataset_module(name).load(audio, metadata=metadata, on_missing=on_missing or "skip")
     return _open_path(expanded(data), audio, fold_column, on_missing or "raise")
 

@@ -47,7 +47,9 @@ def data_section(
         raise ConfigError(f"--target {target}: only toy has targets, {data} has none: leave it out")
     if name and not (audio is None and Path(data).exists()):
         if audio is None:
-            raise ConfigError(f"{name}: where do its clips lie? Say so with --audio DIR")
+            raise ConfigError(
+                f"{name}: where do its clips lie? Name their folder: --audio DIR (in Python, audio=DIR)"
+            )
         return {"kind": "named", "name": name, "audio": str(audio)}
     if data.lower().endswith(".csv"):
         return {"kind": "table", "path": data} | ({"audio": str(audio)} if audio else {})

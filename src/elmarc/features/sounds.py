@@ -5,7 +5,6 @@ Both kinds say how long their clips last and give their features, so that nobody
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -66,7 +65,7 @@ class Files:
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row a clip, where the extractor is strict."""
         extraction = extractor.extract(self.clips)
-        warn_of_oddities(extraction, stacklevel=5)
+        warn_of_oddities(extraction)
         return extraction.matrix.X
 
 
@@ -140,31 +139,35 @@ def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
     AudioError
         A clip cannot be used.
     """
-    warn_of_cuts(sounds, extractor, stacklevel=4)
+    warn_of_cuts(sounds, extractor)
     return sounds.features(extractor)
 
 
-def warn_of_oddities(extraction: Extraction, *, stacklevel: int) -> None:
+def warn_of_oddities(extraction: Extraction) -> None:
     """Name clips that are far too loud, silent or cut short, in an `OddWarning` a kind."""
     for note in extraction.notes:
-        warnings.warn(note, OddWarning, stacklevel=stacklevel)
+        warn(note, OddWarning)
 
 
-def warn_of_cuts(sounds: Sounds, extractor: FeatureExtractor, *, stacklevel: int = 2) -> None:
-    """Count the clips that are longer than the input, in one `CutWarning`."""
+def warn_of_cuts(sounds: Sounds, extractor: FeatureExtractor) -> None:
+    """Warn in Python of clips that are longer than the input: a cross-validation does so once."""
+    if said := cuts(sounds, extractor):
+        warn(f"{said}; with a greater duration=SECONDS more of each is used", CutWarning, once=True)
+
+
+def cuts(sounds: Sounds, extractor: FeatureExtractor) -> str:
+    """Count the clips that are longer than the input; "" where none is."""
     front, length = extractor.frontend, extractor.length
     if length is None:
-        return
+        return ""
     durations = sounds.durations_s()
     n_cut = sum(front.n_positions(seconds) > length for seconds in durations if seconds)
-    if n_cut:
-        warnings.warn(
-            f"{n_cut} of {len(durations)} clips are longer than the {length} {front.unit} that are fed to "
-            f"the network, the longest {max(durations):.4g} s: their ends are cut; a greater duration hears "
-            "more",
-            CutWarning,
-            stacklevel=stacklevel,
-        )
+    if not n_cut:
+        return ""
+    return (
+        f"{n_cut} of {len(durations)} clips are longer than the {length} {front.unit} that are fed to the "
+        f"network, the longest {max(durations):.4g} s: their ends are cut"
+    )
 
 
 def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> Sounds:

@@ -22,6 +22,7 @@ from elmarc._atomic import write_atomic
 from elmarc._errors import StoreError, StoreWarning
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
+from elmarc.datasets.files import cache_dir
 from elmarc.features import shards
 
 SCHEMA_VERSION = 1  # rises whenever the same definition would give other numbers
@@ -36,6 +37,13 @@ def definition_key(definition: Definition) -> str:
     # "recipe" was the word when the first stores were filled: another would miss their rows
     text = json.dumps({"schema": SCHEMA_VERSION, "recipe": definition}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_store(store: bool | str | Path | None) -> FeatureStore | None:
+    """Return the store in a folder; True: in the user's cache, as the command line; False or None: none."""
+    if store is None or store is False:
+        return None
+    return FeatureStore(cache_dir() / "features" if store is True else store)
 
 
 class FeatureStore:

@@ -22,7 +22,7 @@ from elmarc.features.frames import Sequence as FrameSequence
 from elmarc.features.frames import Times
 from elmarc.features.recipes import BASELINE
 from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
-from elmarc.features.store import FeatureStore
+from elmarc.features.store import open_store
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):
@@ -154,8 +154,9 @@ class RandomCNNFeatures(_ClipTransformer):
     batch_size : int, n_workers : int or None, device : str
         Clips in work at once; threads, None for one a core; "auto", "cpu" or "cuda". Without influence on the
         features.
-    store : str, Path or None
-        Folder of stored features.
+    store : bool, str, Path or None
+        Where features of clips in files are kept and found again: a folder; True, the one that the command
+        line uses (see `elmarc store info`); False or None, nowhere. Those of arrays are not kept.
     random_state : int, RandomState or None
         Seed of the weights.
 
@@ -185,7 +186,7 @@ class RandomCNNFeatures(_ClipTransformer):
         batch_size: int = 8,
         n_workers: int | None = None,
         device: str = "auto",
-        store: str | Path | None = None,
+        store: bool | str | Path | None = True,
         random_state: Any = 0,
     ) -> None:
         self.network = network
@@ -243,7 +244,7 @@ class RandomCNNFeatures(_ClipTransformer):
             batch_size=self.batch_size,
             n_workers=self.n_workers,
             device=self.device,
-            store=FeatureStore(self.store) if self.store else None,
+            store=open_store(self.store),
             strict=True,
         )
         return self

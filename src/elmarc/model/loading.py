@@ -79,7 +79,7 @@ def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
 
 def _model(parts: Mapping[str, bytes], network: Any) -> SoundClassifier:
     about = json.loads(parts[DESCRIPTION])
-    model = SoundClassifier(**_parameters(about, network))
+    model = SoundClassifier(**_parameters(about, network), store=None)  # of new clips nothing is kept
     model.seed_ = model.random_state
     model.extractor_ = model._rebuilt(about["length"], about["fix_length"])
     check_rates(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,10 +15,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from elmarc._cores import n_cores
-from elmarc._errors import ConfigError, CutWarning, warn
+from elmarc._errors import ConfigError, CutWarning, ModelError, warn
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.classifiers.grids import ClassifierSpec, Scaling, make_classifier
+from elmarc.datasets import is_data_set, open_dataset
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
@@ -33,7 +33,7 @@ from elmarc.features.sounds import (
     warn_of_cuts,
     warn_of_oddities,
 )
-from elmarc.features.store import FeatureStore
+from elmarc.features.store import open_store
 from elmarc.features.transformer import seed_of
 from elmarc.model.expectation import Expectation, expect
 from elmarc.model.learning import learn
@@ -60,8 +60,10 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         As for `RandomCNNFeatures`; "mfcc" is the baseline.
     recipe : {"v2", "2018"}
         What the network is fed, what is kept of its maps, and how the classifier scales them.
-    classifier : str
-        A name of `elmarc.classifiers.CLASSIFIERS`.
+    classifier : str or classifier
+        A name of `elmarc.classifiers.CLASSIFIERS`, whose hyper-parameters are searched; or any classifier of
+        scikit-learn's kind with `decision_function` or `predict_proba`, which is cloned and fitted as it is
+        (`GridSearchCV` searches). Only models of named ones can be saved.
     size : {"small", "large"}, n_filters : int or None
         Width of the network.
     layers : sequence of str or None
@@ -87,8 +89,9 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         Whether features are standardised; None: as the recipe says.
     batch_size : int, n_workers : int or None, device : str
         How to compute; without influence on the features.
-    store : str, Path or None
-        Folder of stored features.
+    store : bool, str, Path or None
+        Where features of clips in files are kept and found again: a folder; True, the one that the command
+        line uses (see `elmarc store info`); False or None, nowhere. Those of arrays are not kept.
     random_state : int, RandomState or None
         Seed of the network's weights and of the classifier.
 
@@ -128,7 +131,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         network: NetworkLike = "timbral_temporal",
         *,
         recipe: str = "v2",
-        classifier: str = "ridge",
+        classifier: Any = "ridge",
         size: Size = DEFAULT_SIZE,
         n_filters: int | None = None,
         layers: Sequence[str] | None = None,
@@ -144,7 +147,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 8,
         n_workers: int | None = None,
         device: str = "auto",
-        store: str | Path | None = None,
+        store: bool | str | Path | None = True,
         random_state: Any = 0,
     ) -> None:
         self.network = network
@@ -173,10 +176,12 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : sequence of clips
-            As for `RandomCNNFeatures.fit`; folds and groups of `Clip`s and of a `Dataset` are kept.
+        X : sequence of clips, or a data set
+            As for `RandomCNNFeatures.fit`; folds and groups of `Clip`s and of a `Dataset` are kept. Without y
+            also what `open_dataset` opens, as on the command line: a folder with one sub-folder a class, a
+            CSV file, a name, a DataFrame, a data set of another package.
         y : sequence of labels, or None
-            One a clip; None: those of the `Clip`s.
+            One a clip; None: those of the data set or the `Clip`s.
         groups : sequence or None
             Clips of one group stay together; None or "" is a clip that stands alone.
 
@@ -187,6 +192,12 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         DatasetError
             No clip can be read; single ones are left out with a warning.
         """
+        if y is None and is_data_set(X):
+            X = open_dataset(X)
+            for note in X.notes:
+                warn(note)
+        self.seed_ = seed_of(self.random_state)
+        spec = self._spec()
         front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
         sounds = read_sounds(X, sr=self.input_sr or front.sr, estimator=self, reset=True)
         labels = column_or_1d(labels_of(sounds, y), warn=True)
@@ -194,13 +205,12 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         units = units_of(sounds, labels, groups)
-        self.seed_ = seed_of(self.random_state)
         self.extractor_ = self._new_extractor(sounds)
         features, rows = self._usable(sounds)
         self.classes_, codes = np.unique(labels[rows], return_inverse=True)
         if len(self.classes_) < 2:
             raise ConfigError(f"y holds 1 class ({self.classes_[0]!r}): a classifier needs two or more")
-        self._learn(features, codes, units.of(rows))
+        self._learn(spec, features, codes, units.of(rows))
         self.n_clips_ = dict(zip(map(str, self.classes_.tolist()), np.bincount(codes).tolist(), strict=True))
         return self
 
@@ -265,9 +275,15 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ModelError
-            The classifier holds what a model file cannot.
+            The classifier is a scikit-learn estimator of your own, or holds what a model file cannot.
         """
         check_is_fitted(self)
+        if not isinstance(self.classifier, str):
+            raise ModelError(
+                f"classifier: a model file cannot hold a {type(self.classifier).__name__} that was passed as "
+                "an object, as it keeps no pickle: fit with the name of one of elmarc's classifiers, "
+                "such as 'svm' or 'ridge'"
+            )
         save(self, path)
 
     def _new_extractor(self, sounds: Sounds) -> FeatureExtractor:
@@ -288,13 +304,15 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return assemble(
             **{name: getattr(self, name) for name in OF_FEATURES},
             seed=self.seed_,
-            store=FeatureStore(self.store) if self.store else None,
+            store=open_store(self.store),
             strict=True,
             **fed,
         )
 
-    def _learn(self, features: FeatureArray, codes: NDArray[np.intp], units: Units) -> None:
-        spec, n_jobs = self._spec(), self.n_workers or n_cores()
+    def _learn(
+        self, spec: ClassifierSpec, features: FeatureArray, codes: NDArray[np.intp], units: Units
+    ) -> None:
+        n_jobs = self.n_workers or n_cores()
         work = SearchWorkspace(features)
         found = learn(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
         self.estimator_, self.scale_ = found.estimator, found.scale
@@ -303,30 +321,31 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
     def _usable(self, sounds: Sounds) -> tuple[FeatureArray, NDArray[np.intp]]:
         """Return the features of the clips that can be read, and their rows."""
-        warn_of_cuts(sounds, self.extractor_, stacklevel=4)
+        warn_of_cuts(sounds, self.extractor_)
         if not isinstance(sounds, Files):
             return sounds.features(self.extractor_), np.arange(len(sounds.arrays))
         self.extractor_.strict = False
         extraction = self.extractor_.extract(sounds.clips)
         self.extractor_.strict = True  # what is predicted has a row for each clip
-        warn_of_oddities(extraction, stacklevel=5)
+        warn_of_oddities(extraction)
         skipped = dict(extraction.skipped)
         if skipped:
-            warnings.warn(
+            warn(
                 f"{len(skipped)} of {len(sounds.clips)} clips cannot be used and were left out: "
-                f"{next(iter(skipped.values()))}",
-                stacklevel=3,
+                f"{next(iter(skipped.values()))}"
             )
         rows = [i for i, clip in enumerate(sounds.clips) if clip.id not in skipped]
         return extraction.matrix.X, np.asarray(rows, dtype=np.intp)
 
     def _spec(self) -> ClassifierSpec:
-        if self.classifier == TRAINED:
+        is_named = isinstance(self.classifier, str)
+        if is_named and self.classifier == TRAINED:
             raise ConfigError(
                 f"classifier: found {TRAINED!r}: this network was trained, which fit does not do: give a "
                 "classifier, or train on the clips (elmarc train, then elmarc fit --from)"
             )
-        wanted = settings(self.recipe, frontend=None, network=None, classifier=self.classifier)["classifier"]
+        name = self.classifier if is_named else None
+        wanted = settings(self.recipe, frontend=None, network=None, classifier=name)["classifier"]
         if self.standardise is not None:
             wanted["standardise"] = self.standardise
         return make_classifier(self.classifier, random_state=self.seed_, **wanted)

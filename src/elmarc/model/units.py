@@ -95,5 +95,8 @@ def labels_of(sounds: Sounds, y: Any) -> Any:
         return y
     labels = [clip.label for clip in sounds.clips] if isinstance(sounds, Files) else []
     if not any(labels):
-        raise ValueError("SoundClassifier requires y to be passed, but the target y is None")
+        raise ValueError(
+            "SoundClassifier requires y to be passed, but the target y is None: give one label a clip, or a "
+            "data set as X, such as a folder with one sub-folder a class"
+        )
     return np.asarray(labels)
