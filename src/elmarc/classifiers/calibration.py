@@ -72,15 +72,15 @@ def probabilities(values: FloatArray, scale: float) -> FloatArray:
 def fit_scale(values: FloatArray, y: Rows) -> float:
     """Return the scale with the least log loss of class numbers `y` (n_clips,) on held-out values.
 
-    As in Platt (1999), it is as if each clip had been seen with one more of every class: where all n clips
-    are right, certainty ends near (n + 1) / (n + n_classes). 1 where no values differ.
+    As in Platt (1999), it is as if one more clip had been seen, of every class in equal parts: where all n
+    clips are right, certainty ends near (n + 1 / n_classes) / (n + 1). 1 where no values differ.
     """
     widest = float(np.ptp(values, axis=1).max(initial=0.0))
     if not widest > 0.0:
         return 1.0
     n_clips, n_classes = values.shape
-    targets = np.full(values.shape, 1.0 / (n_clips + n_classes))
-    targets[np.arange(n_clips), y] += n_clips / (n_clips + n_classes)
+    targets = np.full(values.shape, 1.0 / n_classes / (n_clips + 1))
+    targets[np.arange(n_clips), y] += n_clips / (n_clips + 1)
 
     def log_loss(log_scale: float) -> float:
         return -float((targets * log_softmax(np.exp(log_scale) * values, axis=1)).sum(axis=1).mean())
