@@ -3,7 +3,8 @@
     python -m benchmarks.expectation --data ../shared/data --draws 15
 
 From each set, clips are drawn at random, as many of each class and in random order; the model is fitted on
-them, and all others are new. Gaussian classes with as many new clips as one likes show what is left where clips are independent.
+them, and all others are new. Gaussian classes with as many new clips as one likes show what is left where
+clips are independent.
 
 Expected calibration error as in `benchmarks.reliability`; `by chance` is that of labels drawn from the very
 probabilities, which no calibration can be below: there are few clips in a bin.
@@ -34,7 +35,10 @@ MOST_CLIPS = 600  # of a set
 EACH = (5, 10, 20)  # clips of each class to fit on
 GAUSSIAN = {"two classes": (2, 12, 1.5), "five classes": (5, 12, 3.0), "five, 200 features": (5, 200, 5.0)}
 N_NEW = 2000
-HEAD = "| set | clips | expected | reached | difference | interval holds | confidence - reached | error | by chance |"
+HEAD = (
+    "| set | clips | expected | reached | difference | interval holds | reached less | confidence - reached "
+    "| error | by chance |"
+)
 Drawn = tuple[NDArray[Any], NDArray[np.intp], NDArray[Any], NDArray[np.intp]]
 Draw = Callable[[int, np.random.Generator], Drawn]
 
