@@ -130,18 +130,18 @@ def _normal(p: Floats) -> Floats:
     return np.asarray(-special.ndtri(np.clip(p, 1e-300, 1.0) / 2.0))
 
 
-def accuracy_interval(found: Estimate, confidence: float) -> tuple[Floats, Floats]:
+def accuracy_interval(found: Estimate, confidence: float, *, widening: float = 1.0) -> tuple[Floats, Floats]:
     """Return Wilson's interval (1927) of each accuracy, of the width that the estimate has.
 
     Its ends stay within 0 and 1, and are NaN where nothing can be inferred. An accuracy of 0 or 1 is taken
-    for that of independent units.
+    for that of independent units. `widening` is a factor of all standard errors.
     """
     spread = found.value * (1.0 - found.value)
     certain = spread <= 0.0
     binomial = special.ndtri(0.5 + confidence / 2.0) ** 2 / (found.units_df + 1.0)
     half_width = found.half_width(confidence)
     half_width = np.where(np.isinf(half_width), np.nan, half_width)
-    ratio = np.where(certain, binomial, half_width**2 / np.where(certain, 1.0, spread))
+    ratio = widening**2 * np.where(certain, binomial, half_width**2 / np.where(certain, 1.0, spread))
     centre = (found.value + ratio / 2.0) / (1.0 + ratio)
     half = np.sqrt(ratio * np.maximum(spread, 0.0) + ratio**2 / 4.0) / (1.0 + ratio)
     return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)

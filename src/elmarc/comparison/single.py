@@ -29,7 +29,9 @@ class Alone:
     majority: float
 
 
-def score_alone(predictions: Sequence[Prediction], *, n_classes: int, confidence: float = 0.95) -> Alone:
+def score_alone(
+    predictions: Sequence[Prediction], *, n_classes: int, confidence: float = 0.95, widening: float = 1.0
+) -> Alone:
     """Score held-out predictions; clips of a group count as one draw.
 
     Parameters
@@ -39,9 +41,11 @@ def score_alone(predictions: Sequence[Prediction], *, n_classes: int, confidence
     n_classes : int
     confidence : float
         Of the interval, in (0, 1).
+    widening : float
+        Factor of the standard error over clips.
     """
     estimate = infer(hit_table([[predictions]])).accuracy
-    ends = contrasts.accuracy_interval(estimate, confidence)
+    ends = contrasts.accuracy_interval(estimate, confidence, widening=widening)
     low, high = (None if np.isnan(end[0]) else float(end[0]) for end in ends)
     return Alone(float(estimate.value[0]), low, high, confidence, *guessing(predictions, n_classes))
 
