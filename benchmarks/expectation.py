@@ -105,7 +105,7 @@ def main() -> None:
     given = parser.parse_args()
     print(HEAD + "\n|" + "---|" * 10)
     for name, design in GAUSSIAN.items():
-        for row in rows(name, gaussian(*design), given.draws):
+        for row in rows(name, gaussian(*design), 4 * given.draws):
             print(row, flush=True)
     for name in SETS if given.data else ():
         for row in rows(name.partition("/")[0], of_set(given.data / name), given.draws):
