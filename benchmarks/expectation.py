@@ -72,9 +72,9 @@ def gaussian(n_classes: int, n_features: int, distance: float) -> Draw:
 def one(drawn: Drawn, rng: np.random.Generator) -> tuple[float, ...]:
     X, y, new_X, new_y = drawn
     spec = make_classifier("ridge", standardise="squashed")
-    alone = Units(("",) * len(y), ("",) * len(y))
+    alone = Units(tuple(map(str, y)), ("",) * len(y), ("",) * len(y))
     work = SearchWorkspace(X)
-    fitted, expected = learn(spec, X, y, alone, workspace=work), expect(spec, X, y, alone, workspace=work)
+    fitted, expected = learn(spec, X, y, alone, workspace=work), expect(spec, X, alone, workspace=work)
     shares = probabilities(decision_values(fitted.estimator, new_X), fitted.scale)
     likely = (shares.cumsum(axis=1) < rng.random((len(shares), 1))).sum(axis=1).clip(0, shares.shape[1] - 1)
     reached = float(np.mean(shares.argmax(axis=1) == new_y))
