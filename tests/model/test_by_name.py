@@ -21,7 +21,6 @@ from elmarc import CutWarning, RandomCNNFeatures, SoundClassifier, load, open_da
 from elmarc._errors import ConfigError, DatasetError
 from elmarc.cli import app as cli
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.store import open_store
 
 SMALL: dict[str, Any] = {"network": "timbral", "n_filters": 4, "n_workers": 1}
 
@@ -153,6 +152,7 @@ def test_the_store_of_python_is_that_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from elmarc.cli.folders import store_at
+    from elmarc.features.store import open_store
 
     monkeypatch.setenv("ELMARC_CACHE", str(tmp_path / "cache"))
     found = open_store(True)
