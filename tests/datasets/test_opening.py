@@ -20,7 +20,7 @@ def test_the_names() -> None:
     [
         ("gtzna", {}, "gtzna: no such data set, folder or CSV file; did you mean 'gtzan'?"),
         ("my/clips", {}, "my/clips: no such data set, folder or CSV file: expected gtzan, .*toy, a folder"),
-        ("esc10", {}, "esc10: where do its clips lie.*--audio DIR"),
+        ("esc10", {}, "esc10: where do its clips lie.*audio=DIR"),
         ("esc10", {"audio": "nowhere"}, "esc10: found nothing at nowhere, expected the folder of its clips"),
         ("esc10", {"target": "rhythm"}, "only toy has targets"),
         ("toy", {"target": "pitch"}, "target 'pitch' is unknown: expected rhythm or timbre"),
