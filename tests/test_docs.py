@@ -53,6 +53,12 @@ def test_every_command_is_in_the_reference() -> None:
     assert "{networks}" not in text
 
 
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    assert {page for page in pages - {"index.md"} if f"]({page})" not in index} == set()
+
+
 def test_a_block_that_fails_is_found() -> None:
     blocks = hook("blocks")
     assert next(blocks.run_python("x = 1\nassert x == 2", {})).startswith(
