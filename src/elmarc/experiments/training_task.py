@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from elmarc._errors import AudioError, ConfigError, ElmarcError
+from elmarc._errors import AudioError, ConfigError, TransientError
 from elmarc.config.sections import ExperimentConfig
-from elmarc.experiments.executors.tasks import check_definition, from_anywhere, in_full, made
+from elmarc.experiments.executors.tasks import check_definition, from_anywhere, in_full, made, not_seen
 from elmarc.experiments.runner import front_ends
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents
@@ -118,11 +117,8 @@ def do(task: TrainingTask) -> Judged:
         extractor.strict = True
         try:
             inputs = open_inputs(extractor, [clip for clip, _ in task.pairs], task.contents)
-        except AudioError as problem:
-            raise ElmarcError(
-                f"{problem}: can be read where the run was started, and not by the worker on "
-                f"{platform.node()}: all workers must see the clips in the same folder"
-            ) from None
+        except (AudioError, TransientError) as problem:
+            raise not_seen(problem) from None
         return train_part(task, inputs)
 
 

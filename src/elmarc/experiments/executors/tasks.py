@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc import __version__, _cores
-from elmarc._errors import AudioError, ConfigError
+from elmarc._errors import AudioError, ConfigError, ElmarcError, TransientError
 from elmarc._memory import keep_freed_memory
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
@@ -155,21 +155,34 @@ def do(task: Task) -> Done:
     ------
     ConfigError
         The features that this process makes are others than those asked for.
+    TransientError
+        A clip cannot be read here at the moment.
     """
     extractor = _extractor(task)
     extractor.watch = Stopwatch()
     rows: dict[str, FeatureArray] = {}
     problems = {}
     start = time.perf_counter()
-    for (_, content), outcome in extractor.outcomes(task.pairs, task.contents):
-        if isinstance(outcome, AudioError):
-            problems[content] = str(outcome)
-        else:
-            rows[content] = outcome
+    try:
+        for (_, content), outcome in extractor.outcomes(task.pairs, task.contents):
+            if isinstance(outcome, AudioError):
+                problems[content] = str(outcome)
+            else:
+                rows[content] = outcome
+    except TransientError as problem:
+        raise not_seen(problem) from None
     seconds = time.perf_counter() - start
     X = np.stack(list(rows.values())) if rows else np.empty((0, len(extractor.columns)), np.float32)
     odd = {content: extractor.oddities.pop(content) for content in rows if content in extractor.oddities}
     return Done(tuple(rows), X, problems, odd, extractor.watch, seconds, platform.node())
+
+
+def not_seen(problem: ElmarcError) -> TransientError:
+    """Return the error that this worker cannot read a clip, which the process that asked for it has read."""
+    return TransientError(
+        f"{problem}: can be read where the run was started, and not by the worker on {platform.node()}: all "
+        "workers must see the clips in the same folder"
+    )
 
 
 def share(n_cores: int) -> None:
