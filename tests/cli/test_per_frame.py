@@ -91,7 +91,7 @@ def test_a_bad_clip_is_left_out_and_named(folder: Path, tmp_path: Path) -> None:
     ("args", "words"),
     [
         (("--rate", "10", "-o", "f.npz"), "add --per-frame"),
-        (("--per-frame", "--rate", "-3", "-o", "f.npz"), "rate"),
+        (("--per-frame", "--rate", "12001", "-o", "f.npz"), "rate: found 12001, expected at most"),
         (("--per-frame", "-o", "f.txt"), ".npz, .parquet, .csv"),
     ],
 )

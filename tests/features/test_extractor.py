@@ -245,6 +245,7 @@ def test_a_segment_that_is_not_there_is_skipped_by_name(clips: list[Clip]) -> No
 
 
 def test_no_good_clip_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "another.wav").touch()  # the folder is there: it is the clip that is missing
     with pytest.raises(DatasetError, match="none of the 1 clips"):
         extractor().extract([Clip(id="x", path=tmp_path / "x.wav", label="a")])
 
