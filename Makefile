@@ -52,7 +52,7 @@ wheel: .venv/installed-dev
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e ".[test,lint,docs,data,dask,train]"
+	$(PIP) -e ".[test,lint,docs,data,dask]"
 	$(PIP) --no-deps $(ALONE)
 	@touch $@
 

@@ -6,9 +6,13 @@ Each consumer names its stream, so drawing more for one layer leaves every other
 from __future__ import annotations
 
 import hashlib
+import threading
 
 import numpy as np
 from numpy.typing import NDArray
+
+# held by whoever seeds the process's random states and sets them back: one thread at a time
+global_states = threading.RLock()
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:

@@ -107,7 +107,6 @@ def test_rank_and_fit_say_so(elmarc: Run, copied: Path) -> None:
 
 
 def test_train_says_so_and_keeps_them_together(elmarc: Run, copied: Path) -> None:
-    pytest.importorskip("lightning_fabric")
     train = (
         "train", copied, "--networks", "temporal", "--set", "network.n_filters=4", "--set",
         "network.size=null", "--seeds", 1, "--epochs", 1, "--learning-rates", "0.01", "--device", "cpu",

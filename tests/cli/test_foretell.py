@@ -18,8 +18,6 @@ from elmarc.experiments.foretell_study import FULL, QUICK, Heard
 from elmarc.networks import STUDY_NETWORKS, spaces
 from elmarc.results import collect
 
-pytest.importorskip("lightning_fabric")
-
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:

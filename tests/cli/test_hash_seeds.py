@@ -16,7 +16,6 @@ import pytest
 import soundfile as sf
 from tests.cli.conftest import SR, Run, tone
 
-pytest.importorskip("lightning_fabric")
 LABELS = ("1", "01", "001", "0001", "x")  # the order of numbers does not tell the first four apart
 SMALL = ("--set", "network.n_filters=4", "--set", "network.size=null", "--set", "data.n_folds=2")
 TRAIN = (

@@ -37,7 +37,6 @@ from elmarc.networks.external.objects import hold_all
 from elmarc.results import Failure, collect
 from elmarc.training.recipe import TrainingRecipe
 
-pytest.importorskip("lightning_fabric")
 N_PARTS = 4
 RECIPE = TrainingRecipe(epochs=2, learning_rates=(0.003, 0.01))
 NETWORK = {"kind": "temporal", "n_filters": 4}

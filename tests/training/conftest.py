@@ -22,7 +22,6 @@ from elmarc.training.inputs import Inputs, open_inputs
 from elmarc.training.loop import Trainer
 from elmarc.training.recipe import TrainingRecipe
 
-pytest.importorskip("lightning_fabric")
 SR, N_CLIPS = 12000, 40
 Make = Callable[..., Trainer]
 

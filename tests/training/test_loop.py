@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
-import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-from tests.training.conftest import N_CLIPS, Make, small_network
+from tests.training.conftest import N_CLIPS, Make
 from torch import nn
 
 from elmarc._errors import ConfigError, DatasetError
 from elmarc.networks import ExternalNetwork
+from elmarc.networks.external.factory import make_module
 from elmarc.training.loop import Run, Trainer
 
 ROWS = np.arange(N_CLIPS)
@@ -166,6 +168,36 @@ def test_no_global_state_is_changed_and_none_is_read(make: Make) -> None:
     assert_same(trained(), first)
 
 
+def test_a_module_built_by_another_thread_leaves_the_training_as_it_is(make: Make) -> None:
+    module = Random()
+
+    def trained(check: Callable[[], None] | None = None) -> dict[str, torch.Tensor]:
+        network = ExternalNetwork(module, layers=["output"], input_unit="frames", input_length=15, n_bands=96)
+        trainer = make(network, check=check)
+        trainer.train(OUTER)
+        return weights(trainer)
+
+    first = trained()
+    built: list[Future[nn.Module]] = []
+    entered, resume = threading.Event(), threading.Event()
+
+    def factory() -> nn.Module:
+        entered.set()
+        resume.wait(10)
+        return nn.Linear(3, 2)
+
+    def build() -> None:  # before each step; the factory would last until the second
+        if built:
+            resume.set()
+        else:
+            built.append(other.submit(make_module, factory, {}))
+            entered.wait(0.2)
+
+    with ThreadPoolExecutor(1) as other:
+        assert_same(trained(build), first)
+        assert_same(built[0].result().state_dict(), make_module(factory, {}).state_dict())
+
+
 def test_training_on_an_inner_fold_stops_once_it_gets_no_better(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,11 +250,3 @@ def test_a_clip_that_is_not_finite_makes_no_weights(make: Make, sounds: Path) ->
     sums[3] = np.inf
     with pytest.raises(DatasetError, match=r"06\.wav: .*not finite: leave such clips out"):
         replace(trainer.inputs, sums=sums).standards(ROWS)
-
-
-def test_without_the_extra_the_error_says_what_to_install(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    with pytest.raises(ConfigError, match=r"pip install 'elmarc\[train\]'"):
-        make(small_network())

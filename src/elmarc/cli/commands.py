@@ -43,12 +43,10 @@ from elmarc.experiments.runner import run_cells, seconds
 from elmarc.experiments.summary import Unwritten, beside, names_of, summarise, write_run
 from elmarc.experiments.training_forecast import training_forecast
 from elmarc.experiments.winner import can_be_fitted
-from elmarc.features.fitting import resolve_device
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.reports import agreements, ranking_json
 from elmarc.results import Result, to_frame
-from elmarc.training.fabric import open_fabric
 from elmarc.training.recipe import TrainingRecipe
 
 
@@ -186,7 +184,6 @@ def train(
     as_json: bool,
 ) -> None:
     """Train networks on a data set."""
-    open_fabric(resolve_device(common["device"]))  # what is not installed is said before any work
     configs = trained.training_configs(
         data, networks=networks, size=size, seeds=seeds, overrides=overrides, **common
     )

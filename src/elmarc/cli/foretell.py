@@ -19,11 +19,9 @@ from elmarc.experiments.foretell_study import FULL, QUICK, Study, write_space
 from elmarc.experiments.foretelling import WRITTEN
 from elmarc.experiments.runner import run_cells
 from elmarc.experiments.training_forecast import training_forecast
-from elmarc.features.fitting import resolve_device
 from elmarc.features.pooling import one_thread
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
-from elmarc.training.fabric import open_fabric
 
 RANK, SHORT, TRAINED = "rank", "short", "trained"
 
@@ -49,7 +47,6 @@ def foretell(
     as_json: bool,
 ) -> None:
     """Run the study, or a small one that only shows that it runs."""
-    open_fabric(resolve_device("auto"))  # what is not installed is said before any work
     check_writable(output, option="--output")
     check_results_folder(output, WRITTEN)
     study = QUICK if quick else FULL

@@ -217,7 +217,7 @@ def train(
     """Train networks end to end, to compare with the untrained.
 
     Front-end, statistics, folds and form of the results are those of rank; the classifier is "trained".
-    Needs `pip install elmarc[train]`. Stopped or killed, the same command goes on where it was.
+    Stopped or killed, the same command goes on where it was.
     docs/training.md has the recipe.
     """
     keep_freed_memory()  # before anything heavy is imported

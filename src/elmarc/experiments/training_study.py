@@ -66,7 +66,7 @@ def train(
     Raises
     ------
     ElmarcError
-        Anything is unknown or does not fit, the extra `elmarc[train]` is missing, or no result was found.
+        Anything is unknown or does not fit, or no result was found.
     """
     how = TrainingRecipe(epochs=epochs, learning_rates=tuple(learning_rates))
     section, held = data_of(data, audio=audio, target=target)

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elmarc._errors import ConfigError
+from elmarc.features.pooling import one_thread
+from elmarc.features.workers import full_precision
 from elmarc.networks.base import Network
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.training import augment, checkpoints
-from elmarc.training.fabric import open_fabric
 from elmarc.training.form import Trainable
 from elmarc.training.inputs import Index, Inputs
 from elmarc.training.randomness import own_random_state
 from elmarc.training.recipe import TrainingRecipe
-from elmarc.training.threads import rounding_alike
 
 Array = NDArray[np.float32]
 Row: TypeAlias = dict[str, Any]  # of a learning curve
@@ -79,6 +79,21 @@ class Curve:
         return bool(self.rows) and len(self.rows) - self.best["epoch"] >= n_patient
 
 
+@contextmanager
+def rounding_alike() -> Iterator[None]:
+    """Let the calling thread compute alone and in full float32: weights do not depend on the number of cores.
+
+    Sums over a batch that threads share round by their number. Several trainings at a time keep the other
+    cores busy, and small networks learn faster that way as well.
+    """
+    with full_precision:
+        if torch.get_num_threads() == 1:  # a worker's own: other threads' default is left alone
+            yield
+            return
+        with one_thread():
+            yield
+
+
 class Trainer:
     """Trains one network again and again, from the same first weights.
 
@@ -98,11 +113,6 @@ class Trainer:
         called again.
     check : callable or None
         Called before each step; what it raises ends the training, and the epoch at work is lost.
-
-    Raises
-    ------
-    ConfigError
-        The extra `elmarc[train]` is not installed.
     """
 
     def __init__(
@@ -121,7 +131,6 @@ class Trainer:
         self.inputs, self.classes, self.recipe, self.seed = inputs, classes, recipe, seed
         self.told, self.check, self.save_s = told, check, save_s
         self.device = inputs.extractor.device
-        open_fabric(self.device)  # what is not installed is said before any work
         self.targets = np.array([classes.index(label) for label in inputs.labels])
         self.crop = augment.crop_length(inputs.length, recipe, shortest=network.min_input_length)
         self.masks = network.input_unit == "frames"
@@ -147,7 +156,6 @@ class Trainer:
         """
         self.model.load_state_dict(self._first)
         self._standardise(run)
-        fabric = open_fabric(self.device)
         groups = self.model.groups(self.recipe.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=run.learning_rate, foreach=False)
         classes = list(self.classes)
@@ -155,11 +163,10 @@ class Trainer:
         curve, is_over = Curve(told["rows"] if told else []), bool(told and told["is_over"])
         if is_over:
             return curve
-        module, wrapped = fabric.setup(self.model, optimizer)
         saved = time.monotonic()
         while not is_over:
             epoch = len(curve.rows) + 1
-            curve.rows.append(self._epoch(fabric, module, wrapped, run, epoch))
+            curve.rows.append(self._epoch(optimizer, run, epoch))
             stops = run.validation is not None and curve.is_over(self.recipe.n_patient)
             is_over = stops or epoch == run.n_epochs or not math.isfinite(curve.rows[-1]["loss"])
             with self._told_of(run, curve) as is_stopped:
@@ -195,11 +202,12 @@ class Trainer:
         ):
             buffer.copy_(torch.from_numpy(values))
 
-    def _epoch(self, fabric: Any, module: Any, optimizer: Any, run: Run, epoch: int) -> Row:
+    def _epoch(self, optimizer: torch.optim.Optimizer, run: Run, epoch: int) -> Row:
         """Learn from every clip once; return a row of the curve."""
-        module.train()
+        self.model.train()
         self.model.begin_epoch()
         losses = []
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         names = (run.fold, run.part, f"{run.learning_rate:g}", str(epoch))
         with own_random_state(self.device, self.seed, *names, draws=self.draws) as rng:
             batches = self._batches(rng.permutation(run.train))
@@ -211,11 +219,9 @@ class Trainer:
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 x, targets = (self._on_device(part) for part in self._drawn(rows, rng))
-                loss = F.cross_entropy(module(x), targets, label_smoothing=self.recipe.label_smoothing)
-                fabric.backward(loss)
-                fabric.clip_gradients(
-                    module, optimizer, max_norm=self.recipe.max_norm, error_if_nonfinite=False
-                )
+                loss = F.cross_entropy(self.model(x), targets, label_smoothing=self.recipe.label_smoothing)
+                torch.autograd.backward(loss)
+                torch.nn.utils.clip_grad_norm_(weights, self.recipe.max_norm)
                 optimizer.step()
                 optimizer.zero_grad()
                 losses.append(loss.detach())

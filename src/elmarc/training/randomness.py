@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +10,6 @@ import numpy as np
 import torch
 
 from elmarc import _seeds
-
-_global = threading.Lock()  # the states are the process's: one training at a time has them
 
 
 @contextmanager
@@ -39,7 +36,7 @@ def own_random_state(
     if not draws:
         yield rng
         return
-    with _global, _own_states(device, first):
+    with _seeds.global_states, _own_states(device, first):
         yield rng
 
 

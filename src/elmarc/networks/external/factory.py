@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from elmarc import _seeds
 from elmarc._choices import did_you_mean
 from elmarc._errors import ConfigError
 from elmarc.networks.external.held import is_held, make_held
@@ -35,7 +36,7 @@ def make_module(factory: str | Callable[..., Any], options: Mapping[str, Any]) -
     """
     if isinstance(factory, str) and is_held(factory):
         return make_held(factory)
-    with _importing(factory), torch.random.fork_rng(devices=[]):
+    with _seeds.global_states, _importing(factory), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         call = _found(factory) if isinstance(factory, str) else factory
         shown = factory if isinstance(factory, str) else getattr(factory, "__qualname__", repr(factory))
