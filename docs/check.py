@@ -1,6 +1,6 @@
 """Hold the documentation to the program: links, commands, configurations and code. `make docs` runs it.
 
-- every relative link and anchor of README.md, CHANGELOG.md and docs/ leads somewhere;
+- every relative link and anchor of the pages at the root and in docs/ leads somewhere;
 - `python` blocks run, and so do the `elmarc ...` lines of `console` blocks, on made-up clips (see blocks.py);
 - those marked `norun: REASON` behind the language are not run, but they are Python, or commands and options
   that exist, with values of the right kind;
@@ -28,7 +28,7 @@ from elmarc.cli.app import app
 from elmarc.config.loading import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FILES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
