@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.simulated import simulated_result
 
-from elmarc._errors import StoreError
+from elmarc.errors import StoreError
 from elmarc.results import Result, load
 
 

@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from elmarc._errors import CutWarning, ElmarcError
     from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
     from elmarc.classifiers.random_layer import RandomLayer
     from elmarc.datasets import open_dataset
+    from elmarc.errors import CutWarning, ElmarcError
     from elmarc.experiments.ranking import Ranking, rank
     from elmarc.experiments.training_study import train
     from elmarc.features.extractor import FeatureExtractor
@@ -27,10 +27,10 @@ __version__ = "0.1.0"
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # or logging prints what nobody handles
 
 _HOMES = {
-    "CutWarning": "_errors",
+    "CutWarning": "errors",
     "ELMClassifier": "classifiers.elm",
     "ELMRegressor": "classifiers.elm",
-    "ElmarcError": "_errors",
+    "ElmarcError": "errors",
     "RandomLayer": "classifiers.random_layer",
     "Ranking": "experiments.ranking",
     "open_dataset": "datasets",

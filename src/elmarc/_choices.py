@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 
 def did_you_mean(word: object, known: Iterable[str], *, prefix: str = "") -> str:

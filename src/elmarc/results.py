@@ -21,8 +21,8 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import StoreError
 from elmarc._names import special
+from elmarc.errors import StoreError
 
 SCHEMA_VERSION = 2
 ROUNDING = 1e-9  # sums in another order

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc.adapters import hear, mteb, xares
 from elmarc.adapters.embedder import Embedder
 from elmarc.adapters.reference import reference_sounds
 from elmarc.audio.decode import resample
+from elmarc.errors import AudioError, ConfigError
 from elmarc.features.assemble import assemble
 
 TENSORFLOW = "class Module: ...\nfloat32 = None\n"  # all that hearvalidator asks of it for a torch module

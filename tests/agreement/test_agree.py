@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from tests.simulated import SKILLS, side, simulated_result, trained
 
-from elmarc._errors import ConfigError
 from elmarc.agreement.agree import agreements
 from elmarc.agreement.answer import answer
+from elmarc.errors import ConfigError
 from elmarc.reports.agreements import to_frame, to_json
 
 

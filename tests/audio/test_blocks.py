@@ -11,9 +11,9 @@ import pytest
 import soundfile as sf
 import soxr
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc.audio import blocks, decode, load
 from elmarc.audio.decode import MAX_CLIP_BYTES, PIECE_SAMPLES, resampled_length
+from elmarc.errors import AudioError, ConfigError
 
 FORMATS = ["wav", "flac", "ogg", "mp3", "au", "aiff"]
 

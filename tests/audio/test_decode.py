@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc._errors import AudioError, ConfigError, TransientError
 from elmarc.audio import blocks, content_hash, decode, duration_s, load, resample
 from elmarc.audio.blocks import true_duration_s
 from elmarc.audio.decode import hear
+from elmarc.errors import AudioError, ConfigError, TransientError
 
 LOSSLESS = [
     ("wav", "PCM_U8", 2**-7),

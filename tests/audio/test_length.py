@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc.audio import InputLength, fit_length
+from elmarc.errors import AudioError, ConfigError
 
 HOWS = ["crop", "zero-pad", "repeat-pad"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc._errors import AudioError
 from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import hear, load
+from elmarc.errors import AudioError
 
 FORMATS = {
     "wav": {},

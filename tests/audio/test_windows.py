@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc.audio import load, windows
 from elmarc.audio.windows import n_windows
+from elmarc.errors import AudioError, ConfigError
 
 
 def recording(path: Path, rng: np.random.Generator, seconds: float, sr: int = 44100) -> Path:

@@ -10,9 +10,9 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from elmarc._errors import ConfigError
 from elmarc.classifiers import ELMClassifier, ELMRegressor, LeaveOneOutRidge, MLPRandomLayer, RBFRandomLayer
 from elmarc.classifiers.elm import output_weights
+from elmarc.errors import ConfigError
 
 Data = tuple[NDArray[np.float64], NDArray[np.str_]]
 

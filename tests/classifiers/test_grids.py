@@ -7,9 +7,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
-from elmarc._errors import ConfigError
 from elmarc.classifiers import CLASSIFIERS, make_classifier
 from elmarc.classifiers.grids import Scaling
+from elmarc.errors import ConfigError
 
 
 def test_svm_grid_is_the_studys() -> None:

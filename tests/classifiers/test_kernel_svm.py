@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 
-from elmarc._errors import ConfigError
 from elmarc.classifiers import kernel_svm
+from elmarc.errors import ConfigError
 
 
 def test_svms_equal_those_on_raw_features(rng: np.random.Generator) -> None:

@@ -21,7 +21,7 @@ from sklearn.neighbors import NearestCentroid
 class NearestMean(NearestCentroid):
     """The class whose mean is nearest."""
 '''
-IMPORT = "from elmarc._errors import ConfigError\n"
+IMPORT = "from elmarc.errors import ConfigError\n"
 LINE = '    "nearest_mean": Entry(lambda _: NearestMean(), {"shrink_threshold": [None, 0.5]}),\n'
 ASK = """
 import json

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from elmarc._errors import ConfigError
 from elmarc.classifiers import ACTIVATIONS, GRBFRandomLayer, MLPRandomLayer, RandomLayer, RBFRandomLayer
+from elmarc.errors import ConfigError
 
 LAYERS = [RandomLayer, MLPRandomLayer, RBFRandomLayer, GRBFRandomLayer]
 

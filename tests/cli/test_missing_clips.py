@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Run
 
-from elmarc._errors import DatasetError
 from elmarc.config.loading import parse_experiment
 from elmarc.datasets import gtzan
 from elmarc.datasets.base import MOST_MISSING
+from elmarc.errors import DatasetError
 from elmarc.experiments import build
 
 MOST = int(MOST_MISSING * gtzan.N_CLIPS)

@@ -11,9 +11,9 @@ import soundfile as sf
 import typer
 from tests.cli.conftest import SR, Run, rank, tone
 
-from elmarc._errors import AudioError
 from elmarc.audio.length import fit_length
 from elmarc.cli.app import app
+from elmarc.errors import AudioError
 from elmarc.results import collect
 
 SRC = Path(__file__).resolve().parents[2] / "src"

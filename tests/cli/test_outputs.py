@@ -193,8 +193,8 @@ def test_a_link_that_leads_nowhere_is_not_replaced(elmarc: Run, place: Path) -> 
 
 
 def test_a_log_is_appended_to_a_log_alone(elmarc: Run, place: Path) -> None:
-    from elmarc._errors import ConfigError
     from elmarc.cli.logbook import Logbook
+    from elmarc.errors import ConfigError
 
     for file in (CLIP, "list.csv", "m.elmarc"):
         before = Path(file).read_bytes()

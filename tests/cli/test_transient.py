@@ -16,9 +16,9 @@ import soundfile as sf
 from tests.cli.conftest import Run, rank
 from tests.executors.conftest import timeless
 
-from elmarc._errors import AudioError, TransientError
 from elmarc.audio import content_hash, duration_s, load
 from elmarc.datasets import open_dataset
+from elmarc.errors import AudioError, TransientError
 from elmarc.features.assemble import assemble
 from elmarc.features.contents import contents_of
 from elmarc.results import Result, collect
@@ -191,7 +191,7 @@ def test_a_list_is_not_shortened_by_a_drive_that_is_away(
 
 EXHAUSTED = """
 import resource, sys
-from elmarc._errors import TransientError
+from elmarc.errors import TransientError
 from elmarc.audio import content_hash, load, opening
 load(sys.argv[1]), content_hash(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.simulated import CLASSES, result_of, simulated_result
 
-from elmarc._errors import ConfigError
 from elmarc.comparison.compare import compare, comparisons, rank_across
+from elmarc.errors import ConfigError
 from elmarc.results import Prediction
 
 SKILLS = {"vgg": 0.9, "timbral": 0.85, "frame_level": 0.3}

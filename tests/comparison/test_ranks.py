@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 from tests.simulated import simulated_result
 
-from elmarc._errors import ConfigError
 from elmarc.comparison import ranks
 from elmarc.comparison.compare import compare, rank_across
+from elmarc.errors import ConfigError
 
 # Table 6 of Demšar (2006): AUC of C4.5 with two parameters tuned or not, on 14 data sets
 DEMSAR = np.array(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.config.test_legacy import document, read
 
-from elmarc._errors import ConfigError
 from elmarc.config import legacy
+from elmarc.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from elmarc._errors import ConfigError
 from elmarc.config.literals import AssignmentReader
+from elmarc.errors import ConfigError
 
 
 def value(code: str) -> object:

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import yaml
 
-from elmarc._errors import ConfigError
 from elmarc.config.loading import (
     ExperimentConfig,
     SweepConfig,
@@ -26,6 +25,7 @@ from elmarc.config.loading import (
     to_yaml,
 )
 from elmarc.config.parts import FRONTEND_SECTIONS, NETWORK_SECTIONS
+from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from elmarc._errors import ConfigError
 from elmarc.config.loading import ExperimentConfig, SweepConfig, load_config, parse_config, to_yaml
 from elmarc.config.sweep import is_sweep
+from elmarc.errors import ConfigError
 
 TOY = {"data": "toy", "network": "vgg"}
 

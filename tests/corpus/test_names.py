@@ -16,11 +16,11 @@ from tests.corpus.test_sounds import CONFIG, extracted
 from tests.corpus.watching import checked, harmless
 from tests.fuzz.watch import watched
 
-from elmarc._errors import DatasetError, TransientError
 from elmarc.config.loading import parse_experiment
 from elmarc.datasets import open_dataset, open_unlabelled, validate
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.errors import DatasetError, TransientError
 from elmarc.experiments import build
 from elmarc.features.matrix import FeatureMatrix
 

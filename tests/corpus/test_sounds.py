@@ -99,7 +99,7 @@ def good() -> dict[str, Sound]:
     return {f"{k}": (".wav", sounds.written("WAV", y=sounds.noise() * (k + 1) / 10)) for k in range(8)}
 
 
-@pytest.mark.filterwarnings("ignore::elmarc._errors.ElmarcWarning")
+@pytest.mark.filterwarnings("ignore::elmarc.errors.ElmarcWarning")
 def test_good_clips_keep_their_features_among_all_others(tmp_path: Path) -> None:
     put(tmp_path / "alone", good())
     put(tmp_path / "all", good())

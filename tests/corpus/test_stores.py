@@ -15,9 +15,9 @@ from tests.corpus.test_sounds import CONFIG
 from tests.corpus.watching import checked
 from tests.fuzz.watch import watched
 
-from elmarc._errors import StoreWarning
 from elmarc.config.loading import parse_experiment
 from elmarc.datasets.base import Clip
+from elmarc.errors import StoreWarning
 from elmarc.experiments import build
 from elmarc.features import inventory
 from elmarc.features.extraction import Extraction

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.fuzz.watch import Fault, refusal, watched
 
-from elmarc._errors import ElmarcError
 from elmarc._names import UNPRINTABLE
+from elmarc.errors import ElmarcError
 
 
 @contextmanager

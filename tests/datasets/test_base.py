@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elmarc._errors import DatasetError
 from elmarc.datasets.base import Clip, Dataset, present, sorted_labels
 from elmarc.datasets.opening import RECORDED, dataset_module
+from elmarc.errors import DatasetError
 
 
 def clips(*labels: str) -> tuple[Clip, ...]:

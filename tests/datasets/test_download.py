@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from elmarc._errors import ConfigError, DatasetError
 from elmarc.datasets import sources, transfer, unpacking
 from elmarc.datasets.download import Offer, offer
 from elmarc.datasets.opening import RECORDED, dataset_module
 from elmarc.datasets.sources import SOURCES, Source
+from elmarc.errors import ConfigError, DatasetError
 
 pytest.importorskip("pooch")
 

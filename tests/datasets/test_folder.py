@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.datasets.conftest import Write
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import open_dataset
+from elmarc.errors import DatasetError
 from elmarc.evaluation.splits import Lists, dataset_splits
 
 

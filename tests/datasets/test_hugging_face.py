@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import Dataset, open_dataset
+from elmarc.errors import DatasetError
 
 hf = pytest.importorskip("datasets")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package's own

@@ -9,9 +9,9 @@ import pytest
 import soundfile as sf
 from tests.datasets.conftest import Write
 
-from elmarc._errors import AudioError, DatasetError
 from elmarc.audio.length import InputLength
 from elmarc.datasets import DATASETS, Clip, open_dataset, suggest_input_length
+from elmarc.errors import AudioError, DatasetError
 from elmarc.features.sounds import Files, default_length
 from elmarc.frontends import LogMel, RawWaveform
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tests.datasets.conftest import Write
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import ballroom, open_lists
 from elmarc.datasets.lists import read_list
+from elmarc.errors import DatasetError
 
 
 def write_list(tmp_path: Path, text: str, name: str = "list.txt") -> Path:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import from_mirdata
+from elmarc.errors import DatasetError
 
 
 def loaded(folder: Path, **more: Any) -> SimpleNamespace:

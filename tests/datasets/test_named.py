@@ -10,9 +10,9 @@ import pytest
 from tests.conftest import fixtures_folder
 from tests.datasets.conftest import Write
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import gtzan, open_dataset, urbansound8k, validate
 from elmarc.datasets.esc import ESC10, ESC50, LABELS
+from elmarc.errors import DatasetError
 
 SPLITS = Path(gtzan.__file__).parent / "splits"
 

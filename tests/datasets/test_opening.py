@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import DATASETS, open_dataset
 from elmarc.datasets.opening import RECORDED, dataset_module
+from elmarc.errors import DatasetError
 
 
 def test_the_names() -> None:

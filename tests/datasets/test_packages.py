@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import open_dataset
 from elmarc.datasets.mirdata import KNOWN
 from elmarc.datasets.opening import package_name
+from elmarc.errors import DatasetError
 
 
 def tracks(folder: Path, **attributes: list[Any]) -> dict[str, SimpleNamespace]:

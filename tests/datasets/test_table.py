@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tests.datasets.conftest import Write
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import open_dataset, suggest_input_length, validate
 from elmarc.datasets.labels import check_no_numbers
+from elmarc.errors import DatasetError
 
 
 def table(folder: Path, text: str, *, encoding: str = "utf-8") -> Path:

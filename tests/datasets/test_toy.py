@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmarc._errors import DatasetError
 from elmarc._seeds import generator
 from elmarc.audio.decode import decode
 from elmarc.datasets import open_dataset, synthesis, toy, validate
 from elmarc.datasets.synthesis import DURATION_S, INSTRUMENTS, RHYTHMS, SR, onsets, tune
+from elmarc.errors import DatasetError
 
 SMALL = {"n_variations": 5}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tests.datasets.conftest import Write
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import has_classes, open_clips, suggest_input_length
 from elmarc.datasets.unlabelled import open_unlabelled
+from elmarc.errors import DatasetError
 
 
 def test_a_nested_folder(tmp_path: Path, write_clip: Write) -> None:

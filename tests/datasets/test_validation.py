@@ -13,9 +13,9 @@ import pytest
 import soundfile as sf
 from tests.datasets.conftest import Write
 
-from elmarc._errors import AudioError
 from elmarc.audio import content_hash
 from elmarc.datasets import Clip, Dataset, open_dataset, validate
+from elmarc.errors import AudioError
 
 
 @pytest.fixture

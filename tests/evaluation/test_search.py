@@ -20,9 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from elmarc._errors import ConfigError
 from elmarc.classifiers import CLASSIFIERS, ClassifierSpec, ELMClassifier, grids, make_classifier
 from elmarc.classifiers.grids import Scaling
+from elmarc.errors import ConfigError
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
 
 Features = tuple[NDArray[np.float32], NDArray[np.str_]]

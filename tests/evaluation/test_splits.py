@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from elmarc._errors import DatasetError
+from elmarc.errors import DatasetError
 from elmarc.evaluation.splits import Folds, Lists, inner_splits, keep_together, make_splits
 
 LABELS = ["a", "b"] * 20

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from tests.executors.conftest import PATIENCE_S, timeless, until
 
-from elmarc._errors import ConfigError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ConfigError
 from elmarc.experiments.cells import make_cells
 from elmarc.experiments.executors import Wanted, opened
 from elmarc.experiments.executors.cluster import Cluster

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.executors.conftest import timeless
 
-from elmarc._errors import ElmarcError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ElmarcError
 from elmarc.experiments.cells import make_cells
 from elmarc.experiments.executors.processes import MOST_BREAKS, Processes
 from elmarc.experiments.observer import Observer

@@ -16,8 +16,8 @@ from tests.experiments.conftest import cells, write_tones
 from torch import nn
 
 from elmarc import _cores
-from elmarc._errors import ConfigError, ElmarcError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ConfigError, ElmarcError
 from elmarc.experiments import build
 from elmarc.experiments.cells import make_cells, open_material
 from elmarc.experiments.executors import Wanted, opened

@@ -22,7 +22,7 @@ import torch
 from tests.executors.conftest import PATIENCE_S, timeless, until
 from torch import nn
 
-from elmarc._errors import ConfigError, ElmarcError
+from elmarc.errors import ConfigError, ElmarcError
 from elmarc.experiments.cells import Cell, failures, make_cells
 from elmarc.experiments.executors import Wanted, opened, processes
 from elmarc.experiments.executors.base import Executor

@@ -12,9 +12,9 @@ import pytest
 import soundfile as sf
 from tests.experiments.conftest import SR, cells
 
-from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc.config.sections import ExperimentConfig, ObjectData
 from elmarc.datasets import open_dataset
+from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.experiments import cells as cells_module
 from elmarc.experiments import record
 from elmarc.experiments.cells import by_features, finished, make_cells

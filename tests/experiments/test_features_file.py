@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tests.experiments.conftest import cells
 
-from elmarc._errors import ConfigError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ConfigError
 from elmarc.experiments import build
 from elmarc.experiments.group import run_group
 from elmarc.features.matrix import FeatureMatrix

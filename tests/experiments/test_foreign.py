@@ -10,8 +10,8 @@ import pytest
 from tests.experiments.conftest import cells
 from torch import nn
 
-from elmarc._errors import ConfigError
 from elmarc.datasets import Dataset, open_dataset
+from elmarc.errors import ConfigError
 from elmarc.experiments.cells import by_features, make_cells
 from elmarc.experiments.foreign import named_files, read_foreign
 from elmarc.experiments.group import run_group

@@ -10,10 +10,10 @@ import pytest
 import soundfile as sf
 
 from elmarc import RandomCNNFeatures
-from elmarc._errors import ConfigError
 from elmarc.config.loading import apply_overrides, parse_experiment
 from elmarc.datasets import open_dataset, suggest_input_length
 from elmarc.datasets.base import Clip, Dataset
+from elmarc.errors import ConfigError
 from elmarc.experiments import build
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.frontends import LogMel, RawWaveform

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import elmarc
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.external.held import hold
 
 CODE = """

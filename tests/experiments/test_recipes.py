@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import yaml
 
-from elmarc._errors import ConfigError
 from elmarc.config.loading import ExperimentConfig, parse_config, parse_experiment, to_yaml
 from elmarc.config.recipes import recipe_name
 from elmarc.config.sweep import SweepConfig
 from elmarc.datasets.base import Dataset
+from elmarc.errors import ConfigError
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.experiments import build

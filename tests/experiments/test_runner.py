@@ -9,16 +9,16 @@ import pytest
 import soundfile as sf
 from tests.experiments.conftest import SR
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.comparison.answer import answer
 from elmarc.config.loading import parse_config
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import AudioError, ConfigError, OutOfBudgetError
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.experiments import group, studies
 from elmarc.experiments.cells import failures, make_cells
 from elmarc.experiments.observer import Observer
-from elmarc.experiments.runner import OutOfBudgetError, run_cells
+from elmarc.experiments.runner import run_cells
 from elmarc.experiments.summary import summarise
 from elmarc.features.store import FeatureStore
 from elmarc.results import Failure, Result, collect

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from elmarc._errors import ConfigError
 from elmarc.config.loading import ExperimentConfig
+from elmarc.errors import ConfigError
 from elmarc.experiments.studies import grid_cells
 
 MIXED = ("mfcc", "temporal", "sample_level")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.simulated import simulated_result
 
-from elmarc._errors import StoreError
 from elmarc.comparison.compare import comparisons
+from elmarc.errors import StoreError
 from elmarc.experiments.summary import (
     beside,
     read_failures,

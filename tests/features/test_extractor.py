@@ -9,9 +9,9 @@ import pytest
 import soundfile as sf
 import torch
 
-from elmarc._errors import AudioError, ConfigError, DatasetError, StoreWarning
 from elmarc.audio import content_hash
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, ConfigError, DatasetError, StoreWarning
 from elmarc.features import contents
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import contents_of

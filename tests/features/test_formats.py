@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from elmarc._errors import StoreError
+from elmarc.errors import StoreError
 from elmarc.features.matrix import FeatureMatrix
 
 IDS = ["a.wav", "b.wav", "c.wav"]

@@ -10,8 +10,8 @@ import soundfile as sf
 import torch
 from torch import nn
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, ConfigError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import FASTEST_HZ, Sequencer
 from elmarc.frontends import MFCC, LogMel, RawWaveform

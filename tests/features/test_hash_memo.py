@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc._errors import ConfigError
 from elmarc.audio import content_hash
 from elmarc.datasets.base import Clip
+from elmarc.errors import ConfigError
 from elmarc.features import contents
 from elmarc.features.contents import contents_of
 from elmarc.features.hash_memo import HashMemo, user_memo

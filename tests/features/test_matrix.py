@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from elmarc._errors import ConfigError, StoreError
+from elmarc.errors import ConfigError, StoreError
 from elmarc.features.matrix import FeatureMatrix
 
 

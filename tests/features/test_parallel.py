@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from elmarc._errors import AudioError
+from elmarc.errors import AudioError
 from elmarc.features.parallel import in_batches, one_by_one
 
 BAD = {2, 3, 4, 5, 7}  # a batch of four with one good item, and one with three

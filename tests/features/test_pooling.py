@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from elmarc._errors import ConfigError
 from elmarc._types import Precision
+from elmarc.errors import ConfigError
 from elmarc.features.maps import Map
 from elmarc.features.pooling import column_names, pool, rounding
 from elmarc.features.statistics import STATISTICS

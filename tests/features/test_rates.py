@@ -11,7 +11,7 @@ import torch
 from sklearn.base import clone
 
 from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier
-from elmarc._errors import RateWarning
+from elmarc.errors import RateWarning
 
 
 @pytest.mark.parametrize("estimator", [RandomCNNFeatures("temporal", n_filters=4), MFCCFeatures()])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmarc._errors import StoreWarning
+from elmarc.errors import StoreWarning
 from elmarc.features import rows as module
 from elmarc.features.rows import RowBlock, Rows, gathered
 from elmarc.features.store import FeatureStore

@@ -13,9 +13,9 @@ import soundfile as sf
 import torch
 
 from elmarc import CutWarning, MFCCFeatures, RandomCNNFeatures, open_dataset
-from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, ConfigError, DatasetError
 
 RATE = 16000  # of the files; features are made at 12 kHz
 Array = np.ndarray[Any, Any]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from elmarc._errors import StoreWarning
+from elmarc.errors import StoreWarning
 from elmarc.features.inventory import shelves
 from elmarc.features.store import FeatureStore, definition_key
 

@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 
 from elmarc import MFCCFeatures, RandomCNNFeatures, build_network
-from elmarc._errors import AudioError, ConfigError
+from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends import LogMel, RawWaveform
 
 SR = 12000

@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 import pytest
 
-from elmarc._errors import AudioError, ConfigError
+from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends import LogMel
 from elmarc.frontends.mel import mel_to_hz
 

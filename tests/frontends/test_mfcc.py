@@ -7,7 +7,7 @@ import librosa
 import numpy as np
 import pytest
 
-from elmarc._errors import AudioError, ConfigError
+from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends import MFCC
 
 

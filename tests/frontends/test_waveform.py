@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from elmarc._errors import AudioError, ConfigError
+from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends import RawWaveform
 
 

@@ -12,8 +12,8 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.structures import edited
 from tests.fuzz.watch import CANARY, Fault, refusal, watched
 
-from elmarc._errors import ElmarcError
 from elmarc.config.loading import load_config, to_yaml
+from elmarc.errors import ElmarcError
 from elmarc.frontends import FRONTENDS
 from elmarc.networks import NETWORKS
 

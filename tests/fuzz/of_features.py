@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.fuzz.mutations import damaged
 from tests.fuzz.watch import Fault, refusal, watched
 
-from elmarc._errors import ElmarcError
+from elmarc.errors import ElmarcError
 from elmarc.features.formats import FORMATS
 from elmarc.features.matrix import FeatureMatrix
 

@@ -22,8 +22,8 @@ from tests.model.conftest import noises
 
 import elmarc
 from elmarc import SoundClassifier
-from elmarc._errors import ElmarcError
 from elmarc.classifiers import CLASSIFIERS
+from elmarc.errors import ElmarcError
 from elmarc.model.container import pack, unpack, unzip, zip_of
 from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
 

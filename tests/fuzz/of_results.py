@@ -13,8 +13,8 @@ from tests.fuzz.structures import edited
 from tests.fuzz.watch import Fault, refusal, watched
 from tests.simulated import CLASSES, simulated_result
 
-from elmarc._errors import ElmarcError
 from elmarc.comparison.compare import comparisons
+from elmarc.errors import ElmarcError
 from elmarc.experiments.summary import tell_apart
 from elmarc.reports import tables
 from elmarc.results import Result, load, to_frame

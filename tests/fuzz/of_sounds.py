@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.fuzz.mutations import damaged
 from tests.fuzz.watch import Fault, refusal, watched
 
-from elmarc._errors import ElmarcError
 from elmarc.audio import blocks, decode, duration_s, load
 from elmarc.audio.decode import MAX_CLIP_BYTES
+from elmarc.errors import ElmarcError
 
 SR = 8000
 FORMS = (

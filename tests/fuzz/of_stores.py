@@ -16,7 +16,7 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.structures import edited
 from tests.fuzz.watch import Fault, watched
 
-from elmarc._errors import StoreWarning
+from elmarc.errors import StoreWarning
 from elmarc.features import inventory
 from elmarc.features.store import FeatureStore
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.fuzz.mutations import damaged
 from tests.fuzz.watch import Fault, refusal, watched
 
-from elmarc._errors import ElmarcError
 from elmarc._names import printable
 from elmarc.datasets import base, lists, table
+from elmarc.errors import ElmarcError
 
 N_CLIPS = 6
 CLIPS = [f"{label}/{k}.wav" for k in range(N_CLIPS // 2) for label in ("dog", "rain")]

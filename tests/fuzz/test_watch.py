@@ -14,7 +14,7 @@ import pytest
 from tests.fuzz import watch
 from tests.fuzz.watch import Fault, refusal, watched
 
-from elmarc._errors import StoreError
+from elmarc.errors import StoreError
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 

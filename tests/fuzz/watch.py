@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from elmarc._errors import ElmarcError
+from elmarc.errors import ElmarcError
 
 MOST_S = 10.0
 HANGS_S = 60.0

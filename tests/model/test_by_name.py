@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 
 import elmarc
 from elmarc import CutWarning, RandomCNNFeatures, SoundClassifier, load, open_dataset
-from elmarc._errors import ConfigError, DatasetError
 from elmarc.cli import app as cli
+from elmarc.errors import ConfigError, DatasetError
 from elmarc.features.extractor import FeatureExtractor
 
 SMALL: dict[str, Any] = {"network": "timbral", "n_filters": 4, "n_workers": 1}
@@ -64,7 +64,7 @@ def test_a_data_set_by_name_and_its_notes(folder: Path) -> None:
     model = SoundClassifier("mfcc").fit("toy")
     assert set(model.classes_) == set(open_dataset("toy").classes)
     shutil.copy(next(folder.rglob("*.wav")), folder / "beside.wav")
-    with pytest.warns(elmarc._errors.ElmarcWarning, match="1 clips lie beside the class folders") as warned:
+    with pytest.warns(elmarc.errors.ElmarcWarning, match="1 clips lie beside the class folders") as warned:
         SoundClassifier("mfcc").fit(folder)
     assert warned[0].filename == __file__
 
@@ -87,7 +87,7 @@ def test_advice_can_be_followed(folder: Path) -> None:
 def test_a_cross_validation_warns_once_in_the_line_that_starts_it(
     clips, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(elmarc._errors, "_shown", {})
+    monkeypatch.setattr(elmarc.errors, "_shown", {})
     X, y = [str(clip.path) for clip in clips], [clip.label for clip in clips]
     make = {"classifier": SoundClassifier, "pipeline": lambda **options: pipeline(duration=0.3)}[kind]
     with warnings.catch_warnings(record=True) as caught:
@@ -103,9 +103,9 @@ def test_a_cross_validation_warns_once_in_the_line_that_starts_it(
 def test_filters_that_ask_for_all_warnings_get_all() -> None:
     for _ in range(2):
         with pytest.warns(CutWarning):
-            elmarc._errors.warn("cut", CutWarning, once=True)
+            elmarc.errors.warn("cut", CutWarning, once=True)
         with pytest.raises(CutWarning):
-            elmarc._errors.warn("cut", CutWarning, once=True)
+            elmarc.errors.warn("cut", CutWarning, once=True)
 
 
 def pipeline(**options: Any) -> Any:

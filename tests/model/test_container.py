@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from elmarc._errors import ModelError
+from elmarc.errors import ModelError
 from elmarc.model.container import FORMAT, MAGIC, pack, unpack, zip_of
 
 PARTS = {"a.json": b"{}", "b.bin": bytes(range(256))}

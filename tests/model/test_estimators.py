@@ -11,9 +11,9 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from elmarc._errors import ModelError
 from elmarc.classifiers import CLASSIFIERS, make_classifier
 from elmarc.classifiers.calibration import decision_values
+from elmarc.errors import ModelError
 from elmarc.model import estimators
 from elmarc.model.container import unzip, zip_of
 

@@ -18,7 +18,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 from tests.model.conftest import SR, noises
 
 from elmarc import SoundClassifier
-from elmarc._errors import ConfigError, ModelError
+from elmarc.errors import ConfigError, ModelError
 
 OWN: dict[str, Any] = {
     "SVC": SVC(C=4),

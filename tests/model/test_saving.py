@@ -15,8 +15,8 @@ from torch import nn
 
 import elmarc
 from elmarc import SoundClassifier
-from elmarc._errors import ModelError
 from elmarc.classifiers import CLASSIFIERS
+from elmarc.errors import ModelError
 from elmarc.features import store
 from elmarc.frontends import LogMel
 from elmarc.model import writing
@@ -85,7 +85,7 @@ def test_a_loaded_model_says_what_the_saved_one_says(fitted, new, tmp_path: Path
         {"network": "timbral", "layers": ["timbral"], "random_state": np.random.RandomState(3)},
     ],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore::elmarc._errors.CutWarning")
+@pytest.mark.filterwarnings("ignore::elmarc.errors.CutWarning")
 def test_every_kind_of_features_comes_back(sounds, new, tmp_path: Path, options) -> None:
     model = SoundClassifier(**options).fit(*sounds)
     model.save(tmp_path / "m.elmarc")
@@ -271,7 +271,7 @@ def test_rates_of_a_file_are_those_of_recorders(fitted, tmp_path: Path, rates, p
         elmarc.load(path)
 
 
-@pytest.mark.filterwarnings("ignore::elmarc._errors.CutWarning")
+@pytest.mark.filterwarnings("ignore::elmarc.errors.CutWarning")
 def test_a_rate_that_would_be_refused_is_not_saved(sounds, tmp_path: Path) -> None:
     model = SoundClassifier("timbral", n_filters=4, input_sr=50, duration=1.0).fit(*sounds)
     with pytest.raises(ModelError, match=r"input_sr 50, sr 12000: a model file holds rates of 100"):

@@ -14,10 +14,10 @@ from sklearn.preprocessing import FunctionTransformer
 from tests.model.conftest import SR, noises
 
 from elmarc import RandomCNNFeatures, SoundClassifier
-from elmarc._errors import AudioError, ConfigError
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.groups import n_units
+from elmarc.errors import AudioError, ConfigError
 from elmarc.evaluation.splits import inner_splits, make_splits
 from elmarc.experiments import build
 from elmarc.features.sounds import Waveforms

@@ -9,9 +9,9 @@ import pytest
 import soundfile as sf
 from tests.model.conftest import noises
 
-from elmarc._errors import AudioError, CutWarning
 from elmarc.audio import windows
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, CutWarning
 from elmarc.model import Event, Timeline, timeline
 from elmarc.model.timelines import warn_of_cut_windows
 

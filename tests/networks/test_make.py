@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks import build_network, make_network
 
 MINE = """

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.frontends import LogMel, RawWaveform
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, RandomCNN, build_network, list_networks
 from elmarc.networks.blocks import BandConv

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.features.pooling import pool
 from elmarc.networks import ExternalNetwork, make_network
 

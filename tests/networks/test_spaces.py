@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from elmarc._errors import ConfigError
 from elmarc.config.loading import load_config
 from elmarc.config.network_files import space_text
+from elmarc.errors import ConfigError
 from elmarc.experiments.studies import ranking_cells
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, fast, make_network

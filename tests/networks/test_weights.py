@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 import torch
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, build_network
 from elmarc.networks.weights import draw_kernel
 

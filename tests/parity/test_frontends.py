@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from tests.conftest import fixture_files
 
-from elmarc._errors import AudioError
 from elmarc._types import FixLength
 from elmarc.audio import fit_length, load
+from elmarc.errors import AudioError
 from elmarc.frontends import MFCC, LogMel, RawWaveform
 
 EVERY_CELL_DB = 1e-3  # ten times tighter than asked

@@ -15,9 +15,9 @@ from jinja2 import UndefinedError
 from markupsafe import escape
 from tests.simulated import simulated_result
 
-from elmarc._errors import ConfigError
 from elmarc.comparison.answer import answer
 from elmarc.comparison.compare import comparisons
+from elmarc.errors import ConfigError
 from elmarc.reports import page as page_module
 from elmarc.reports import tables
 from elmarc.reports.citation import bibtex

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from tests.reports.made import NETWORKS, STUDY, made
 from tests.simulated import simulated_result
 
-from elmarc._errors import ConfigError
 from elmarc.comparison.compare import compare, rank_across
+from elmarc.errors import ConfigError
 from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, wording
 
 COSTS = list(plots_cost.COSTS)

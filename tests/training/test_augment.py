@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.training.augment import crop, crop_length, mask, mixup
 from elmarc.training.recipe import TrainingRecipe
 

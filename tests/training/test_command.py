@@ -17,8 +17,8 @@ from tests.cli.conftest import Run
 from tests.training.test_form import Own
 
 from elmarc import train
-from elmarc._errors import ConfigError
 from elmarc.datasets.toy import load as load_toy
+from elmarc.errors import ConfigError
 from elmarc.experiments.cells import Cell, make_cells
 from elmarc.experiments.observer import Observer
 from elmarc.experiments.trained import as_trained, train_cells, training_configs

@@ -17,9 +17,9 @@ from tests.cli.conftest import Run
 from tests.training.conftest import Make
 
 from elmarc import SoundClassifier, train
-from elmarc._errors import ConfigError, ModelError
 from elmarc.classifiers.calibration import decision_values
 from elmarc.datasets import open_dataset
+from elmarc.errors import ConfigError, ModelError
 from elmarc.experiments import trained_fit
 from elmarc.features.pooling import pool
 from elmarc.model.container import pack, unpack

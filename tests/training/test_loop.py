@@ -18,7 +18,7 @@ import torch
 from tests.training.conftest import N_CLIPS, Make
 from torch import nn
 
-from elmarc._errors import ConfigError, DatasetError
+from elmarc.errors import ConfigError, DatasetError
 from elmarc.networks import ExternalNetwork
 from elmarc.networks.external.factory import make_module
 from elmarc.training.loop import Run, Trainer

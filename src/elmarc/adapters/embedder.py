@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elmarc._choices import choose
-from elmarc._errors import AudioError, ConfigError
 from elmarc._types import FeatureArray, Waveform
 from elmarc.adapters.reference import reference_sounds
 from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
+from elmarc.errors import AudioError, ConfigError
 from elmarc.features.assemble import assemble
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import whole_input

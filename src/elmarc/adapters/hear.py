@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elmarc._errors import ConfigError
 from elmarc.adapters.embedder import Embedder, read_options
+from elmarc.errors import ConfigError
 
 __all__ = ["ElmarcModel", "get_scene_embeddings", "get_timestamp_embeddings", "load_model"]
 

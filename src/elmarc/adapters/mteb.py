@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from elmarc import __version__
-from elmarc._errors import AudioError
 from elmarc._types import FeatureArray, Waveform
 from elmarc.adapters.embedder import Embedder, samples_of
+from elmarc.errors import AudioError
 
 __all__ = ["ElmarcEncoder", "model_meta"]
 

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import numpy as np
 
 from elmarc import _seeds
-from elmarc._errors import ConfigError
 from elmarc.agreement import times
 from elmarc.agreement.correlation import (
     FEWEST,
@@ -36,6 +35,7 @@ from elmarc.agreement.records import COST, FEATURES, PARAMETERS, Agreement, Fore
 from elmarc.agreement.regret import regret
 from elmarc.agreement.scores import Side, unit_counts
 from elmarc.comparison.hits import HitTable, hit_table
+from elmarc.errors import ConfigError
 from elmarc.results import Result
 
 Proxies: TypeAlias = Mapping[str, Callable[[Result], float | None]]

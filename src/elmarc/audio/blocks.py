@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from elmarc._errors import ConfigError
 from elmarc._types import Waveform
 from elmarc.audio.decode import check_size, resampled, resampled_length, span
 from elmarc.audio.oddities import Listener
 from elmarc.audio.opening import opened
+from elmarc.errors import ConfigError
 
 
 def blocks(

@@ -16,10 +16,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Waveform
 from elmarc.audio.oddities import Listener, Oddities
 from elmarc.audio.opening import Forward, check_regular, opened, unreadable
+from elmarc.errors import AudioError, ConfigError
 
 ROUNDING_S = 0.01  # how far beyond the end of its file a segment may end: tables hold rounded times
 PIECE_SAMPLES = 2**17  # decoded at a time, over all channels: 512 KiB

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc._types import FixLength, Unit
+from elmarc.errors import AudioError, ConfigError
 
 STUDY_S = 29.2  # what the study's longest clips hold, rounded
 

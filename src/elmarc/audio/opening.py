@@ -13,8 +13,8 @@ from pathlib import Path
 
 import soundfile as sf
 
-from elmarc._errors import AudioError, ElmarcError, TransientError
 from elmarc._names import special
+from elmarc.errors import AudioError, ElmarcError, TransientError
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
 UNSAID = 2**63 - 1  # samples: libsndfile's answer where a header leaves the length open, as FLAC allows

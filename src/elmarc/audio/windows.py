@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from elmarc._errors import ConfigError
 from elmarc._types import Waveform
 from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import header, resample
+from elmarc.errors import ConfigError
 
 BLOCK_S = 1.0  # read at a time at least
 

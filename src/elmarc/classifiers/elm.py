@@ -16,13 +16,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from elmarc._errors import ConfigError
 from elmarc.classifiers import blocks
 from elmarc.classifiers.activations import Activation, FloatArray
 from elmarc.classifiers.blocks import Blocks, ClassTargets, Targets, block_rows
 from elmarc.classifiers.normal_equations import plain_weights
 from elmarc.classifiers.random_layer import RandomLayer, RandomState
 from elmarc.classifiers.ridge import LeaveOneOutRidge
+from elmarc.errors import ConfigError
 
 NUMBERS = [np.float64, np.float32]  # kept as they come; blocks of them are float64
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 Scaling: TypeAlias = bool | Literal["squashed"]
 Grid: TypeAlias = dict[str, list[Any]] | list[dict[str, list[Any]]]

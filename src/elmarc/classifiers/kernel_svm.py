@@ -17,8 +17,8 @@ from sklearn.base import clone
 from sklearn.svm import SVC
 
 from elmarc._cores import memory_bytes
-from elmarc._errors import ConfigError
 from elmarc.classifiers.activations import FloatArray
+from elmarc.errors import ConfigError
 
 Rows = NDArray[np.intp]
 Kernel = tuple[str, float]

@@ -20,8 +20,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elmarc._cores import memory_bytes
-from elmarc._errors import ConfigError
 from elmarc.classifiers.activations import Activation, FloatArray, find_activation
+from elmarc.errors import ConfigError
 
 Components: TypeAlias = Mapping[str, Any]
 RandomState: TypeAlias = int | np.random.RandomState | None

@@ -137,7 +137,7 @@ def run() -> int:
 
 
 def _exit_code() -> int:
-    from elmarc._errors import ElmarcError
+    from elmarc.errors import ElmarcError
 
     try:
         with warnings_as_notes():

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from elmarc._errors import ConfigError
 from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
 from elmarc.cli.numbers import positive
@@ -42,6 +41,7 @@ from elmarc.cli.options import (
     together,
     wanted,
 )
+from elmarc.errors import ConfigError
 
 
 def extract(

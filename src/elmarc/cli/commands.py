@@ -15,7 +15,6 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from elmarc._errors import ConfigError, ElmarcError
 from elmarc.cli import console
 from elmarc.cli.folders import (
     FEATURES,
@@ -33,6 +32,7 @@ from elmarc.config.loading import load_config
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
 from elmarc.datasets.opening import RECORDED
+from elmarc.errors import ConfigError, ElmarcError
 from elmarc.experiments import build, studies, trained
 from elmarc.experiments.cells import Cell, failures, finished, make_cells
 from elmarc.experiments.executors import Wanted

@@ -12,11 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import ConfigError
 from elmarc._types import Size
 from elmarc.cli import console
 from elmarc.cli.folders import CONFIGURATION, check_output
 from elmarc.cli.folders import NETWORKS as SPACE
+from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, build_network
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import typer
 
-from elmarc._errors import ElmarcWarning
 from elmarc._names import printable
+from elmarc.errors import ElmarcWarning
 
 SIGNALS = ("SIGTERM", "SIGHUP")  # of a scheduler, a container, and a terminal that was closed
 

@@ -9,9 +9,9 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from elmarc._errors import ConfigError
 from elmarc.cli import console
 from elmarc.datasets.download import offer
+from elmarc.errors import ConfigError
 
 
 def datasets_download(name: str, to: Path, *, yes: bool, quiet: bool) -> None:

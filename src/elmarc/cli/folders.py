@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elmarc._errors import ConfigError
 from elmarc.cli import console
+from elmarc.errors import ConfigError
 
 if TYPE_CHECKING:
     from elmarc.config.sections import ExperimentConfig

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc.audio.oddities import notes
 from elmarc.cli import console
 from elmarc.cli.folders import FRAMES, check_output, files_read
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.experiments import build, studies
 from elmarc.experiments.record import feature_name
 from elmarc.features.extractor import FeatureExtractor

@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
 
-from elmarc._errors import ConfigError
 from elmarc.cli.folders import LOG as LOG_FILE
 from elmarc.cli.folders import is_ours
+from elmarc.errors import ConfigError
 
 LOG = logging.getLogger("elmarc")
 VERSIONS = ("elmarc", "torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")

@@ -6,7 +6,7 @@ import math
 
 import typer
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 
 def positive(text: str) -> float:

@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.markup import escape
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import ElmarcError
 from elmarc.cli import console
 from elmarc.cli.folders import PAGE, check_not_read, check_output
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
+from elmarc.errors import ElmarcError
 from elmarc.experiments import studies
 from elmarc.experiments.media import media_for
 from elmarc.experiments.summary import (

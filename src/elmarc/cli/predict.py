@@ -16,7 +16,6 @@ from rich.markup import escape
 
 from elmarc._atomic import write_atomic
 from elmarc._csv import csv_text
-from elmarc._errors import AudioError, ConfigError, DatasetError
 from elmarc._names import expanded
 from elmarc.audio.oddities import notes as notes_of
 from elmarc.audio.windows import n_windows
@@ -24,6 +23,7 @@ from elmarc.cli import console
 from elmarc.cli.folders import PICTURE, PREDICTIONS, check_output
 from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.sounds import Files, cuts
 from elmarc.model import SoundClassifier, load
 from elmarc.model.sound_classifier import RECORDING

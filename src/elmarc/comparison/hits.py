@@ -10,8 +10,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._errors import ConfigError
 from elmarc.datasets.groups import units
+from elmarc.errors import ConfigError
 from elmarc.results import Prediction
 
 Floats = NDArray[np.float64]

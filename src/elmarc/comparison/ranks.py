@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 Floats = NDArray[np.float64]
 

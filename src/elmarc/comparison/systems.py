@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.results import Result
 
 

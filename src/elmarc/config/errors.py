@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from elmarc._choices import did_you_mean
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[int | str, ...]

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from elmarc._errors import ConfigError
 from elmarc._types import FixLength
 from elmarc.config.errors import checked
 from elmarc.config.literals import AssignmentReader
 from elmarc.config.parts import default_frontend
 from elmarc.config.values import Count, Section, Shape, Text
+from elmarc.errors import ConfigError
 
 BACK_END = ("back1", "back2", "back3")
 MAPS = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 MAX_BYTES = 300_000  # of a file; YAML is read at about 100 kB/s
 MAX_VALUES = 100_000  # of a document, each alias counted as what it stands for

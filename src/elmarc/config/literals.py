@@ -11,8 +11,8 @@ import os.path
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from elmarc._errors import ConfigError
 from elmarc.config import limits
+from elmarc.errors import ConfigError
 
 ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

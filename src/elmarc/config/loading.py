@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 
 from elmarc._choices import did_you_mean
-from elmarc._errors import ConfigError
 from elmarc.config import legacy, limits
 from elmarc.config.errors import checked
 from elmarc.config.network_files import is_network_file, sections_of
@@ -39,6 +38,7 @@ from elmarc.config.sections import (
     expand,
 )
 from elmarc.config.sweep import SweepConfig, is_sweep, make_sweep
+from elmarc.errors import ConfigError
 
 __all__ = [
     "ClassifierSection",

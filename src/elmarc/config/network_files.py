@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 ENDINGS = (".yaml", ".yml", ".toml", ".json")
 MANY = "networks"

@@ -31,9 +31,9 @@ from typing import (
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, Precision, Size, Unit
 from elmarc.config.values import Compat, Count, Counts, Flag, Name, Section, Shape
+from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL, OwnNetwork, OwnPrecision, own_network

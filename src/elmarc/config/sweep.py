@@ -17,10 +17,10 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from elmarc._errors import ConfigError
 from elmarc.config.errors import checked, sections
 from elmarc.config.parts import FRONTEND_SECTIONS, NETWORK_SECTIONS, OWN_SECTION, default_frontend, unit_read
 from elmarc.config.sections import ExperimentConfig, expand
+from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 
-from elmarc._errors import DatasetError
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.datasets.base import Dataset, OnMissing, Tagger, Tags
 from elmarc.datasets.files import existing_folder
 from elmarc.datasets.folder import class_folder_clips
+from elmarc.errors import DatasetError
 
 CLASSES: tuple[str, ...] = (
     "ChaChaCha",

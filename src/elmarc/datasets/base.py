@@ -10,7 +10,6 @@ from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 from unicodedata import decimal
 
-from elmarc._errors import DatasetError
 from elmarc._names import printable
 from elmarc._types import Waveform
 from elmarc.audio.blocks import true_duration_s
@@ -21,6 +20,7 @@ from elmarc.audio.opening import is_there
 from elmarc.datasets.files import suffixes_text
 from elmarc.datasets.groups import group_name, n_units
 from elmarc.datasets.labels import alike_notes
+from elmarc.errors import DatasetError
 
 SplitKind: TypeAlias = Literal["folds", "lists", "none"]
 OnMissing: TypeAlias = Literal["raise", "skip", "keep"]

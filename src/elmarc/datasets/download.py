@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elmarc._choices import choose
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets.opening import DATASETS, dataset_module, known_name
 from elmarc.datasets.sources import Source, source_of
 from elmarc.datasets.transfer import Progress, Resuming, size_of
 from elmarc.datasets.unpacking import unpack
+from elmarc.errors import DatasetError
 
 
 class Offer(NamedTuple):

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets.base import Clip, OnMissing, Tags, present
 from elmarc.datasets.files import clip_id, find_audio
 from elmarc.datasets.rows import read_rows
+from elmarc.errors import DatasetError
 
 ESC50 = (
     "dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow",

@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 import platformdirs
 
-from elmarc._errors import DatasetError
 from elmarc._names import expanded, printable
+from elmarc.errors import DatasetError
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".aif"})
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from os.path import isdir, isfile  # say no to a name that is too long, where Path raises
 from pathlib import Path
 
-from elmarc._errors import DatasetError
 from elmarc.datasets.base import PARTS, Clip, Dataset, classes_of
 from elmarc.datasets.files import (
     as_text,
@@ -21,6 +20,7 @@ from elmarc.datasets.files import (
     linked_folders,
     suffixes_text,
 )
+from elmarc.errors import DatasetError
 
 
 def load(audio_dir: str | Path) -> Dataset:

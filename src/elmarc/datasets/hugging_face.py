@@ -9,13 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, present
 from elmarc.datasets.files import cache_dir, is_audio
 from elmarc.datasets.groups import group_name, torn_notes
 from elmarc.datasets.labels import one_label
 from elmarc.datasets.parts import split_of
+from elmarc.errors import DatasetError
 
 SAVED = ("state.json", "dataset_dict.json")  # what `save_to_disk` leaves
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from math import isfinite
 
-from elmarc._errors import DatasetError
+from elmarc.errors import DatasetError
 
 SEVERAL = re.compile(
     r"""\S\s*[;|]\s*\S            # dog;rain  dog | rain

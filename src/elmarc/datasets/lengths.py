@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, DatasetError
 from elmarc.audio.length import STUDY_S, InputLength
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.errors import AudioError, DatasetError
 
 HEARD_WHOLE = 0.95
 MIN_DECODED = 3  # of the longest clips: a few clips have no longest 5 %

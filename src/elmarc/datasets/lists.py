@@ -7,7 +7,6 @@ from os.path import isfile
 from pathlib import Path, PurePath
 from typing import Protocol
 
-from elmarc._errors import DatasetError
 from elmarc._names import expanded, special
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import (
@@ -20,6 +19,7 @@ from elmarc.datasets.base import (
     classes_of,
     present,
 )
+from elmarc.errors import DatasetError
 
 ALL = "all"
 SHOWN = 200  # characters of a line in a message

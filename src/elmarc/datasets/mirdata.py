@@ -7,12 +7,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, present
 from elmarc.datasets.groups import group_name, torn_notes
 from elmarc.datasets.labels import one_label
 from elmarc.datasets.parts import split_of
+from elmarc.errors import DatasetError
 
 Reader: TypeAlias = str | Callable[[Any], object]  # an attribute's name, or what takes it from a track
 PACKAGES = ("mirdata", "soundata")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from elmarc._errors import DatasetError
 from elmarc.datasets import table
 from elmarc.datasets.base import Dataset, OnMissing
 from elmarc.datasets.hugging_face import from_hugging_face, is_hugging_face
 from elmarc.datasets.mirdata import from_mirdata
+from elmarc.errors import DatasetError
 
 
 def from_object(

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from elmarc._choices import did_you_mean
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets import folder, hugging_face, lists, mirdata, table
 from elmarc.datasets.base import Dataset, OnMissing
 from elmarc.datasets.objects import from_object, refuse
+from elmarc.errors import DatasetError
 
 RECORDED = (  # each the name of its module, whose clips lie in a folder of the user's
     "gtzan",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from elmarc._errors import DatasetError
 from elmarc.datasets.base import PARTS, Clip, SplitKind
+from elmarc.errors import DatasetError
 
 
 def split_of(clips: Sequence[Clip], *, where: str) -> tuple[SplitKind, tuple[Clip, ...]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from elmarc._choices import did_you_mean
-from elmarc._errors import DatasetError
 from elmarc._names import special
+from elmarc.errors import DatasetError
 
 Row: TypeAlias = dict[str, str]
 N_SHOWN = 6  # columns named in a note

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
-from elmarc._errors import AudioError, DatasetError
 from elmarc.audio.decode import header, segment_samples
 from elmarc.datasets.base import Clip
 from elmarc.datasets.rows import Row
+from elmarc.errors import AudioError, DatasetError
 
 Times = tuple[float | None, float | None]
 

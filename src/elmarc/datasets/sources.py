@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from elmarc._errors import DatasetError
+from elmarc.errors import DatasetError
 
 
 class Source(NamedTuple):

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.datasets.base import (
     PARTS,
@@ -25,6 +24,7 @@ from elmarc.datasets.labels import check_no_numbers, check_one_label, combined_n
 from elmarc.datasets.parts import split_of
 from elmarc.datasets.rows import Row, check_columns, read_rows, unused_notes
 from elmarc.datasets.segments import check_times, read_times, segment_notes
+from elmarc.errors import DatasetError
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -16,7 +16,6 @@ import numpy as np
 from scipy.io import wavfile
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import DatasetError
 from elmarc._seeds import generator
 from elmarc.audio.decode import content_hash
 from elmarc.audio.length import InputLength
@@ -24,6 +23,7 @@ from elmarc.datasets import synthesis
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.files import cache_dir
 from elmarc.datasets.synthesis import INSTRUMENTS, RHYTHMS, SR, tune
+from elmarc.errors import DatasetError
 
 TARGETS = {"rhythm": tuple(RHYTHMS), "timbre": tuple(INSTRUMENTS)}
 CLASSES = TARGETS["rhythm"]

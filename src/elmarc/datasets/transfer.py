@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from elmarc._errors import DatasetError
+from elmarc.errors import DatasetError
 
 Progress: TypeAlias = Callable[[int, int | None], object]  # bytes that are here, of how many
 CHUNK = 1 << 16

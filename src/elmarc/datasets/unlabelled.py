@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from os.path import exists, isdir, isfile  # say no to a name that is too long, where Path raises
 from pathlib import Path
 
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, refuse_repeats
 from elmarc.datasets.files import as_text, clip_id, find_audio, suffixes_text
 from elmarc.datasets.folder import class_folder_clips
+from elmarc.errors import DatasetError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from elmarc._errors import DatasetError
+from elmarc.errors import DatasetError
 
 
 def unpack(archive: Path, folder: str) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elmarc._errors import DatasetError
 from elmarc._names import expanded
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset, OnMissing, Tagger, Tags, present
 from elmarc.datasets.files import existing_folder
 from elmarc.datasets.rows import read_rows
+from elmarc.errors import DatasetError
 
 CLASSES: tuple[str, ...] = (
     "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",

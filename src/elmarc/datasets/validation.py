@@ -10,12 +10,12 @@ from os.path import isfile  # says no to a name that is too long, where Path rai
 from pathlib import Path
 from typing import Any
 
-from elmarc._errors import AudioError
 from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import content_hash, duration_s
 from elmarc.audio.oddities import in_words
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.files import clip_id, find_audio
+from elmarc.errors import AudioError
 
 N_SHOWN = 10
 

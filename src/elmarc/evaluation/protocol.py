@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import ParameterGrid
 
-from elmarc._errors import DatasetError
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.errors import DatasetError
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
 from elmarc.results import Candidate, FoldScore

@@ -23,12 +23,12 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc._cores import n_cores
-from elmarc._errors import ConfigError
 from elmarc.classifiers import elm_grid, in_blocks, kernel_svm
 from elmarc.classifiers.blocks import Blocks
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.grids import ClassifierSpec, fit
 from elmarc.classifiers.in_blocks import is_for_blocks
+from elmarc.errors import ConfigError
 
 Rows: TypeAlias = NDArray[np.intp]
 Split: TypeAlias = tuple[Rows, Rows]

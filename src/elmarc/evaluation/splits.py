@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from elmarc._errors import DatasetError
 from elmarc.datasets.base import Dataset, SplitKind, folds_for
 from elmarc.datasets.groups import n_units, units
+from elmarc.errors import DatasetError
 
 Index = NDArray[np.intp]
 Split = tuple[Index, Index]  # train, test

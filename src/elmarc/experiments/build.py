@@ -7,11 +7,11 @@ from os.path import exists  # says no to a name that is too long, where Path rai
 from typing import Any
 
 from elmarc import datasets
-from elmarc._errors import DatasetError
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing, nearly_whole
 from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.errors import DatasetError
 from elmarc.features.assemble import assemble, make_frontend
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor

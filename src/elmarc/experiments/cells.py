@@ -18,10 +18,10 @@ from typing import Any
 from sklearn.model_selection import ParameterGrid
 
 from elmarc import results
-from elmarc._errors import DatasetError, ElmarcError, StoreError
 from elmarc._types import Definition
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
+from elmarc.errors import DatasetError, ElmarcError, StoreError
 from elmarc.evaluation.protocol import EVALUATION_VERSION
 from elmarc.evaluation.splits import dataset_splits
 from elmarc.experiments import build, record

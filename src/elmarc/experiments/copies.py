@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from elmarc._errors import DatasetError
 from elmarc.datasets.base import Clip, Dataset
+from elmarc.errors import DatasetError
 from elmarc.evaluation.splits import Folds, Lists
 from elmarc.features.contents import Contents
 

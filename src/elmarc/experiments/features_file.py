@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from elmarc._errors import ConfigError
 from elmarc._types import Definition
 from elmarc.datasets.base import Dataset
+from elmarc.errors import ConfigError
 from elmarc.features.matrix import FeatureMatrix
 
 SHOWN = 3  # differences named in a message

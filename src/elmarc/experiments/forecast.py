@@ -17,9 +17,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from elmarc._errors import ElmarcError
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Clip, Dataset
+from elmarc.errors import ElmarcError
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import Folds
 from elmarc.experiments import build, record

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from elmarc._errors import ConfigError
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.files import AUDIO_SUFFIXES
+from elmarc.errors import ConfigError
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.recipes import BASELINE
 from elmarc.networks import NETWORKS

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import ConfigError, DatasetError
 from elmarc.agreement.correlation import LEAST
 from elmarc.config import network_files
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import toy
+from elmarc.errors import ConfigError, DatasetError
 from elmarc.experiments import studies, trained
 from elmarc.networks import spaces
 from elmarc.training.recipe import TrainingRecipe

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import ConfigError
 from elmarc.agreement.agree import agreements
 from elmarc.agreement.records import Agreement
+from elmarc.errors import ConfigError
 from elmarc.experiments.proxies import naswot_scores
 from elmarc.experiments.summary import read_results, tell_apart
 from elmarc.reports import plots

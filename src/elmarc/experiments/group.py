@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from elmarc._errors import ElmarcError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ElmarcError
 from elmarc.evaluation.protocol import Evaluation, evaluate
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.evaluation.splits import keep_together, make_splits

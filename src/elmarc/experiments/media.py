@@ -13,9 +13,9 @@ import soundfile as sf
 from matplotlib import colormaps
 from PIL import Image
 
-from elmarc._errors import AudioError
 from elmarc._types import Waveform
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError
 from elmarc.frontends.logmel import LogMel
 from elmarc.reports.page_data import ClipMedia, listening_order
 from elmarc.reports.page_private import relative_link

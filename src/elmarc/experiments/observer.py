@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from elmarc._errors import warn
+from elmarc.errors import warn
 
 if TYPE_CHECKING:  # the command line shows lists by what loads this module, and loads nothing heavy
     from elmarc.config.sections import ExperimentConfig

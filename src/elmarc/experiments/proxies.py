@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import ConfigError
 from elmarc._leftovers import temporary_folder
 from elmarc.agreement.naswot import naswot
+from elmarc.errors import ConfigError
 from elmarc.experiments import build
 from elmarc.experiments.cells import Material, open_material
 from elmarc.experiments.record import config_of

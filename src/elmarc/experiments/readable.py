@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elmarc._errors import AudioError, DatasetError
 from elmarc.config import sections as cfg
 from elmarc.datasets.base import Clip, Dataset
+from elmarc.errors import AudioError, DatasetError
 from elmarc.evaluation.splits import dataset_splits
 from elmarc.experiments import copies
 from elmarc.features.contents import Contents

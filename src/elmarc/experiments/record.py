@@ -14,11 +14,11 @@ from elmarc import __version__
 from elmarc._atomic import write_atomic
 from elmarc._cores import n_cores
 from elmarc._csv import csv_text
-from elmarc._errors import ConfigError
 from elmarc._types import Definition
 from elmarc.config.loading import Data, ExperimentConfig, parse_experiment
 from elmarc.config.recipes import recipe_name
 from elmarc.datasets.base import Dataset
+from elmarc.errors import ConfigError
 from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor

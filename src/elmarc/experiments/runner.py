@@ -20,8 +20,8 @@ from pathlib import Path
 
 from elmarc import _leftovers
 from elmarc._atomic import write_atomic
-from elmarc._errors import ConfigError, ElmarcError, TransientError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError, TransientError
 from elmarc.experiments import record
 from elmarc.experiments.cells import Cell, by_features, features_key
 from elmarc.experiments.executors.base import Executor
@@ -53,10 +53,6 @@ def seconds(time: float | str | None) -> float | None:
     if match is None:
         raise ConfigError(f"budget {time}: expected a time as 120s, 10m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
-
-
-class OutOfBudgetError(ElmarcError):
-    """The time given is used up; what is finished stays."""
 
 
 def run_cells(

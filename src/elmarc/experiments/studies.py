@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.config.loading import apply_overrides, parse_experiment, read_document
@@ -17,6 +16,7 @@ from elmarc.config.sections import ExperimentConfig, expand
 from elmarc.config.sweep import check_cells, fit_cells
 from elmarc.datasets import Dataset
 from elmarc.datasets.opening import known_name, package_name
+from elmarc.errors import ConfigError
 from elmarc.experiments import build, record
 from elmarc.experiments.foreign import check_names, named_files
 from elmarc.features.recipes import BASELINE as BASELINE

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import ElmarcError, StoreError
 from elmarc.comparison.answer import best_of_both
 from elmarc.comparison.compare import comparisons, rank_across
 from elmarc.comparison.ranks import Ranking
 from elmarc.comparison.records import Comparison
 from elmarc.comparison.systems import system_of
+from elmarc.errors import ElmarcError, StoreError
 from elmarc.experiments.record import TRAINED
 from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, tables
 from elmarc.results import FAILED, Failure, Result, load, load_failure

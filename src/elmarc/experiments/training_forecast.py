@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from elmarc._errors import ElmarcError
 from elmarc._leftovers import temporary_folder
+from elmarc.errors import ElmarcError
 from elmarc.experiments import build, record
 from elmarc.experiments.cells import Cell
 from elmarc.experiments.executors.base import Executor

@@ -14,8 +14,8 @@ import pandas as pd
 
 from elmarc._atomic import write_atomic
 from elmarc._csv import csv_text
-from elmarc._errors import ConfigError, ElmarcError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError
 from elmarc.evaluation.splits import Folds, Lists, keep_together, make_splits
 from elmarc.experiments import build, record, training_task
 from elmarc.experiments.cells import Cell
@@ -23,7 +23,6 @@ from elmarc.experiments.executors.base import Executor
 from elmarc.experiments.executors.here import Here
 from elmarc.experiments.executors.tasks import check_can_be_sent
 from elmarc.experiments.observer import Observer
-from elmarc.experiments.runner import OutOfBudgetError
 from elmarc.experiments.training_task import TrainingTask, train_part, training_tasks
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
@@ -35,7 +34,7 @@ from elmarc.training.protocol import Judged, parts_of, put_together, weights_fil
 from elmarc.training.recipe import TrainingRecipe
 
 
-class DroppedError(ElmarcError):
+class _DroppedError(ElmarcError):
     """Nobody waits for a training any more."""
 
 
@@ -271,7 +270,7 @@ class Trainings:
         """End a training in a thread of this process that nobody waits for."""
         assert isinstance(self._where, Here)
         if self._where.dropped.is_set() or training.problem is not None:
-            raise DroppedError("the run, or the cell, has ended")
+            raise _DroppedError("the run, or the cell, has ended")
 
     def _check_now(self) -> None:
         self._check()

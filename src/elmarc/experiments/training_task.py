@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from elmarc._errors import AudioError, ConfigError, TransientError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import AudioError, ConfigError, TransientError
 from elmarc.experiments.executors.tasks import check_definition, from_anywhere, in_full, made, not_seen
 from elmarc.experiments.runner import front_ends
 from elmarc.features.cache import FrontEndCache

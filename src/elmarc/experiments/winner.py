@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elmarc._errors import ConfigError
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.comparison.systems import system_of
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import ConfigError
 from elmarc.experiments import build
 from elmarc.experiments.record import config_of
 from elmarc.features.extractor import FeatureExtractor

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 from torch import nn
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, FixLength, Precision, Size, Unit
 from elmarc.audio.length import STUDY_LENGTH, InputLength
+from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.recipes import BASELINE, WHOLE_CLIPS, settings
 from elmarc.frontends import FRONTENDS, FrontEnd, frontends_of

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from elmarc._cores import n_cores
-from elmarc._errors import AudioError
 from elmarc._types import Waveform
 from elmarc.audio.decode import content_hash
 from elmarc.audio.oddities import Oddities
 from elmarc.audio.opening import opened, refuse_if_away
 from elmarc.datasets.base import Clip
 from elmarc.datasets.files import AUDIO_SUFFIXES
+from elmarc.errors import AudioError
 from elmarc.features.hash_memo import HashMemo, user_memo
 from elmarc.features.signatures import Signature, signature_of
 

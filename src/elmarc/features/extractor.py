@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from elmarc._cores import n_cores
-from elmarc._errors import AudioError, DatasetError
 from elmarc._types import Definition, FeatureArray, FixLength
 from elmarc.audio.length import fit_length
 from elmarc.audio.oddities import Oddities
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, DatasetError
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.extraction import Extraction as Extraction

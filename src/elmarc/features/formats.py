@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from elmarc._csv import csv_text
-from elmarc._errors import ConfigError, StoreError
 from elmarc._names import as_written, special
 from elmarc._types import Definition, FeatureArray
+from elmarc.errors import ConfigError, StoreError
 
 VECTORS = ("X", "features", "embeddings", "embedding", "vectors")
 IDS = (

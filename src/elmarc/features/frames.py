@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc._types import FeatureArray, Waveform
+from elmarc.errors import AudioError, ConfigError
 from elmarc.features.outcomes import checked
 from elmarc.features.pooling import rounding
 from elmarc.features.workers import full_precision

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from elmarc._atomic import replacing
 from elmarc._csv import csv_text
-from elmarc._errors import ConfigError
 from elmarc._types import Definition
+from elmarc.errors import ConfigError
 from elmarc.features import frames
 
 Clips: TypeAlias = Iterable[tuple[str, frames.Sequence]]  # ids, and what is written of each

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from elmarc._errors import ConfigError
 from elmarc.datasets.files import cache_dir
+from elmarc.errors import ConfigError
 from elmarc.features.signatures import Signature
 
 VERSION = 1

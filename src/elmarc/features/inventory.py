@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from elmarc import _leftovers
-from elmarc._errors import StoreError
+from elmarc.errors import StoreError
 from elmarc.features import shards
 from elmarc.features.store import SCHEMA_VERSION, FeatureStore
 

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from elmarc._errors import AudioError
 from elmarc._names import printable
 from elmarc._types import FeatureArray
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError
 
 Hashed: TypeAlias = tuple[Clip, str]  # and the hash of what it holds
 Outcomes: TypeAlias = Generator[tuple[Hashed, FeatureArray | AudioError], None, None]

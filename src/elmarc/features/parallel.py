@@ -9,8 +9,8 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError
 from elmarc._types import FeatureArray
+from elmarc.errors import AudioError
 from elmarc.features.outcomes import checked, finite
 from elmarc.features.workers import Workers, ahead
 

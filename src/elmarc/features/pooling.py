@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.features.maps import BLOCK_VALUES, Map
 from elmarc.features.statistics import STATISTICS
 from elmarc.networks.base import Network

@@ -9,10 +9,10 @@ from contextlib import closing
 
 import numpy as np
 
-from elmarc._errors import AudioError, StoreWarning
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.audio.opening import refuse_if_away
+from elmarc.errors import AudioError, StoreWarning
 from elmarc.features.outcomes import Outcomes, named
 from elmarc.features.store import FeatureStore
 

@@ -19,10 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from elmarc._atomic import write_atomic
-from elmarc._errors import StoreError
 from elmarc._names import special
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
+from elmarc.errors import StoreError
 
 PATTERN = "shard-*.safetensors"
 FIRST_FORM = "shard-*.json"  # beside shards of the first form

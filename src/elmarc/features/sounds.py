@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from elmarc._errors import (
+from elmarc._types import FeatureArray, Waveform
+from elmarc.audio.decode import resample
+from elmarc.audio.length import InputLength
+from elmarc.datasets.base import Clip, Dataset
+from elmarc.datasets.lengths import length_for, trusted_durations
+from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.errors import (
     AudioError,
     ConfigError,
     CutWarning,
@@ -25,12 +31,6 @@ from elmarc._errors import (
     RateWarning,
     warn,
 )
-from elmarc._types import FeatureArray, Waveform
-from elmarc.audio.decode import resample
-from elmarc.audio.length import InputLength
-from elmarc.datasets.base import Clip, Dataset
-from elmarc.datasets.lengths import length_for, trusted_durations
-from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.frontends.base import as_waveforms
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from elmarc import _leftovers
 from elmarc._atomic import write_atomic
-from elmarc._errors import StoreError, StoreWarning
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.datasets.files import cache_dir
+from elmarc.errors import StoreError, StoreWarning
 from elmarc.features import shards
 
 SCHEMA_VERSION = 1  # rises whenever the same definition would give other numbers

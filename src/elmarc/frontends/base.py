@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Definition, Unit
+from elmarc.errors import AudioError, ConfigError
 
 Waveforms: TypeAlias = Float[np.ndarray, "*clips samples"]
 Frames: TypeAlias = Float32[np.ndarray, "*clips frames bands"]

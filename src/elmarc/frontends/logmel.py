@@ -17,8 +17,8 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from elmarc._errors import ConfigError
 from elmarc._types import Definition, Unit
+from elmarc.errors import ConfigError
 from elmarc.frontends.base import (
     Frames,
     Waveforms,

@@ -11,10 +11,10 @@ import scipy.fft
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, ConfigError
 from elmarc._types import Definition, FixLength
 from elmarc.audio.decode import MAX_CLIP_BYTES
 from elmarc.audio.length import fit_length
+from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends.base import Waveforms, as_waveforms, check_positive
 from elmarc.frontends.logmel import LogMel, PadMode
 

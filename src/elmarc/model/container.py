@@ -11,7 +11,7 @@ import io
 import zipfile
 from collections.abc import Collection, Mapping
 
-from elmarc._errors import ModelError
+from elmarc.errors import ModelError
 
 FORMAT = 2  # rises whenever an older elmarc would read a file wrongly
 MAGIC = b"elmarc model "

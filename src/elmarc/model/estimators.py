@@ -22,9 +22,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, LabelBinarizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from elmarc._errors import ModelError
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
+from elmarc.errors import ModelError
 from elmarc.model.container import unzip, zip_of
 
 Array = NDArray[Any]

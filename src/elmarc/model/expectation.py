@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elmarc._errors import DatasetError, warn
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.comparison.single import score_alone
+from elmarc.errors import DatasetError, warn
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.model.units import Units

@@ -15,9 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ParameterGrid
 
 from elmarc import __version__
-from elmarc._errors import ElmarcError, ModelError
 from elmarc._names import special
 from elmarc.audio.decode import MAX_CLIP_BYTES
+from elmarc.errors import ElmarcError, ModelError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import definition_key
 from elmarc.model import estimators

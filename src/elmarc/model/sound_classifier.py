@@ -15,11 +15,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from elmarc._cores import n_cores
-from elmarc._errors import ConfigError, CutWarning, ModelError, warn
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.classifiers.grids import ClassifierSpec, Scaling, make_classifier
 from elmarc.datasets import is_data_set, open_dataset
+from elmarc.errors import ConfigError, CutWarning, ModelError, warn
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor

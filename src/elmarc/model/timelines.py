@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, CutWarning
 from elmarc._types import FeatureArray
 from elmarc.audio.windows import Window, windows
+from elmarc.errors import AudioError, CutWarning
 from elmarc.model.sound_classifier import SoundClassifier
 
 CHUNK = 64  # rows of features that are classified at once

@@ -6,7 +6,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from elmarc._errors import ConfigError, ModelError
+from elmarc.errors import ConfigError, ModelError
 from elmarc.networks.random_cnn import RandomCNN
 
 LEVEL, SPREAD = "level", "spread"

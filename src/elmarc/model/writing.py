@@ -14,7 +14,7 @@ import numpy as np
 
 from elmarc import __version__
 from elmarc._atomic import write_atomic
-from elmarc._errors import ModelError
+from elmarc.errors import ModelError
 from elmarc.features.store import definition_key
 from elmarc.frontends import frontends_of
 from elmarc.model import estimators

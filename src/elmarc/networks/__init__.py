@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, Precision, Size, Unit
+from elmarc.errors import ConfigError
 
 if TYPE_CHECKING:
     from elmarc.networks.base import Network

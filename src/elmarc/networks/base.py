@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import Definition, Unit
+from elmarc.errors import ConfigError
 from elmarc.networks.fast import plain
 from elmarc.networks.layers import FeatureMap, Input, LayerInfo, Tile
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from elmarc._errors import ConfigError
 from elmarc._types import DEFAULT_SIZE, Definition, Precision, Size
+from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, Preset, build_network
 from elmarc.networks.base import Network
 from elmarc.networks.external import ExternalNetwork

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import Unit
+from elmarc.errors import ConfigError
 
 EXTERNAL = "external"
 OUTPUT = "output"  # the layer that is the whole module's output

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import Definition, Precision, Unit
+from elmarc.errors import ConfigError
 from elmarc.networks.base import Network
 from elmarc.networks.blocks import RandomConv
 from elmarc.networks.layers import FeatureMap, Input, LayerCost, LayerInfo

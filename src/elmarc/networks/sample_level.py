@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elmarc._errors import ConfigError
 from elmarc._types import Definition
+from elmarc.errors import ConfigError
 from elmarc.networks.blocks import Activation, RandomConv, conv_pool, to_hops
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, sequence

@@ -16,7 +16,7 @@ import numpy as np
 
 from elmarc import _seeds
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, build_network
 
 Section: TypeAlias = dict[str, Any]

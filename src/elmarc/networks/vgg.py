@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from elmarc._errors import ConfigError
 from elmarc._types import Definition
+from elmarc.errors import ConfigError
 from elmarc.networks.blocks import RandomConv, conv_pool
 from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, spectrogram

@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from elmarc import _seeds
 from elmarc._cores import memory_bytes
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 
 CUT = 2.0  # standard deviations, as in TensorFlow's truncated_normal
 BYTES = 40  # of memory for each weight while it is drawn

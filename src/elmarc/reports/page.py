@@ -12,9 +12,9 @@ from functools import cache
 from jinja2 import Environment
 from markupsafe import Markup
 
-from elmarc._errors import ConfigError
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
+from elmarc.errors import ConfigError
 from elmarc.reports import page_figures, page_view, wording
 from elmarc.reports.citation import bibtex
 from elmarc.reports.page_data import ClipMedia, embed, island, page_data

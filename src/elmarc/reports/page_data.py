@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from elmarc._errors import ConfigError
 from elmarc.comparison.systems import by_system
+from elmarc.errors import ConfigError
 from elmarc.reports.page_view import Section
 from elmarc.reports.wording import percent
 from elmarc.results import Result

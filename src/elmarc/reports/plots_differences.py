@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from elmarc._errors import ConfigError
 from elmarc.comparison.records import Comparison, Contrast
+from elmarc.errors import ConfigError
 from elmarc.reports.plots import BLUE, INK, MUTED, new_figure, plain
 from elmarc.reports.wording import points, span
 

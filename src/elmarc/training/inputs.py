@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._errors import AudioError, DatasetError
 from elmarc.audio.oddities import notes
 from elmarc.audio.opening import refuse_if_away
 from elmarc.datasets.base import Clip
+from elmarc.errors import AudioError, DatasetError
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.outcomes import checked, named

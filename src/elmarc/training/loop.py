@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.features.pooling import one_thread
 from elmarc.features.workers import full_precision
 from elmarc.networks.base import Network

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import Definition
+from elmarc.errors import ConfigError
 
 VERSION = 2  # rises whenever the same recipe would give other weights; 2: one thread a training
 

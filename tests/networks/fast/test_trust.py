@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from elmarc.errors import PlainPathWarning
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, build_network
 from elmarc.networks.blocks import RandomConv
-from elmarc.networks.fast import PlainPathWarning, onednn, plain, switch, trust
+from elmarc.networks.fast import onednn, plain, switch, trust
 
 OPERATORS = (*onednn.CONVOLUTION, *onednn.PRODUCT)
 NETWORKS = [  # kept kernels, matrix products; Toom-Cook products of maps, and of bands

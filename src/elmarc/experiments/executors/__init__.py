@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.experiments.executors.base import Executor
 
 EXECUTORS = ("serial", "processes", "dask")

@@ -15,8 +15,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from elmarc._errors import AudioError, ElmarcError
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import AudioError, ElmarcError
 from elmarc.experiments.executors import tasks
 from elmarc.experiments.executors.tasks import Task, make_task
 from elmarc.features.contents import Contents

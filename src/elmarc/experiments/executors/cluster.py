@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._cores import n_cores
-from elmarc._errors import ConfigError, ElmarcError
 from elmarc._leftovers import temporary_folder
+from elmarc.errors import ConfigError, ElmarcError
 from elmarc.experiments.executors.base import Executor, Out, Spec
 from elmarc.experiments.executors.tasks import share
 

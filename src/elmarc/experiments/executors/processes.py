@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from elmarc._cores import memory_bytes, n_cores
-from elmarc._errors import ElmarcError
+from elmarc.errors import ElmarcError
 from elmarc.experiments.executors.base import Executor, Out, Spec
 from elmarc.experiments.executors.tasks import share
 

@@ -19,11 +19,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc import __version__, _cores
-from elmarc._errors import AudioError, ConfigError, ElmarcError, TransientError
 from elmarc._memory import keep_freed_memory
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.config.sections import ExperimentConfig
+from elmarc.errors import AudioError, ConfigError, ElmarcError, TransientError
 from elmarc.experiments import build
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, conv, instancenorm, pooling
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.own import Axis
 
 FIRST = tuple(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.external.names import Call, described, element
 from elmarc.networks.layers import Input
 

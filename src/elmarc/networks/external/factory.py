@@ -18,7 +18,7 @@ from torch import nn
 
 from elmarc import _seeds
 from elmarc._choices import did_you_mean
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.external.held import is_held, make_held
 from elmarc.networks.external.provenance import PREFIX
 

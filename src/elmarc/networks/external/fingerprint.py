@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.external.provenance import PYTHON, full_name, home, module_of, published_name
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, torch.dtype, torch.layout)

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from torch import nn
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.external.fingerprint import code_sha256, state_sha256
 
 OBJECT = "object"  # stands where other factories have their package or file

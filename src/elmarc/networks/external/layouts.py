@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import Unit
+from elmarc.errors import ConfigError
 from elmarc.networks.external.capture import Reader
 from elmarc.networks.external.names import Call
 from elmarc.networks.layers import Input

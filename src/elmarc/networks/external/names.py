@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.own import OUTPUT
 
 INPUT = ".input"  # ends the name of what goes into a submodule

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from elmarc._choices import choose
-from elmarc._errors import ConfigError
 from elmarc._types import Definition, Unit
+from elmarc.errors import ConfigError
 from elmarc.networks.base import Network
 from elmarc.networks.external.capture import Reader, copied, like_weights
 from elmarc.networks.external.fingerprint import code_sha256, state_sha256

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils import parametrize
 
-from elmarc._errors import ConfigError
+from elmarc.errors import ConfigError
 from elmarc.networks.weights import GAIN, draw_normal
 
 TABLE_SIGMA = 0.02  # of embeddings and tokens, as BERT and ViT have it

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elmarc._errors import ConfigError
 from elmarc._types import Unit
+from elmarc.errors import ConfigError
 from elmarc.networks.external.axes import Axes, Output, find_axes, told_axis
 from elmarc.networks.external.capture import Reader, copied, like_weights
 from elmarc.networks.external.layouts import LAYOUTS, find_layout

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from elmarc.networks.fast.kept import Kept
 from elmarc.networks.fast.switch import plain
-from elmarc.networks.fast.trust import PlainPathWarning
 from elmarc.networks.fast.ways import band_peaks, convolve
 
-__all__ = ["Kept", "PlainPathWarning", "band_peaks", "convolve", "plain"]
+__all__ = ["Kept", "band_peaks", "convolve", "plain"]

@@ -17,15 +17,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from elmarc._errors import ElmarcWarning
+from elmarc.errors import PlainPathWarning
 from elmarc.networks.fast.switch import VARIABLE
 
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}  # of the largest output compared
 ROUNDING = 1e-6  # of the sum of the terms' sizes: where they cancel, this is left
-
-
-class PlainPathWarning(ElmarcWarning):
-    """Layers are computed by torch's public calls, which is slower: an operator of oneDNN is not trusted."""
 
 
 class Untrusted(Exception):

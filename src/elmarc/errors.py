@@ -1,4 +1,7 @@
-"""The errors a user can meet: each names the file or key, what was found and the way out."""
+"""Errors and warnings of elmarc, to catch or to raise in a part of your own.
+
+Each message names the file or key, what was found, what was expected and the way out.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,10 @@ class StoreError(ElmarcError):
     """A stored file is damaged, of another version, or of a kind that is not read for safety."""
 
 
+class OutOfBudgetError(ElmarcError):
+    """The time given is used up; what is finished stays."""
+
+
 class ElmarcWarning(UserWarning):
     """Base of elmarc's own warnings; the command line shows them as notes."""
 
@@ -68,6 +75,10 @@ class CutWarning(ElmarcWarning):
 
 class RateWarning(ElmarcWarning):
     """Waveforms came without a rate: one is assumed."""
+
+
+class PlainPathWarning(ElmarcWarning):
+    """Layers are computed by torch's public calls, which is slower: an operator of oneDNN is not trusted."""
 
 
 def warn(text: str, category: type[Warning] = ElmarcWarning, *, once: bool = False) -> None:
