@@ -225,3 +225,15 @@ def test_no_file_sets_what_a_step_of_the_recipe_does() -> None:
     again = restored(model, dumped(model))
     assert isinstance(again[1], FunctionTransformer)
     assert again[1].func is model[1].func
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'descr': name", b"{'descr': ((((", b"{'descr': '<f8', 'shape': (f(),)"]
+)
+def test_a_header_that_is_no_literal_is_refused_in_a_sentence(header: bytes) -> None:
+    model, parts = whole(IDS.index("ridge-alone"), 3)
+    good = as_npy(np.zeros(3))
+    bad = good[:10] + header.ljust(len(good) - 10 - 24) + good[-24:]
+    with pytest.raises(ModelError, match="cannot be read: found a damaged header") as caught:
+        restored(model, zip_of(dict.fromkeys(parts, bad)))
+    assert "object at" not in str(caught.value)

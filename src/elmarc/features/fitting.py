@@ -24,8 +24,6 @@ def resolve_device(device: str) -> torch.device:
         raise ConfigError(f"device: {device!r} was asked for, but torch finds no GPU here: use auto or cpu")
     if found.type == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("device: 'mps' was asked for, but torch finds no Apple GPU here: use auto or cpu")
-    if found.type == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("device: 'mps' was asked for, but torch finds no Apple GPU here: use auto or cpu")
     return found
 
 

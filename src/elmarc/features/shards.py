@@ -119,11 +119,6 @@ def regular_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def has_checksum(path: Path) -> bool:
-    """Tell whether a shard is of today's form."""
-    return "sha256" in _header(path)
-
-
 def set_aside(path: Path) -> Path:
     """Rename a damaged shard, so that it is not read again; where that is not allowed, leave it."""
     aside = path.with_name(path.name + ASIDE)

@@ -203,8 +203,11 @@ def _array(name: str, data: bytes) -> Array:
         npy.read_magic(stream)
         shape, by_columns, dtype = npy.read_array_header_1_0(stream)
         if dtype.kind not in "fi":
-            raise ValueError(f"of {dtype}")
+            raise ValueError(dtype)
         flat = np.frombuffer(data, dtype, offset=stream.tell())
         return flat.reshape(shape, order="F" if by_columns else "C").copy(order="K")
-    except Exception as problem:  # NumPy reads the header as Python's literals, which fail in many ways
-        raise ModelError(f"its array {name} cannot be read ({problem})") from None
+    except Exception:  # NumPy reads the header as Python's literals, which fail in many ways
+        raise ModelError(
+            f"its array {name} cannot be read: found a damaged header or too few numbers, expected an array "
+            "of numbers; fit the model again"
+        ) from None

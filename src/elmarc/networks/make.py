@@ -17,8 +17,6 @@ from elmarc.networks.external.fingerprint import code_sha256, state_sha256
 from elmarc.networks.external.redraw import redraw
 from elmarc.networks.own import EXTERNAL, OwnNetwork, own_network, section_of_text
 
-OF_THE_STUDY = ("size", "n_filters", "narrower", "compat")  # keys that a network of one's own has not
-
 
 def make_network(
     network: str | Mapping[str, Any] | nn.Module | Callable[..., nn.Module],
