@@ -55,6 +55,22 @@ def test_a_run_that_is_taken_up_again_keeps_the_times_of_its_cells(
     assert {name: len(each) for name, each in times.items()} == {"mfcc": 1, "temporal": 1}
 
 
+@pytest.mark.parametrize("damaged", ["[]", "5", "{", "endless"])
+def test_damaged_times_end_no_run(
+    elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    with monkeypatch.context() as broken:
+        interrupt_after(broken, 1, KeyboardInterrupt())
+        assert rank(elmarc, folder, "--quiet")[0] == 130
+    file = Path("out/times.json")
+    endless = dict.fromkeys(("seconds", "frontend_s", "network_s"), float("inf"))
+    noted = dict.fromkeys(json.loads(file.read_text()), endless)
+    file.write_text(json.dumps(noted) if damaged == "endless" else damaged)
+    code, _, err = rank(elmarc, folder, "--quiet")
+    assert (code, err) == (0, "")
+    assert len(collect("out")) == 4
+
+
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), OSError(28, "No space left on device")])
 def test_a_summary_that_fails_does_not_hide_what_ended_the_run(
     elmarc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException

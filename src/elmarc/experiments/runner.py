@@ -8,6 +8,7 @@ it there.
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import tempfile
@@ -189,9 +190,11 @@ def _timed(cell: Cell, extraction: Extraction) -> Extraction:
     """Note in times.json what features took; take it from there where a run that was broken off made them."""
     file, key = cell.folder.parents[1] / "times.json", f"{features_key(cell.config)}-{cell.material.key}"
     try:
-        times = json.loads(file.read_text(encoding="utf-8"))
+        times = dict(json.loads(file.read_text(encoding="utf-8")))
         noted = {name: float(times[key][name]) for name in TIMES} if key in times else {}
-    except (OSError, ValueError, TypeError, LookupError):
+        if not all(map(math.isfinite, noted.values())):
+            raise ValueError("no time")
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):  # damaged: times are made anew
         times, noted = {}, {}
     if extraction.frontend_s is None:
         return replace(extraction, **noted)  # type: ignore[arg-type]
