@@ -36,15 +36,15 @@ from elmarc._cores import n_cores
 from elmarc.config.loading import parse_experiment
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Clip
-from elmarc.experiments import build
-from elmarc.experiments.executors.base import Executor
-from elmarc.experiments.executors.cluster import Cluster
-from elmarc.experiments.executors.processes import Processes
-from elmarc.experiments.executors.tasks import Done, Task
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.networks import STUDY_NETWORKS
+from elmarc.study import build
+from elmarc.study.executors.base import Executor
+from elmarc.study.executors.cluster import Cluster
+from elmarc.study.executors.processes import Processes
+from elmarc.study.executors.tasks import Done, Task
 
 CLIP_S = 0.2  # of a clip that is pretended; large vgg takes as long
 

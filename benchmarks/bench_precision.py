@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks.recipe_search import cell, compared, run
 from elmarc.config.sections import ExperimentConfig
-from elmarc.experiments import build
 from elmarc.features.store import FeatureStore
+from elmarc.study import build
 
 STANDARDISED = ["classifier.standardise=true"]
 PRECISIONS = (STANDARDISED, [*STANDARDISED, "network.precision=bfloat16"])

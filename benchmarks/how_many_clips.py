@@ -22,9 +22,9 @@ from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.config.loading import parse_experiment
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import keep_together, make_splits
-from elmarc.experiments import build
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result, collect
+from elmarc.study import build
 
 SHARES = (0.25, 0.5, 1.0)
 CLASSIFIER, RECIPE, SEED = "ridge", "v2", 0

@@ -28,14 +28,14 @@ from elmarc.config.parts import default_frontend
 from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
-from elmarc.experiments import build
-from elmarc.experiments.cells import make_cells
-from elmarc.experiments.runner import run_cells
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import Result
+from elmarc.study import build
+from elmarc.study.cells import make_cells
+from elmarc.study.runner import run_cells
 
 TASKS = ("toy-rhythm", "toy-timbre", "esc10", "fsdd")
 FRAMES = {"esc10": 235, "fsdd": 64}

@@ -24,14 +24,14 @@ NETWORKS = (
     "sample_level", "frame_level", "frame_level_many",
 )  # fmt: skip
 EXTRACT = """
-import importlib, json, sys
+import json, sys
 import numpy as np
-from elmarc.experiments import build
+from elmarc.config.loading import parse_experiment
 from elmarc.features.store import FeatureStore
 try:
-    from elmarc.config.loading import parse_experiment
-except ImportError:  # before the configuration had a folder of its own
-    parse_experiment = importlib.import_module("elmarc.experiments.config").parse_experiment
+    from elmarc.study import build
+except ImportError:  # the older version
+    from elmarc.experiments import build
 folder, store, n_clips = sys.argv[1], sys.argv[2], int(sys.argv[3])
 found = {}
 for name, document in json.load(sys.stdin).items():

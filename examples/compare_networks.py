@@ -12,9 +12,9 @@ import tempfile
 
 from elmarc.comparison.compare import compare
 from elmarc.comparison.records import Comparison
-from elmarc.experiments.cells import make_cells
-from elmarc.experiments.runner import run_cells
-from elmarc.experiments.studies import grid_cells
+from elmarc.study.cells import make_cells
+from elmarc.study.runner import run_cells
+from elmarc.study.studies import grid_cells
 
 
 def main(seeds: int = 3) -> Comparison:

@@ -12,10 +12,10 @@ import sys
 import tempfile
 
 from elmarc.comparison.compare import compare
-from elmarc.experiments.cells import make_cells
-from elmarc.experiments.runner import run_cells
-from elmarc.experiments.studies import data_section, grid_cells
 from elmarc.reports import tables
+from elmarc.study.cells import make_cells
+from elmarc.study.runner import run_cells
+from elmarc.study.studies import data_section, grid_cells
 
 
 def main(data: str = "toy", networks: tuple[str, ...] = ("mfcc", "timbral", "temporal")) -> None:

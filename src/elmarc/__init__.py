@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from elmarc.classifiers.random_layer import RandomLayer
     from elmarc.datasets import open_dataset
     from elmarc.errors import CutWarning, ElmarcError
-    from elmarc.experiments.ranking import Ranking, rank
-    from elmarc.experiments.training_study import train
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
     from elmarc.model.loading import load
     from elmarc.model.sound_classifier import SoundClassifier
     from elmarc.networks import build_network, list_networks
+    from elmarc.study.ranking import Ranking, rank
+    from elmarc.study.training_study import train
 
 __version__ = "0.1.0"
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # or logging prints what nobody handles
@@ -32,7 +32,7 @@ _HOMES = {
     "ELMRegressor": "classifiers.elm",
     "ElmarcError": "errors",
     "RandomLayer": "classifiers.random_layer",
-    "Ranking": "experiments.ranking",
+    "Ranking": "study.ranking",
     "open_dataset": "datasets",
     "FeatureExtractor": "features.extractor",
     "FeatureMatrix": "features.matrix",
@@ -42,8 +42,8 @@ _HOMES = {
     "build_network": "networks",
     "list_networks": "networks",
     "load": "model.loading",
-    "rank": "experiments.ranking",
-    "train": "experiments.training_study",
+    "rank": "study.ranking",
+    "train": "study.training_study",
 }
 
 __all__ = [

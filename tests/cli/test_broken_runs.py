@@ -10,8 +10,8 @@ import pytest
 import soundfile as sf
 from tests.cli.conftest import SR, Run, rank, tone
 
-from elmarc.experiments import group, summary
 from elmarc.results import collect
+from elmarc.study import group, summary
 
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, n: int, problem: BaseException) -> None:

@@ -11,8 +11,8 @@ from tests.simulated import simulated_result
 
 from elmarc.cli import console
 from elmarc.config.loading import parse_experiment
-from elmarc.experiments.forecast import Forecast
 from elmarc.results import Failure, Skipped
+from elmarc.study.forecast import Forecast
 
 RESULT = simulated_result("timbral_temporal", skill=0.8)
 

@@ -15,8 +15,8 @@ from elmarc.datasets import open_dataset
 from elmarc.datasets.files import find_audio
 from elmarc.errors import DatasetError
 from elmarc.evaluation.splits import Folds, dataset_splits
-from elmarc.experiments.cells import Material, open_material
 from elmarc.results import collect
+from elmarc.study.cells import Material, open_material
 
 
 def material(data: Any, **keys: Any) -> Material:

@@ -12,9 +12,9 @@ import soundfile as sf
 from tests.cli.conftest import SR, Run, rank, tone
 
 import elmarc as library
-from elmarc.experiments import build
-from elmarc.experiments.summary import read_results
-from elmarc.experiments.winner import winner
+from elmarc.study import build
+from elmarc.study.summary import read_results
+from elmarc.study.winner import winner
 
 
 def test_where_nothing_is_said_it_is_recipe_v2_and_ridge(elmarc: Run, folder: Path) -> None:

@@ -14,9 +14,9 @@ from tests.cli.conftest import Run
 
 from elmarc.agreement.correlation import LEAST
 from elmarc.cli import foretell as foretell_command
-from elmarc.experiments.foretell_study import FULL, QUICK, Heard
 from elmarc.networks import STUDY_NETWORKS, spaces
 from elmarc.results import collect
+from elmarc.study.foretell_study import FULL, QUICK, Heard
 
 
 @pytest.fixture

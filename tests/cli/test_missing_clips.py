@@ -13,7 +13,7 @@ from elmarc.config.loading import parse_experiment
 from elmarc.datasets import gtzan
 from elmarc.datasets.base import MOST_MISSING
 from elmarc.errors import DatasetError
-from elmarc.experiments import build
+from elmarc.study import build
 
 MOST = int(MOST_MISSING * gtzan.N_CLIPS)
 LISTS = resources.files("elmarc.datasets") / "splits"

@@ -14,8 +14,8 @@ from tests.cli.conftest import Run
 import elmarc as library
 from elmarc.cli import fit
 from elmarc.datasets import open_clips
-from elmarc.experiments import build
-from elmarc.experiments.winner import sound_classifier
+from elmarc.study import build
+from elmarc.study.winner import sound_classifier
 
 CLASSES = ("001 - Dog bark", "002 - Rain", "003 - Sea waves", "009 - Rooster")
 N_FITTED, N_HELD_OUT = 20, 12  # of each

@@ -11,8 +11,8 @@ import pytest
 from tests.cli.conftest import Run
 
 from elmarc.cli.winner import extract_command, with_seeds
-from elmarc.experiments import build, studies
 from elmarc.features.matrix import FeatureMatrix
+from elmarc.study import build, studies
 
 
 def command_of(out: str) -> list[str]:

@@ -16,9 +16,9 @@ from elmarc.comparison.compare import compare
 from elmarc.comparison.design import Power
 from elmarc.comparison.single import score_alone
 from elmarc.comparison.variance import cluster_df, moments
-from elmarc.experiments.summary import write_summary
 from elmarc.reports.page import build_page
 from elmarc.results import Prediction
+from elmarc.study.summary import write_summary
 
 
 def speakers(name, accuracies, n_clips=60, seed=0):

@@ -11,7 +11,7 @@ from tests.corpus.watching import harmless
 from tests.fuzz import of_configs
 
 from elmarc.config.loading import ExperimentConfig, load_config
-from elmarc.experiments import build
+from elmarc.study import build
 
 BAD, ODD = configs.bad(), configs.odd()
 pytestmark = pytest.mark.filterwarnings("ignore:.*mel bands")

@@ -21,8 +21,8 @@ from elmarc.datasets import open_dataset, open_unlabelled, validate
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.errors import DatasetError, TransientError
-from elmarc.experiments import build
 from elmarc.features.matrix import FeatureMatrix
+from elmarc.study import build
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems refuse the names")
 

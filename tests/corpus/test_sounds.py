@@ -19,9 +19,9 @@ from elmarc.config.loading import parse_experiment
 from elmarc.datasets import open_dataset, validate
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.files import is_audio
-from elmarc.experiments import build
 from elmarc.features.extraction import Extraction
 from elmarc.features.store import FeatureStore
+from elmarc.study import build
 
 ODD, WHOLE = sounds.odd(), sounds.whole()
 CONFIG = {

@@ -18,10 +18,10 @@ from tests.fuzz.watch import watched
 from elmarc.config.loading import parse_experiment
 from elmarc.datasets.base import Clip
 from elmarc.errors import StoreWarning
-from elmarc.experiments import build
 from elmarc.features import inventory
 from elmarc.features.extraction import Extraction
 from elmarc.features.store import FeatureStore
+from elmarc.study import build
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no pipes")
 

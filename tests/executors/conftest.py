@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.experiments.conftest import cells, write_tones
+from tests.study.conftest import cells, write_tones
 
 from elmarc.config.sections import ExperimentConfig
-from elmarc.experiments.cells import make_cells
-from elmarc.experiments.runner import run_cells
 from elmarc.results import Result
+from elmarc.study.cells import make_cells
+from elmarc.study.runner import run_cells
 
 PATIENCE_S = 240
 TIMELESS = {"timings": {}, "environment": {}, "created": "", "command": "", "source": {}}

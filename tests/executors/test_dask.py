@@ -16,12 +16,12 @@ from tests.executors.conftest import PATIENCE_S, timeless, until
 
 from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError
-from elmarc.experiments.cells import make_cells
-from elmarc.experiments.executors import Wanted, opened
-from elmarc.experiments.executors.cluster import Cluster
-from elmarc.experiments.observer import Observer
-from elmarc.experiments.runner import run_cells
 from elmarc.results import collect
+from elmarc.study.cells import make_cells
+from elmarc.study.executors import Wanted, opened
+from elmarc.study.executors.cluster import Cluster
+from elmarc.study.observer import Observer
+from elmarc.study.runner import run_cells
 
 distributed = pytest.importorskip("distributed")
 RANK = (

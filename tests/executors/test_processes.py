@@ -11,11 +11,11 @@ from tests.executors.conftest import timeless
 
 from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ElmarcError
-from elmarc.experiments.cells import make_cells
-from elmarc.experiments.executors.processes import MOST_BREAKS, Processes
-from elmarc.experiments.observer import Observer
-from elmarc.experiments.runner import run_cells
 from elmarc.features.store import FeatureStore
+from elmarc.study.cells import make_cells
+from elmarc.study.executors.processes import MOST_BREAKS, Processes
+from elmarc.study.observer import Observer
+from elmarc.study.runner import run_cells
 
 
 class Killer(Observer):

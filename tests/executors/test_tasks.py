@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.experiments.conftest import cells, write_tones
+from tests.study.conftest import cells, write_tones
 from torch import nn
 
 from elmarc import _cores
 from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError, ElmarcError
-from elmarc.experiments import build
-from elmarc.experiments.cells import make_cells, open_material
-from elmarc.experiments.executors import Wanted, opened
-from elmarc.experiments.executors.base import MOST_CLIPS, Executor, Sizes
-from elmarc.experiments.executors.tasks import Done, Task, do, make_task
-from elmarc.experiments.runner import run_cells
 from elmarc.networks.external.objects import hold_all
+from elmarc.study import build
+from elmarc.study.cells import make_cells, open_material
+from elmarc.study.executors import Wanted, opened
+from elmarc.study.executors.base import MOST_CLIPS, Executor, Sizes
+from elmarc.study.executors.tasks import Done, Task, do, make_task
+from elmarc.study.runner import run_cells
 
 
 @pytest.fixture

@@ -23,18 +23,18 @@ from tests.executors.conftest import PATIENCE_S, timeless, until
 from torch import nn
 
 from elmarc.errors import ConfigError, ElmarcError
-from elmarc.experiments.cells import Cell, failures, make_cells
-from elmarc.experiments.executors import Wanted, opened, processes
-from elmarc.experiments.executors.base import Executor
-from elmarc.experiments.executors.here import Here, n_here
-from elmarc.experiments.executors.processes import Processes
-from elmarc.experiments.observer import Observer
-from elmarc.experiments.trained import as_trained, train_cells, training_configs
-from elmarc.experiments.training_forecast import _n_at_once
-from elmarc.experiments.training_parts import Trainings
-from elmarc.experiments.training_task import TrainingTask, do
 from elmarc.networks.external.objects import hold_all
 from elmarc.results import Failure, collect
+from elmarc.study.cells import Cell, failures, make_cells
+from elmarc.study.executors import Wanted, opened, processes
+from elmarc.study.executors.base import Executor
+from elmarc.study.executors.here import Here, n_here
+from elmarc.study.executors.processes import Processes
+from elmarc.study.observer import Observer
+from elmarc.study.trained import as_trained, train_cells, training_configs
+from elmarc.study.training_forecast import _n_at_once
+from elmarc.study.training_parts import Trainings
+from elmarc.study.training_task import TrainingTask, do
 from elmarc.training.recipe import TrainingRecipe
 
 N_PARTS = 4

@@ -22,7 +22,7 @@ import json
 import numpy as np
 import yaml
 from elmarc.config.loading import apply_overrides, json_schema, parse_config, parse_experiment
-from elmarc.experiments import build
+from elmarc.study import build
 from elmarc.frontends.pcen import PCEN
 
 document = yaml.safe_load('''YAML''')

@@ -15,9 +15,9 @@ from tests.simulated import CLASSES, simulated_result
 
 from elmarc.comparison.compare import comparisons
 from elmarc.errors import ElmarcError
-from elmarc.experiments.summary import tell_apart
 from elmarc.reports import tables
 from elmarc.results import Result, load, to_frame
+from elmarc.study.summary import tell_apart
 
 SCORES = ("accuracy", "macro_f1", "recalls", "folds", "predictions", "n_clips")
 WORDS = (*CLASSES, "svm", "mfcc", "nested", "paper", "dog/000.wav", {"dog": 0.5}, 0.25, ["dog"], "sounds")

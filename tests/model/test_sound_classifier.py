@@ -19,9 +19,9 @@ from elmarc.datasets.base import Dataset
 from elmarc.datasets.groups import n_units
 from elmarc.errors import AudioError, ConfigError
 from elmarc.evaluation.splits import inner_splits, make_splits
-from elmarc.experiments import build
 from elmarc.features.sounds import Waveforms
 from elmarc.model.units import Units, units_of
+from elmarc.study import build
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)

@@ -25,7 +25,7 @@ import yaml
 from typer.testing import CliRunner
 from elmarc.cli.app import app
 from elmarc.config.loading import json_schema, parse_experiment
-from elmarc.experiments import build
+from elmarc.study import build
 from elmarc.networks import STUDY_NETWORKS, build_network, list_networks
 
 network = build_network("two_layers")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elmarc.experiments.training_parts import _Training
 from elmarc.reports.plots import to_svg
 from elmarc.reports.plots_curves import curves_figure
+from elmarc.study.training_parts import _Training
 
 
 def curves(part: str, rates: tuple[float, ...], n_folds: int = 3, n_epochs: int = 4) -> pd.DataFrame:

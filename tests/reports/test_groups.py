@@ -12,9 +12,9 @@ from rich.console import Console
 from tests.simulated import simulated_result
 
 from elmarc.comparison.compare import compare
-from elmarc.experiments.summary import write_summary
 from elmarc.reports import terminal
 from elmarc.reports.page import build_page
+from elmarc.study.summary import write_summary
 
 
 def results(group_size: int):

@@ -14,9 +14,9 @@ from tests.simulated import simulated_result
 from elmarc.cli import app as cli
 from elmarc.cli import console
 from elmarc.comparison.compare import comparisons
-from elmarc.experiments.summary import write_summary
 from elmarc.reports.page_view import p_value
 from elmarc.results import Result
+from elmarc.study.summary import write_summary
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ from tests.training.test_form import Own
 from elmarc import train
 from elmarc.datasets.toy import load as load_toy
 from elmarc.errors import ConfigError
-from elmarc.experiments.cells import Cell, make_cells
-from elmarc.experiments.observer import Observer
-from elmarc.experiments.trained import as_trained, train_cells, training_configs
-from elmarc.experiments.training_forecast import training_forecast
 from elmarc.results import Result, collect
+from elmarc.study.cells import Cell, make_cells
+from elmarc.study.observer import Observer
+from elmarc.study.trained import as_trained, train_cells, training_configs
+from elmarc.study.training_forecast import training_forecast
 from elmarc.training.recipe import TrainingRecipe
 
 BRIEF = TrainingRecipe(epochs=3, learning_rates=(0.003, 0.01))

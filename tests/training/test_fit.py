@@ -20,13 +20,13 @@ from elmarc import SoundClassifier, train
 from elmarc.classifiers.calibration import decision_values
 from elmarc.datasets import open_dataset
 from elmarc.errors import ConfigError, ModelError
-from elmarc.experiments import trained_fit
 from elmarc.features.pooling import pool
 from elmarc.model.container import pack, unpack
 from elmarc.model.loading import load
 from elmarc.model.trained import logistic
 from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
 from elmarc.networks import build_network
+from elmarc.study import trained_fit
 from elmarc.training.form import learnt
 from elmarc.training.loop import Trainer
 from elmarc.training.protocol import train_on_all

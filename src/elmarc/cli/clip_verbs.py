@@ -97,8 +97,8 @@ def extract(
     columns are id, time_s and the features; clips are read whole, and nothing is stored.
     """
     from elmarc.cli import commands, frames
-    from elmarc.experiments import studies
     from elmarc.networks.own import EXTERNAL, section_of_text
+    from elmarc.study import studies
 
     width: dict[str, Any] = {"n_filters": n_filters} if n_filters else {"size": size.value}
     work = {
@@ -181,7 +181,7 @@ def fit(
     it.
     """
     from elmarc.cli import fit as work
-    from elmarc.experiments import studies
+    from elmarc.study import studies
 
     section = None if data is None else studies.data_section(data, audio=audio, target=target)
     if section is not None:

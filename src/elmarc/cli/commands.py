@@ -33,20 +33,20 @@ from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
 from elmarc.datasets.opening import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
-from elmarc.experiments import build, studies, trained
-from elmarc.experiments.cells import Cell, failures, finished, make_cells
-from elmarc.experiments.executors import Wanted
-from elmarc.experiments.forecast import Forecast, forecast
-from elmarc.experiments.foretelling import WRITTEN, agreements_of, write_agreements
-from elmarc.experiments.record import TRAINED, feature_name
-from elmarc.experiments.runner import run_cells, seconds
-from elmarc.experiments.summary import Unwritten, beside, names_of, summarise, write_run
-from elmarc.experiments.training_forecast import training_forecast
-from elmarc.experiments.winner import can_be_fitted
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.reports import agreements, ranking_json
 from elmarc.results import Result, to_frame
+from elmarc.study import build, studies, trained
+from elmarc.study.cells import Cell, failures, finished, make_cells
+from elmarc.study.executors import Wanted
+from elmarc.study.forecast import Forecast, forecast
+from elmarc.study.foretelling import WRITTEN, agreements_of, write_agreements
+from elmarc.study.record import TRAINED, feature_name
+from elmarc.study.runner import run_cells, seconds
+from elmarc.study.summary import Unwritten, beside, names_of, summarise, write_run
+from elmarc.study.training_forecast import training_forecast
+from elmarc.study.winner import can_be_fitted
 from elmarc.training.recipe import TrainingRecipe
 
 

@@ -18,13 +18,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from elmarc._names import printable
-from elmarc.experiments.observer import Observer, failure_line, result_line
+from elmarc.study.observer import Observer, failure_line, result_line
 
 if TYPE_CHECKING:  # what only lists a table of constants loads nothing heavy
     from elmarc.comparison.records import Comparison
     from elmarc.config.sections import ExperimentConfig
-    from elmarc.experiments.forecast import Forecast
     from elmarc.results import Failure, Result
+    from elmarc.study.forecast import Forecast
 
 LOG = logging.getLogger("elmarc")
 WHOLE_RUN_S = 1e9  # the pace is that of all that was done, not of the last seconds
@@ -120,8 +120,8 @@ class Live(Observer):
 
     def on_start(self, todo: Sequence[ExperimentConfig], n_done: int) -> None:
         """Begin the bar of a run, and say how much was done before."""
-        from elmarc.experiments.cells import features_key
-        from elmarc.experiments.record import feature_name
+        from elmarc.study.cells import features_key
+        from elmarc.study.record import feature_name
 
         self._cells = n_done, n_done + len(todo)
         classifiers = Counter(config.classifier.name for config in todo)

@@ -137,7 +137,7 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
     """Check a data set; return the exit code."""
     from elmarc.config.loading import parse_experiment
     from elmarc.datasets import validate
-    from elmarc.experiments import build, studies
+    from elmarc.study import build, studies
 
     config = parse_experiment({"data": section, "network": studies.BASELINE})
     found = build.dataset(config.data, keep_missing=True)

@@ -14,16 +14,16 @@ from elmarc.cli import console
 from elmarc.cli.folders import MODEL, check_output, check_store, files_read
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
-from elmarc.experiments import build, studies
-from elmarc.experiments.cells import open_material
-from elmarc.experiments.copies import check_can_group, class_notes, copies, copy_notes, kept_together
-from elmarc.experiments.record import feature_name
-from elmarc.experiments.summary import read_results, tell_apart
-from elmarc.experiments.trained_fit import Fit, fit_trained
-from elmarc.experiments.winner import Winner, sound_classifier, winner
 from elmarc.features.contents import contents_of
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
+from elmarc.study import build, studies
+from elmarc.study.cells import open_material
+from elmarc.study.copies import check_can_group, class_notes, copies, copy_notes, kept_together
+from elmarc.study.record import feature_name
+from elmarc.study.summary import read_results, tell_apart
+from elmarc.study.trained_fit import Fit, fit_trained
+from elmarc.study.winner import Winner, sound_classifier, winner
 
 FITTED = "fitted"  # folder, beside results, of the trainings on all clips
 

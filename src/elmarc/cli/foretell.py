@@ -12,16 +12,16 @@ from pathlib import Path
 
 from elmarc.cli import commands, console
 from elmarc.cli.folders import check_results_folder, check_writable
-from elmarc.experiments import trained
-from elmarc.experiments.cells import Cell, make_cells
-from elmarc.experiments.forecast import Forecast, forecast
-from elmarc.experiments.foretell_study import FULL, QUICK, Study, write_space
-from elmarc.experiments.foretelling import WRITTEN
-from elmarc.experiments.runner import run_cells
-from elmarc.experiments.training_forecast import training_forecast
 from elmarc.features.pooling import one_thread
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
+from elmarc.study import trained
+from elmarc.study.cells import Cell, make_cells
+from elmarc.study.forecast import Forecast, forecast
+from elmarc.study.foretell_study import FULL, QUICK, Study, write_space
+from elmarc.study.foretelling import WRITTEN
+from elmarc.study.runner import run_cells
+from elmarc.study.training_forecast import training_forecast
 
 RANK, SHORT, TRAINED = "rank", "short", "trained"
 

@@ -11,11 +11,11 @@ from elmarc.cli import console
 from elmarc.cli.folders import FRAMES, check_output, files_read
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
-from elmarc.experiments import build, studies
-from elmarc.experiments.record import feature_name
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import Sequence as FrameSequence
 from elmarc.features.frames_file import FORMATS, save_sequences
+from elmarc.study import build, studies
+from elmarc.study.record import feature_name
 
 
 def extract_frames(

@@ -96,7 +96,7 @@ def datasets_validate(
 ) -> None:
     """Say which files are missing, unreadable, duplicated or off the list. Exit code 1 if any is."""
     from elmarc.cli import describe
-    from elmarc.experiments import studies
+    from elmarc.study import studies
 
     section = studies.data_section(data, audio=audio, target=None, split=split)
     raise typer.Exit(describe.datasets_validate(section, decode=decode, as_json=as_json))

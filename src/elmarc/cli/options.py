@@ -11,7 +11,7 @@ import typer
 from elmarc.cli.listing import ADVANCED, completer
 
 if TYPE_CHECKING:
-    from elmarc.experiments.executors import Wanted
+    from elmarc.study.executors import Wanted
 
 
 class SizeName(StrEnum):
@@ -134,6 +134,6 @@ def wanted(
     executor: ExecutorName, n_workers: int | None, scheduler: str | None, scheduler_file: Path | None
 ) -> Wanted:
     """Return what the four options of an executor say."""
-    from elmarc.experiments.executors import Wanted
+    from elmarc.study.executors import Wanted
 
     return Wanted(executor.value, n_workers, scheduler, scheduler_file)

@@ -13,17 +13,17 @@ from elmarc.cli.folders import PAGE, check_not_read, check_output
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
 from elmarc.errors import ElmarcError
-from elmarc.experiments import studies
-from elmarc.experiments.media import media_for
-from elmarc.experiments.summary import (
+from elmarc.reports.page import build_page
+from elmarc.results import Result
+from elmarc.study import studies
+from elmarc.study.media import media_for
+from elmarc.study.summary import (
     read_failures,
     read_results,
     still_failed,
     tell_apart,
     without_results,
 )
-from elmarc.reports.page import build_page
-from elmarc.results import Result
 
 
 def report(folders: Sequence[Path], output: Path, *, embed_mb: float, force: bool, quiet: bool) -> None:

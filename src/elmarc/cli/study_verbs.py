@@ -153,7 +153,7 @@ def rank(
     commands that extract the features of the best, and that fit a classifier of them.
     """
     from elmarc.cli import commands
-    from elmarc.experiments import studies
+    from elmarc.study import studies
 
     commands.rank(
         together(
@@ -223,7 +223,7 @@ def train(
     keep_freed_memory()  # before anything heavy is imported
     from elmarc.cli import commands
     from elmarc.cli.numbers import positive_numbers
-    from elmarc.experiments import studies
+    from elmarc.study import studies
     from elmarc.training.recipe import TrainingRecipe
 
     rates = positive_numbers(learning_rates, option="--learning-rates")

@@ -9,8 +9,8 @@ from rich.markup import escape
 
 from elmarc.cli import console
 from elmarc.config.sections import ExperimentConfig
-from elmarc.experiments.executors import Wanted, opened
-from elmarc.experiments.executors.base import Executor
+from elmarc.study.executors import Wanted, opened
+from elmarc.study.executors.base import Executor
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from typing import Any
 from elmarc.comparison.records import SystemScore
 from elmarc.comparison.systems import system_of
 from elmarc.config.sections import Data, ExperimentConfig
-from elmarc.experiments import studies
-from elmarc.experiments.cells import Cell
 from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL, section_of_text
 from elmarc.results import Result
+from elmarc.study import studies
+from elmarc.study.cells import Cell
 
 PLACES = ("path", "name", "audio", "target")  # keys of a data section that extract has arguments for
 ONLY_SPLITS = ("kind", "n_folds", "shuffle", "keep_duplicates_together")  # keys that change no feature

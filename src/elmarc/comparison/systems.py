@@ -54,7 +54,7 @@ def by_system(results: Sequence[Result]) -> dict[System, list[Result]]:
     if len({result.clips_key for result in results if result.clips_key}) > 1:
         raise ConfigError(
             f"results for {where[0][0]} are of different clips, or of clips that changed in between: compare "
-            "those of one run (`experiments.summary.tell_apart` tells them apart)"
+            "those of one run (`study.summary.tell_apart` tells them apart)"
         )
     cells: dict[System, dict[int, Result]] = defaultdict(dict)
     for result in results:

@@ -1,1 +1,1 @@
-"""Configurations: a file -> checked values; below `experiments/build.py` nobody knows of them."""
+"""Configurations: a file -> checked values; below `study/build.py` nobody knows of them."""

@@ -40,7 +40,7 @@ class NamedDataset(lists.Source, Protocol):
 
 def dataset_module(name: str) -> NamedDataset:
     """Return the module of one of DATASETS: its constants, and `load`; imported when it is asked for."""
-    return cast(NamedDataset, import_module(f"elmarc.datasets.{name}"))
+    return cast("NamedDataset", import_module(f"elmarc.datasets.{name}"))
 
 
 def open_dataset(

@@ -60,4 +60,4 @@ class Kept:
         with MAKING:
             if name not in self._made or self._made[name][0] != key:
                 self._made[name] = key, make(weight)
-            return cast(Made, self._made[name][1])
+            return cast("Made", self._made[name][1])

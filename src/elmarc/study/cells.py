@@ -1,0 +1,247 @@
+"""Cells: what is to be run, on which clips, and in which folder its result lies.
+
+A cell is one ExperimentConfig on the clips that its data set holds now. Its folder's name ends in a hash of
+what was asked, of the clips (labels, folds, groups and the bytes of each file) and of the versions that the
+numbers depend on; so the same thing is found again, and anything else is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sklearn.model_selection import ParameterGrid
+
+from elmarc import results
+from elmarc._types import Definition
+from elmarc.config.sections import ExperimentConfig
+from elmarc.datasets.base import Dataset
+from elmarc.errors import DatasetError, ElmarcError, StoreError
+from elmarc.evaluation.protocol import EVALUATION_VERSION
+from elmarc.evaluation.splits import dataset_splits
+from elmarc.features import store
+from elmarc.features.contents import Contents, contents_of
+from elmarc.features.fitting import resolve_device
+from elmarc.features.store import definition_key
+from elmarc.networks.make import source_digests
+from elmarc.networks.own import EXTERNAL
+from elmarc.study import build, record
+from elmarc.study.copies import check_can_group
+from elmarc.study.foreign import content_key, read_foreign
+from elmarc.study.readable import prepared
+
+VERSIONS = {
+    "features": store.SCHEMA_VERSION,
+    "evaluation": EVALUATION_VERSION,
+    "result": results.SCHEMA_VERSION,
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """A data set that was opened, and what the files of its clips hold."""
+
+    dataset: Dataset
+    contents: Contents
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of all that the scores depend on: clips, labels, folds, groups and how they are split."""
+        data = self.dataset
+        clips = [(clip.id, clip.label, clip.fold, clip.group, self.contents.of(clip)) for clip in data.clips]
+        return _digest([data.split_kind, data.folds_to_make, clips])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One experiment, the clips it is about, and the folder of its result.
+
+    `n_read` is the length of the vectors that a file of another program holds; None: they are extracted.
+    `digests` are those of the module that a network of your own is, when the cell was made. `is_trained`:
+    whether the network is trained end to end.
+    """
+
+    config: ExperimentConfig
+    material: Material
+    folder: Path
+    n_read: int | None = None
+    digests: Definition | None = None
+    is_trained: bool = False
+
+    def finished(self) -> results.Result | None:
+        """Return the result of an earlier run, None where there is none that may be taken over.
+
+        A strict run asks for every clip: a result that left clips out is no answer to it. Nor is a damaged
+        file, which is written anew, one that names another network, or one of a module that was edited
+        between its cell and its features.
+        """
+        file = self.folder / "result.json"
+        try:
+            found = results.load(file) if file.exists() else None
+        except StoreError:
+            return None
+        if found is None or (self.config.strict and found.skipped) or self._is_of_other_code(found):
+            return None
+        same = found.config.get("network") == record.asked(self.config)["network"]
+        return found if same else None
+
+    def failure(self) -> results.Failure | None:
+        """Return why an earlier run could not run the cell; None where none tried, or one could."""
+        return results.load_failure(self.folder)
+
+    def fail(self, problem: ElmarcError) -> results.Failure:
+        """Keep why the cell cannot be run, for whoever reads the results."""
+        failure = record.failure(
+            self.config, self.material.dataset, str(problem), clips_key=self.material.key,
+            is_trained=self.is_trained,
+        )  # fmt: skip
+        failure.save(self.folder)
+        return failure
+
+    def _is_of_other_code(self, found: results.Result) -> bool:
+        features: Any = found.definition.get("features") or {}
+        key = "code_sha256"
+        return self.digests is not None and features.get("network", {}).get(key) != self.digests[key]
+
+
+def open_material(config: ExperimentConfig, held: Dataset | None = None, *, heard: bool = True) -> Material:
+    """Open the data set of a configuration and read its files, for their hashes.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Whose `data` section says what to open.
+    held : Dataset or None
+        The data set that a section of kind "object" stands for.
+    heard : bool
+        Whether its clips are to be read, not their names alone.
+
+    Raises
+    ------
+    DatasetError
+        The data set is not as described, or cannot be split; nor those of its clips that can be read.
+    """
+    data = build.dataset(config.data, held=held)
+    dataset_splits(data)  # what cannot be split is said before it is heard
+    if config.data.keep_duplicates_together:
+        check_can_group(data)
+    contents = contents_of(data.clips, n_workers=config.n_workers)
+    return Material(prepared(data, contents, config.data, heard=heard), contents)
+
+
+def make_cells(
+    configs: Sequence[ExperimentConfig],
+    folder: str | Path,
+    *,
+    materials: Mapping[str, Dataset] | None = None,
+) -> list[Cell]:
+    """Open every data set once and say which cells there are, in the order of `configs`.
+
+    Parameters
+    ----------
+    configs : sequence of ExperimentConfig
+        One for each cell.
+    folder : str or Path
+        Where results lie.
+    materials : mapping of str to Dataset, or None
+        By name, the data sets that are held in memory: those that sections of kind "object" stand for.
+
+    Raises
+    ------
+    ElmarcError
+        A data set is not as described, a file of another program's features does not fit it, or torch lacks
+        the device.
+    """
+    for device in dict.fromkeys(config.device for config in configs):
+        resolve_device(device)
+    unheard = {c.data.model_dump_json() for c in configs if c.features_file is not None}
+    opened: dict[str, Material] = {}
+    digests: dict[Any, Definition | None] = {}
+    cells = []
+    for config in configs:
+        key = config.data.model_dump_json()
+        if key not in opened:
+            held = (materials or {}).get(getattr(config.data, "name", ""))
+            opened[key] = open_material(config, held, heard=key not in unheard)
+        material = opened[key]
+        _check_choice(config, material.dataset)
+        if config.network is not None and config.network not in digests:
+            digests[config.network] = source_digests(build.network_section(config.network))
+        made = digests.get(config.network)
+        name = f"{_name(config)}-{_identity(config, material, made)[:8]}"
+        cells.append(Cell(config, material, Path(folder) / "cells" / name, digests=made))
+    return _with_files_read(cells)
+
+
+def _check_choice(config: ExperimentConfig, data: Dataset) -> None:
+    """Refuse, before any work, a classifier that has too few clips to choose its hyper-parameters by."""
+    if config.protocol != "nested" or data.split_kind != "none" or len(data.clips) > 2 * len(data.classes):
+        return
+    spec = build.classifier(config.classifier, seed=config.seed)
+    if len(ParameterGrid(spec.grid)) > 1:
+        raise DatasetError(
+            f"{data.name}: no class has three clips, and {spec.name} chooses its hyper-parameters on clips "
+            "held out of those it learns from: add clips, or take a classifier that chooses none, such as "
+            "ridge"
+        )
+
+
+def _with_files_read(cells: Sequence[Cell]) -> list[Cell]:
+    """Read each file of another program's features once, so that one that does not fit ends the run here."""
+    widths: dict[tuple[Path | None, str], int] = {}
+    told = []
+    for cell in cells:
+        file, key = cell.config.features_file, (cell.config.features_file, cell.material.key)
+        if file is not None and cell.config.network is None and key not in widths:
+            widths[key] = read_foreign(file, cell.material.dataset)[0].X.shape[1]
+        told.append(replace(cell, n_read=widths.get(key)) if cell.config.network is None else cell)
+    return told
+
+
+def finished(cells: Sequence[Cell]) -> list[results.Result]:
+    """Read the results of those cells that have one."""
+    return [result for cell in cells if (result := cell.finished()) is not None]
+
+
+def failures(cells: Sequence[Cell]) -> tuple[results.Failure, ...]:
+    """Read why those cells that could not be run could not."""
+    return tuple(failure for cell in cells if (failure := cell.failure()) is not None)
+
+
+def by_features(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Group cells whose features are the same, in the order of their first member."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(features_key(cell.config), []).append(cell)
+    return list(groups.values())
+
+
+def features_key(config: ExperimentConfig) -> str:
+    """Return a hash of all that the features of a cell follow from, its clips apart."""
+    parts = record.asked(config, without={"classifier", "protocol"})
+    if config.network is None or getattr(config.network, "weights", "redraw") == "keep":
+        parts.pop("seed")  # no weights are drawn
+    return definition_key(parts)
+
+
+def _name(config: ExperimentConfig) -> str:
+    net = config.network
+    width = "" if net is None or net.kind == EXTERNAL else f"-{net.n_filters or net.size}"
+    features = f"{record.feature_name(config)}{width}".replace(" ", "_")
+    return f"{features}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
+
+
+def _identity(config: ExperimentConfig, material: Material, digests: Definition | None) -> str:
+    file = config.features_file
+    content = None if file is None or not file.is_file() else content_key(file)
+    module = [] if digests is None else [digests]
+    return _digest([record.asked(config), material.key, VERSIONS, content, *module])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,208 @@
+"""How long a run will take, found by doing a little of it as all of it will be done.
+
+Features: a few of the clips that are missing go through each network's own extractor, in its worker threads
+(their rows are kept in the store). Classifiers: one fold is searched on noise of the run's size, or of a
+smaller size from which the time is extrapolated. Cells that are finished and features that are stored cost
+nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from elmarc.config.sections import ExperimentConfig
+from elmarc.datasets.base import Clip, Dataset
+from elmarc.errors import ElmarcError
+from elmarc.evaluation.protocol import evaluate
+from elmarc.evaluation.splits import Folds
+from elmarc.features.contents import Contents
+from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.store import FeatureStore, definition_key
+from elmarc.study import build, record
+from elmarc.study.cells import Cell, by_features
+
+WAVE_S = 0.5  # clips that are done sooner are followed by more: the first ones pay for set-up
+FOLD_S = 0.5  # where a fold takes longer, larger ones are extrapolated
+START_CLIPS = 100
+PER_CLASS = 10  # clips of a class, so that inner folds hold each class
+
+Pace: TypeAlias = Callable[[FeatureExtractor, Sequence[Clip], Contents], tuple[float, float]]
+FoldTime: TypeAlias = Callable[[ExperimentConfig, int, int, int, int], float]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Seconds that a run will take: for each kind of features, and for each classifier."""
+
+    features: Mapping[str, float]
+    classifiers: Mapping[str, float]
+    n_done: int
+    n_cells: int
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole run."""
+        return sum(self.features.values()) + sum(self.classifiers.values())
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Cells that share features and are to be run, and the clips that have none yet."""
+
+    cells: Sequence[Cell]
+    extractor: FeatureExtractor
+    missing: Sequence[Clip]
+
+    @property
+    def name(self) -> str:
+        return record.feature_name(self.cells[0].config)
+
+
+def forecast(
+    cells: Sequence[Cell], *, store: FeatureStore | None = None, n_jobs: int = 1, pace: Pace | None = None,
+    fold_time: FoldTime | None = None,
+) -> Forecast:  # fmt: skip
+    """Return how long the cells will take.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Finished ones cost nothing.
+    store : FeatureStore or None
+        Where features lie already, and where those made here are put.
+    n_jobs : int
+        Threads for the classifiers' grids.
+    pace : callable or None
+        Gives, for an extractor and clips, the seconds a clip of front-end and of network; default: measured.
+    fold_time : callable or None
+        Gives the seconds of one fold of a configuration, for so many clips, features, classes and threads;
+        default: measured.
+    """
+    undone = {cell.folder for cell in cells if cell.finished() is None}
+    total = _Sum(pace or measured_pace, fold_time or measured_fold, n_jobs)
+    for group in by_features([cell for cell in cells if cell.folder in undone]):
+        if (work := _work(group, store)) is not None:
+            total.add_features(work)
+            total.add_classifiers(work)
+    n_done = sum(cell.folder not in undone for cell in cells)
+    return Forecast(total.features, total.classifiers, n_done=n_done, n_cells=len(cells))
+
+
+def _work(cells: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
+    """Return what cells that share features still need; None where they cannot be run."""
+    config, material = cells[0].config, cells[0].material
+    try:
+        extractor, _ = build.extractor(config, material.dataset, store=store)
+    except ElmarcError:
+        return None  # the run will say why
+    stored = store.index(extractor.definition) if store else {}
+    first = material.contents.to_read(material.dataset.clips)
+    missing = [clip for content, clip in first.items() if content not in stored]
+    return _Work(cells, extractor, [] if config.features_file else missing)
+
+
+@dataclass
+class _Sum:
+    """Seconds so far, and what was measured for them."""
+
+    pace: Pace
+    fold_time: FoldTime
+    n_jobs: int
+    features: dict[str, float] = field(default_factory=dict)
+    classifiers: dict[str, float] = field(default_factory=dict)
+    _paces: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _heard: Counter[str] = field(default_factory=Counter)  # clips whose front-end is paid
+    _folds: dict[tuple[object, ...], float] = field(default_factory=dict)
+
+    def add_features(self, work: _Work) -> None:
+        """Add one kind of features; a front-end is paid once, by the first who needs it."""
+        material = work.cells[0].material
+        if work.missing and work.name not in self._paces:
+            try:
+                self._paces[work.name] = self.pace(work.extractor, work.missing, material.contents)
+            except ElmarcError:
+                return  # no clip of these can be used: the run will say so
+        front, network = self._paces.get(work.name, (0.0, 0.0))
+        key = definition_key(work.extractor.frontend.definition()) + material.key
+        n_new = max(0, len(work.missing) - self._heard[key])
+        self._heard[key] += n_new
+        seconds = n_new * front + len(work.missing) * network
+        self.features[work.name] = self.features.get(work.name, 0.0) + seconds
+
+    def add_classifiers(self, work: _Work) -> None:
+        """Add a cell for each classifier; features of about one width are timed once."""
+        width = work.cells[0].n_read or len(work.extractor.columns)
+        n_features = 2 ** round(math.log2(max(1, width)))
+        for cell in work.cells:
+            config, data = cell.config, cell.material.dataset
+            key = (config.classifier, config.protocol, n_features, cell.material.key)
+            if key not in self._folds:
+                one = self.fold_time(config, len(data.clips), n_features, len(data.classes), self.n_jobs)
+                self._folds[key] = one * n_parts(data)
+            name = config.classifier.name
+            self.classifiers[name] = self.classifiers.get(name, 0.0) + self._folds[key]
+
+
+def n_parts(data: Dataset) -> int:
+    """Return how many parts of a data set are held out in turn."""
+    if data.split_kind == "lists":
+        return 1
+    return len({clip.fold for clip in data.clips}) if data.split_kind == "folds" else data.folds_to_make
+
+
+def measured_pace(
+    extractor: FeatureExtractor, clips: Sequence[Clip], contents: Contents
+) -> tuple[float, float]:
+    """Extract a few clips; return the wall-clock seconds a clip of front-end and network, all workers busy.
+
+    Raises
+    ------
+    ElmarcError
+        None of these clips can be used.
+    """
+    n_at_once = min(extractor.n_workers, extractor.batch_size)
+    found = extractor.extract(clips[:n_at_once], contents=contents)
+    rest = clips[n_at_once : 4 * n_at_once]
+    if found.seconds < WAVE_S and rest:
+        found = extractor.extract(rest, contents=contents)
+    front, network = found.frontend_s or 0.0, found.network_s or 0.0
+    a_clip = found.seconds / max(1, found.n_computed)
+    share = front / (front + network) if front + network else 1.0
+    return a_clip * share, a_clip * (1.0 - share)
+
+
+def measured_fold(
+    config: ExperimentConfig, n_clips: int, n_features: int, n_classes: int, n_jobs: int
+) -> float:
+    """Return the seconds of one fold of a classifier, its grid searched on noise."""
+    n = min(n_clips, max(START_CLIPS, PER_CLASS * n_classes))
+    _fold_s(config, n, n_features, n_classes, n_jobs)  # its first call sets up threads and imports
+    seconds, exponent = _fold_s(config, n, n_features, n_classes, n_jobs), None
+    while n < n_clips and (exponent is None or seconds < FOLD_S):
+        larger = min(n_clips, 4 * n)
+        before, seconds = seconds, _fold_s(config, larger, n_features, n_classes, n_jobs)
+        exponent = math.log(seconds / before) / math.log(larger / n)
+        n = larger
+    return seconds * float((n_clips / n) ** min(3.0, max(1.0, exponent or 0.0)))
+
+
+def _fold_s(config: ExperimentConfig, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
+    """Time one held-out fifth of clips whose classes lie a little apart in noise."""
+    rng = np.random.default_rng(0)
+    n = max(n_clips, PER_CLASS * n_classes)
+    number = np.arange(n) % n_classes
+    X = rng.standard_normal((n, n_features)) + 0.3 * rng.standard_normal((n_classes, n_features))[number]
+    y = np.array([f"{label}" for label in number])
+    rows = np.arange(n)
+    one = Folds(("1",), ((rows[n // 5 :], rows[: n // 5]),))
+    spec = build.classifier(config.classifier, seed=config.seed)
+    start = time.perf_counter()
+    evaluate(spec, X.astype(np.float32), y, one, protocol=config.protocol, n_jobs=n_jobs)
+    return time.perf_counter() - start
