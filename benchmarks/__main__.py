@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from elmarc._cores import n_cores
+from elmarc._resources import n_cores
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -32,7 +32,7 @@ import numpy as np
 from distributed import LocalCluster
 
 from benchmarks.bench_networks import write_clips
-from elmarc._cores import n_cores
+from elmarc._resources import n_cores
 from elmarc.config.loading import parse_experiment
 from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Clip

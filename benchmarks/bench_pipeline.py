@@ -74,7 +74,7 @@ def write_clips(folder: Path, n: int, sr: int, ending: str) -> None:
 
 def decoding(folder: Path) -> dict[str, float]:
     """Return clips/s through decoding, resampling and log-mel on all cores."""
-    from elmarc._cores import n_cores
+    from elmarc._resources import n_cores
     from elmarc.audio.decode import load
     from elmarc.features.workers import Workers
     from elmarc.frontends.logmel import LogMel

@@ -15,7 +15,7 @@ from elmarc.networks import NETWORKS
 
 NAMES = ("vgg", "timbral", "sample_level")
 STEP = """
-from elmarc._memory import keep_freed_memory
+from elmarc._resources import keep_freed_memory
 if {keep}: keep_freed_memory()
 import time, torch
 from threading import Thread

@@ -1,4 +1,4 @@
-"""A name out of a list of known ones: chosen, or refused with the nearest."""
+"""Check a name against a list of known ones; suggest the closest where it is unknown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from elmarc.errors import ConfigError
 
 
 def did_you_mean(word: object, known: Iterable[str], *, prefix: str = "") -> str:
-    """Return "; did you mean ...?", or nothing where no known word is close.
+    """Return "; did you mean ...?", or "" where no known word is close.
 
     >>> did_you_mean("Elmm", ["svm", "elm"])
     "; did you mean 'elm'?"
@@ -18,22 +18,22 @@ def did_you_mean(word: object, known: Iterable[str], *, prefix: str = "") -> str
     return f"; did you mean '{prefix}{near}'?" if near else ""
 
 
-def choose(kind: str, wanted: str, known: Sequence[str]) -> str:
-    """Return `wanted` if it is known.
+def choose(kind: str, name: str, known: Sequence[str]) -> str:
+    """Return `name` if it is known.
 
     Raises
     ------
     ConfigError
-        It is not; the message names the nearest and lists all.
+        It is not; the message suggests the closest and lists all.
 
     >>> choose("network", "vgg", ["vgg", "temporal"])
     'vgg'
     """
-    if wanted in known:
-        return wanted
-    near = _nearest(wanted, known)
+    if name in known:
+        return name
+    near = _nearest(name, known)
     hint = f"did you mean {near!r}? " if near else ""
-    raise ConfigError(f"unknown {kind} {wanted!r}: {hint}known are {', '.join(known)}")
+    raise ConfigError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
 
 
 def _nearest(word: object, known: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """Random numbers from (seed, name), never from a global state.
 
-Each consumer names its stream, so drawing more for one layer leaves every other layer as it was.
+Each consumer names its stream, so drawing more numbers for one layer does not change another layer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-# held by whoever seeds the process's random states and sets them back: one thread at a time
+# taken while the process's random states are seeded and restored: one thread at a time
 global_states = threading.RLock()
 
 

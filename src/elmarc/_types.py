@@ -1,4 +1,4 @@
-"""Names for the arrays and options that travel between the parts."""
+"""Types of arrays and options that several packages share."""
 
 from __future__ import annotations
 

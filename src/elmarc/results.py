@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._names import special
 from elmarc.errors import StoreError
 

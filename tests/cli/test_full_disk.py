@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Run, rank
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc.cli import app as cli
 from elmarc.cli.logbook import LOG, Logbook
 

@@ -15,7 +15,7 @@ import pytest
 from tests.study.conftest import cells, write_tones
 from torch import nn
 
-from elmarc import _cores
+from elmarc import _resources
 from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.networks.external.objects import hold_all
@@ -138,9 +138,9 @@ def test_sizes_follow_the_work_and_shrink_at_the_end() -> None:
 
 
 def test_a_share_of_the_cores_is_all_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_cores, "_share", [])
-    _cores.take_share(1)
-    assert _cores.n_cores() == 1
+    monkeypatch.setattr(_resources, "_share", [])
+    _resources.take_share(1)
+    assert _resources.n_cores() == 1
 
 
 @pytest.mark.parametrize(

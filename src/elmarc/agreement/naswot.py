@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elmarc._cores import n_cores
+from elmarc._resources import n_cores
 from elmarc.features.workers import Workers, ahead
 from elmarc.networks.base import Network
 

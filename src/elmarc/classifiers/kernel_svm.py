@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.svm import SVC
 
-from elmarc._cores import memory_bytes
+from elmarc._resources import memory_bytes
 from elmarc.classifiers.activations import FloatArray
 from elmarc.errors import ConfigError
 

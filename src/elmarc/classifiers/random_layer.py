@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from elmarc._cores import memory_bytes
+from elmarc._resources import memory_bytes
 from elmarc.classifiers.activations import Activation, FloatArray, find_activation
 from elmarc.errors import ConfigError
 

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._types import Size
 from elmarc.cli import console
 from elmarc.cli.folders import CONFIGURATION, check_output

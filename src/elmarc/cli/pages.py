@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc.cli import console
 from elmarc.cli.folders import PAGE, check_not_read, check_output
 from elmarc.comparison.compare import comparisons

@@ -14,8 +14,7 @@ from typing import Any
 import pandas as pd
 from rich.markup import escape
 
-from elmarc._atomic import write_atomic
-from elmarc._csv import csv_text
+from elmarc._io import csv_text, write_atomic
 from elmarc._names import expanded
 from elmarc.audio.oddities import notes as notes_of
 from elmarc.audio.windows import n_windows

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from elmarc._memory import keep_freed_memory
+from elmarc._resources import keep_freed_memory
 from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
 from elmarc.cli.numbers import not_negative

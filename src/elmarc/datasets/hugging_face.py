@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._names import expanded
 from elmarc.datasets.base import Clip, Dataset, OnMissing, classes_of, present
 from elmarc.datasets.files import cache_dir, is_audio

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.io import wavfile
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._seeds import generator
 from elmarc.audio.decode import content_hash
 from elmarc.audio.length import InputLength

@@ -22,7 +22,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from elmarc._cores import n_cores
+from elmarc._resources import n_cores
 from elmarc.classifiers import elm_grid, in_blocks, kernel_svm
 from elmarc.classifiers.blocks import Blocks
 from elmarc.classifiers.elm import ELMClassifier

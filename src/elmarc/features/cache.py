@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._types import Definition
 from elmarc.audio.oddities import Oddities
 from elmarc.features.stopwatch import Stopwatch

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
-from elmarc._cores import n_cores
+from elmarc._resources import n_cores
 from elmarc._types import Waveform
 from elmarc.audio.decode import content_hash
 from elmarc.audio.oddities import Oddities

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elmarc._cores import n_cores
+from elmarc._resources import n_cores
 from elmarc._types import Definition, FeatureArray, FixLength
 from elmarc.audio.length import fit_length
 from elmarc.audio.oddities import Oddities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from elmarc._cores import memory_bytes
+from elmarc._resources import memory_bytes
 from elmarc.errors import ConfigError
 from elmarc.frontends.base import FrontEnd
 from elmarc.networks.base import Network

@@ -22,8 +22,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from elmarc._csv import csv_text
-from elmarc._names import as_written, special
+from elmarc._io import csv_text, unprefixed
+from elmarc._names import special
 from elmarc._types import Definition, FeatureArray
 from elmarc.errors import ConfigError, StoreError
 
@@ -234,7 +234,7 @@ def _read_csv(path: Path) -> Parts:
     if table.index.nlevels > 1 or (table.index.dtype.kind == "O" and _key(names, IDS) is not None):
         raise StoreError(f"{path}: its rows have more cells than its header: name each column")
     for name in words:
-        table[name] = table[name].map(as_written, na_action="ignore")
+        table[name] = table[name].map(unprefixed, na_action="ignore")
     return _of_table(path, table)
 
 

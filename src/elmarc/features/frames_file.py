@@ -12,8 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from elmarc._atomic import replacing
-from elmarc._csv import csv_text
+from elmarc._io import csv_text, replacing
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
 from elmarc.features import frames

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elmarc import _leftovers
+from elmarc import _io
 from elmarc.errors import StoreError
 from elmarc.features import shards
 from elmarc.features.store import SCHEMA_VERSION, FeatureStore
@@ -106,8 +106,8 @@ def prune(store: FeatureStore, *, older_than_days: int | None = None, dry_run: b
                 _remove(path)
             else:
                 path.unlink(missing_ok=True)
-        _leftovers.clear(store.root, "frontend-*")
-        _leftovers.clear(store.root, "*/.*.part")
+        _io.clear(store.root, "frontend-*")
+        _io.clear(store.root, "*/.*.part")
     return going
 
 
@@ -116,7 +116,7 @@ def _remove(folder: Path) -> None:
     for pattern in (shards.PATTERN, shards.FIRST_FORM, shards.PATTERN + shards.ASIDE, DEFINITION):
         for file in folder.glob(pattern):
             file.unlink(missing_ok=True)
-    _leftovers.clear(folder, ".*.part")
+    _io.clear(folder, ".*.part")
     with contextlib.suppress(OSError):  # files of somebody else's, or another process adds to it
         folder.rmdir()
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._types import Definition, FeatureArray
 from elmarc.datasets.base import Clip
 from elmarc.features import formats

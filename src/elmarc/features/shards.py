@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._names import special
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from elmarc import _leftovers
-from elmarc._atomic import write_atomic
+from elmarc import _io
+from elmarc._io import write_atomic
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.datasets.files import cache_dir
@@ -140,7 +140,7 @@ class FeatureStore:
 
     def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str]]]:
         folder = self.folder(definition)
-        _leftovers.clear(folder, ".shard-*.part")
+        _io.clear(folder, ".shard-*.part")
         for shard in sorted(folder.glob(shards.PATTERN)):
             try:
                 yield shard, shards.clips_of(shard)

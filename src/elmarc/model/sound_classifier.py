@@ -14,7 +14,7 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from elmarc._cores import n_cores
+from elmarc._resources import n_cores
 from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.classifiers.grids import ClassifierSpec, Scaling, make_classifier

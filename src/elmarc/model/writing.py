@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from elmarc import __version__
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc.errors import ModelError
 from elmarc.features.store import definition_key
 from elmarc.frontends import frontends_of

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from elmarc import _seeds
-from elmarc._cores import memory_bytes
+from elmarc._resources import memory_bytes
 from elmarc.errors import ConfigError
 
 CUT = 2.0  # standard deviations, as in TensorFlow's truncated_normal

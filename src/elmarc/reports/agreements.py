@@ -12,7 +12,7 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from elmarc._csv import csv_text
+from elmarc._io import csv_text
 from elmarc.agreement.answer import answer, estimate_text, loss_text
 from elmarc.agreement.correlation import LEAST, Estimate
 from elmarc.agreement.records import Agreement, Foreteller

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc._names import printable
 from elmarc.comparison.records import Comparison
 from elmarc.reports.wording import levels, percent

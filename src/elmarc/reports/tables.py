@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from elmarc._csv import csv_text
+from elmarc._io import csv_text
 from elmarc.comparison.answer import not_run
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.reports import wording

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc.agreement.correlation import LEAST
 from elmarc.config import network_files
 from elmarc.config.sections import ExperimentConfig

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc.agreement.agree import agreements
 from elmarc.agreement.records import Agreement
 from elmarc.errors import ConfigError

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmarc._atomic import write_atomic
-from elmarc._leftovers import temporary_folder
+from elmarc._io import temporary_folder, write_atomic
 from elmarc.agreement.naswot import naswot
 from elmarc.errors import ConfigError
 from elmarc.features.cache import FrontEndCache

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from torch import nn
 
-from elmarc._leftovers import temporary_folder
+from elmarc._io import temporary_folder
 from elmarc.comparison.answer import answer
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.datasets import Dataset, open_dataset

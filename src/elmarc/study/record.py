@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from elmarc import __version__
-from elmarc._atomic import write_atomic
-from elmarc._cores import n_cores
-from elmarc._csv import csv_text
+from elmarc._io import csv_text, write_atomic
+from elmarc._resources import n_cores
 from elmarc._types import Definition
 from elmarc.config.loading import Data, ExperimentConfig, parse_experiment
 from elmarc.config.recipes import recipe_name

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from elmarc import _leftovers
-from elmarc._atomic import write_atomic
+from elmarc import _io
+from elmarc._io import write_atomic
 from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError, TransientError
 from elmarc.features.cache import FrontEndCache
@@ -231,8 +231,8 @@ def _shared_front_ends(cells: Sequence[Cell], store: FeatureStore | None) -> Ite
 def front_ends(store: FeatureStore | None) -> Iterator[FrontEndCache | None]:
     """Give a folder of the store for decoded clips; remove it at the end. None where none can be made."""
     root = Path(tempfile.gettempdir()) if store is None else store.root
-    _leftovers.clear(root, "frontend-*")
-    folder = root / f"frontend-{_leftovers.mark()}"
+    _io.clear(root, "frontend-*")
+    folder = root / f"frontend-{_io.mark()}"
     if not _made(folder):
         yield None
         return

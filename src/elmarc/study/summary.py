@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc.comparison.answer import best_of_both
 from elmarc.comparison.compare import comparisons, rank_across
 from elmarc.comparison.ranks import Ranking

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from elmarc._leftovers import temporary_folder
+from elmarc._io import temporary_folder
 from elmarc.errors import ElmarcError
 from elmarc.features.cache import FrontEndCache
 from elmarc.networks.own import EXTERNAL

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from elmarc._atomic import write_atomic
-from elmarc._csv import csv_text
+from elmarc._io import csv_text, write_atomic
 from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError
 from elmarc.evaluation.splits import Folds, Lists, keep_together, make_splits

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 
 KEY = "elmarc"
 MODEL, OPTIMIZER = "model.", "optimizer."

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from elmarc._atomic import write_atomic
+from elmarc._io import write_atomic
 from elmarc.evaluation.protocol import INNER_SEED, Evaluation
 from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
 from elmarc.results import FoldScore

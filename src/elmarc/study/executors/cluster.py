@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from elmarc._cores import n_cores
-from elmarc._leftovers import temporary_folder
+from elmarc._io import temporary_folder
+from elmarc._resources import n_cores
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.study.executors.base import Executor, Out, Spec
 from elmarc.study.executors.tasks import share

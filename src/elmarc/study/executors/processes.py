@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from elmarc._cores import memory_bytes, n_cores
+from elmarc._resources import memory_bytes, n_cores
 from elmarc.errors import ElmarcError
 from elmarc.study.executors.base import Executor, Out, Spec
 from elmarc.study.executors.tasks import share

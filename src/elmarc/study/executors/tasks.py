@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from elmarc import __version__, _cores
-from elmarc._memory import keep_freed_memory
+from elmarc import __version__, _resources
+from elmarc._resources import keep_freed_memory
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.config.sections import ExperimentConfig
@@ -193,7 +193,7 @@ def share(n_cores: int) -> None:
     """
     keep_freed_memory()
     with _set_up:
-        _cores.take_share(n_cores)
+        _resources.take_share(n_cores)
         threadpool_limits(n_cores)
 
 
