@@ -139,11 +139,13 @@ def test_no_color_is_heeded(monkeypatch):
 
 def test_results_are_shown_from_the_comparisons_that_are_handed_on(monkeypatch):
     shown, said = on(monkeypatch, name="out"), on(monkeypatch)
-    skipping = replace(RESULT, skipped=[Skipped("a [b].wav", "empty")], notes=["read [twice]"])
+    skipping = replace(RESULT, skipped=[Skipped("a [b].wav", "empty")])
     console.show_results([made(STUDY), made(STUDY, dataset="music")], [skipping, skipping])
     assert "sounds: nested, 400 clips, 1 seed" in shown.getvalue()
     assert "music: nested" in shown.getvalue()
-    assert said.getvalue() == f"note: read [twice]{os.linesep}skipped a [b].wav: empty{os.linesep}"
+    assert said.getvalue() == f"skipped a [b].wav: empty{os.linesep}"
+    console.show_results([replace(made(STUDY), notes=("read [twice]",))], [])
+    assert said.getvalue().endswith(f"note: 1 on clips and settings: see ranking.txt{os.linesep}")
 
 
 def test_many_skipped_clips_are_counted_and_a_list_is_named_only_where_there_is_one(monkeypatch):

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 from tests.simulated import simulated_result
 
-from elmarc.comparison.answer import answer, best_of_both
+from elmarc.comparison.answer import answer, best_of_both, details, p_value
 from elmarc.comparison.compare import compare
 from elmarc.comparison.records import Comparison
 
@@ -68,78 +69,112 @@ def test_an_interval_leaves_out_zero_if_and_only_if_the_difference_is_significan
         assert contrast.differs is (contrast.p_value < 0.05)
 
 
-def test_the_answer_says_of_each_system_what_its_letters_say(drawn):
-    best, sentences = drawn.scores[0], answer(drawn)
-    assert len(sentences) <= 5
-    tied = [drawn.scores[k].label for k in drawn.tied(0) if not drawn.scores[k].is_baseline]
-    named = re.findall(r"(\S+ \+ \w+) \((?:level|-)", " ".join(sentences))
-    assert named == tied[:3]
-    letters = {score.label: set(score.ties) for score in drawn.scores}
-    assert all(letters[label] & letters[best.label] for label in named)
+def test_the_answer_names_what_shares_a_letter_with_the_best(drawn):
+    best, lines = drawn.scores[0], answer(drawn)
+    assert len(lines) <= 4
+    tied = [drawn.scores[k] for k in drawn.tied(0) if not drawn.scores[k].is_baseline]
+    (line,) = [line for line in lines if "ignificantly" in line]
+    assert line == (
+        "Not significantly different: "
+        + ", ".join(score.name for score in tied[:3])
+        + (f" and {len(tied) - 3} more" if len(tied) > 3 else "")
+        if tied
+        else f"All other systems with {best.system.classifier} are significantly worse"
+    )
+    assert all(set(score.ties) & set(best.ties) for score in tied)
 
 
-def test_the_answer_counts_what_is_better_and_worse_than_mfcc_as_the_tests_do(drawn):
+def test_the_answer_and_its_details_say_of_mfcc_what_the_tests_do(drawn):
     members = drawn.members(drawn.classifiers[0])
-    against = [text for text in answer(drawn) if text.startswith("Against mfcc")]
+    against = [text for text in answer(drawn) if text.startswith("MFCC")]
+    each = [text for text in details(drawn) if text.startswith("Against mfcc")]
     if drawn.scores[0].is_baseline:
         assert not against
+        assert not each
         return
-    significant = [c.difference for c in map(drawn.against_baseline, members) if c and c.differs]
+    contrasts = [c for c in map(drawn.against_baseline, members) if c]
+    mfcc, best = drawn.scores[contrasts[0].b], contrasts[0]
+    verdict = ("" if best.differs else "not significant, ") + p_value(best.p_value)
+    by = f"{100 * best.difference:.1f} points better ({verdict})"
+    assert against == [f"MFCC: {100 * mfcc.accuracy:.1f} %; the best is {by}"]
+    significant = [c.difference for c in contrasts if c.differs]
     better, worse = (
-        re.search(rf"(\d+)[^,(]* significantly {verdict}", against[0]) for verdict in ("better", "worse")
+        re.search(rf"(\d+)[^,(]* significantly {verdict}", each[0]) for verdict in ("better", "worse")
     )
     assert int(better[1] if better else 0) == sum(d > 0 for d in significant)
     assert int(worse[1] if worse else 0) == sum(d < 0 for d in significant)
 
 
-@pytest.mark.parametrize("how", [{"seeds": 1}, {"group_size": 100}])
-def test_where_nothing_is_tested_nothing_is_called_different_or_not(how):
+@pytest.mark.parametrize(
+    ("how", "reason"), [({"seeds": 1}, "one seed only"), ({"group_size": 100}, "too few groups of clips")]
+)
+def test_where_nothing_is_tested_nothing_is_called_different_or_not(how, reason):
     nothing = compared(("vgg", 0.9, CHEAP), ("timbral", 0.5, DEAR), ("mfcc", 0.4, None), **how)
     assert not any(c.differs for family in nothing.families for c in family.contrasts)
     assert {(c.low, c.high) for family in nothing.families for c in family.contrasts} == {(None, None)}
     assert {score.ties for score in nothing.scores} == {""}
-    assert "significant" not in " ".join(answer(nothing))
-    assert len(answer(nothing)) == 3
+    best, untested, mfcc, chance = answer(nothing)
+    assert best.startswith("Best: vgg + svm, ")
+    assert untested.startswith(f"Differences are not tested: {reason}")
+    assert mfcc.endswith("better (not tested)")
+    assert chance == "Chance: 25.0 %"
+    assert "significant" not in " ".join((*answer(nothing), *details(nothing)))
 
 
 def test_the_best_and_what_is_significantly_worse():
-    text = text_of(("vgg", 0.9, None), ("timbral", 0.5, None))
-    assert text.startswith("vgg + svm is best with ")
-    assert "All other networks with svm (1) are significantly worse." in text
+    best, others, chance = answer(compared(("vgg", 0.9, None), ("timbral", 0.5, None)))
+    assert re.fullmatch(r"Best: vgg \+ svm, \d+\.\d % \(95 % CI \d+\.\d to \d+\.\d\)", best)
+    assert others == "All other systems with svm are significantly worse"
+    assert chance == "Chance: 25.0 %"
 
 
-def test_what_is_not_different_by_how_much_and_which_of_those_is_cheapest():
-    text = text_of(("vgg", 0.9, DEAR), ("timbral", 0.89, CHEAP), ("temporal", 0.2, CHEAP))
-    assert re.search(r"Not significantly different: timbral \+ svm \((-\d+\.\d points|level)\);", text)
-    assert "all other networks with svm (1) are significantly worse." in text
-    assert "The cheapest network of these is timbral + svm: 4.0 times fewer multiply-adds than vgg" in text
+@pytest.mark.parametrize(("costs", "cheapest"), [((DEAR, CHEAP), "timbral"), ((CHEAP, DEAR), "vgg")])
+def test_what_is_not_different_and_which_of_those_is_cheapest(costs, cheapest):
+    systems = [("vgg", 0.9, costs[0]), ("timbral", 0.89, costs[1]), ("temporal", 0.2, CHEAP)]
+    both = compared(*systems)
+    names = {both.scores[0].name, *(both.scores[k].name for k in both.tied(0))}
+    assert names == {"vgg", "timbral"}
+    (other,) = names - {both.scores[0].name}
+    assert answer(both)[1] == f"Not significantly different: {other}; the cheapest is {cheapest}"
+
+
+@pytest.mark.parametrize("cost", [None, CHEAP])
+def test_no_system_is_called_cheapest_where_costs_are_unknown_or_equal(cost):
+    assert "cheapest" not in text_of(("vgg", 0.9, cost), ("timbral", 0.89, cost))
 
 
 def test_systems_of_equal_accuracy_are_level():
-    text = text_of(("vgg", 0.8, None), ("vgg", 0.8, None), seeds=1)
-    assert "0.0 points" not in text
-    same = [simulated_result("vgg", seed=s, skill=0.7) for s in range(2)]
-    twins = [simulated_result("vgg", seed=s, skill=0.7, size="small") for s in range(2)]
-    text = " ".join(answer(compare(same + twins)))
-    assert "(level)" in text
-    assert "0.0 points (" not in text
+    mfcc = [simulated_result("mfcc", seed=s, skill=0.7) for s in range(2)]
+    same = [*mfcc, *(replace(result, features="aaa") for result in mfcc)]
+    assert "the best is level (not significant, p > 0.999)" in " ".join(answer(compare(same)))
 
 
 def test_whether_any_network_is_better_than_mfcc():
-    text = text_of(("vgg", 0.9, None), ("mfcc", 0.6, None), ("temporal", 0.2, None))
-    expected = "1 of 2 networks is significantly better (vgg), 1 is significantly worse (temporal)"
-    assert re.search(rf"Against mfcc \+ svm \(\d+\.\d %\), {re.escape(expected)}\.", text)
-    near = text_of(("mfcc", 0.60, None), ("vgg", 0.63, None))
+    far = compared(("vgg", 0.9, None), ("mfcc", 0.6, None), ("temporal", 0.2, None))
     assert re.search(
-        r"Against mfcc \+ svm .*, no network is significantly better \(vgg: \+\d+\.\d points\)", near
+        r"MFCC: \d+\.\d %; the best is \d+\.\d points better \(p < 0.001\)", "\n".join(answer(far))
+    )
+    expected = "1 of 2 networks is significantly better (vgg), 1 is significantly worse (temporal)"
+    assert re.search(rf"Against mfcc \+ svm \(\d+\.\d %\), {re.escape(expected)}\.", " ".join(details(far)))
+    near = compared(("mfcc", 0.60, None), ("vgg", 0.63, None))
+    assert re.search(r"MFCC: .* points better \(not significant, p = 0\.\d{3}\)", "\n".join(answer(near)))
+    assert "no network is significantly better." in " ".join(details(near))
+
+
+def test_mfcc_of_another_classifier_is_compared_with_the_best_of_that():
+    cells = [("vgg", "trained", 0.95), ("vgg", "svm", 0.8), ("mfcc", "svm", 0.5)]
+    both = compare([simulated_result(f, c, skill=s, seed=seed) for f, c, s in cells for seed in range(2)])
+    assert re.search(
+        r"MFCC \+ svm: .* %; vgg \+ svm is \d+\.\d points better \(p = 0.\d+\)", "\n".join(answer(both))
     )
 
 
-def test_where_mfcc_is_the_best_each_network_is_spoken_of_once():
-    text = text_of(("mfcc", 0.9, None), ("vgg", 0.88, None), ("temporal", 0.3, None))
-    assert "mfcc + svm is best" in text
-    assert "Not significantly different: vgg + svm (" in text
-    assert "Against mfcc" not in text
+def test_where_mfcc_is_the_best_it_has_no_second_line():
+    both = compared(("mfcc", 0.9, None), ("vgg", 0.88, None), ("temporal", 0.3, None))
+    best, others, _ = answer(both)
+    assert best.startswith("Best: mfcc + svm, ")
+    assert others == "Not significantly different: vgg"
+    assert "Against mfcc" not in " ".join(details(both))
 
 
 def test_files_of_features_are_not_counted_as_networks():
@@ -152,7 +187,7 @@ def test_files_of_features_are_not_counted_as_networks():
             for seed in range(3)
         ]
     )
-    text = " ".join(answer(both))
+    text = " ".join(details(both))
     assert (
         "%), 1 of 2 networks is significantly better (vgg), 1 of 2 feature files is significantly "
         "better (openl3), 2 are significantly worse (temporal, bad)."
@@ -162,11 +197,11 @@ def test_files_of_features_are_not_counted_as_networks():
     assert "all networks and files against the baseline" in family.method
 
 
-def test_where_guessing_lies():
-    assert "Guessing gives 25.0 %." in text_of(("vgg", 0.9, None))
+def test_chance_and_the_largest_class():
+    assert answer(compared(("vgg", 0.9, None)))[-1] == "Chance: 25.0 %"
     uneven = ["dog", "dog", "dog", "rain", "sea"]
-    text = text_of(("vgg", 0.9, None), classes=uneven)
-    assert "always saying the largest class 60.0 %" in text
+    line = answer(compared(("vgg", 0.9, None), classes=uneven))[-1]
+    assert line == "Chance: 20.0 % (always the largest class: 60.0 %)"
 
 
 def test_trained_and_untrained_results_of_one_data_set_are_named_in_one_sentence():
@@ -181,7 +216,7 @@ def test_trained_and_untrained_results_of_one_data_set_are_named_in_one_sentence
     ]
     both = compare(cells)
     best = {s.label: f"{100 * s.accuracy:.1f} %" for s in both.scores}
-    (sentence,) = (text for text in answer(both) if "trained" in text)
+    (sentence,) = (text for text in details(both) if "trained" in text)
     assert f"Best without training: vgg + svm, {best['vgg + svm']} (" in sentence
     assert f"best trained: 7x86, {best['7x86 + trained']} (" in sentence
     assert best_of_both(s for s in both.scores if s.is_trained) == ""

@@ -11,7 +11,7 @@ from benchmarks.few_groups import rates
 from scipy import linalg, stats
 from tests.simulated import result_of, simulated_result
 
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import answer, details
 from elmarc.comparison.compare import compare
 from elmarc.comparison.design import Power
 from elmarc.comparison.single import score_alone
@@ -111,7 +111,7 @@ def test_too_few_groups_give_no_interval_and_no_test_and_say_what_it_takes(sizes
         (None, None, False)
     }
     assert not compared.design.can_tell
-    text = " ".join(answer(compared))
+    text = " ".join((*answer(compared), *details(compared)))
     assert "no interval" in text
     assert reason in text
     assert "It takes 5 groups" in text

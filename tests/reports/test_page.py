@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 from markupsafe import escape
 from tests.simulated import simulated_result
 
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import answer, details
 from elmarc.comparison.compare import comparisons
 from elmarc.errors import ConfigError
 from elmarc.reports import page as page_module
@@ -206,7 +206,7 @@ def test_it_begins_with_the_answer():
     results = three_classifiers()
     (comparison,) = comparisons(results)
     page = build_page(results, compared=[comparison])
-    for sentence in answer(comparison):
+    for sentence in (*answer(comparison), *details(comparison)):
         assert f"<p>{escape(sentence)}</p>" in page
     assert page.index(escape(answer(comparison)[0])) < page.index('<table class="ranking"')
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.reports.made import NETWORKS, STUDY, made
 from tests.simulated import simulated_result
 
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import answer, details
 from elmarc.comparison.compare import compare
 from elmarc.reports import tables, terminal, wording
 from elmarc.reports.cell_report import report_text
@@ -99,6 +99,23 @@ def test_terminal_and_file_begin_with_the_answer(comparison):
         assert tuple(body[: len(sentences) + 1]) == (*sentences, "")
 
 
+def test_the_file_has_details_and_notes_that_the_terminal_leaves_out(comparison):
+    noted = replace(comparison, notes=("clips were padded",))
+    lines = [*details(noted), *wording.legend(noted), "Note: clips were padded"]
+    assert len(lines) > 3
+    assert set(lines) <= set(tables.to_text(noted, width=400).splitlines())
+    assert not set(lines) & set(shown_on(400, noted).splitlines())
+
+
+def test_the_terminal_names_the_next_step_as_the_last_line_of_at_most_five(comparison):
+    console = Console(file=io.StringIO(), width=400)
+    console.print(terminal.ranking(comparison, next_step="elmarc report runs/rank"))
+    _, _, *body = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = body[: next(k for k, line in enumerate(body) if not line.strip())]
+    assert len(lines) <= 5
+    assert lines[-1] == "Next: elmarc report runs/rank"
+
+
 def shown_on(width, comparison):
     console = Console(file=io.StringIO(), width=width)
     console.print(terminal.ranking(comparison))
@@ -181,6 +198,7 @@ def test_json_names_families_method_degrees_of_freedom_and_design():
     assert record["version"] == 2
     assert (record["chance"], record["majority"]) == (0.1, 0.2)
     assert record["answer"] == list(answer(comparison))
+    assert record["details"] == list(details(comparison))
     assert record["design"] == {
         "n_seeds": 1, "n_units": 40, "grouped": True, "can_tell": True, "detectable": 0.08,
         "advice": ["More seeds help."], "more_seeds": 5,

@@ -10,7 +10,7 @@ import soundfile as sf
 from tests.study.conftest import SR
 
 from elmarc.classifiers.grids import ClassifierSpec
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import details
 from elmarc.config.loading import parse_config
 from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import AudioError, ConfigError, OutOfBudgetError
@@ -132,7 +132,7 @@ def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
         ("temporal", "knn", (0, 1)),
         ("timbral", "knn", (0, 1)),
     ]
-    assert "temporal + knn (seeds 0, 1) could not be run: too few clips for knn." in answer(compared)
+    assert "temporal + knn (seeds 0, 1) could not be run: too few clips for knn." in details(compared)
     assert len(run_cells(cells)) == 8
     assert not failures(cells)  # what can be run after all has not failed
 

@@ -110,9 +110,7 @@ def run(
     with workers(wanted, configs[0], quiet=quiet) as executor:
         work = partial(run_cells, store=kept, n_jobs=n_jobs, executor=executor)
         run = _run(cells, folder, work=work, budget=budget, quiet=quiet, read=[config])
-    show(run.results, run.compared, folder, as_json=as_json)
-    if not (quiet or as_json):
-        _show_next(run, folder)
+    _show_run(run, folder, quiet=quiet, as_json=as_json)
     run.end()
 
 
@@ -161,9 +159,7 @@ def rank(
             work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=keep_going, executor=executor),
             foretell=partial(forecast, store=store, n_jobs=n_jobs),
         )  # fmt: skip
-    show(run.results, run.compared, output, as_json=as_json)
-    if not (quiet or as_json):
-        _show_next(run, output)
+    _show_run(run, output, quiet=quiet, as_json=as_json)
     run.end()
 
 
@@ -195,9 +191,7 @@ def train(
             cells, output, budget=budget, quiet=quiet, work=partial(work, keep_going=not common["strict"]),
             foretell=partial(training_forecast, recipe=recipe, executor=executor),
         )  # fmt: skip
-    show(run.results, run.compared, output, as_json=as_json)
-    if not (quiet or as_json):
-        _show_next(run, output)
+    _show_run(run, output, quiet=quiet, as_json=as_json)
     run.end()
 
 
@@ -314,13 +308,15 @@ def end_after(cells: Sequence[Cell]) -> None:
         raise typer.Exit(1)
 
 
-def show(results: list[Result], compared: list[Comparison], folder: Path, *, as_json: bool) -> None:
+def show(
+    results: list[Result], compared: list[Comparison], folder: Path, *, as_json: bool, next_step: str = ""
+) -> None:
     """Print the rankings and results of a run, and where everything lies."""
     if as_json:
         rankings = [ranking_json.document(each) for each in compared]
         console.print_json({"rankings": rankings, "results": to_frame(results).to_dict(orient="records")})
         return
-    console.show_results(compared, results)
+    console.show_results(compared, results, next_step=next_step)
     _say_where(folder)
 
 
@@ -382,7 +378,8 @@ def _summarise(
     own, compared, notes = summarise(results, folder, failures(cells))
     if lost := [note for note in notes if isinstance(note, Unwritten)]:
         raise ElmarcError(f"{lost[0]}: results are kept; make room, and run the same command again")
-    for note in notes:
+    of_data = (note for cell in cells for note in cell.material.dataset.notes)
+    for note in dict.fromkeys([*of_data, *notes]):
         console.note(note)
     return own, compared
 
@@ -406,18 +403,27 @@ def _end(folder: Path, expected: Forecast | None, taken_s: float) -> None:
         console.show_taken(expected, taken_s)
 
 
-def _show_next(run: Finished, folder: Path) -> None:
-    """Say how trained and untrained compare, and what to do now: hear the mistakes, extract what won."""
-    if sentence := beside(run.results, folder):
-        console.out.print(escape(sentence), highlight=False)
-    said = [("to hear the mistakes", f"elmarc report {folder}")]
-    if more := run.compared[0].design.more_seeds:
-        said.insert(0, ("to detect smaller differences", with_seeds(sys.argv[1:], more)))
-    winner = winning_cell(run.compared[0].scores[0], run.cells)
+def _show_run(run: Finished, folder: Path, *, quiet: bool, as_json: bool) -> None:
+    """Print the answer of a run with what to do next, and how to extract the features of the best."""
+    first = run.compared[0]
+    winner = winning_cell(first.scores[0], run.cells)
     result = winner and winner.finished()
+    next_step = "" if quiet else _next_step(first, result, folder)
+    show(run.results, run.compared, folder, as_json=as_json, next_step=next_step)
+    if quiet or as_json:
+        return
     if winner and result and winner.config.features_file is None and result.classifier != TRAINED:
-        said.append(("to extract the features of the best", extract_command(winner.config)))
-    if result and can_be_fitted(result):
-        said.append(("to classify new clips with the best", fit_command(folder, result)))
-    for what, command in said:
-        console.out.print(f"{what}: {escape(command)}", highlight=False, soft_wrap=True)
+        line = f"features of the best: {escape(extract_command(winner.config))}"
+        console.out.print(line, highlight=False, soft_wrap=True)
+    if sentence := beside(run.results, folder):
+        console.note(sentence)
+
+
+def _next_step(first: Comparison, result: Result | None, folder: Path) -> str:
+    """Return what to do now: take more seeds where nothing is tested; classify new clips; read the page."""
+    steps = [f"elmarc report {shlex.quote(str(folder))}"]
+    if not first.design.can_tell and (more := first.design.more_seeds):
+        steps.insert(0, with_seeds(sys.argv[1:], more))
+    elif result and can_be_fitted(result):
+        steps.insert(0, fit_command(folder, result))
+    return "; ".join(steps)

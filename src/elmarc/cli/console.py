@@ -241,23 +241,29 @@ def show_beside(compared: Sequence[Comparison]) -> None:
     out.print(terminal.beside(compared))
 
 
-def show_results(compared: Sequence[Comparison], results: Sequence[Result]) -> None:
-    """Print the ranking of each data set and protocol, then notes and skipped clips.
+def show_results(compared: Sequence[Comparison], results: Sequence[Result], *, next_step: str = "") -> None:
+    """Print the ranking of each data set and protocol, and the clips that were skipped.
 
     Parameters
     ----------
     compared : sequence of Comparison
         What `comparisons(results)` gave.
     results : sequence of Result
-        Those whose notes and skipped clips are shown.
+        Those whose skipped clips are shown.
+    next_step : str
+        Commands to go on with: a line of the answer, where it is one; else the last line.
     """
     from elmarc.reports import terminal
 
     for comparison in compared:
-        out.print(terminal.ranking(comparison), highlight=False)
+        own = next_step if len(compared) == 1 else ""
+        out.print(terminal.ranking(comparison, next_step=own), highlight=False)
+    if next_step and len(compared) > 1:
+        out.print(Text(f"Next: {next_step}"), highlight=False)
+    if n_notes := sum(len(comparison.notes) for comparison in compared):
+        note(f"{n_notes} on clips and settings: see ranking.txt")
     skipped = {clip.id: clip.reason for result in results for clip in result.skipped}
-    notes = dict.fromkeys(note for result in results for note in result.notes)
-    show_problems(list(skipped.items()), list(notes), quiet=False, listed_in="each cell's result.json")
+    show_problems(list(skipped.items()), (), quiet=False, listed_in="each cell's result.json")
 
 
 def show_problems(

@@ -1,33 +1,34 @@
-"""The answer of a comparison in a few sentences: what terminal, ranking.txt and page begin with."""
+"""The answer of a comparison in four lines, and the details that files and page add to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from elmarc.comparison.records import Comparison, Contrast, Family, NotRun, SystemScore
+from elmarc.comparison.records import Comparison, Family, NotRun, SystemScore
 
 SHOWN = 3  # names in a list before "and 4 more"
 COST = "multiply_adds_per_clip"
+LEAST_SAVING = 1.05  # cheaper by less is not cheaper
 
 
 def answer(comparison: Comparison) -> tuple[str, ...]:
-    """Return the best system, what is not significantly different from it, MFCC, chance, and what to do next.
+    """Return at most four lines: the best system, what is as good and cheapest, MFCC, chance."""
+    return _best(comparison), *_not_different(comparison), *_against_mfcc(comparison), _chance(comparison)
 
-    Each pair of systems is spoken of once.
-    """
+
+def details(comparison: Comparison) -> tuple[str, ...]:
+    """Return sentences on trained systems, each network against MFCC, the design, and failed cells."""
+    both = best_of_both(comparison.scores)
     return (
-        _best(comparison),
-        *_ways(comparison),
-        *_not_different(comparison),
-        *_against_mfcc(comparison),
-        _guessing(comparison),
+        *((both,) if both else ()),
+        *_each_against_mfcc(comparison),
         *comparison.design.advice,
         *not_run(comparison),
-    )  # fmt: skip
+    )
 
 
 def best_of_both(scores: Iterable[SystemScore]) -> str:
-    """Name the best system without training beside the best trained one; "" where one of the two is missing.
+    """Name the best system without training and the best trained one; "" where one of the two is missing.
 
     Parameters
     ----------
@@ -45,76 +46,89 @@ def best_of_both(scores: Iterable[SystemScore]) -> str:
     )
 
 
+def p_value(p: float) -> str:
+    """Return a p-value as it is written in text.
+
+    >>> p_value(0.0002), p_value(0.0341), p_value(1.0)
+    ('p < 0.001', 'p = 0.034', 'p > 0.999')
+    """
+    if p < 0.001:
+        return "p < 0.001"
+    return "p > 0.999" if p > 0.999 else f"p = {p:.3f}"
+
+
 def _best(comparison: Comparison) -> str:
     best = comparison.scores[0]
-    share = f"{100 * comparison.confidence:.0f} %"
     interval = "no interval: too few groups of clips"
     if best.low is not None and best.high is not None:
-        interval = f"{share} interval {100 * best.low:.1f} to {100 * best.high:.1f}"
-    return f"{best.label} is best with {_percent(best.accuracy)} ({interval})."
+        share = f"{100 * comparison.confidence:.0f} % CI"
+        interval = f"{share} {100 * best.low:.1f} to {100 * best.high:.1f}"
+    return f"Best: {best.label}, {_percent(best.accuracy)} ({interval})"
 
 
-def _ways(comparison: Comparison) -> tuple[str, ...]:
-    sentence = best_of_both(comparison.scores)
-    return (sentence,) if sentence else ()
+def _not_different(comparison: Comparison) -> Iterator[str]:
+    """Yield which systems are not significantly different from the best, and the cheapest of them all.
 
-
-def _not_different(comparison: Comparison) -> tuple[str, ...]:
-    """Name what is not significantly different from the best, and the cheapest network among those.
-
-    MFCC is not among them where it is not the best: the next sentence is about it.
+    Only those with the best one's classifier are tested against it. MFCC has a line of its own.
     """
-    best, classifier = comparison.scores[0], comparison.scores[0].system.classifier
-    contrasts = [comparison.contrast(0, k) for k in comparison.members(classifier)[1:]]
-    tested = [c for c in contrasts if c and c.low is not None and not comparison.scores[c.b].is_baseline]
-    tied = [c for c in tested if not c.differs]
-    n_worse = len(tested) - len(tied)
-    if not tested:
-        return ()
-    noun = "networks and files" if any(comparison.scores[c.b].is_foreign for c in tested) else "networks"
-    if not tied:
-        return (f"All other {noun} with {classifier} ({n_worse}) are significantly worse.",)
-    text = f"Not significantly different: {_listed(_behind(comparison, c) for c in tied)}"
-    if n_worse:
-        text += f"; all other {noun} with {classifier} ({n_worse}) are significantly worse"
-    return (f"{text}.{_cheapest([best, *(comparison.scores[c.b] for c in tied)])}",)
+    best = comparison.scores[0]
+    rivals = [k for k in comparison.members(best.system.classifier)[1:] if comparison.contrast(0, k)]
+    if rivals and not comparison.design.can_tell:
+        reason = "too few groups of clips" if best.low is None else "one seed only, take three"
+        yield f"Differences are not tested: {reason}"
+        return
+    others = [k for k in rivals if not comparison.scores[k].is_baseline]
+    tied = [comparison.scores[k] for k in others if k in comparison.tied(0)]
+    if tied:
+        names = _listed(score.name for score in tied)
+        yield f"Not significantly different: {names}{_cheapest(best, *tied)}"
+    elif others:
+        yield f"All other systems with {best.system.classifier} are significantly worse"
 
 
-def _behind(comparison: Comparison, contrast: Contrast) -> str:
-    return f"{comparison.scores[contrast.b].label} ({_points(-contrast.difference)})"
-
-
-def _cheapest(tied: Sequence[SystemScore]) -> str:
-    known = [s for s in tied if s.cost.get(COST, 0.0) > 0]
-    if len(known) < 2:
+def _cheapest(*tied: SystemScore) -> str:
+    costs = {score.name: score.cost[COST] for score in tied if score.cost.get(COST, 0.0) > 0}
+    if len(costs) < 2 or max(costs.values()) < LEAST_SAVING * min(costs.values()):
         return ""
-    least = min(known, key=lambda s: s.cost[COST])
-    most = max(known, key=lambda s: s.cost[COST])
-    ratio = most.cost[COST] / least.cost[COST]
-    if ratio < 1.05:
-        return ""
-    return (
-        f" The cheapest network of these is {least.label}: {ratio:.1f} times fewer multiply-adds than "
-        f"{most.label}."
-    )
+    return f"; the cheapest is {min(costs, key=lambda name: costs[name])}"
 
 
-def _against_mfcc(comparison: Comparison) -> tuple[str, ...]:
-    """Count the systems that are significantly better and worse than MFCC with the same classifier.
-
-    That of the best system, or of the next best where it has no MFCC. Where MFCC is the best itself, the
-    sentence before is about it.
-    """
+def _baseline_family(comparison: Comparison) -> Family | None:
+    """Return the comparisons with MFCC of the first classifier that has any."""
     of = {family.classifier: family for family in comparison.families if family.kind == "baseline"}
-    family = next((of[name] for name in comparison.classifiers if name in of), None)
+    return next((of[name] for name in comparison.classifiers if name in of), None)
+
+
+def _against_mfcc(comparison: Comparison) -> Iterator[str]:
+    """Yield how much better than MFCC the best is; where it has none, the best of the next classifier."""
+    family = _baseline_family(comparison)
+    if family is None or family.contrasts[0].b == 0:
+        return
+    contrast = min(family.contrasts, key=lambda contrast: contrast.a)
+    mfcc = comparison.scores[contrast.b]
+    is_best = contrast.a == 0
+    who = "the best" if is_best else comparison.scores[contrast.a].label
+    by = f"{abs(100 * contrast.difference):.1f} points {'better' if contrast.difference > 0 else 'worse'}"
+    if by.startswith("0.0 "):
+        by = "level"
+    verdict = "not tested"
+    if contrast.low is not None:
+        verdict = f"{'' if contrast.differs else 'not significant, '}{p_value(contrast.p_value)}"
+    name = "MFCC" if is_best else f"MFCC + {family.classifier}"
+    yield f"{name}: {_percent(mfcc.accuracy)}; {who} is {by} ({verdict})"
+
+
+def _each_against_mfcc(comparison: Comparison) -> Iterator[str]:
+    """Yield how many networks and feature files are significantly better and worse than MFCC."""
+    family = _baseline_family(comparison)
     if family is None or family.contrasts[0].low is None or family.contrasts[0].b == 0:
-        return ()
+        return
     mfcc = comparison.scores[family.contrasts[0].b]
-    return (f"Against {mfcc.label} ({_percent(mfcc.accuracy)}), {', '.join(_counts(comparison, family))}.",)
+    counts = ", ".join(_counts(comparison, family))
+    yield f"Against {mfcc.label} ({_percent(mfcc.accuracy)}), {counts}."
 
 
 def _counts(comparison: Comparison, family: Family) -> Iterator[str]:
-    """Yield how many networks and feature files are significantly better than MFCC, and what is worse."""
     scores = comparison.scores
     for noun, is_foreign in (("network", False), ("feature file", True)):
         own = [c for c in family.contrasts if scores[c.a].is_foreign is is_foreign]
@@ -123,19 +137,15 @@ def _counts(comparison: Comparison, family: Family) -> Iterator[str]:
             names = _listed(scores[c.a].name for c in better)
             yield f"{len(better)} of {len(own)} {noun}s {_be(len(better))} significantly better ({names})"
         elif own:
-            most = max(own, key=lambda c: c.difference)
-            near = f" ({scores[most.a].name}: {_points(most.difference)})" if most.difference > 0 else ""
-            yield f"no {noun} is significantly better{near}"
+            yield f"no {noun} is significantly better"
     worse = [scores[c.a].name for c in family.contrasts if c.differs and c.difference < 0]
     if worse:
         yield f"{len(worse)} {_be(len(worse))} significantly worse ({_listed(worse)})"
 
 
-def _guessing(comparison: Comparison) -> str:
+def _chance(comparison: Comparison) -> str:
     chance, majority = _percent(comparison.chance), _percent(comparison.majority)
-    if chance == majority:
-        return f"Guessing gives {chance}."
-    return f"Guessing gives {chance}, always saying the largest class {majority}."
+    return f"Chance: {chance}" + ("" if chance == majority else f" (always the largest class: {majority})")
 
 
 def not_run(comparison: Comparison) -> tuple[str, ...]:
@@ -163,15 +173,6 @@ def _listed(names: Iterable[str]) -> str:
 
 def _be(n: int) -> str:
     return "is" if n == 1 else "are"
-
-
-def _points(difference: float) -> str:
-    """Return a difference in words.
-
-    >>> _points(0.0342), _points(-0.015), _points(0.0002)
-    ('+3.4 points', '-1.5 points', 'level')
-    """
-    return "level" if abs(difference) < 0.0005 else f"{100 * difference:+.1f} points"
 
 
 def _percent(accuracy: float) -> str:

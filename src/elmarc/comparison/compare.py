@@ -68,6 +68,7 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
         design_of(table, found, confidence),
         confidence,
         *_guessing(results),
+        notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
     )
 
 

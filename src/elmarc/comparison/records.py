@@ -197,6 +197,8 @@ class Comparison:
         Accuracy of guessing every class alike, 1 / n_classes.
     majority : float
         Accuracy of always saying the largest class.
+    notes : tuple of str
+        What the results say of clips and settings.
     """
 
     dataset: str
@@ -209,6 +211,7 @@ class Comparison:
     chance: float
     majority: float
     failed: tuple[NotRun, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def classifiers(self) -> tuple[str, ...]:

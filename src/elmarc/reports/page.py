@@ -12,6 +12,7 @@ from functools import cache
 from jinja2 import Environment
 from markupsafe import Markup
 
+from elmarc.comparison.answer import p_value
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
 from elmarc.errors import ConfigError
@@ -81,7 +82,7 @@ def build_page(
 def _environment() -> Environment:
     made = environment()
     made.filters |= {
-        "accuracy": wording.percent, "points": page_view.points, "p_value": page_view.p_value,
+        "accuracy": wording.percent, "points": page_view.points, "p_value": p_value,
         "shade": page_view.shade, "span": page_view.span,
     }  # fmt: skip
     made.globals |= {"study_figure": page_figures.study, "cost_figures": page_figures.costs}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import answer, details, p_value
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
 from elmarc.comparison.systems import by_system
 from elmarc.reports import tables, wording
@@ -80,8 +80,13 @@ class Section:
 
     @property
     def answer(self) -> tuple[str, ...]:
-        """The answer in sentences."""
+        """The answer in four lines."""
         return answer(self.comparison)
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What the answer leaves out, in sentences."""
+        return details(self.comparison)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -219,17 +224,6 @@ def points(difference: float) -> str:
 def span(contrast: Contrast) -> str:
     """Return the ends of a contrast's interval, in points."""
     return wording.span(contrast).replace("-", "−")  # noqa: RUF001
-
-
-def p_value(p: float) -> str:
-    """Return a p-value as it is written in text.
-
-    >>> p_value(0.0002), p_value(0.0341), p_value(1.0)
-    ('p < 0.001', 'p = 0.034', 'p > 0.999')
-    """
-    if p < 0.001:
-        return "p < 0.001"
-    return "p > 0.999" if p > 0.999 else f"p = {p:.3f}"
 
 
 def shade(contrast: Contrast) -> int:

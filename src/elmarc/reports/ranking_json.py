@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import answer, details
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
 
 VERSION = 2
@@ -30,6 +30,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "protocol": comparison.protocol,
         "note": comparison.note,
         "answer": list(answer(comparison)),
+        "details": list(details(comparison)),
         "confidence": comparison.confidence,
         "chance": comparison.chance,
         "majority": comparison.majority,

@@ -1,4 +1,4 @@
-"""The ranking as a terminal and a text file show it: the answer in sentences, then the table."""
+"""The ranking as a terminal and a text file show it: the answer, then the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import answer, details, not_run
 from elmarc.comparison.records import Comparison
 from elmarc.reports import wording
 from elmarc.reports.grid import Cell, Grid
@@ -17,36 +17,44 @@ from elmarc.reports.published import published_bar
 WIDTH = 80  # of text that goes to a file
 
 
-def ranking(comparison: Comparison) -> RenderableType:
-    """Return what to print of a comparison: heading, answer, table and legend.
+def ranking(comparison: Comparison, *, next_step: str = "") -> RenderableType:
+    """Return what to print of a comparison: heading, answer, table, and what could not be run.
 
     The layout follows the width of the console that prints it.
+
+    Parameters
+    ----------
+    next_step : str
+        Commands to go on with: the last line of the answer.
     """
-    first, *others = answer(comparison)
-    return Group(
-        Text(wording.heading(comparison), style="bold"), "",
-        Text(first, style="bold green"), *map(Text, others),
-        ranking_grid(comparison),
-        *(Text(line, style="dim") for line in wording.legend(comparison)), "",
-    )  # fmt: skip
+    caption = Text(wording.caption(comparison), style="dim")
+    failed = (Text(sentence, style="yellow") for sentence in not_run(comparison))
+    return Group(*_beginning(comparison, next_step), ranking_grid(comparison), caption, *failed, "")
+
+
+def _beginning(comparison: Comparison, next_step: str = "") -> list[RenderableType]:
+    """Return the heading and the answer, a line each."""
+    first, *others = [*answer(comparison), *([f"Next: {next_step}"] if next_step else [])]
+    heading = Text(wording.heading(comparison), style="bold")
+    return [heading, "", Text(first, style="bold green"), *map(Text, others)]
 
 
 def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
-    """Return what the terminal shows as plain text.
+    """Return heading, answer, table, legend, details and notes as plain text.
 
     Parameters
     ----------
     width : int
         The most characters of a line.
     """
-    return plain_text(ranking(comparison), width=width)
+    notes = (f"Note: {note}" for note in comparison.notes)
+    below = map(Text, (*wording.legend(comparison), "", *details(comparison), *notes))
+    return plain_text(Group(*_beginning(comparison), ranking_grid(comparison), *below), width=width)
 
 
 def short_text(comparison: Comparison, *, width: int = WIDTH) -> str:
-    """Return heading, answer and table as plain text, without the legend."""
-    sentences = map(Text, answer(comparison))
-    shown = Group(Text(wording.heading(comparison)), *sentences, ranking_grid(comparison))
-    return plain_text(shown, width=width)
+    """Return what the terminal shows as plain text."""
+    return plain_text(ranking(comparison), width=width)
 
 
 def plain_text(shown: RenderableType, *, width: int = WIDTH) -> str:

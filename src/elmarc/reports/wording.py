@@ -115,6 +115,16 @@ def legend(comparison: Comparison) -> list[str]:
     return lines
 
 
+def caption(comparison: Comparison) -> str:
+    """Return one line on what the table of the terminal shows."""
+    parts = [f"Interval: {100 * comparison.confidence:.0f} %."]
+    if several_seeds(comparison):
+        parts.insert(0, "±: over seeds.")
+    if has_ties(comparison):
+        parts.append("Same letter: not significantly different.")
+    return " ".join(parts)
+
+
 def has_ties(comparison: Comparison) -> bool:
     """Return whether there are letters to show: none where nothing is tested."""
     return any(score.ties for score in comparison.scores)

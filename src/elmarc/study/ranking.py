@@ -1,4 +1,4 @@
-"""A ranking from Python: the cells, results and sentences of `elmarc rank`."""
+"""A ranking from Python: the cells, results and answer of `elmarc rank`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from torch import nn
 
 from elmarc._io import temporary_folder
-from elmarc.comparison.answer import answer
+from elmarc.comparison.answer import answer, not_run
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.datasets import Dataset, open_dataset
 from elmarc.features.store import FeatureStore
@@ -39,7 +39,7 @@ HOW = ("batch_size", "device", "n_workers")  # keys that say how to compute
 class Ranking:
     """What `elmarc.rank` found: systems, each a network with a classifier, the best first.
 
-    Printed, it shows the answer in sentences and a table; in a notebook, the same as HTML.
+    Printed, it shows the answer and a table; in a notebook, the same as HTML.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class Ranking:
 
     @property
     def answer(self) -> str:
-        """What was found, in sentences: the best, what ties with it, the baseline, guessing."""
-        return " ".join(answer(self._comparison))
+        """At most four lines: the best system, what is as good and cheapest, MFCC, chance."""
+        return "\n".join(answer(self._comparison))
 
     @property
     def best(self) -> SystemScore:
@@ -116,13 +116,17 @@ class Ranking:
         return terminal.short_text(self._comparison).rstrip()
 
     def _repr_html_(self) -> str:
-        """Return the sentences and the table, for notebooks."""
-        scores = self._comparison.scores
-        rows = [{"features": s.name, "classifier": s.system.classifier, **wording.cells(s)} for s in scores]
-        if len(self._comparison.classifiers) > 1:  # letters say nothing of systems of two classifiers
+        """Return the answer and the table, for notebooks."""
+        comparison = self._comparison
+        rows = [
+            {"features": s.name, "classifier": s.system.classifier, **wording.cells(s)}
+            for s in comparison.scores
+        ]
+        if len(comparison.classifiers) > 1:  # letters say nothing of systems of two classifiers
             rows = [{key: text for key, text in row.items() if key != "ties"} for row in rows]
-        said = "</p><p>".join(html.escape(text) for text in (wording.heading(self._comparison), self.answer))
-        return f"<p>{said}</p>{pd.DataFrame(rows).to_html(index=False)}"
+        lines = [wording.heading(comparison), *answer(comparison), *not_run(comparison)]
+        text = "<br>".join(map(html.escape, lines))
+        return f"<p>{text}</p>{pd.DataFrame(rows).to_html(index=False)}"
 
 
 def rank(
