@@ -407,7 +407,7 @@ def _show_run(run: Finished, folder: Path, *, quiet: bool, as_json: bool) -> Non
     """Print the answer of a run with what to do next, and how to extract the features of the best."""
     first = run.compared[0]
     winner = winning_cell(first.scores[0], run.cells)
-    result = winner and winner.finished()
+    result = winner.finished() if winner else None
     next_step = "" if quiet else _next_step(first, result, folder)
     show(run.results, run.compared, folder, as_json=as_json, next_step=next_step)
     if quiet or as_json:
