@@ -33,8 +33,6 @@ from distributed import LocalCluster
 
 from benchmarks.bench_networks import write_clips
 from elmarc._resources import n_cores
-from elmarc.config.loading import parse_experiment
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Clip
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
@@ -45,11 +43,12 @@ from elmarc.study.executors.base import Executor
 from elmarc.study.executors.cluster import Cluster
 from elmarc.study.executors.processes import Processes
 from elmarc.study.executors.tasks import Done, Task
+from elmarc.study.spec import Experiment, parse_experiment
 
 CLIP_S = 0.2  # of a clip that is pretended; large vgg takes as long
 
 
-def config_of(network: str) -> ExperimentConfig:
+def config_of(network: str) -> Experiment:
     return parse_experiment(
         {
             "data": {"kind": "toy"},

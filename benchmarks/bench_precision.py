@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recipe_search import cell, compared, run
-from elmarc.config.sections import ExperimentConfig
 from elmarc.features.store import FeatureStore
 from elmarc.study import build
+from elmarc.study.spec import Experiment
 
 STANDARDISED = ["classifier.standardise=true"]
 PRECISIONS = (STANDARDISED, [*STANDARDISED, "network.precision=bfloat16"])
 
 
-def deviation(pair: tuple[ExperimentConfig, ExperimentConfig], store: Path) -> float:
+def deviation(pair: tuple[Experiment, Experiment], store: Path) -> float:
     """Return the median over clips of |bfloat16 - float32| / |float32|, from the stored features."""
     data = build.dataset(pair[0].data)
     single, half = (

@@ -19,12 +19,12 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from elmarc.classifiers.grids import ClassifierSpec
-from elmarc.config.loading import parse_experiment
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import keep_together, make_splits
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result, collect
 from elmarc.study import build
+from elmarc.study.spec import parse_experiment
 
 SHARES = (0.25, 0.5, 1.0)
 CLASSIFIER, RECIPE, SEED = "ridge", "v2", 0
@@ -57,7 +57,7 @@ def heard(result: Result, store: FeatureStore) -> Heard:
     matrix = extractor.extract(data.clips).matrix
     folds = np.array([clip.fold or "" for clip in data.clips])
     labels = np.array([clip.label for clip in data.clips])
-    spec = build.classifier(config.classifier, seed=config.seed)
+    spec = build.classifier(config)
     return Heard(matrix.X, matrix.columns, labels, folds, data.split_kind, spec)
 
 

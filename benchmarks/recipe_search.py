@@ -23,9 +23,6 @@ from typing import Any
 import numpy as np
 
 from elmarc.classifiers import make_classifier
-from elmarc.config.loading import apply_overrides, parse_experiment
-from elmarc.config.parts import default_frontend
-from elmarc.config.sections import ExperimentConfig
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.features.extractor import FeatureExtractor
@@ -35,7 +32,10 @@ from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import Result
 from elmarc.study import build
 from elmarc.study.cells import make_cells
+from elmarc.study.documents import apply_overrides
 from elmarc.study.runner import run_cells
+from elmarc.study.sections import default_frontend
+from elmarc.study.spec import Experiment, parse_experiment
 
 TASKS = ("toy-rhythm", "toy-timbre", "esc10", "fsdd")
 FRAMES = {"esc10": 235, "fsdd": 64}
@@ -80,7 +80,7 @@ def data_section(task: str, data: Path, work: Path) -> dict[str, Any]:
 
 def cell(
     task: str, network: str, changes: Sequence[str], *, args: argparse.Namespace, **keys: Any
-) -> ExperimentConfig:
+) -> Experiment:
     """Return one configuration; clips are fed once, digits repeated to 1.4 s, both to 27 s for vgg."""
     waveform = default_frontend(network) == "waveform"
     length = {"n_samples": SAMPLES.get(task)} if waveform else {"n_frames": FRAMES.get(task)}
@@ -99,7 +99,7 @@ def cell(
     return parse_experiment(apply_overrides(document, fitting))
 
 
-def run(cells: Sequence[ExperimentConfig], args: argparse.Namespace) -> list[Result]:
+def run(cells: Sequence[Experiment], args: argparse.Namespace) -> list[Result]:
     return run_cells(make_cells(cells, args.store / "runs"), store=FeatureStore(args.store), n_jobs=2)
 
 

@@ -26,7 +26,7 @@ NETWORKS = (
 EXTRACT = """
 import json, sys
 import numpy as np
-from elmarc.config.loading import parse_experiment
+from elmarc.study.spec import parse_experiment
 from elmarc.features.store import FeatureStore
 try:
     from elmarc.study import build

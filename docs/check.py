@@ -24,8 +24,8 @@ from blocks import Block, commands, run_pages
 from notebook import problems as problems_of_notebook
 
 from elmarc.cli.app import app
-from elmarc.config.loading import parse_config
 from elmarc.errors import ElmarcError
+from elmarc.study.documents import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

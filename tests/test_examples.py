@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 from examples import compare_networks, own_network, rank_folder, sklearn_pipeline
 
-from elmarc.config.loading import load_config
 from elmarc.datasets import toy
 from elmarc.datasets.base import Dataset
+from elmarc.study.documents import load_config
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 CHANCE = 0.25

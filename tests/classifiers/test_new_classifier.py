@@ -28,19 +28,19 @@ import json
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from elmarc.classifiers import make_classifier
-from elmarc.config import loading
+from elmarc.study import documents, spec
 from elmarc.evaluation.search import candidate_scores
 
 y = np.arange(40) % 2
 X = np.random.default_rng(0).normal(size=(40, 3)) + 9 * y[:, None]
 scores = candidate_scores(
     make_classifier("nearest_mean", standardise=True), X, y, list(StratifiedKFold(4).split(X, y)))
-config = loading.parse_experiment(
+config = spec.parse_experiment(
     {"data": {"kind": "toy"}, "network": "vgg", "classifier": {"name": "nearest_mean"}})
 print(json.dumps({
     "candidates": len(scores.candidates), "accuracy": scores.scores.mean(),
     "configured": config.classifier.name,
-    "in the schema": "nearest_mean" in json.dumps(loading.json_schema()),
+    "in the schema": "nearest_mean" in json.dumps(documents.json_schema()),
 }))
 """
 

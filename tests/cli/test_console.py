@@ -10,9 +10,9 @@ from tests.reports.made import STUDY, made
 from tests.simulated import simulated_result
 
 from elmarc.cli import console
-from elmarc.config.loading import parse_experiment
 from elmarc.results import Failure, Skipped
 from elmarc.study.forecast import Forecast
+from elmarc.study.spec import parse_experiment
 
 RESULT = simulated_result("timbral_temporal", skill=0.8)
 

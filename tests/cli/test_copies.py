@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Run, rank
 
-from elmarc.config.loading import parse_experiment
 from elmarc.datasets import open_dataset
 from elmarc.datasets.files import find_audio
 from elmarc.errors import DatasetError
 from elmarc.evaluation.splits import Folds, dataset_splits
 from elmarc.results import collect
 from elmarc.study.cells import Material, open_material
+from elmarc.study.spec import parse_experiment
 
 
 def material(data: Any, **keys: Any) -> Material:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Run
 
-from elmarc.config.loading import parse_experiment
 from elmarc.datasets import gtzan
 from elmarc.datasets.base import MOST_MISSING
 from elmarc.errors import DatasetError
 from elmarc.study import build
+from elmarc.study.spec import parse_experiment
 
 MOST = int(MOST_MISSING * gtzan.N_CLIPS)
 LISTS = resources.files("elmarc.datasets") / "splits"

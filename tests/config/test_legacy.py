@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from elmarc.config import legacy
-from elmarc.config.loading import ExperimentConfig, load_config, parse_experiment, to_yaml
-from elmarc.config.parts import FRONTEND_SECTIONS
-from elmarc.config.sections import ListsData
+from elmarc.study.documents import load_config, to_yaml
+from elmarc.study.sections import FRONTEND_SECTIONS
+from elmarc.study.spec import Experiment, ListsData, parse_experiment
 
 LogMelFrontEnd, WaveformFrontEnd, MFCCFrontEnd = (
     FRONTEND_SECTIONS[kind] for kind in ("logmel", "waveform", "mfcc")
@@ -133,16 +133,16 @@ def document(cnn: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any
     return without_ellipsis(main)
 
 
-def read(main: dict[str, Any]) -> ExperimentConfig:
+def read(main: dict[str, Any]) -> Experiment:
     text = f"config_main = {main!r}\n"
     return parse_experiment(legacy.read_document(text, "config_file.py"), source="config_file.py")
 
 
-def load(folder: Path, text: str, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
+def load(folder: Path, text: str, overrides: tuple[str, ...] = ()) -> Experiment:
     path = folder / "config_file.py"
     path.write_text(text)
     config = load_config(path, overrides)
-    assert isinstance(config, ExperimentConfig)
+    assert isinstance(config, Experiment)
     return config
 
 

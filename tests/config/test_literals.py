@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from elmarc.config.literals import AssignmentReader
+from elmarc.config.legacy import AssignmentReader
 from elmarc.errors import ConfigError
 
 

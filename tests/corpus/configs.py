@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import yaml
-from tests.config.test_limits import BOMBS
+from tests.config.test_files import BOMBS
 from tests.fuzz.of_configs import LINES, OLD, YAML
 
 Text = tuple[str, str]  # the suffix of its file, and what is in it

@@ -10,8 +10,9 @@ from tests.corpus.configs import Text
 from tests.corpus.watching import harmless
 from tests.fuzz import of_configs
 
-from elmarc.config.loading import ExperimentConfig, load_config
 from elmarc.study import build
+from elmarc.study.documents import load_config
+from elmarc.study.spec import Experiment
 
 BAD, ODD = configs.bad(), configs.odd()
 pytestmark = pytest.mark.filterwarnings("ignore:.*mel bands")
@@ -24,7 +25,7 @@ def built(text: Text, folder: Path) -> str:
         return "refused"
     config = load_config(folder / f"config{suffix}")
     said: list[str] = []
-    if isinstance(config, ExperimentConfig) and config.input.fix_length:
+    if isinstance(config, Experiment) and config.input.fix_length:
         with harmless(folder, said):
             build.extractor(config, None)
     return "refused" if said else "read"

@@ -16,13 +16,13 @@ from tests.corpus.test_sounds import CONFIG, extracted
 from tests.corpus.watching import checked, harmless
 from tests.fuzz.watch import watched
 
-from elmarc.config.loading import parse_experiment
 from elmarc.datasets import open_dataset, open_unlabelled, validate
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.errors import DatasetError, TransientError
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.study import build
+from elmarc.study.spec import parse_experiment
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems refuse the names")
 

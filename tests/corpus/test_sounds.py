@@ -15,13 +15,13 @@ from tests.fuzz import of_sounds
 from tests.fuzz.watch import watched
 
 from elmarc.audio import decode
-from elmarc.config.loading import parse_experiment
 from elmarc.datasets import open_dataset, validate
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.files import is_audio
 from elmarc.features.extraction import Extraction
 from elmarc.features.store import FeatureStore
 from elmarc.study import build
+from elmarc.study.spec import parse_experiment
 
 ODD, WHOLE = sounds.odd(), sounds.whole()
 CONFIG = {

@@ -15,13 +15,13 @@ from tests.corpus.test_sounds import CONFIG
 from tests.corpus.watching import checked
 from tests.fuzz.watch import watched
 
-from elmarc.config.loading import parse_experiment
 from elmarc.datasets.base import Clip
 from elmarc.errors import StoreWarning
 from elmarc.features import inventory
 from elmarc.features.extraction import Extraction
 from elmarc.features.store import FeatureStore
 from elmarc.study import build
+from elmarc.study.spec import parse_experiment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no pipes")
 

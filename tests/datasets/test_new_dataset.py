@@ -18,7 +18,7 @@ import elmarc
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 ASK = """
 import json, sys
-import elmarc.config.loading as loading
+from elmarc.study import documents, spec
 from elmarc.datasets import DATASETS, open_dataset
 from elmarc.datasets.opening import dataset_module
 
@@ -27,9 +27,9 @@ print(json.dumps({
     "known": "birds" in DATASETS,
     "opened": len(open_dataset("birds", audio=sys.argv[1])),
     "listed": dataset_module("birds").URL,
-    "configured": loading.parse_experiment(
+    "configured": spec.parse_experiment(
         {"data": {"kind": "named", "name": "birds", "audio": sys.argv[1]}, "network": "vgg"}).data.name,
-    "in the schema": "birds" in json.dumps(loading.json_schema()),
+    "in the schema": "birds" in json.dumps(documents.json_schema()),
 }))
 """
 

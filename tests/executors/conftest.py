@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from tests.study.conftest import cells, write_tones
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.results import Result
 from elmarc.study.cells import make_cells
 from elmarc.study.runner import run_cells
+from elmarc.study.spec import Experiment
 
 PATIENCE_S = 240
 TIMELESS = {"timings": {}, "environment": {}, "created": "", "command": "", "source": {}}
@@ -71,7 +71,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def configs(root: Path) -> list[ExperimentConfig]:
+def configs(root: Path) -> list[Experiment]:
     """Two networks and the baseline."""
     kinds = ["temporal", "timbral"]
     networks = [c for k in kinds for c in cells(root / "clips", network={"kind": k, "n_filters": 4})]
@@ -79,6 +79,6 @@ def configs(root: Path) -> list[ExperimentConfig]:
 
 
 @pytest.fixture(scope="module")
-def serial(configs: list[ExperimentConfig], root: Path) -> list[str]:
+def serial(configs: list[Experiment], root: Path) -> list[str]:
     """What the cells give in this process."""
     return timeless(run_cells(make_cells(configs, root / "serial")))

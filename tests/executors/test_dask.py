@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from tests.executors.conftest import PATIENCE_S, timeless, until
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError
 from elmarc.results import collect
 from elmarc.study.cells import make_cells
@@ -22,6 +21,7 @@ from elmarc.study.executors import Wanted, opened
 from elmarc.study.executors.cluster import Cluster
 from elmarc.study.observer import Observer
 from elmarc.study.runner import run_cells
+from elmarc.study.spec import Experiment
 
 distributed = pytest.importorskip("distributed")
 RANK = (
@@ -31,7 +31,7 @@ RANK = (
 
 
 def test_results_are_those_of_the_serial_path_and_a_killed_worker_costs_nothing(
-    workers: list[subprocess.Popen[bytes]], configs: list[ExperimentConfig], root: Path, serial: list[str]
+    workers: list[subprocess.Popen[bytes]], configs: list[Experiment], root: Path, serial: list[str]
 ) -> None:
     class Killer(Observer):
         def on_clips(self, done: int, total: int) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from tests.executors.conftest import timeless
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ElmarcError
 from elmarc.features.store import FeatureStore
 from elmarc.study.cells import make_cells
 from elmarc.study.executors.processes import MOST_BREAKS, Processes
 from elmarc.study.observer import Observer
 from elmarc.study.runner import run_cells
+from elmarc.study.spec import Experiment
 
 
 class Killer(Observer):
@@ -31,7 +31,7 @@ class Killer(Observer):
 
 
 def test_results_are_those_of_the_serial_path_and_a_killed_worker_is_replaced(
-    configs: list[ExperimentConfig], root: Path, serial: list[str]
+    configs: list[Experiment], root: Path, serial: list[str]
 ) -> None:
     killer = Killer()
     with Processes(2, device="cpu") as pool:
@@ -43,7 +43,7 @@ def test_results_are_those_of_the_serial_path_and_a_killed_worker_is_replaced(
     assert not multiprocessing.active_children()
 
 
-def test_a_run_that_is_stopped_drops_its_workers(configs: list[ExperimentConfig], root: Path) -> None:
+def test_a_run_that_is_stopped_drops_its_workers(configs: list[Experiment], root: Path) -> None:
     class Stop(Observer):
         def on_clips(self, done: int, total: int) -> None:
             if done:

@@ -16,7 +16,6 @@ from tests.study.conftest import cells, write_tones
 from torch import nn
 
 from elmarc import _resources
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.networks.external.objects import hold_all
 from elmarc.study import build
@@ -25,6 +24,7 @@ from elmarc.study.executors import Wanted, opened
 from elmarc.study.executors.base import MOST_CLIPS, Executor, Sizes
 from elmarc.study.executors.tasks import Done, Task, do, make_task
 from elmarc.study.runner import run_cells
+from elmarc.study.spec import Experiment
 
 
 @pytest.fixture
@@ -33,16 +33,14 @@ def tones(tmp_path: Path, rng: np.random.Generator) -> Path:
     return write_tones(tmp_path / "clips", rng, n=4)
 
 
-def task_of(config: ExperimentConfig, n: int | None = None) -> Task:
+def task_of(config: Experiment, n: int | None = None) -> Task:
     material = open_material(config)
     extractor, _ = build.extractor(config, material.dataset)
     pairs = [(clip, material.contents.of(clip)) for clip in material.dataset.clips]
     return make_task(config, extractor, [pair for pair in pairs if pair[1]][:n], material.contents)
 
 
-def test_a_task_that_was_sent_gives_the_bytes_of_this_process(
-    configs: list[ExperimentConfig], tones: Path
-) -> None:
+def test_a_task_that_was_sent_gives_the_bytes_of_this_process(configs: list[Experiment], tones: Path) -> None:
     (tones / "low" / "bad.wav").write_bytes(b"rubbish")
     stretched = [{"kind": "vgg", "n_filters": 1}, {"kind": "sample_level", "n_filters": 1}]
     for config in [*configs, *(c for network in stretched for c in cells(tones, network=network))]:
@@ -58,7 +56,7 @@ def test_a_task_that_was_sent_gives_the_bytes_of_this_process(
 
 
 def test_a_task_is_small_and_holds_paths_from_the_root(
-    configs: list[ExperimentConfig], root: Path, monkeypatch: pytest.MonkeyPatch
+    configs: list[Experiment], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
     (config,) = cells(Path("clips"), network={"kind": "temporal", "n_filters": 64})
@@ -69,7 +67,7 @@ def test_a_task_is_small_and_holds_paths_from_the_root(
     assert do(task).contents
 
 
-def test_the_key_is_of_what_is_computed(configs: list[ExperimentConfig]) -> None:
+def test_the_key_is_of_what_is_computed(configs: list[Experiment]) -> None:
     task = task_of(configs[0], 3)
     assert task.key == task_of(configs[0], 3).key
     others = [task_of(configs[0], 2), task_of(configs[1], 3)]
@@ -79,7 +77,7 @@ def test_the_key_is_of_what_is_computed(configs: list[ExperimentConfig]) -> None
     assert task_of(renamed, 3).key == task.key
 
 
-def test_other_features_than_were_asked_for_are_refused(configs: list[ExperimentConfig]) -> None:
+def test_other_features_than_were_asked_for_are_refused(configs: list[Experiment]) -> None:
     task = replace(task_of(configs[0], 2), definition="0" * 64)
     with pytest.raises(ConfigError, match="makes other features than were asked for"):
         do(task)
@@ -104,9 +102,7 @@ class Blind(Executor):
         """Nothing to end."""
 
 
-def test_a_worker_that_does_not_see_the_clips_ends_the_run(
-    configs: list[ExperimentConfig], tmp_path: Path
-) -> None:
+def test_a_worker_that_does_not_see_the_clips_ends_the_run(configs: list[Experiment], tmp_path: Path) -> None:
     with pytest.raises(ElmarcError, match=r"can be read .*, and not by the worker .* see the clips"):
         run_cells(make_cells(configs[:1], tmp_path), executor=Blind())
 

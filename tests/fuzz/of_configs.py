@@ -12,10 +12,10 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.structures import edited
 from tests.fuzz.watch import CANARY, Fault, refusal, watched
 
-from elmarc.config.loading import load_config, to_yaml
 from elmarc.errors import ElmarcError
 from elmarc.frontends import FRONTENDS
 from elmarc.networks import NETWORKS
+from elmarc.study.documents import load_config, to_yaml
 
 WHOLES: tuple[dict[str, Any], ...] = (
     {"name": "a", "data": "toy", "network": "vgg"},

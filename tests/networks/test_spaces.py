@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from elmarc.config.loading import load_config
 from elmarc.config.network_files import space_text
 from elmarc.errors import ConfigError
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, fast, make_network
 from elmarc.networks.spaces import FAMILIES, SECONDS, cost, n_features, sample_space
+from elmarc.study.documents import load_config
 from elmarc.study.studies import ranking_cells
 
 N = 16

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc.config.loading import parse_config
-from elmarc.config.sections import ExperimentConfig
+from elmarc.study.documents import parse_config
+from elmarc.study.spec import Experiment
 
 SR = 12000
 
@@ -32,17 +32,17 @@ def tones(tmp_path: Path, rng: np.random.Generator) -> Path:
     return write_tones(tmp_path / "clips", rng)
 
 
-def cells(data: Path, **keys: Any) -> list[ExperimentConfig]:
+def cells(data: Path, **keys: Any) -> list[Experiment]:
     """Return the experiments of a document about a folder; cheap ones where nothing is said."""
     document = {
         "data": str(data), "network": {"kind": "temporal", "n_filters": 4}, "classifier": "knn", **keys,
     }  # fmt: skip
     parsed = parse_config(document)
-    return [parsed] if isinstance(parsed, ExperimentConfig) else parsed.cells()
+    return [parsed] if isinstance(parsed, Experiment) else parsed.cells()
 
 
 @pytest.fixture
-def sweep(tones: Path) -> list[ExperimentConfig]:
+def sweep(tones: Path) -> list[Experiment]:
     """Two networks, two classifiers, two seeds on eight tones."""
     return cells(
         tones,

@@ -12,7 +12,6 @@ import pytest
 import soundfile as sf
 from tests.study.conftest import SR, cells
 
-from elmarc.config.sections import ExperimentConfig, ObjectData
 from elmarc.datasets import open_dataset
 from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.store import FeatureStore
@@ -21,9 +20,10 @@ from elmarc.study import record
 from elmarc.study.cells import by_features, finished, make_cells
 from elmarc.study.group import run_group
 from elmarc.study.runner import run_cells
+from elmarc.study.spec import Experiment, ObjectData
 
 
-def run(configs: list[ExperimentConfig], folder: Path):
+def run(configs: list[Experiment], folder: Path):
     return run_cells(make_cells(configs, folder))
 
 

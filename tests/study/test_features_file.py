@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from tests.study.conftest import cells
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.study import build
 from elmarc.study.group import run_group
+from elmarc.study.spec import Experiment
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def matrix(tones: Path) -> FeatureMatrix:
     return extractor.extract(data.clips).matrix
 
 
-def asking(tones: Path, path: Path, **keys) -> list[ExperimentConfig]:
+def asking(tones: Path, path: Path, **keys) -> list[Experiment]:
     return cells(tones, features_file=str(path), **keys)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from tests.study.conftest import cells
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Clip
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
@@ -18,6 +17,7 @@ from elmarc.study import forecast as forecast_module
 from elmarc.study.cells import make_cells
 from elmarc.study.forecast import forecast, measured_fold, measured_pace
 from elmarc.study.runner import run_cells
+from elmarc.study.spec import Experiment
 
 
 def pace(extractor: FeatureExtractor, clips: Sequence[Clip], contents: Contents) -> tuple[float, float]:
@@ -25,13 +25,13 @@ def pace(extractor: FeatureExtractor, clips: Sequence[Clip], contents: Contents)
     return 0.1, 1.0
 
 
-def fold(config: ExperimentConfig, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
+def fold(config: Experiment, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
     """Pretend: two seconds a fold."""
     assert (n_clips, n_classes) == (8, 2)
     return 2.0
 
 
-def test_features_classifiers_and_seeds_add_up(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_features_classifiers_and_seeds_add_up(sweep: list[Experiment], tmp_path: Path) -> None:
     found = forecast(make_cells(sweep, tmp_path), pace=pace, fold_time=fold)
     assert found.features == pytest.approx({"temporal": 8 * 0.1 + 2 * 8, "timbral": 2 * 8})  # one front-end
     assert found.classifiers == {"knn": 4 * 4 * 2.0, "ridge": 4 * 4 * 2.0}  # 4 cells of 4 folds each
@@ -39,7 +39,7 @@ def test_features_classifiers_and_seeds_add_up(sweep: list[ExperimentConfig], tm
     assert (found.n_done, found.n_cells) == (0, 8)
 
 
-def test_what_is_done_costs_nothing(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_what_is_done_costs_nothing(sweep: list[Experiment], tmp_path: Path) -> None:
     store = FeatureStore(tmp_path / "store")
     made = make_cells(sweep, tmp_path / "run")
     run_cells([cell for cell in made if cell.config.network.kind == "temporal"], store=store)
@@ -53,7 +53,7 @@ def test_what_is_done_costs_nothing(sweep: list[ExperimentConfig], tmp_path: Pat
     assert forecast(made, store=store, pace=pace, fold_time=fold).seconds == 0.0
 
 
-def test_clips_that_are_timed_are_kept_in_the_store(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_clips_that_are_timed_are_kept_in_the_store(sweep: list[Experiment], tmp_path: Path) -> None:
     store = FeatureStore(tmp_path / "store")
     found = forecast(make_cells(sweep, tmp_path / "run"), store=store, fold_time=fold)
     assert all(seconds > 0 for seconds in found.features.values())
@@ -86,7 +86,7 @@ def test_the_pace_is_that_of_busy_workers(
 def test_folds_too_long_to_time_are_extrapolated(tones: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[int] = []
 
-    def clock(config: ExperimentConfig, n_clips: int, *rest: int) -> float:
+    def clock(config: Experiment, n_clips: int, *rest: int) -> float:
         timed.append(n_clips)
         return 1e-6 * n_clips**2.5
 

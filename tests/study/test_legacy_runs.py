@@ -103,8 +103,8 @@ def test_extracted_features_are_loaded_with_the_callers_settings(
 ) -> None:
     text = GTZAN_EXAMPLE.replace("512", "4")
     run_config(monkeypatch, text)
-    from elmarc.config.loading import load_config
     from elmarc.study import build
+    from elmarc.study.documents import load_config
 
     config = load_config("config_file.py")
     data = build.dataset(config.data)

@@ -10,7 +10,6 @@ import pytest
 import soundfile as sf
 
 from elmarc import RandomCNNFeatures
-from elmarc.config.loading import apply_overrides, parse_experiment
 from elmarc.datasets import open_dataset, suggest_input_length
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.errors import ConfigError
@@ -18,6 +17,8 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.frontends import LogMel, RawWaveform
 from elmarc.networks import build_network
 from elmarc.study import build
+from elmarc.study.documents import apply_overrides
+from elmarc.study.spec import parse_experiment
 
 SECONDS = 10.0
 RATES: list[dict[str, Any]] = [{}, {"hop_length": 128}, {"hop_length": 512}, {"sr": 22050}]

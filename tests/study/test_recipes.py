@@ -10,9 +10,6 @@ import numpy as np
 import pytest
 import yaml
 
-from elmarc.config.loading import ExperimentConfig, parse_config, parse_experiment, to_yaml
-from elmarc.config.recipes import recipe_name
-from elmarc.config.sweep import SweepConfig
 from elmarc.datasets.base import Dataset
 from elmarc.errors import ConfigError
 from elmarc.evaluation.protocol import evaluate
@@ -21,15 +18,17 @@ from elmarc.features.recipes import STATISTICS
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
 from elmarc.networks.make import narrowed
 from elmarc.study import build
+from elmarc.study.documents import SweepConfig, parse_config, to_yaml
+from elmarc.study.spec import Experiment, parse_experiment, recipe_name
 
 TOY: dict[str, Any] = {"data": "toy", "network": {"kind": "7x96", "size": "small"}}
 
 
-def parse(**changes: Any) -> ExperimentConfig:
+def parse(**changes: Any) -> Experiment:
     return parse_experiment({**TOY, **changes})
 
 
-def named(config: ExperimentConfig) -> str:
+def named(config: Experiment) -> str:
     return recipe_name(config.recipe, config.model_dump())
 
 
@@ -105,7 +104,7 @@ def test_recipes_combine_in_a_sweep_and_are_written_out_to_read_back_the_same() 
         assert parse_experiment(build_yaml(cell)) == cell
 
 
-def build_yaml(config: ExperimentConfig) -> dict[str, Any]:
+def build_yaml(config: Experiment) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(to_yaml(config))
     return document
 
@@ -137,7 +136,7 @@ def test_more_statistics_of_fewer_filters_make_about_as_many_features(name: str,
     assert len(config.pooling) * new.n_features <= at_least_four
 
 
-def features(config: ExperimentConfig, data: Dataset) -> Any:
+def features(config: Experiment, data: Dataset) -> Any:
     extractor, _ = build.extractor(config, data)
     return extractor.extract(data.clips[::2]).matrix
 
@@ -157,7 +156,7 @@ def test_on_permuted_labels_the_whole_of_v2_stays_at_chance(network: str, rng: n
     matrix = features(config, build.dataset(config.data))
     parts = make_splits(matrix.labels, matrix.folds, kind="folds")
     for name in ("elm", "ridge"):
-        spec = build.classifier(parse(recipe="v2", classifier=name).classifier, seed=0)
+        spec = build.classifier(parse(recipe="v2", classifier=name))
         spec.grid.pop("classifier__n_hidden", None)
         scores = [
             evaluate(spec, matrix.X, y, parts, keep_together=matrix.folds).accuracy
@@ -176,5 +175,5 @@ def test_a_clips_features_depend_on_no_other_clip() -> None:
 
 
 def test_recipes_are_read_without_torch() -> None:
-    code = "import sys, elmarc.config.recipes; sys.exit('torch' in sys.modules)"
+    code = "import sys, elmarc.study.spec; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

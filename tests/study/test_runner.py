@@ -11,16 +11,16 @@ from tests.study.conftest import SR
 
 from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.comparison.answer import details
-from elmarc.config.loading import parse_config
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import AudioError, ConfigError, OutOfBudgetError
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.store import FeatureStore
 from elmarc.results import Failure, Result, collect
 from elmarc.study import group, studies
 from elmarc.study.cells import failures, make_cells
+from elmarc.study.documents import parse_config
 from elmarc.study.observer import Observer
 from elmarc.study.runner import run_cells
+from elmarc.study.spec import Experiment
 from elmarc.study.summary import summarise
 
 
@@ -46,7 +46,7 @@ class Recorder(Observer):
         self.failures += failed
 
 
-def test_a_killed_sweep_repeats_no_finished_cell(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_a_killed_sweep_repeats_no_finished_cell(sweep: list[Experiment], tmp_path: Path) -> None:
     killed = Recorder(stop_after=3)
     with pytest.raises(KeyboardInterrupt):
         run_cells(make_cells(sweep, tmp_path / "run"), observer=killed)
@@ -59,15 +59,13 @@ def test_a_killed_sweep_repeats_no_finished_cell(sweep: list[ExperimentConfig], 
     assert [r.predictions for r in results] == [r.predictions for r in whole]
 
 
-def test_cells_of_the_same_features_share_one_extraction(
-    sweep: list[ExperimentConfig], tmp_path: Path
-) -> None:
+def test_cells_of_the_same_features_share_one_extraction(sweep: list[Experiment], tmp_path: Path) -> None:
     seen = Recorder()
     run_cells(make_cells(sweep, tmp_path / "run"), observer=seen)
     assert sorted(seen.extracted) == ["temporal"] * 2 + ["timbral"] * 2
 
 
-def test_a_changed_data_set_is_run_anew(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_a_changed_data_set_is_run_anew(sweep: list[Experiment], tmp_path: Path) -> None:
     run_cells(make_cells(sweep, tmp_path / "run"))
     sf.write(tmp_path / "clips" / "low" / "new.wav", np.full(SR // 2, 0.1, np.float32), SR)
     seen = Recorder()
@@ -75,13 +73,13 @@ def test_a_changed_data_set_is_run_anew(sweep: list[ExperimentConfig], tmp_path:
     assert not seen.resumed
 
 
-def test_decoded_clips_are_removed_at_the_end(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_decoded_clips_are_removed_at_the_end(sweep: list[Experiment], tmp_path: Path) -> None:
     run_cells(make_cells(sweep, tmp_path / "run"), store=FeatureStore(tmp_path / "store"))
     assert not list((tmp_path / "store").glob("frontend-*"))
     assert list((tmp_path / "store").rglob("*.safetensors"))
 
 
-def test_a_budget_too_small_says_so_and_loses_nothing(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_a_budget_too_small_says_so_and_loses_nothing(sweep: list[Experiment], tmp_path: Path) -> None:
     with pytest.raises(OutOfBudgetError, match="ended before the first result"):
         run_cells(make_cells(sweep, tmp_path / "run"), budget_s=0.0)
     run_cells(make_cells(sweep, tmp_path / "run"))
@@ -89,7 +87,7 @@ def test_a_budget_too_small_says_so_and_loses_nothing(sweep: list[ExperimentConf
     assert len(still_reported) == 8
 
 
-def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[Experiment], tmp_path: Path) -> None:
     document = {
         "data": str(tmp_path / "clips"),
         "network": {"kind": "vgg", "n_filters": 2},
@@ -106,7 +104,7 @@ def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[ExperimentConfi
 
 
 def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
-    sweep: list[ExperimentConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sweep: list[Experiment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluate = group.evaluate
 
@@ -137,7 +135,7 @@ def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
     assert not failures(cells)  # what can be run after all has not failed
 
 
-def test_strict_ends_the_run_at_a_bad_clip(sweep: list[ExperimentConfig], tmp_path: Path) -> None:
+def test_strict_ends_the_run_at_a_bad_clip(sweep: list[Experiment], tmp_path: Path) -> None:
     (tmp_path / "clips" / "low" / "bad.wav").write_bytes(b"rubbish")
     strict = [config.model_copy(update={"strict": True}) for config in sweep]
     with pytest.raises(AudioError, match=r"bad\.wav"):

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from elmarc.config.loading import ExperimentConfig
 from elmarc.errors import ConfigError
+from elmarc.study.spec import Experiment
 from elmarc.study.studies import grid_cells
 
 MIXED = ("mfcc", "temporal", "sample_level")
 
 
-def grid(*overrides: str, networks: Any = MIXED) -> dict[str, ExperimentConfig]:
+def grid(*overrides: str, networks: Any = MIXED) -> dict[str, Experiment]:
     cells = grid_cells({"data": "toy"}, networks=networks, classifiers=["svm"], seeds=1, overrides=overrides)
     return {cell.network.kind if cell.network else "mfcc": cell for cell in cells}
 
 
-def options(cell: ExperimentConfig) -> dict[str, Any]:
+def options(cell: Experiment) -> dict[str, Any]:
     return cell.frontend.options()
 
 

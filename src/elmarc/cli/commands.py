@@ -28,8 +28,6 @@ from elmarc.cli.pages import write_page
 from elmarc.cli.where import workers
 from elmarc.cli.winner import extract_command, fit_command, winning_cell, with_seeds
 from elmarc.comparison.records import Comparison
-from elmarc.config.loading import load_config
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import cache_dir
 from elmarc.datasets.opening import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
@@ -39,11 +37,12 @@ from elmarc.reports import agreements, ranking_json
 from elmarc.results import Result, to_frame
 from elmarc.study import build, studies, trained
 from elmarc.study.cells import Cell, failures, finished, make_cells
+from elmarc.study.documents import load_config
 from elmarc.study.executors import Wanted
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.foretelling import WRITTEN, agreements_of, write_agreements
-from elmarc.study.record import TRAINED, feature_name
 from elmarc.study.runner import run_cells, seconds
+from elmarc.study.spec import TRAINED, Experiment
 from elmarc.study.summary import Unwritten, beside, names_of, summarise, write_run
 from elmarc.study.training_forecast import training_forecast
 from elmarc.study.winner import can_be_fitted
@@ -100,7 +99,7 @@ def run(
 ) -> None:
     """Run a configuration file."""
     loaded = load_config(config, overrides)
-    configs = [loaded] if isinstance(loaded, ExperimentConfig) else loaded.cells()
+    configs = [loaded] if isinstance(loaded, Experiment) else loaded.cells()
     folder = output or configs[0].results / loaded.name
     kept = FeatureStore(store or configs[0].store or cache_dir() / "features")
     _check_folders(folder, kept)
@@ -257,7 +256,7 @@ def extract(
     check_store(store)
     extractor, notes = build.extractor(config, found, store=store)
     with workers(wanted, config, quiet=quiet) as executor, console.Live(quiet=quiet) as live:
-        live.on_features(feature_name(config), len(found.clips))
+        live.on_features(config.label, len(found.clips))
         compute = executor.computing(config) if executor else None
         extraction = extractor.extract(found.clips, progress=live.on_clips, compute=compute)
     extraction.matrix.save(output)

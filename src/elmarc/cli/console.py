@@ -22,9 +22,9 @@ from elmarc.study.observer import Observer, failure_line, result_line
 
 if TYPE_CHECKING:  # what only lists a table of constants loads nothing heavy
     from elmarc.comparison.records import Comparison
-    from elmarc.config.sections import ExperimentConfig
     from elmarc.results import Failure, Result
     from elmarc.study.forecast import Forecast
+    from elmarc.study.spec import Experiment
 
 LOG = logging.getLogger("elmarc")
 WHOLE_RUN_S = 1e9  # the pace is that of all that was done, not of the last seconds
@@ -118,14 +118,13 @@ class Live(Observer):
     ) -> None:
         self._display.stop()
 
-    def on_start(self, todo: Sequence[ExperimentConfig], n_done: int) -> None:
+    def on_start(self, todo: Sequence[Experiment], n_done: int) -> None:
         """Begin the bar of a run, and say how much was done before."""
         from elmarc.study.cells import features_key
-        from elmarc.study.record import feature_name
 
         self._cells = n_done, n_done + len(todo)
-        classifiers = Counter(config.classifier.name for config in todo)
-        groups = Counter({features_key(config): feature_name(config) for config in todo}.values())
+        classifiers = Counter(config.head_name for config in todo)
+        groups = Counter({features_key(config): config.label for config in todo}.values())
         of_features = self._forecast.features if self._forecast else {}
         of_classifiers = self._forecast.classifiers if self._forecast else {}
         self._features_s = {name: of_features.get(name, 0.0) / n for name, n in groups.items()}

@@ -135,9 +135,9 @@ def datasets_list(*, as_json: bool) -> None:
 
 def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -> int:
     """Check a data set; return the exit code."""
-    from elmarc.config.loading import parse_experiment
     from elmarc.datasets import validate
     from elmarc.study import build, studies
+    from elmarc.study.spec import parse_experiment
 
     config = parse_experiment({"data": section, "network": studies.BASELINE})
     found = build.dataset(config.data, keep_missing=True)
@@ -151,7 +151,7 @@ def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -
 
 def config_convert(config: Path, output: Path | None, *, force: bool) -> None:
     """Print a configuration in today's form."""
-    from elmarc.config.loading import load_config, to_yaml
+    from elmarc.study.documents import load_config, to_yaml
 
     text = to_yaml(load_config(config))
     if output is None:
@@ -163,7 +163,7 @@ def config_convert(config: Path, output: Path | None, *, force: bool) -> None:
 
 def config_schema() -> None:
     """Print the JSON schema of a configuration."""
-    from elmarc.config.loading import json_schema
+    from elmarc.study.documents import json_schema
 
     console.print_json(json_schema())
 

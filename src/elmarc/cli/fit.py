@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from elmarc.cli import console
 from elmarc.cli.folders import MODEL, check_output, check_store, files_read
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.features.contents import contents_of
 from elmarc.features.store import FeatureStore
@@ -20,7 +19,7 @@ from elmarc.model import SoundClassifier
 from elmarc.study import build, studies
 from elmarc.study.cells import open_material
 from elmarc.study.copies import check_can_group, class_notes, copies, copy_notes, kept_together
-from elmarc.study.record import feature_name
+from elmarc.study.spec import Experiment
 from elmarc.study.summary import read_results, tell_apart
 from elmarc.study.trained_fit import Fit, fit_trained
 from elmarc.study.winner import Winner, sound_classifier, winner
@@ -32,7 +31,7 @@ FITTED = "fitted"  # folder, beside results, of the trainings on all clips
 class Chosen:
     """What is to be fitted, and what is to be said about the choice."""
 
-    config: ExperimentConfig
+    config: Experiment
     notes: tuple[str, ...] = ()
     trained: Winner | None = None  # by which training, where the network is to be trained
     folder: Path | None = None  # where its training is kept
@@ -54,14 +53,14 @@ def fit(
     found.model.save(output)
     console.show_problems(found.skipped, [*chosen.notes, *data.notes, *found.notes], quiet=quiet)
     model, skipped = found.model, dict(found.skipped)
-    label = f"{feature_name(config)} + {model.classifier}"
+    label = f"{config.label} + {model.classifier}"
     if as_json:
         console.print_json(_document(model, label, output, skipped))
     else:
         _show(model, label, output, len(data.clips) - len(skipped))
 
 
-def _with_copies(data: Dataset, config: ExperimentConfig) -> Dataset:
+def _with_copies(data: Dataset, config: Experiment) -> Dataset:
     """Return the data set with notes on copies, which count as one group where that is asked for."""
     if config.data.keep_duplicates_together:
         check_can_group(data)
@@ -78,10 +77,10 @@ def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Li
     if chosen.trained:
         return fit_trained(chosen.trained, config, data, store=store, folder=chosen.folder, observer=live)
     extractor, notes = build.extractor(config, data, store=store)
-    live.on_features(feature_name(config), len(data.clips))
+    live.on_features(config.label, len(data.clips))
     extraction = extractor.extract(data.clips, progress=live.on_clips)
     skipped = dict(extraction.skipped)
-    live.on_classifier(config.classifier.name)
+    live.on_classifier(config.head_name)
     model = sound_classifier(config, extractor)
     model.fit(replace(data, clips=tuple(clip for clip in data.clips if clip.id not in skipped)))
     return Fit(model, extraction.skipped, tuple(notes))

@@ -18,9 +18,9 @@ from elmarc.cli import console
 from elmarc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elmarc.config.sections import ExperimentConfig
     from elmarc.datasets.base import Clip
     from elmarc.features.store import FeatureStore
+    from elmarc.study.spec import Experiment
 
 
 def check_writable(folder: Path, *, option: str) -> None:
@@ -135,7 +135,7 @@ def check_results_folder(folder: Path, names: Iterable[str], *, read: Iterable[P
         )
 
 
-def files_read(config: ExperimentConfig, clips: Iterable[Clip]) -> Iterator[Path]:
+def files_read(config: Experiment, clips: Iterable[Clip]) -> Iterator[Path]:
     """Yield the files that the features of a configuration are made from: lists, code, clips."""
     code = (getattr(config.network, "factory", None) or "").rpartition(":")[0]
     named = [*config.data.model_dump(exclude_none=True).values(), config.features_file, code]
@@ -222,7 +222,7 @@ def _is_networks(path: Path) -> bool:
 
 def _is_configuration(path: Path) -> bool:
     """Tell a configuration that is to the letter what elmarc writes: not one that was edited since."""
-    from elmarc.config.loading import load_config, to_yaml
+    from elmarc.study.documents import load_config, to_yaml
 
     return path.suffix.lower() in (".yaml", ".yml") and path.read_text() == to_yaml(load_config(path))
 

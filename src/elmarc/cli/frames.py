@@ -15,7 +15,6 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import Sequence as FrameSequence
 from elmarc.features.frames_file import FORMATS, save_sequences
 from elmarc.study import build, studies
-from elmarc.study.record import feature_name
 
 
 def extract_frames(
@@ -42,7 +41,7 @@ def extract_frames(
     skipped: list[tuple[str, str]] = []
     definition = {**extractor.frame_definition, "frames": {"rate_hz": sequencer.rate}}
     with console.Live(quiet=quiet) as live:
-        live.on_features(feature_name(config), len(found.clips))
+        live.on_features(config.label, len(found.clips))
         good = _good(extractor, found.clips, rate, skipped, live)
         n_clips, n_frames = save_sequences(output, good, columns=sequencer.columns, definition=definition)
     odd = {clip.id: extractor.oddities[clip.id] for clip in found.clips if clip.id in extractor.oddities}

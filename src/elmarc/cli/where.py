@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from rich.markup import escape
 
 from elmarc.cli import console
-from elmarc.config.sections import ExperimentConfig
 from elmarc.study.executors import Wanted, opened
 from elmarc.study.executors.base import Executor
+from elmarc.study.spec import Experiment
 
 
 @contextmanager
-def workers(wanted: Wanted, config: ExperimentConfig, *, quiet: bool) -> Iterator[Executor | None]:
+def workers(wanted: Wanted, config: Experiment, *, quiet: bool) -> Iterator[Executor | None]:
     """Give the executor that was asked for, and say what it has; None is this process."""
     with opened(wanted, device=config.device) as executor:
         if executor is not None and not quiet:

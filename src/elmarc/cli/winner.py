@@ -10,12 +10,12 @@ from typing import Any
 
 from elmarc.comparison.records import SystemScore
 from elmarc.comparison.systems import system_of
-from elmarc.config.sections import Data, ExperimentConfig
 from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL, section_of_text
 from elmarc.results import Result
 from elmarc.study import studies
 from elmarc.study.cells import Cell
+from elmarc.study.spec import Data, Experiment
 
 PLACES = ("path", "name", "audio", "target")  # keys of a data section that extract has arguments for
 ONLY_SPLITS = ("kind", "n_folds", "shuffle", "keep_duplicates_together")  # keys that change no feature
@@ -28,7 +28,7 @@ def winning_cell(best: SystemScore, cells: Sequence[Cell]) -> Cell | None:
     return min(mine, key=lambda cell: cell.config.seed, default=None)
 
 
-def extract_command(config: ExperimentConfig, *, output: str = "features.npz") -> str:
+def extract_command(config: Experiment, *, output: str = "features.npz") -> str:
     """Return `elmarc extract ...`, quoted for a shell, that gives the features of a configuration.
 
     Everything that differs from what `extract` does by itself is said.
@@ -93,7 +93,7 @@ def _options(values: Mapping[str, Any]) -> list[str]:
     return [word for key, value in values.items() for word in (f"--{key.replace('_', '-')}", str(value))]
 
 
-def _changes(config: ExperimentConfig, plain: ExperimentConfig) -> Iterator[tuple[str, Any]]:
+def _changes(config: Experiment, plain: Experiment) -> Iterator[tuple[str, Any]]:
     """Yield the keys, dotted, whose values shape features and are not those of `plain`."""
     wanted, found = (c.model_dump(mode="json", include=set(SHAPING)) for c in (config, plain))
     for section in SHAPING:

@@ -1,22 +1,25 @@
-"""The 2018 `config_file.py` in today's terms: read as text, checked under its own names, never executed.
+"""Read the 2018 `config_file.py` as a document of today: with `ast`, never executed.
 
 Only this module knows the 2018 names and the indices of feature maps. What it interprets goes into `notes`.
+Understood are literals, names assigned before, `+` of texts or lists, arithmetic, `os.path.join` and
+`{**other}`.
 """
 
 from __future__ import annotations
 
+import ast
+import operator
 import os.path
+from collections.abc import Callable
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from elmarc._types import FixLength
-from elmarc.config.errors import checked
-from elmarc.config.literals import AssignmentReader
-from elmarc.config.parts import default_frontend
-from elmarc.config.values import Count, Section, Shape, Text
+from elmarc.config.schema import Count, Section, Shape, Text, checked
 from elmarc.errors import ConfigError
+from elmarc.networks import NETWORKS
 
 BACK_END = ("back1", "back2", "back3")
 MAPS = {
@@ -48,6 +51,8 @@ DATASETS = {
 }
 SIGNALS = {"logmel": "spectrogram", "waveform": "waveform"}
 FEATURE_FILE = ".npz"  # as written by elmarc
+MAX_TEXT = 10_000  # characters of a text, or items of a list, that a file puts together
+MAX_NUMBER = 10**18
 FMAX_HZ, STUDY_SR, STUDY_MELS = 6000.0, 12000, 96
 
 NothingIfFalse = BeforeValidator(lambda value: None if value is False or value == "" else value)
@@ -74,7 +79,7 @@ class CNN2018(Section):
     @property
     def reads(self) -> str:
         """The front-end of this architecture."""
-        return default_frontend({"kind": NAMES.get(self.architecture, self.architecture)})
+        return NETWORKS[NAMES.get(self.architecture, self.architecture)].frontend
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -158,7 +163,7 @@ def _stored_as(path: str) -> Literal["file", "store", "pickle"]:
 
 
 def read_document(text: str, source: str) -> dict[str, Any]:
-    """Return a 2018 configuration as the document of an ExperimentConfig; `notes` say what was interpreted.
+    """Return a 2018 configuration as the document of an experiment; `notes` say what was interpreted.
 
     Raises
     ------
@@ -314,3 +319,137 @@ def _without_effect(old: Config2018) -> list[str]:
         unread |= set() if old.CNN.architecture == "cnn_single" else {"filter_shape", "pool_shape"}
         ignored += sorted(f"CNN.{key}" for key in unread & old.CNN.model_fields_set)
     return ignored
+
+
+ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+}
+Value: TypeAlias = Any
+
+
+class AssignmentReader:
+    """The assignments of one file, in order; what cannot be read is refused only where it is used."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.values: dict[str, Value | ConfigError] = {}
+        self.notes: list[str] = []
+
+    def read(self, text: str) -> None:
+        """Take in every assignment.
+
+        Raises
+        ------
+        ConfigError
+            The text is no Python, or a statement other than an assignment would have to be executed.
+        """
+        for statement in self._parse(text):
+            self._statement(statement)
+
+    def value_of(self, name: str) -> Value:
+        """Return what a name stands for, or raise the ConfigError that says why it cannot be read."""
+        value = self.values[name]
+        if isinstance(value, ConfigError):
+            raise value
+        return value
+
+    def _parse(self, text: str) -> list[ast.stmt]:
+        try:
+            return ast.parse(text).body
+        except SyntaxError as error:
+            raise ConfigError(f"{self.source}, line {error.lineno}: not Python: {error.msg}") from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ConfigError(f"{self.source}: not Python that can be read: {error}") from None
+
+    def _statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.Assign(targets=targets, value=node) if all(isinstance(t, ast.Name) for t in targets):
+                self._assign([target.id for target in targets if isinstance(target, ast.Name)], node)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as node):
+                self._assign([name], node)
+            case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.FunctionDef() | ast.ClassDef():
+                return
+            case ast.Expr(value=ast.Constant()):
+                return
+            case _:
+                raise self._refusal(statement)
+
+    def _assign(self, names: list[str], node: ast.expr) -> None:
+        value: Value | ConfigError
+        try:
+            value = self._value(node)
+        except ConfigError as error:
+            value = error
+        self.values |= dict.fromkeys(names, value)
+
+    def _value(self, node: ast.expr) -> Value:
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name) if name in self.values:
+                return self.value_of(name)
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return [self._value(item) for item in items]
+            case ast.Dict():
+                return self._dict(node)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._calculate(node, operator.sub, 0, self._value(operand))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
+                return self._calculate(node, ARITHMETIC[type(op)], self._value(left), self._value(right))
+            case ast.Call(func=func, args=args, keywords=[]) if ast.unparse(func) == "os.path.join":
+                return self._join(node, [self._value(arg) for arg in args])
+            case _:
+                raise self._refusal(node)
+
+    def _dict(self, node: ast.Dict) -> dict[str, Value]:
+        result: dict[str, Value] = {}
+        for key_node, value_node in zip(node.keys, node.values, strict=True):
+            value = self._value(value_node)
+            if key_node is None and isinstance(value, dict):
+                result |= value
+                continue
+            key = self._value(key_node) if key_node else None
+            if not isinstance(key, str):
+                raise self._refusal(key_node or value_node)
+            if key in result:
+                self.notes.append(f"{key} is written twice; the last one counts (line {value_node.lineno})")
+            result[key] = value
+        return result
+
+    def _calculate(self, node: ast.expr, do: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
+        numbers = all(type(side) in (int, float) for side in (left, right))
+        joined = do is operator.add and type(left) is type(right) and type(left) in (str, list)
+        try:
+            if numbers or joined:
+                value = do(left, right)
+                if _has_a_usual_size(value):
+                    return value
+        except ArithmeticError:
+            pass
+        raise self._refusal(node)
+
+    def _join(self, node: ast.expr, parts: list[Value]) -> str:
+        if not parts or not all(isinstance(part, str) for part in parts):
+            raise self._refusal(node)
+        joined = os.path.join(*parts)
+        if not _has_a_usual_size(joined):
+            raise self._refusal(node)
+        return joined
+
+    def _refusal(self, node: ast.stmt | ast.expr) -> ConfigError:
+        code = ast.unparse(node).splitlines()[0]
+        return ConfigError(
+            f"{self.source}, line {node.lineno}: `{code[:60]}` would have to be executed, and this file is "
+            "only read, never executed; write the value itself"
+        )
+
+
+def _has_a_usual_size(value: Any) -> bool:
+    """Return whether a number, text or list that was put together has a size that somebody may mean."""
+    if isinstance(value, int | float):
+        return abs(value) <= MAX_NUMBER
+    return len(value) <= MAX_TEXT

@@ -8,7 +8,6 @@ from typing import Any
 
 from elmarc import datasets
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
-from elmarc.config import sections as cfg
 from elmarc.datasets.base import Dataset, OnMissing, nearly_whole
 from elmarc.datasets.unlabelled import Unlabelled
 from elmarc.errors import DatasetError
@@ -19,6 +18,7 @@ from elmarc.features.store import FeatureStore
 from elmarc.frontends import FrontEnd
 from elmarc.networks import make_network
 from elmarc.networks.base import Network
+from elmarc.study import spec as cfg
 
 
 def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | None = None) -> Dataset:
@@ -118,15 +118,17 @@ def network_section(section: cfg.Network) -> dict[str, Any]:
     return {key: value for key, value in section.model_dump(mode="json").items() if value is not None}
 
 
-def classifier(section: cfg.ClassifierSection, *, seed: int) -> ClassifierSpec:
-    """Return the classifier of a configuration with its grid."""
+def classifier(system: cfg.System) -> ClassifierSpec:
+    """Return the classifier of a system with its grid, in front of it a scaler where it is asked for."""
+    section = system.classifier
+    assert section is not None  # no grid belongs to a training
     return make_classifier(
-        section.name, random_state=seed, standardise=section.standardise, ridge=section.ridge
+        section.name, random_state=system.seed, standardise=section.standardise, ridge=section.ridge
     )
 
 
 def extractor(
-    config: cfg.ExperimentConfig,
+    config: cfg.Experiment,
     data: Dataset | Unlabelled | None,
     *,
     store: FeatureStore | None = None,

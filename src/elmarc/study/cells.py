@@ -1,6 +1,6 @@
 """Cells: what is to be run, on which clips, and in which folder its result lies.
 
-A cell is one ExperimentConfig on the clips that its data set holds now. Its folder's name ends in a hash of
+A cell is one Experiment on the clips that its data set holds now. Its folder's name ends in a hash of
 what was asked, of the clips (labels, folds, groups and the bytes of each file) and of the versions that the
 numbers depend on; so the same thing is found again, and anything else is not.
 """
@@ -19,7 +19,6 @@ from sklearn.model_selection import ParameterGrid
 
 from elmarc import results
 from elmarc._types import Definition
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.errors import DatasetError, ElmarcError, StoreError
 from elmarc.evaluation.protocol import EVALUATION_VERSION
@@ -34,6 +33,7 @@ from elmarc.study import build, record
 from elmarc.study.copies import check_can_group
 from elmarc.study.foreign import content_key, read_foreign
 from elmarc.study.readable import prepared
+from elmarc.study.spec import Experiment
 
 VERSIONS = {
     "features": store.SCHEMA_VERSION,
@@ -66,7 +66,7 @@ class Cell:
     whether the network is trained end to end.
     """
 
-    config: ExperimentConfig
+    config: Experiment
     material: Material
     folder: Path
     n_read: int | None = None
@@ -109,12 +109,12 @@ class Cell:
         return self.digests is not None and features.get("network", {}).get(key) != self.digests[key]
 
 
-def open_material(config: ExperimentConfig, held: Dataset | None = None, *, heard: bool = True) -> Material:
+def open_material(config: Experiment, held: Dataset | None = None, *, heard: bool = True) -> Material:
     """Open the data set of a configuration and read its files, for their hashes.
 
     Parameters
     ----------
-    config : ExperimentConfig
+    config : Experiment
         Whose `data` section says what to open.
     held : Dataset or None
         The data set that a section of kind "object" stands for.
@@ -135,7 +135,7 @@ def open_material(config: ExperimentConfig, held: Dataset | None = None, *, hear
 
 
 def make_cells(
-    configs: Sequence[ExperimentConfig],
+    configs: Sequence[Experiment],
     folder: str | Path,
     *,
     materials: Mapping[str, Dataset] | None = None,
@@ -144,7 +144,7 @@ def make_cells(
 
     Parameters
     ----------
-    configs : sequence of ExperimentConfig
+    configs : sequence of Experiment
         One for each cell.
     folder : str or Path
         Where results lie.
@@ -178,11 +178,11 @@ def make_cells(
     return _with_files_read(cells)
 
 
-def _check_choice(config: ExperimentConfig, data: Dataset) -> None:
+def _check_choice(config: Experiment, data: Dataset) -> None:
     """Refuse, before any work, a classifier that has too few clips to choose its hyper-parameters by."""
     if config.protocol != "nested" or data.split_kind != "none" or len(data.clips) > 2 * len(data.classes):
         return
-    spec = build.classifier(config.classifier, seed=config.seed)
+    spec = build.classifier(config)
     if len(ParameterGrid(spec.grid)) > 1:
         raise DatasetError(
             f"{data.name}: no class has three clips, and {spec.name} chooses its hyper-parameters on clips "
@@ -221,7 +221,7 @@ def by_features(cells: Sequence[Cell]) -> list[list[Cell]]:
     return list(groups.values())
 
 
-def features_key(config: ExperimentConfig) -> str:
+def features_key(config: Experiment) -> str:
     """Return a hash of all that the features of a cell follow from, its clips apart."""
     parts = record.asked(config, without={"classifier", "protocol"})
     if config.network is None or getattr(config.network, "weights", "redraw") == "keep":
@@ -229,14 +229,14 @@ def features_key(config: ExperimentConfig) -> str:
     return definition_key(parts)
 
 
-def _name(config: ExperimentConfig) -> str:
+def _name(config: Experiment) -> str:
     net = config.network
     width = "" if net is None or net.kind == EXTERNAL else f"-{net.n_filters or net.size}"
-    features = f"{record.feature_name(config)}{width}".replace(" ", "_")
-    return f"{features}-{config.classifier.name}-seed{config.seed}-{config.protocol}"
+    features = f"{config.label}{width}".replace(" ", "_")
+    return f"{features}-{config.head_name}-seed{config.seed}-{config.protocol}"
 
 
-def _identity(config: ExperimentConfig, material: Material, digests: Definition | None) -> str:
+def _identity(config: Experiment, material: Material, digests: Definition | None) -> str:
     file = config.features_file
     content = None if file is None or not file.is_file() else content_key(file)
     module = [] if digests is None else [digests]

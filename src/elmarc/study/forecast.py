@@ -17,7 +17,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.errors import ElmarcError
 from elmarc.evaluation.protocol import evaluate
@@ -25,8 +24,9 @@ from elmarc.evaluation.splits import Folds
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore, definition_key
-from elmarc.study import build, record
+from elmarc.study import build
 from elmarc.study.cells import Cell, by_features
+from elmarc.study.spec import Experiment
 
 WAVE_S = 0.5  # clips that are done sooner are followed by more: the first ones pay for set-up
 FOLD_S = 0.5  # where a fold takes longer, larger ones are extrapolated
@@ -34,7 +34,7 @@ START_CLIPS = 100
 PER_CLASS = 10  # clips of a class, so that inner folds hold each class
 
 Pace: TypeAlias = Callable[[FeatureExtractor, Sequence[Clip], Contents], tuple[float, float]]
-FoldTime: TypeAlias = Callable[[ExperimentConfig, int, int, int, int], float]
+FoldTime: TypeAlias = Callable[[Experiment, int, int, int, int], float]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class _Work:
 
     @property
     def name(self) -> str:
-        return record.feature_name(self.cells[0].config)
+        return self.cells[0].config.label
 
 
 def forecast(
@@ -146,7 +146,7 @@ class _Sum:
             if key not in self._folds:
                 one = self.fold_time(config, len(data.clips), n_features, len(data.classes), self.n_jobs)
                 self._folds[key] = one * n_parts(data)
-            name = config.classifier.name
+            name = config.head_name
             self.classifiers[name] = self.classifiers.get(name, 0.0) + self._folds[key]
 
 
@@ -178,9 +178,7 @@ def measured_pace(
     return a_clip * share, a_clip * (1.0 - share)
 
 
-def measured_fold(
-    config: ExperimentConfig, n_clips: int, n_features: int, n_classes: int, n_jobs: int
-) -> float:
+def measured_fold(config: Experiment, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
     """Return the seconds of one fold of a classifier, its grid searched on noise."""
     n = min(n_clips, max(START_CLIPS, PER_CLASS * n_classes))
     _fold_s(config, n, n_features, n_classes, n_jobs)  # its first call sets up threads and imports
@@ -193,7 +191,7 @@ def measured_fold(
     return seconds * float((n_clips / n) ** min(3.0, max(1.0, exponent or 0.0)))
 
 
-def _fold_s(config: ExperimentConfig, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
+def _fold_s(config: Experiment, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
     """Time one held-out fifth of clips whose classes lie a little apart in noise."""
     rng = np.random.default_rng(0)
     n = max(n_clips, PER_CLASS * n_classes)
@@ -202,7 +200,7 @@ def _fold_s(config: ExperimentConfig, n_clips: int, n_features: int, n_classes: 
     y = np.array([f"{label}" for label in number])
     rows = np.arange(n)
     one = Folds(("1",), ((rows[n // 5 :], rows[: n // 5]),))
-    spec = build.classifier(config.classifier, seed=config.seed)
+    spec = build.classifier(config)
     start = time.perf_counter()
     evaluate(spec, X.astype(np.float32), y, one, protocol=config.protocol, n_jobs=n_jobs)
     return time.perf_counter() - start

@@ -10,11 +10,11 @@ from typing import Any
 from elmarc._io import write_atomic
 from elmarc.agreement.correlation import LEAST
 from elmarc.config import network_files
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets import toy
 from elmarc.errors import ConfigError, DatasetError
 from elmarc.networks import spaces
 from elmarc.study import studies, trained
+from elmarc.study.spec import Experiment
 from elmarc.training.recipe import TrainingRecipe
 
 Section = dict[str, Any]
@@ -82,7 +82,7 @@ class Study:
     training: TrainingRecipe
     short: TrainingRecipe
 
-    def ranking(self, sets: Sequence[Heard], recipe: str) -> list[ExperimentConfig]:
+    def ranking(self, sets: Sequence[Heard], recipe: str) -> list[Experiment]:
         """Return the cells of the untrained side under one recipe."""
         return [
             config
@@ -94,7 +94,7 @@ class Study:
             )
         ]  # fmt: skip
 
-    def trainings(self, sets: Sequence[Heard], *, seeds: int) -> list[ExperimentConfig]:
+    def trainings(self, sets: Sequence[Heard], *, seeds: int) -> list[Experiment]:
         """Return the cells of the trained side."""
         return [
             config

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ElmarcError
 from elmarc.evaluation.protocol import Evaluation, evaluate
 from elmarc.evaluation.search import SearchWorkspace
@@ -25,10 +24,11 @@ from elmarc.study.executors.base import Executor
 from elmarc.study.features_file import read_features
 from elmarc.study.foreign import read_foreign
 from elmarc.study.observer import Observer
+from elmarc.study.spec import Experiment
 
 
 def run_group(
-    configs: Sequence[ExperimentConfig],
+    configs: Sequence[Experiment],
     *,
     material: Material | None = None,
     store: FeatureStore | None = None,
@@ -36,8 +36,8 @@ def run_group(
     executor: Executor | None = None,
     n_jobs: int = 1,
     observer: Observer | None = None,
-    keep: Callable[[ExperimentConfig, Result], None] | None = None,
-    fail: Callable[[ExperimentConfig, ElmarcError], None] | None = None,
+    keep: Callable[[Experiment, Result], None] | None = None,
+    fail: Callable[[Experiment, ElmarcError], None] | None = None,
     check: Callable[[], None] | None = None,
     timed: Callable[[Extraction], Extraction] | None = None,
 ) -> list[Result]:
@@ -45,7 +45,7 @@ def run_group(
 
     Parameters
     ----------
-    configs : sequence of ExperimentConfig
+    configs : sequence of Experiment
         They differ in classifier and protocol alone; see `cells.by_features`.
     material : Material or None
         Their data set, where it is open already.
@@ -82,7 +82,7 @@ def run_group(
     found = []
     for config in configs:
         going_on()
-        watcher.on_classifier(config.classifier.name)
+        watcher.on_classifier(config.head_name)
         try:
             found.append(_scored(config, features, workspace, n_jobs))
         except ElmarcError as problem:
@@ -104,7 +104,7 @@ class _Features:
 
 
 def _features(
-    config: ExperimentConfig,
+    config: Experiment,
     material: Material,
     store: FeatureStore | None,
     cache: FrontEndCache | None,
@@ -118,7 +118,7 @@ def _features(
 
     check()
     data = material.dataset
-    observer.on_features(record.feature_name(config), len(data.clips))
+    observer.on_features(config.label, len(data.clips))
     file = config.features_file
     if file is not None and config.network is None:
         return _read(material, *read_foreign(file, data))
@@ -136,11 +136,11 @@ def _read(material: Material, matrix: FeatureMatrix, notes: list[str]) -> _Featu
     return _Features(material, Extraction(matrix, (), 0, 0.0), None, notes)
 
 
-def _scored(config: ExperimentConfig, features: _Features, workspace: SearchWorkspace, n_jobs: int) -> Result:
+def _scored(config: Experiment, features: _Features, workspace: SearchWorkspace, n_jobs: int) -> Result:
     start = time.perf_counter()
     evaluation = _evaluation(config, features, workspace, n_jobs)
     seconds = time.perf_counter() - start
-    said = [f"{config.classifier.name}: {note}" for note in evaluation.notes]
+    said = [f"{config.head_name}: {note}" for note in evaluation.notes]
     notes = [*features.notes, *config.notes, *features.material.dataset.notes, *said]
     heard = record.Heard.of(features.extraction, classify_s=seconds)
     return record.make_result(
@@ -150,7 +150,7 @@ def _scored(config: ExperimentConfig, features: _Features, workspace: SearchWork
 
 
 def _evaluation(
-    config: ExperimentConfig, features: _Features, workspace: SearchWorkspace, n_jobs: int
+    config: Experiment, features: _Features, workspace: SearchWorkspace, n_jobs: int
 ) -> Evaluation:
     matrix, data = features.extraction.matrix, features.material.dataset
     parts = make_splits(
@@ -162,7 +162,7 @@ def _evaluation(
         shuffle=data.shuffle,
     )
     return evaluate(
-        build.classifier(config.classifier, seed=config.seed),
+        build.classifier(config),
         matrix.X,
         matrix.y,
         parts,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from elmarc.errors import warn
 
 if TYPE_CHECKING:  # the command line shows lists by what loads this module, and loads nothing heavy
-    from elmarc.config.sections import ExperimentConfig
     from elmarc.results import Failure, Result
+    from elmarc.study.spec import Experiment
 
 
 class Observer:
     """Told what happens; every method may be left as it is."""
 
-    def on_start(self, todo: Sequence[ExperimentConfig], n_done: int) -> None:
+    def on_start(self, todo: Sequence[Experiment], n_done: int) -> None:
         """A run begins: the cells that are to be run, and how many are finished already."""
 
     def on_features(self, name: str, n_clips: int) -> None:
@@ -67,7 +67,7 @@ class Lines(Observer):
         if not (self.quiet or resumed):
             print(result_line(result), file=sys.stderr)
 
-    def on_start(self, todo: Sequence[ExperimentConfig], n_done: int) -> None:
+    def on_start(self, todo: Sequence[Experiment], n_done: int) -> None:
         """Write how much was done before."""
         if n_done and not self.quiet:
             print(f"{n_done} of {n_done + len(todo)} were done", file=sys.stderr)

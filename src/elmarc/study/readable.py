@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elmarc.config import sections as cfg
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.errors import AudioError, DatasetError
 from elmarc.evaluation.splits import dataset_splits
 from elmarc.features.contents import Contents
 from elmarc.study import copies
+from elmarc.study import spec as cfg
 
 
 def prepared(data: Dataset, contents: Contents, section: cfg.Data, *, heard: bool = True) -> Dataset:

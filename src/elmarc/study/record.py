@@ -14,8 +14,6 @@ from elmarc import __version__
 from elmarc._io import csv_text, write_atomic
 from elmarc._resources import n_cores
 from elmarc._types import Definition
-from elmarc.config.loading import Data, ExperimentConfig, parse_experiment
-from elmarc.config.recipes import recipe_name
 from elmarc.datasets.base import Dataset
 from elmarc.errors import ConfigError
 from elmarc.evaluation import metrics
@@ -26,9 +24,9 @@ from elmarc.networks.external.held import is_held
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.cell_report import report_text
 from elmarc.results import Failure, Prediction, Result, Skipped
+from elmarc.study.spec import TRAINED, Data, Experiment, parse_experiment, recipe_name
 
 EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
-TRAINED = "trained"  # stands where a result names its classifier
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
 
 
@@ -58,7 +56,7 @@ class Heard:
 
 
 def make_result(
-    config: ExperimentConfig,
+    config: Experiment,
     data: Dataset,
     heard: Heard,
     extractor: FeatureExtractor | None,
@@ -72,18 +70,17 @@ def make_result(
     labels = [heard.labels[i] for i, _, _ in evaluation.held_out]
     predicted = [label for _, label, _ in evaluation.held_out]
     net = config.network
-    judge: Definition = {"classifier": config.classifier.model_dump(mode="json")}
     settings = asked(config, without={"data"})
     if training is not None:
-        judge = {"training": training}
-        settings = {**asked(config, without={"data", "classifier"}), **judge}
+        settings = {**asked(config, without={"data", "classifier"}), "training": training}
+    judge: Definition = {key: settings[key] for key in ("classifier", "training") if key in settings}
     return Result(
         dataset=data.name,
         classes=list(data.classes),
         n_clips=len(heard.ids),
-        features=feature_name(config),
+        features=config.label,
         n_features=heard.n_features,
-        classifier=config.classifier.name if training is None else TRAINED,
+        classifier=config.head_name if training is None else TRAINED,
         protocol=config.protocol,
         protocol_note=evaluation.note,
         seed=config.seed,
@@ -100,7 +97,7 @@ def make_result(
         definition={"features": heard.definition, **judge},
         definition_key=definition_key(heard.definition),
         recipe=recipe_name(config.recipe, config.model_dump()),
-        size=_size(config),
+        size=config.size,
         n_filters=net.n_filters if net else None,
         notes=list(dict.fromkeys(notes)),
         skipped=[Skipped(clip, reason) for clip, reason in heard.skipped],
@@ -114,38 +111,19 @@ def make_result(
     )
 
 
-def failure(
-    config: ExperimentConfig, data: Dataset, reason: str, *, clips_key: str, is_trained: bool
-) -> Failure:
+def failure(config: Experiment, data: Dataset, reason: str, *, clips_key: str, is_trained: bool) -> Failure:
     """Return the record of a cell that cannot be run."""
     return Failure(
         dataset=data.name,
-        features=feature_name(config),
-        size=_size(config) or "",
-        classifier=TRAINED if is_trained else config.classifier.name,
+        features=config.label,
+        size=config.size or "",
+        classifier=TRAINED if is_trained else config.head_name,
         protocol=config.protocol,
         seed=config.seed,
         reason=reason,
         clips_key=clips_key,
         created=_now(),
     )
-
-
-def feature_name(config: ExperimentConfig) -> str:
-    """Name a cell's features: the network, mfcc, or the file they are read from.
-
-    A network that keeps the 2018 program's average has `_2018` behind its name.
-    """
-    if config.network is None:
-        file = config.features_file
-        return config.frontend.kind if file is None else config.features_name or file.stem
-    averaged_as_2018 = config.network.compat and config.network.kind.startswith("frame_level")
-    return config.network.label + ("_2018" if averaged_as_2018 else "")
-
-
-def _size(config: ExperimentConfig) -> str | None:
-    net = config.network
-    return None if net is None or net.n_filters else net.size
 
 
 def _now() -> str:
@@ -158,12 +136,12 @@ def source(data: Data) -> dict[str, Any]:
     return {key: str(value.resolve()) if isinstance(value, Path) else value for key, value in section.items()}
 
 
-def asked(config: ExperimentConfig, *, without: Set[str] = frozenset()) -> dict[str, Any]:
+def asked(config: Experiment, *, without: Set[str] = frozenset()) -> dict[str, Any]:
     """Return the keys of a configuration that a result follows from: not how it is computed, or called."""
     return config.model_dump(mode="json", exclude={*EXECUTION_KEYS, *without})
 
 
-def config_of(result: Result, *, trust: bool, **changes: Any) -> ExperimentConfig:
+def config_of(result: Result, *, trust: bool, **changes: Any) -> Experiment:
     """Return the configuration that a result was made by, on the clips that it was made of.
 
     Parameters

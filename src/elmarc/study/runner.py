@@ -21,7 +21,6 @@ from pathlib import Path
 
 from elmarc import _io
 from elmarc._io import write_atomic
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError, TransientError
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extraction import Extraction
@@ -32,6 +31,7 @@ from elmarc.study.cells import Cell, by_features, features_key
 from elmarc.study.executors.base import Executor
 from elmarc.study.group import run_group
 from elmarc.study.observer import Observer
+from elmarc.study.spec import Experiment
 
 TIMES = ("seconds", "frontend_s", "network_s")  # of an Extraction
 GroupWork = Callable[..., list[Result]]
@@ -149,12 +149,12 @@ class _Run:
         missing = {cell.config: cell for cell in cells if cell.folder not in self.done}
         left = dict(missing)
 
-        def keep(config: ExperimentConfig, result: Result) -> None:
+        def keep(config: Experiment, result: Result) -> None:
             told = replace(result, command=self.command)
             record.write(told, missing[config].folder)
             self._done(left.pop(config), told, resumed=False)
 
-        def fail(config: ExperimentConfig, problem: ElmarcError) -> None:
+        def fail(config: Experiment, problem: ElmarcError) -> None:
             if isinstance(problem, (OutOfBudgetError, TransientError)):
                 raise problem
             self._failed([left.pop(config)], problem)

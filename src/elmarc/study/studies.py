@@ -10,10 +10,8 @@ from typing import Any
 from elmarc._choices import choose
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.classifiers.grids import CLASSIFIERS
-from elmarc.config.loading import apply_overrides, parse_experiment, read_document
+from elmarc.config.files import read_document
 from elmarc.config.network_files import is_network_file, sections_of
-from elmarc.config.sections import ExperimentConfig, expand
-from elmarc.config.sweep import check_cells, fit_cells
 from elmarc.datasets import Dataset
 from elmarc.datasets.opening import known_name, package_name
 from elmarc.errors import ConfigError
@@ -23,8 +21,10 @@ from elmarc.networks import NETWORKS, STUDY_NETWORKS
 from elmarc.networks.own import EXTERNAL, is_factory, own_network, section_of_text
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.results import Result
-from elmarc.study import build, record
+from elmarc.study import build
+from elmarc.study.documents import apply_overrides, check_cells, fit_cells
 from elmarc.study.foreign import check_names, named_files
+from elmarc.study.spec import Experiment, expand, parse_experiment
 
 
 def data_section(
@@ -140,7 +140,7 @@ def ranking_cells(
     recipe: str = "2018",
     overrides: Sequence[str] = (),
     **common: Any,
-) -> list[ExperimentConfig]:
+) -> list[Experiment]:
     """Return the cells of a ranking: what `elmarc rank` and `elmarc.rank` run.
 
     Parameters
@@ -188,7 +188,7 @@ def grid_cells(
     standardise: bool | str | None = None,
     files: Mapping[str, str | Path] | None = None,
     overrides: Sequence[str] = (),
-) -> list[ExperimentConfig]:
+) -> list[Experiment]:
     """Return the cells networks x seeds x classifiers of one data set, cheapest network first.
 
     Parameters
@@ -225,14 +225,14 @@ def grid_cells(
         elif expand("network", cell["network"]) == {"kind": BASELINE}:
             cell["frontend"] = {**WHOLE_CLIPS, **expand("frontend", cell.get("frontend", {}))}
     cells = check_cells(fitted)
-    check_names([record.feature_name(config) for config in cells if not config.features_name], files or {})
+    check_names([config.label for config in cells if not config.features_name], files or {})
     costs = {config.network: _multiply_adds(config) for config in cells}
     return sorted(cells, key=lambda config: costs[config.network])
 
 
 def extraction_config(
     data: dict[str, Any], network: dict[str, Any], common: dict[str, Any], overrides: Sequence[str]
-) -> ExperimentConfig:
+) -> Experiment:
     """Return what `elmarc extract` does: `network` is a section, of kind mfcc for the baseline."""
     document = {"data": data, "network": network, **common}
     if network["kind"] == BASELINE:
@@ -242,7 +242,7 @@ def extraction_config(
 
 def reproduction_cells(
     name: str, *, audio: Path, size: str, seeds: int, protocols: Sequence[str], overrides: Sequence[str] = ()
-) -> list[ExperimentConfig]:
+) -> list[Experiment]:
     """Return the cells of the study's figure for a data set: nine networks and the MFCC, SVM and ELM.
 
     The frame-level networks come twice: averaged as they should be, and as the published numbers were.
@@ -266,7 +266,7 @@ def reproduction_cells(
     return [config for pair in zip(*cells, strict=True) for config in pair]
 
 
-def _multiply_adds(config: ExperimentConfig) -> float:
+def _multiply_adds(config: Experiment) -> float:
     """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost.
 
     That of a network of one's own is not known: it comes last.

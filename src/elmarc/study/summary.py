@@ -18,7 +18,7 @@ from elmarc.comparison.systems import system_of
 from elmarc.errors import ElmarcError, StoreError
 from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, tables
 from elmarc.results import FAILED, Failure, Result, load, load_failure
-from elmarc.study.record import TRAINED
+from elmarc.study.spec import TRAINED
 
 Shown = TypeVar("Shown")
 MULTIPLY_ADDS = "multiply_adds_per_clip"

@@ -7,20 +7,20 @@ from contextlib import closing, nullcontext
 from dataclasses import replace
 from hashlib import sha256
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.features.store import FeatureStore, definition_key
 from elmarc.results import Result
-from elmarc.study import record, studies
+from elmarc.study import studies
 from elmarc.study.cells import Cell, by_features
 from elmarc.study.executors.base import Executor
 from elmarc.study.executors.here import Here, n_here
 from elmarc.study.observer import Observer
 from elmarc.study.runner import front_ends, run_cells
+from elmarc.study.spec import TRAINED, Experiment
 from elmarc.study.training_parts import Trainings
 from elmarc.training.recipe import TrainingRecipe
 
 
-def training_configs(data: Mapping[str, object], **options: object) -> list[ExperimentConfig]:
+def training_configs(data: Mapping[str, object], **options: object) -> list[Experiment]:
     """Return the configurations of a training: those of a ranking, one for each network and seed.
 
     Parameters
@@ -60,9 +60,9 @@ def as_trained(cells: Sequence[Cell], recipe: TrainingRecipe) -> list[Cell]:
 
 def _name(cell: Cell, key: str) -> str:
     """Name a cell by its network and seed, and a hash of all that its weights follow from."""
-    first = cell.folder.name.split(f"-{cell.config.classifier.name}-seed")[0]
+    first = cell.folder.name.split(f"-{cell.config.head_name}-seed")[0]
     digest = sha256(f"{cell.folder.name} {key}".encode()).hexdigest()[:8]
-    return f"{first}-{record.TRAINED}-seed{cell.config.seed}-{digest}"
+    return f"{first}-{TRAINED}-seed{cell.config.seed}-{digest}"
 
 
 def train_cells(

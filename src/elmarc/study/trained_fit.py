@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.splits import keep_together
 from elmarc.features.contents import contents_of
@@ -20,6 +19,7 @@ from elmarc.study import build, record
 from elmarc.study.cells import Material
 from elmarc.study.observer import Observer
 from elmarc.study.runner import front_ends
+from elmarc.study.spec import Experiment
 from elmarc.study.winner import Winner, sound_classifier
 from elmarc.training.form import learnt
 from elmarc.training.inputs import open_inputs
@@ -48,7 +48,7 @@ class Fit:
 
 def fit_trained(
     best: Winner,
-    config: ExperimentConfig,
+    config: Experiment,
     data: Dataset,
     *,
     store: FeatureStore | None = None,
@@ -61,7 +61,7 @@ def fit_trained(
     ----------
     best : Winner
         Of results of `elmarc train`.
-    config : ExperimentConfig
+    config : Experiment
         Its own, see `Winner.config`.
     data : Dataset
     store : FeatureStore or None
@@ -78,7 +78,7 @@ def fit_trained(
     """
     recipe = TrainingRecipe.of(best.result.config["training"])
     observer = observer or Observer()
-    observer.on_features(record.feature_name(config), len(data.clips))
+    observer.on_features(config.label, len(data.clips))
     material = Material(data, contents_of(data.clips, n_workers=config.n_workers))
     with front_ends(store) as cache:
         drawn, notes = build.extractor(config, data, cache=cache)
@@ -109,7 +109,7 @@ def _told(observer: Observer, run: Run, epoch: int, row: Row) -> None:
     observer.on_epoch(epoch, run.n_epochs, said)
 
 
-def _key(config: ExperimentConfig, material: Material, recipe: TrainingRecipe) -> str:
+def _key(config: Experiment, material: Material, recipe: TrainingRecipe) -> str:
     """Return the name of the folder of a training, by all that its weights follow from."""
     parts = {"config": record.asked(config), "clips": material.key, "training": recipe.definition()}
     return definition_key(parts)[:16]

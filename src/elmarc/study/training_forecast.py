@@ -13,7 +13,7 @@ from elmarc._io import temporary_folder
 from elmarc.errors import ElmarcError
 from elmarc.features.cache import FrontEndCache
 from elmarc.networks.own import EXTERNAL
-from elmarc.study import build, record
+from elmarc.study import build
 from elmarc.study.cells import Cell
 from elmarc.study.executors.base import Executor
 from elmarc.study.executors.here import n_here
@@ -52,7 +52,7 @@ def training_forecast(
                 paces[network] = _pace(cell, recipe)
             except ElmarcError:
                 continue  # the run will say why
-        name = record.feature_name(cell.config)
+        name = cell.config.label
         work = paces[network] * _n_seen(cell, recipe) / _n_at_once(cells, cell, executor)
         seconds[name] = seconds.get(name, 0.0) + work
     return Forecast(seconds, {}, n_done=n_done, n_cells=len(cells))

@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 
 from elmarc._io import csv_text, write_atomic
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError
 from elmarc.evaluation.splits import Folds, Lists, keep_together, make_splits
 from elmarc.features.cache import FrontEndCache
@@ -26,6 +25,7 @@ from elmarc.study.executors.base import Executor
 from elmarc.study.executors.here import Here
 from elmarc.study.executors.tasks import check_can_be_sent
 from elmarc.study.observer import Observer
+from elmarc.study.spec import Experiment
 from elmarc.study.training_task import TrainingTask, train_part, training_tasks
 from elmarc.training.inputs import Inputs, open_inputs
 from elmarc.training.loop import Row, Run
@@ -70,7 +70,7 @@ class _Training:
         config, data = self.cell.config, self.cell.material.dataset
         self._extractor, self._notes = build.extractor(config, data, cache=cache)
         if self._extractor.network is None:
-            raise ConfigError(f"{record.feature_name(config)}: has no network, and cannot be trained")
+            raise ConfigError(f"{config.label}: has no network, and cannot be trained")
         contents = self.cell.material.contents
         self.inputs = open_inputs(self._extractor, data.clips, contents, progress=progress)
         folds, groups = self._of_clips("fold"), self._of_clips("group")
@@ -168,11 +168,11 @@ class Trainings:
 
     def group(
         self,
-        configs: Sequence[ExperimentConfig],
+        configs: Sequence[Experiment],
         *,
         observer: Observer,
-        keep: Callable[[ExperimentConfig, Result], None],
-        fail: Callable[[ExperimentConfig, ElmarcError], None],
+        keep: Callable[[Experiment, Result], None],
+        fail: Callable[[Experiment, ElmarcError], None],
         check: Callable[[], None],
         **_unused: object,
     ) -> list[Result]:
@@ -203,7 +203,7 @@ class Trainings:
         config = training.cell.config
         with self._lock:
             self._shown = training
-            self._observer.on_features(record.feature_name(config), len(training.cell.material.dataset.clips))
+            self._observer.on_features(config.label, len(training.cell.material.dataset.clips))
         while not training.is_over:
             self._wait()
         if training.problem is not None:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import AudioError, ConfigError, TransientError
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents
@@ -22,6 +21,7 @@ from elmarc.features.outcomes import Hashed
 from elmarc.features.store import definition_key
 from elmarc.study.executors.tasks import check_definition, from_anywhere, in_full, made, not_seen
 from elmarc.study.runner import front_ends
+from elmarc.study.spec import Experiment
 from elmarc.training.inputs import Inputs, open_inputs
 from elmarc.training.loop import Told, Trainer
 from elmarc.training.protocol import Judged, Part, judge
@@ -34,7 +34,7 @@ class TrainingTask:
 
     Parameters
     ----------
-    config : ExperimentConfig
+    config : Experiment
         With the length of the input, and with paths from the root.
     recipe : TrainingRecipe
     definition : str
@@ -51,7 +51,7 @@ class TrainingTask:
         The folder of front-end outputs, which a worker uses if it sees it.
     """
 
-    config: ExperimentConfig
+    config: Experiment
     recipe: TrainingRecipe
     definition: str
     classes: tuple[str, ...]
@@ -73,7 +73,7 @@ class TrainingTask:
 
 
 def training_tasks(
-    config: ExperimentConfig,
+    config: Experiment,
     recipe: TrainingRecipe,
     inputs: Inputs,
     parts: Sequence[Part],
@@ -85,7 +85,7 @@ def training_tasks(
 
     Parameters
     ----------
-    config : ExperimentConfig
+    config : Experiment
     recipe : TrainingRecipe
     inputs : Inputs
         Of its clips; its extractor's cache is named to the workers.

@@ -9,7 +9,6 @@ from typing import Any
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.comparison.systems import system_of
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.model import SoundClassifier
@@ -17,6 +16,7 @@ from elmarc.networks.own import EXTERNAL
 from elmarc.results import Result
 from elmarc.study import build
 from elmarc.study.record import config_of
+from elmarc.study.spec import Classifier, Experiment
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Winner:
         """Whether its network was trained: see `trained_fit.fit_trained`."""
         return "training" in self.result.config
 
-    def config(self, *, trust: bool = False, **changes: Any) -> ExperimentConfig:
+    def config(self, *, trust: bool = False, **changes: Any) -> Experiment:
         """Return its configuration, on the clips that were ranked: see `record.config_of`."""
         return config_of(self.result, trust=trust, **changes)
 
@@ -93,16 +93,16 @@ def can_be_fitted(result: Result) -> bool:
     return bool(result.config) and not result.config.get("features_file") and not is_own_trained
 
 
-def sound_classifier(config: ExperimentConfig, extractor: FeatureExtractor) -> SoundClassifier:
+def sound_classifier(config: Experiment, extractor: FeatureExtractor) -> SoundClassifier:
     """Return the classifier, not fitted, whose features are those of a configuration.
 
     Parameters
     ----------
-    config : ExperimentConfig
+    config : Experiment
     extractor : FeatureExtractor
         What `build.extractor` made of it: it knows how much of a clip is fed.
     """
-    net, classifier, store = config.network, config.classifier, extractor.store
+    net, classifier, store = config.network, config.classifier or Classifier(name="ridge"), extractor.store
     shape: dict[str, Any] = {"network": "mfcc"}
     if net is not None:
         shape = {
@@ -125,11 +125,11 @@ def sound_classifier(config: ExperimentConfig, extractor: FeatureExtractor) -> S
     )
 
 
-def _recipe(config: ExperimentConfig) -> str:
+def _recipe(config: Experiment) -> str:
     """Return the recipe; of the elm, that which has its ridge: all else that a recipe sets is said anyway."""
-    if config.classifier.name != "elm":
+    if config.head_name != "elm":
         return config.recipe
-    return "v2" if config.classifier.ridge else "2018"
+    return "v2" if config.classifier and config.classifier.ridge else "2018"
 
 
 def _one(results: Sequence[Result], clips_key: str | None) -> Comparison:

@@ -15,13 +15,13 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import AudioError, ElmarcError
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import Compute, FeatureExtractor
 from elmarc.features.outcomes import Hashed, Outcomes
 from elmarc.study.executors import tasks
 from elmarc.study.executors.tasks import Task, make_task
+from elmarc.study.spec import Experiment
 
 TASK_S = 20.0  # of work; about as much as the store lets a killed run lose
 MOST_CLIPS = 512  # in a task: those of a shard
@@ -119,7 +119,7 @@ class Executor(ABC):
             for future in waiting:
                 future.cancel()
 
-    def computing(self, config: ExperimentConfig) -> Compute:
+    def computing(self, config: Experiment) -> Compute:
         """Return what `FeatureExtractor.extract` takes as `compute`, for extractors of a configuration."""
 
         def compute(extractor: FeatureExtractor, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from elmarc.config.sections import ExperimentConfig
 from elmarc.features.fitting import resolve_device
 from elmarc.features.workers import Workers
 from elmarc.study.executors.base import Executor, Out, Spec
 from elmarc.study.executors.processes import n_fitting
+from elmarc.study.spec import Experiment
 
 
 class Here(Executor):
@@ -61,7 +61,7 @@ class Here(Executor):
             self._threads = None
 
 
-def n_here(config: ExperimentConfig) -> int:
+def n_here(config: Experiment) -> int:
     """Return how many tasks of a configuration fit into this process at once.
 
     One a core, as far as the memory goes, and no more than its `n_workers`; on a GPU one.

@@ -22,7 +22,6 @@ from elmarc import __version__, _resources
 from elmarc._resources import keep_freed_memory
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
-from elmarc.config.sections import ExperimentConfig
 from elmarc.errors import AudioError, ConfigError, ElmarcError, TransientError
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents
@@ -32,6 +31,7 @@ from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import definition_key
 from elmarc.networks.external.held import is_held
 from elmarc.study import build
+from elmarc.study.spec import Experiment
 
 _making = threading.Lock()  # a factory of one's own may use torch's random state, which threads share
 _made = threading.local()  # the extractor of a thread's last task
@@ -44,7 +44,7 @@ class Task:
 
     Parameters
     ----------
-    config : ExperimentConfig
+    config : Experiment
         With the length of the input, and with paths from the root.
     definition : str
         The key of what the features follow from, as whoever asks for them has it.
@@ -54,7 +54,7 @@ class Task:
         Of these clips.
     """
 
-    config: ExperimentConfig
+    config: Experiment
     definition: str
     pairs: tuple[Hashed, ...]
     contents: Contents
@@ -87,7 +87,7 @@ class Done:
 
 
 def make_task(
-    config: ExperimentConfig, extractor: FeatureExtractor, pairs: Sequence[Hashed], contents: Contents
+    config: Experiment, extractor: FeatureExtractor, pairs: Sequence[Hashed], contents: Contents
 ) -> Task:
     """Return the task of computing what an extractor computes.
 
@@ -112,7 +112,7 @@ def from_anywhere(pairs: Sequence[Hashed], contents: Contents) -> tuple[tuple[Ha
     return there, Contents({clip.id: content for clip, content in there}, {}, signatures)
 
 
-def check_can_be_sent(config: ExperimentConfig) -> None:
+def check_can_be_sent(config: Experiment) -> None:
     """Refuse a network that only this process has.
 
     Raises
@@ -128,7 +128,7 @@ def check_can_be_sent(config: ExperimentConfig) -> None:
         )
 
 
-def in_full(config: ExperimentConfig, extractor: FeatureExtractor) -> ExperimentConfig:
+def in_full(config: Experiment, extractor: FeatureExtractor) -> Experiment:
     """Return a configuration that says all that an extractor of it took from the data set and the folder."""
     changes: dict[str, Any] = {"strict": False}
     network = config.network
@@ -208,7 +208,7 @@ def _extractor(task: Task) -> FeatureExtractor:
     return extractor
 
 
-def made(config: ExperimentConfig, cache: FrontEndCache | None = None) -> FeatureExtractor:
+def made(config: Experiment, cache: FrontEndCache | None = None) -> FeatureExtractor:
     """Return a new extractor of a configuration `in_full`; threads make theirs one after the other."""
     with _making:
         return build.extractor(config, None, cache=cache)[0]

@@ -32,11 +32,13 @@ from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_s
 from pydantic_core import PydanticCustomError
 
 from elmarc._types import DEFAULT_SIZE, Precision, Size, Unit
-from elmarc.config.values import Compat, Count, Counts, Flag, Name, Section, Shape
+from elmarc.config.schema import Count, Counts, Flag, Name, Section, Shape, Year
 from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL, OwnNetwork, OwnPrecision, own_network
+
+Compat = Annotated[Literal["2018"], Year]
 
 
 class FrontEndSection(Section):

@@ -1,41 +1,53 @@
-"""What an experiment may say: the sections of a configuration, as frozen pydantic models.
+"""What an experiment is: a system (features, a head and a seed) on a data set, by a protocol.
 
-Names only: which class a name stands for is known to `build.py` alone, so reading a configuration loads no
-torch. Sections that come in several forms are told apart by their `kind`. A section may be written short, as
-on the command line: `network: vgg`, `classifier: elm`, `data: toy`, `data: clips/`, `data: clips.csv`.
+Frozen pydantic models that hold names only: `build.py` makes the objects, so reading a configuration loads no
+torch. A document is flat: the keys of `Experiment`, `System` and `Features` stand side by side. A section may
+be one word, as on the command line: `network: vgg`, `classifier: elm`, `data: toy`, `data: clips.csv`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from elmarc._types import FixLength, Unit
-from elmarc.config import recipes
-from elmarc.config.parts import FRONTEND_SECTIONS, default_frontend, unit_read
-from elmarc.config.parts import FrontEnd as FrontEnd
-from elmarc.config.parts import Network as Network
-from elmarc.config.values import (
-    ClassifierName,
+from elmarc.classifiers.grids import CLASSIFIERS
+from elmarc.config.schema import (
     Count,
-    DatasetName,
     Device,
     Flag,
     Folds,
     Location,
     Name,
-    RecipeName,
     Seconds,
     Section,
-    Statistic,
     Text,
+    Year,
+    checked,
 )
-from elmarc.datasets.opening import package_name
+from elmarc.datasets.opening import RECORDED, package_name
+from elmarc.features.recipes import RECIPES, settings
+from elmarc.features.statistics import STATISTICS
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks.own import section_of_text
+from elmarc.study.sections import FRONTEND_SECTIONS, default_frontend, unit_read
+from elmarc.study.sections import FrontEnd as FrontEnd
+from elmarc.study.sections import Network as Network
+from elmarc.training.recipe import VERSION, TrainingRecipe
+
+if TYPE_CHECKING:
+    DatasetName: TypeAlias = str
+    ClassifierName: TypeAlias = str
+    Statistic: TypeAlias = str
+    RecipeName: TypeAlias = str
+else:
+    DatasetName = Literal[RECORDED]
+    ClassifierName = Literal[tuple(CLASSIFIERS)]
+    Statistic = Literal[tuple(STATISTICS)]
+    RecipeName = Annotated[Literal[RECIPES], Year]
 
 
 class DataOptions(Section):
@@ -51,11 +63,10 @@ class DataOptions(Section):
 
     @model_serializer(mode="wrap")
     def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave a key out that says nothing: results from before it was known are found again."""
-        found: dict[str, Any] = dump(self)
+        written: dict[str, Any] = dump(self)
         if not self.keep_duplicates_together:
-            found.pop("keep_duplicates_together", None)
-        return found
+            written.pop("keep_duplicates_together", None)
+        return written
 
 
 class NamedData(DataOptions):
@@ -152,7 +163,7 @@ class HuggingFaceData(DataOptions):
     group: Text | None = None
 
 
-class InputSection(Section):
+class Input(Section):
     """How much of a clip a network reads; what is left out follows from the data set.
 
     `seconds` holds at any rate and hop; `n_frames` and `n_samples` are positions of the network's input.
@@ -175,7 +186,7 @@ class InputSection(Section):
         return self.n_frames if unit == "frames" else self.n_samples
 
 
-class ClassifierSection(Section):
+class Classifier(Section):
     """A classifier with its 2018 grid.
 
     `standardise` standardises the features first (the paper did not); "squashed" bounds them as well.
@@ -225,57 +236,38 @@ def expand(key: str, value: Any) -> Any:
             return value
 
 
-def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Write every section out; the front-end follows from the network, and `network: mfcc` is one alone."""
-    full = {key: expand(key, value) for key, value in document.items()}
-    network = full.get("network")
-    kind = network.get("kind") if isinstance(network, Mapping) else None
-    if kind in frontends_of(None):
-        if network != {"kind": kind}:
-            raise ValueError(
-                f"network: the {kind.upper()} baseline has no options here; write `network: {kind}`"
-            )
-        full["network"] = None
-    frontend = full.get("frontend")
-    if frontend is None or (isinstance(frontend, Mapping) and "kind" not in frontend):
-        full["frontend"] = {"kind": default_frontend(network), **(frontend or {})}
-    return recipes.in_full(full)
+def _training(value: Any) -> Any:
+    """Read a recipe of training; a result's names the version that its weights follow from."""
+    if not isinstance(value, Mapping):
+        return value
+    return TrainingRecipe.of({"version": VERSION, **value})
 
 
 Data = Annotated[
     NamedData | FolderData | TableData | ListsData | ToyData | ObjectData | PackageData | HuggingFaceData,
     Field(discriminator="kind"),
 ]
+Training = Annotated[TrainingRecipe, BeforeValidator(_training)]
 
 
-class ExperimentConfig(Section):
-    """One experiment: data -> front-end -> network -> pooled features -> classifier -> score.
+TRAINED = "trained"  # what results call the head of a network that was trained
 
-    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names features that are
-    read instead of being extracted: elmarc's own, or without a network those of any program, which results
-    call `features_name`. `recipe: v2` sets what is left open as docs/recipe.md explains.
-    Relative paths are relative to the working directory.
+
+class Features(Section):
+    """What decides the vector of a clip, apart from the seed.
+
+    `network: null` (or `network: mfcc`) is the MFCC baseline. `features_file` names features that are read
+    instead of being extracted: elmarc's own, or without a network those of any program, which results call
+    `features_name`. The recipe sets what is left open, see docs/recipe.md.
     """
 
-    name: Name = "experiment"
     recipe: RecipeName = "2018"
-    data: Data
     network: Network | None
     frontend: FrontEnd
-    input: InputSection = InputSection()
+    input: Input = Input()
     pooling: Annotated[tuple[Statistic, ...], Field(min_length=1)] = ("mean",)
-    classifier: ClassifierSection = ClassifierSection(name="svm")
-    protocol: Literal["nested", "paper"] = "nested"
-    seed: Annotated[int, Field(strict=True, ge=0)] = 0
-    batch_size: Count | None = None
-    device: Device = "auto"
-    n_workers: Count | None = None
-    strict: Flag = False
     features_file: Location | None = None
     features_name: Name | None = None
-    store: Location | None = None
-    results: Location = Path("results")
-    notes: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -301,11 +293,148 @@ class ExperimentConfig(Section):
             raise ValueError(f"pooling: the {self.frontend.kind.upper()} has no maps to pool; leave it out")
         return self
 
+    @property
+    def label(self) -> str:
+        """What results call the features: the network, mfcc, or the file that they are read from.
 
-def _check_input(length: InputSection, kind: str, unit: Unit | None) -> None:
+        A network that keeps the 2018 program's average has `_2018` after its name.
+        """
+        if self.network is None:
+            file = self.features_file
+            return self.frontend.kind if file is None else self.features_name or file.stem
+        averaged_as_2018 = self.network.compat and self.network.kind.startswith("frame_level")
+        return self.network.label + ("_2018" if averaged_as_2018 else "")
+
+    @property
+    def size(self) -> str | None:
+        """The size of the network, where no number of filters takes its place."""
+        net = self.network
+        return None if net is None or net.n_filters else net.size
+
+
+class System(Features):
+    """Features, a head, and the seed of all that is drawn.
+
+    The head is a `classifier` with its grid, or `training`, by which the network is trained end to end.
+    """
+
+    classifier: Classifier | None = None
+    training: Training | None = None
+    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+
+    @property
+    def head(self) -> Classifier | TrainingRecipe:
+        """The classifier or the training."""
+        head = self.training or self.classifier
+        assert head is not None  # see `_one_head`
+        return head
+
+    @property
+    def head_name(self) -> str:
+        """What results call the head."""
+        return TRAINED if self.classifier is None else self.classifier.name
+
+    @model_validator(mode="after")
+    def _one_head(self) -> Self:
+        if (self.classifier is None) == (self.training is None):
+            raise ValueError("training: found it beside a classifier, expected one of them")
+        if self.training and self.network is None:
+            raise ValueError("training: there is no network to train; name one, or take a classifier")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_other_head(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = dump(self)
+        written.pop("training" if self.training is None else "classifier", None)
+        if self.training is not None and "training" in written:
+            written["training"] = self.training.definition()
+        return written
+
+
+class Experiment(System):
+    """A system on a data set, by a protocol, and how it is computed.
+
+    Relative paths are relative to the working directory.
+    """
+
+    name: Name = "experiment"
+    data: Data
+    protocol: Literal["nested", "paper"] = "nested"
+    batch_size: Count | None = None
+    device: Device = "auto"
+    n_workers: Count | None = None
+    strict: Flag = False
+    store: Location | None = None
+    results: Location = Path("results")
+    notes: tuple[str, ...] = ()
+
+
+def parse_experiment(document: Mapping[str, Any], *, source: str = "config") -> Experiment:
+    """Check a document of a single experiment.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem: the source, the dotted key, what was found and what was expected.
+    """
+    return checked(Experiment, document, source)
+
+
+def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Write every section out, with what the network and the recipe set where the document leaves it open."""
+    full = {key: expand(key, value) for key, value in document.items()}
+    network = full.get("network")
+    kind = network.get("kind") if isinstance(network, Mapping) else None
+    if kind in frontends_of(None):
+        if network != {"kind": kind}:
+            raise ValueError(
+                f"network: the {kind.upper()} baseline has no options here; write `network: {kind}`"
+            )
+        full["network"] = None
+    frontend = full.get("frontend")
+    if frontend is None or (isinstance(frontend, Mapping) and "kind" not in frontend):
+        full["frontend"] = frontend = {"kind": default_frontend(network), **(frontend or {})}
+    if full.get("classifier") is None and full.get("training") is None:
+        full["classifier"] = {"name": "svm"}
+    network = full.get("network")
+    if full.get("recipe") == "v2" and isinstance(frontend, Mapping) and isinstance(network, Mapping | None):
+        classifier = full.get("classifier")
+        name = classifier.get("name") if isinstance(classifier, Mapping) else None
+        for key, value in settings(
+            "v2", frontend=frontend.get("kind"), network=network, classifier=name
+        ).items():
+            own = full.get(key)
+            if isinstance(value, Mapping) and isinstance(own, Mapping):
+                full[key] = {**value, **own}
+            elif own is None and key != "classifier":
+                full[key] = value
+    return full
+
+
+def recipe_name(recipe: str, document: Mapping[str, Any]) -> str:
+    """Name the recipe of a configuration, given as `model_dump` does: "custom" where it says otherwise."""
+    classifier = document.get("classifier") or {}
+    wanted = settings(
+        recipe,
+        frontend=document["frontend"]["kind"],
+        network=document["network"],
+        classifier=classifier.get("name"),
+    )
+    if recipe == "2018" and classifier.get("standardise") == "squashed":
+        return "custom"  # scaled or not, its features are still the study's
+    return recipe if all(_holds(value, document.get(key)) for key, value in wanted.items()) else "custom"
+
+
+def _holds(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        return found is None or all(found[key] == value for key, value in wanted.items())
+    return tuple(wanted) == tuple(found)
+
+
+def _check_input(length: Input, kind: str, unit: Unit | None) -> None:
     """Refuse a length in the wrong unit: it would be ignored in silence."""
     if unit is None:
-        if length != InputSection():
+        if length != Input():
             keys = ", ".join(key for key in FRONTEND_SECTIONS[kind].model_fields if key != "kind")
             raise ValueError(f"input: the {kind.upper()} does not read it; frontend has {keys}")
         return

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from elmarc.config.loading import ExperimentConfig, SweepConfig, load_config, parse_config, to_yaml
-from elmarc.config.sweep import is_sweep
 from elmarc.errors import ConfigError
+from elmarc.study.documents import SweepConfig, is_sweep, load_config, parse_config, to_yaml
+from elmarc.study.spec import Experiment
 
 TOY = {"data": "toy", "network": "vgg"}
 
 
-def cells(**changes: Any) -> list[ExperimentConfig]:
+def cells(**changes: Any) -> list[Experiment]:
     sweep = parse_config({**TOY, **changes})
     assert isinstance(sweep, SweepConfig)
     return sweep.cells()

@@ -1,40 +1,51 @@
-"""A sweep: an experiment in which any value may be a list; its cells are every combination.
+"""A configuration -> experiments: files, `key=value` overrides, and lists that stand for every combination.
 
     network: {kind: [vgg, temporal], size: [small, large]}
     classifier: [svm, elm]
     seed: [0, 1, 2]
 
-One sweep may hold networks of both kinds beside the MFCC: what a cell's network cannot use is left out of
-that cell, as long as another cell uses it. A key that no cell can use is an error.
+One document may hold networks of both kinds and the MFCC: what the network of an experiment cannot use is
+left out of it, as long as another one uses it. A key that no experiment can use is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from elmarc.config.errors import checked, sections
-from elmarc.config.parts import FRONTEND_SECTIONS, NETWORK_SECTIONS, OWN_SECTION, default_frontend, unit_read
-from elmarc.config.sections import ExperimentConfig, expand
+from elmarc.config.files import read_document, yaml_text, yaml_value
+from elmarc.config.network_files import is_network_file, sections_of
+from elmarc.config.schema import checked, sections
 from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL
+from elmarc.study.sections import (
+    FRONTEND_SECTIONS,
+    NETWORK_SECTIONS,
+    OWN_SECTION,
+    default_frontend,
+    unit_read,
+)
+from elmarc.study.spec import Experiment, expand, parse_experiment
 
+SHORT_FORMS = ("data", "network", "frontend", "classifier", "pooling")
 OF_NETWORKS = ("input", "pooling")  # sections that say nothing where there is no network
 OPAQUE = ("network.options", "network.channel_axis", "network.time_axis")  # sections of no keys of ours
 
 
 def _list_keys() -> Iterator[str]:
     """Yield the keys that hold a list anyway, dotted."""
-    for name, field in ExperimentConfig.model_fields.items():
+    for name, field in Experiment.model_fields.items():
         if _holds_list(field.annotation):
             yield name
-    for name, forms in sections(ExperimentConfig).items():
+    for name, forms in sections(Experiment).items():
         yield from (f"{name}.{key}" for form in forms for key in _lists_of(form))
 
 
@@ -55,11 +66,87 @@ class SweepConfig:
 
     name: str
     document: Mapping[str, Any]
-    experiments: tuple[ExperimentConfig, ...]
+    experiments: tuple[Experiment, ...]
 
-    def cells(self) -> list[ExperimentConfig]:
+    def cells(self) -> list[Experiment]:
         """Return the experiments, each once, the first key of the document varying slowest."""
         return list(self.experiments)
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Experiment | SweepConfig:
+    """Read a configuration: .yaml, .yml, .toml, .json, or the 2018 `config_file.py`.
+
+    Parameters
+    ----------
+    path : str or Path
+        An experiment without a `name` takes the file's.
+    overrides : iterable of str
+        `key=value` pairs, applied before anything is checked.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem: the file, the dotted key, what was found and what was expected.
+    """
+    document = apply_overrides({"name": Path(path).stem, **read_document(path)}, overrides)
+    file: Any = document.get("network")
+    if is_network_file(file):
+        document["network"] = sections_of(read_document(file), file)
+    return parse_config(document, source=str(path))
+
+
+def parse_config(document: Mapping[str, Any], *, source: str = "config") -> Experiment | SweepConfig:
+    """Check a document that is already in memory; a list where one value belongs makes it a sweep."""
+    return make_sweep(document, source) if is_sweep(document) else parse_experiment(document, source=source)
+
+
+def apply_overrides(document: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """Return a copy with `key=value` pairs put in; values are read as YAML.
+
+    >>> apply_overrides({"network": "vgg"}, ["network.size=small", "seed=[0, 1]"])
+    {'network': {'kind': 'vgg', 'size': 'small'}, 'seed': [0, 1]}
+    """
+    changed = deepcopy(dict(document))
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not (key.strip() and equals):
+            raise ConfigError(f"--set {text}: expected key=value, as in classifier.name=elm")
+        _put(changed, key.strip().split("."), yaml_value(value, f"--set {text}"), text)
+    return changed
+
+
+def to_yaml(config: Experiment | SweepConfig, *, every_key: bool = False) -> str:
+    """Write YAML that reads back as the same configuration; `every_key` adds what was left to its default."""
+    if isinstance(config, SweepConfig):
+        document = dict(config.document)
+    else:
+        document = {"name": config.name, **config.model_dump(mode="json", exclude_unset=not every_key)}
+    return yaml_text(document)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of an experiment or sweep, for editors that complete and check while typing."""
+    schema = Experiment.model_json_schema()
+    schema["required"] = [key for key in schema["required"] if key != "frontend"]
+    _leave_kind_to_the_network(schema)
+    for section in [schema, *schema["$defs"].values()]:
+        keys = section.get("properties", {})
+        keys.update({key: _one_or_many(inner, short=key in SHORT_FORMS) for key, inner in keys.items()})
+    schema["properties"]["kind"] = {"const": "sweep"}
+    return schema
+
+
+def _leave_kind_to_the_network(schema: dict[str, Any]) -> None:
+    """Let a front-end be written without its kind."""
+    frontend = schema["properties"]["frontend"]
+    schema["properties"]["frontend"] = {"anyOf": frontend["oneOf"]}
+    for section in FRONTEND_SECTIONS.values():
+        schema["$defs"][section.__name__]["required"].remove("kind")
+
+
+def _one_or_many(inner: dict[str, Any], *, short: bool) -> dict[str, Any]:
+    one = {"anyOf": [inner, {"type": "string"}]} if short else inner
+    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
 def is_sweep(document: Mapping[str, Any]) -> bool:
@@ -204,7 +291,7 @@ def _check_frontends(cells: list[dict[str, Any]], source: str) -> None:
             raise ConfigError(f"{source}: frontend.kind: no network of the sweep reads '{kind}'")
 
 
-def check_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> tuple[ExperimentConfig, ...]:
+def check_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> tuple[Experiment, ...]:
     """Return the experiments of several documents, each once.
 
     Raises
@@ -212,13 +299,29 @@ def check_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> t
     ConfigError
         With a line for each problem, however many cells it spoils.
     """
-    experiments: dict[ExperimentConfig, None] = {}
+    experiments: dict[Experiment, None] = {}
     lines: dict[str, None] = {}
     for cell in cells:
         try:
-            experiments[checked(ExperimentConfig, cell, source)] = None
+            experiments[checked(Experiment, cell, source)] = None
         except ConfigError as error:
             lines |= dict.fromkeys(str(error).splitlines())
     if lines:
         raise ConfigError("\n".join(lines))
     return tuple(experiments)
+
+
+def _put(section: dict[str, Any], path: list[str], value: Any, text: str) -> None:
+    """Set a dotted key; a list of sections gets it in each."""
+    key, *rest = path
+    if not rest:
+        section[key] = value
+        return
+    inner = section.get(key)
+    section[key] = (
+        [expand(key, item) for item in inner] if isinstance(inner, list) else expand(key, inner or {})
+    )
+    for item in section[key] if isinstance(inner, list) else [section[key]]:
+        if not isinstance(item, dict):
+            raise ConfigError(f"--set {text}: {key} holds a single value, not keys of its own")
+        _put(item, rest, value, text)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from elmarc.config.loading import apply_overrides, load_config, parse_config
 from elmarc.errors import ConfigError
+from elmarc.study.documents import apply_overrides, load_config, parse_config
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)

@@ -1,15 +1,53 @@
-"""From pydantic's list of errors to one ConfigError: a line a problem, with key, finding and way out."""
+"""What the sections of a configuration share: strict values, and errors that name the key and the way out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, get_args
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from elmarc._choices import did_you_mean
+from elmarc._names import expanded, printable
 from elmarc.errors import ConfigError
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Folds = Annotated[int, Field(strict=True, ge=2)]
+Flag = Annotated[bool, Field(strict=True)]
+Seconds = Annotated[float, Field(gt=0)]
+Shape = tuple[Count, Count]  # (time, frequency)
+Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+def _not_empty(path: object) -> object:
+    if path == "":
+        raise ValueError("found '' (text), expected a path: '.' is the folder at hand")
+    return path
+
+
+def _location(path: Path) -> Path:
+    if (shown := printable(str(path))) != str(path):
+        raise ValueError(f"{shown} cannot be written into results: rename it, or name a link to it")
+    return expanded(path)
+
+
+Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_location)]
+Text = Annotated[str, Field(coerce_numbers_to_str=True)]
+_NAME = r"^[^/\\\x00-\x1f]*[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"  # "." and ".." are folders
+Name = Annotated[Text, Field(pattern=_NAME, description="a name without slashes, and not dots alone")]
+Device = Annotated[
+    str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps or cuda:0")
+]
+Year = BeforeValidator(lambda value: str(value) if value == 2018 else value)  # YAML reads 2018 as a number
+
+
+class Section(BaseModel):
+    """A part of a configuration: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[int | str, ...]

@@ -14,19 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
-from elmarc.config.loading import (
-    ExperimentConfig,
+from elmarc.errors import ConfigError
+from elmarc.frontends import FRONTENDS
+from elmarc.study.documents import (
     SweepConfig,
     apply_overrides,
     json_schema,
     load_config,
     parse_config,
-    parse_experiment,
     to_yaml,
 )
-from elmarc.config.parts import FRONTEND_SECTIONS, NETWORK_SECTIONS
-from elmarc.errors import ConfigError
-from elmarc.frontends import FRONTENDS
+from elmarc.study.sections import FRONTEND_SECTIONS, NETWORK_SECTIONS
+from elmarc.study.spec import Experiment, parse_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -95,12 +94,12 @@ def test_toml_reads_as_yaml_does(tmp_path: Path) -> None:
 
 def test_every_key_is_written_when_asked_for() -> None:
     written = yaml.safe_load(to_yaml(parse_config(TOY), every_key=True))
-    assert set(written) == set(ExperimentConfig.model_fields)
+    assert set(written) == set(Experiment.model_fields) - {"training"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples_are_valid(path: Path) -> None:
-    assert isinstance(load_config(path), ExperimentConfig | SweepConfig)
+    assert isinstance(load_config(path), Experiment | SweepConfig)
 
 
 @pytest.mark.parametrize("text", DOCUMENTED)
@@ -110,12 +109,14 @@ def test_documented_configurations_are_valid(text: str) -> None:
 
 def test_there_are_examples_and_all_keys_are_documented() -> None:
     assert EXAMPLES
-    assert any(set(yaml.safe_load(text)) == set(ExperimentConfig.model_fields) for text in DOCUMENTED)
+    assert any(
+        set(yaml.safe_load(text)) == set(Experiment.model_fields) - {"training"} for text in DOCUMENTED
+    )
 
 
 def test_an_experiment_without_a_name_takes_the_files(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, "mine.yaml", "{data: toy, network: vgg}"))
-    assert isinstance(config, ExperimentConfig)
+    assert isinstance(config, Experiment)
     assert config.name == "mine"
 
 
@@ -125,7 +126,7 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 def test_reading_a_configuration_imports_no_torch() -> None:
-    code = "import sys, elmarc.config.loading; sys.exit('torch' in sys.modules)"
+    code = "import sys, elmarc.study.documents; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -185,7 +186,7 @@ def test_the_schema_lists_the_names_in_the_tables_of_the_parts() -> None:
     def names(key: str, sections: Iterable[str]) -> set[str]:
         return {name for section in sections for name in listed(forms[section]["properties"][key])}
 
-    assert names("name", ["ClassifierSection"]) == set(CLASSIFIERS)
+    assert names("name", ["Classifier"]) == set(CLASSIFIERS)
     assert names("name", ["NamedData"]) == set(DATASETS) - {"toy"}
     assert names("kind", [form.__name__ for form in NETWORK_SECTIONS]) == set(NETWORKS)
     assert names("kind", [form.__name__ for form in FRONTEND_SECTIONS.values()]) == set(FRONTENDS)
@@ -379,7 +380,7 @@ def test_overrides_are_checked_as_the_file_is(tmp_path: Path) -> None:
 
 def test_the_schema_knows_every_key() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) == set(ExperimentConfig.model_fields) | {"kind"}
-    assert schema["required"] == ["data", "network"]
+    assert set(schema["properties"]) == set(Experiment.model_fields) | {"kind"}
+    assert set(schema["required"]) == {"data", "network"}
     assert not schema["additionalProperties"]
     assert json.loads(json.dumps(schema)) == schema
