@@ -23,9 +23,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from elmarc.comparison.contrasts import accuracy_interval
-from elmarc.comparison.families import infer_from
-from elmarc.comparison.variance import Moments, moments
+from elmarc.comparison.multiple import infer_from
+from elmarc.comparison.variance import Moments, accuracy_interval, moments
 
 SKILL = 0.6
 SPREADS = (0.0, 0.01, 0.02, 0.05, 0.1)

@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from elmarc.comparison.contrasts import accuracy_interval
-from elmarc.comparison.families import infer_from
-from elmarc.comparison.variance import cluster_df, moments
+from elmarc.comparison.multiple import infer_from
+from elmarc.comparison.variance import accuracy_interval, cluster_df, moments
 
 Floats = NDArray[np.float64]
 SKILL, GAP, SPREAD = 0.6, 0.2, 0.02

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tests.simulated import CLASSES, result_of, simulated_result
 
-from elmarc.comparison.compare import compare, comparisons, rank_across
+from elmarc.comparison.compare import compare, comparisons
+from elmarc.comparison.ranks import rank_across
 from elmarc.errors import ConfigError
 from elmarc.results import Prediction
 

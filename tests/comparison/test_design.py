@@ -6,8 +6,7 @@ import pytest
 from tests.simulated import simulated_result
 
 from elmarc.comparison.answer import answer
-from elmarc.comparison.compare import compare
-from elmarc.comparison.design import MOST_SEEDS, Power
+from elmarc.comparison.compare import MOST_SEEDS, Power, compare
 
 
 def results(n_seeds=2, n_clips=200, skills=(("vgg", 0.8), ("timbral", 0.6), ("mfcc", 0.5)), **changes):
@@ -39,7 +38,7 @@ def test_advice_is_something_that_one_can_do(n_clips, n_seeds):
     design = compare(results(n_seeds, n_clips)).design
     assert design.can_tell
     (advice,) = design.advice
-    assert f"Differences of {100 * design.detectable:.1f} points are detected four times in five" in advice
+    assert f"Differences of {100 * design.detectable:.1f} points are detected with 80 % power" in advice
     if design.more_seeds:
         assert n_seeds < design.more_seeds <= MOST_SEEDS
         assert f"draw the weights {design.more_seeds} times ({design.more_seeds} seeds)" in advice

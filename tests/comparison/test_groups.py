@@ -12,9 +12,7 @@ from scipy import linalg, stats
 from tests.simulated import result_of, simulated_result
 
 from elmarc.comparison.answer import answer, details
-from elmarc.comparison.compare import compare
-from elmarc.comparison.design import Power
-from elmarc.comparison.single import score_alone
+from elmarc.comparison.compare import Power, compare, score_alone
 from elmarc.comparison.variance import cluster_df, moments
 from elmarc.reports.page import build_page
 from elmarc.results import Prediction
@@ -96,7 +94,7 @@ FEW = {
     "four": ([60, 60, 60, 60], "4 groups: too few"),
     "one holds half": (
         [300, *[60] * 5],
-        "the largest with 50 % of them, which tell as much as 3 of like size",
+        "the largest with 50 % of them, which count as 3 of equal size",
     ),
 }
 

@@ -6,7 +6,8 @@ from scipy import stats
 from tests.simulated import simulated_result
 
 from elmarc.comparison import ranks
-from elmarc.comparison.compare import compare, rank_across
+from elmarc.comparison.compare import compare
+from elmarc.comparison.ranks import rank_across
 from elmarc.errors import ConfigError
 
 # Table 6 of Demšar (2006): AUC of C4.5 with two parameters tuned or not, on 14 data sets
@@ -59,7 +60,7 @@ def test_systems_that_tie_everywhere_do_not_differ():
 
 
 def test_cliques_join_systems_within_the_critical_difference():
-    ranking = ranks.Ranking(tuple("abcd"), (3.4, 1.0, 2.0, 4.5), 9, 1.2, 0.05, 0, 0, 1)
+    ranking = ranks.AverageRanks(tuple("abcd"), (3.4, 1.0, 2.0, 4.5), 9, 1.2, 0.05, 0, 0, 1)
     assert ranking.cliques == [(0, 1), (2, 3)]  # ranks 1, 2, 3.4, 4.5
 
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.simulated import CLASSES, simulated_result
 
-from elmarc.comparison.compare import compare
-from elmarc.comparison.single import score_alone
+from elmarc.comparison.compare import compare, score_alone
 
 
 @pytest.mark.parametrize("group_size", [1, 6])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from elmarc.comparison.systems import _without_seeds
+from elmarc.comparison.records import _without_seeds
 from elmarc.errors import ConfigError
 from elmarc.networks import ExternalNetwork
 from elmarc.networks.external.redraw import redraw

@@ -7,8 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from elmarc.comparison.records import Comparison, Contrast, Design, Family, SystemScore
-from elmarc.comparison.systems import System
+from elmarc.comparison.records import Comparison, Contrast, Design, Family, System, SystemScore
 
 NETWORKS = {"vgg": 0.9, "temporal": 0.6, "mfcc": 0.55, "frame_level": 0.4}
 STUDY = {

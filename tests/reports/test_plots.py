@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from tests.reports.made import NETWORKS, STUDY, made
 from tests.simulated import simulated_result
 
-from elmarc.comparison.compare import compare, rank_across
+from elmarc.comparison.compare import compare
+from elmarc.comparison.ranks import rank_across
 from elmarc.errors import ConfigError
 from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, wording
 

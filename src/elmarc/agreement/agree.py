@@ -34,7 +34,7 @@ from elmarc.agreement.matching import (
 from elmarc.agreement.records import COST, FEATURES, PARAMETERS, Agreement, Foreteller
 from elmarc.agreement.regret import regret
 from elmarc.agreement.scores import Side, unit_counts
-from elmarc.comparison.hits import HitTable, hit_table
+from elmarc.comparison.variance import HitTable, hit_table
 from elmarc.errors import ConfigError
 from elmarc.results import Result
 
@@ -121,7 +121,7 @@ def agree(
         notes += _other_networks(way, own, chosen[TRAINED])
     table, sides, left_out = _sides(chosen)
     if left_out:
-        notes.append(f"{left_out} clips are left out: not all architectures have judged them")
+        notes.append(f"{left_out} clips are left out: not all architectures have evaluated them")
     judge = _Judge(sides[TRAINED], _dataset(scored), confidence)
     untrained = [way for way in chosen if way not in (TRAINED, SHORT)]
     covariates = _covariates(chosen[untrained[0]])
@@ -147,12 +147,12 @@ def agree(
 
 
 def _sides(chosen: dict[str, Scored]) -> tuple[HitTable, dict[str, Side], int]:
-    """Return every way's hits on the units that all have judged, and how many clips are left out."""
+    """Return every way's hits on the units that all have evaluated, and how many clips are left out."""
     cells = [own for scored in chosen.values() for own in scored.values()]
     table = hit_table([[cell.predictions for cell in own] for own in cells])
-    mask = np.asarray(table.judged.all(axis=0))
+    mask = np.asarray(table.evaluated.all(axis=0))
     if not mask.any():
-        raise ConfigError(f"{cells[0][0].dataset}: no clip was judged by all architectures of both sides")
+        raise ConfigError(f"{cells[0][0].dataset}: no clip was evaluated by all architectures of both sides")
     columns = iter(table.columns)
     sides = {}
     for way, scored in chosen.items():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from elmarc.comparison.systems import System, by_system
+from elmarc.comparison.records import System, by_system
 from elmarc.errors import ConfigError
 from elmarc.features.recipes import BASELINE
 from elmarc.results import Result

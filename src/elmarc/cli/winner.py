@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from elmarc.comparison.records import SystemScore
-from elmarc.comparison.systems import system_of
+from elmarc.comparison.records import SystemScore, system_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.own import EXTERNAL, section_of_text
 from elmarc.results import Result

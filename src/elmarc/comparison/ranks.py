@@ -1,23 +1,25 @@
-"""Systems compared over several data sets by their ranks (Demšar, J. Mach. Learn. Res. 7, 2006).
+"""Compare systems over several data sets by their ranks (Demšar, J. Mach. Learn. Res. 7, 2006).
 
 Scores are (data sets, systems); rank 1 is the best; equal scores share the mean of their ranks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.errors import ConfigError
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Ranking:
+class AverageRanks:
     """Average ranks of systems over data sets, and which of them are not significantly different."""
 
     systems: tuple[str, ...]
@@ -57,7 +59,7 @@ def critical_difference(n_systems: int, n_datasets: int, *, alpha: float = 0.05)
     return float(q * np.sqrt(n_systems * (n_systems + 1) / (6.0 * n_datasets)))
 
 
-def rank_systems(scores: ArrayLike, systems: tuple[str, ...], *, alpha: float = 0.05) -> Ranking:
+def rank_systems(scores: ArrayLike, systems: tuple[str, ...], *, alpha: float = 0.05) -> AverageRanks:
     """Rank systems over data sets with Friedman's test and Nemenyi's critical difference.
 
     Raises
@@ -74,7 +76,7 @@ def rank_systems(scores: ArrayLike, systems: tuple[str, ...], *, alpha: float = 
     f = (n - 1) * chi2 / room if room > 1e-9 else float("inf")
     p = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
     cd = critical_difference(k, n, alpha=alpha)
-    return Ranking(systems, tuple(average_ranks(table).tolist()), n, cd, alpha, chi2, f, p)
+    return AverageRanks(systems, tuple(average_ranks(table).tolist()), n, cd, alpha, chi2, f, p)
 
 
 def friedman(table: Floats) -> float:
@@ -88,3 +90,23 @@ def friedman(table: Floats) -> float:
     if (table == table[:, :1]).all():
         return 0.0
     return float(stats.friedmanchisquare(*table.T).statistic)
+
+
+def rank_across(compared: Sequence[Comparison], *, alpha: float = 0.05) -> AverageRanks | None:
+    """Rank the systems that every data set has, by their accuracies (Demšar 2006).
+
+    Systems are matched by features, size and classifier: a definition may follow the data set's clip length.
+    None where there are fewer than two data sets, or fewer than two systems that all of them have.
+    """
+    tables = [{_across(s): s.accuracy for s in c.scores} for c in compared]
+    common = [key for key in tables[0] if all(key in table for table in tables)] if tables else []
+    if len(tables) < 2 or len(common) < 2:
+        return None
+    scores = [[table[key] for key in common] for table in tables]
+    names = tuple(f"{features} + {classifier}" for features, classifier, *_ in common)
+    return rank_systems(scores, names, alpha=alpha)
+
+
+def _across(score: SystemScore) -> tuple[str, ...]:
+    s = score.system
+    return (score.name, s.classifier, s.size, s.n_filters, s.recipe)

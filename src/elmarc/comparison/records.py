@@ -1,18 +1,95 @@
-"""What a comparison says: one record, computed once and handed on to terminal, files and page.
+"""Records of a comparison, computed once and handed on to terminal, files and page.
 
-Accuracies, differences and intervals lie in [0, 1] and [-1, 1]; whoever shows them turns them into percent.
+A *system* is everything about a result but its seed. Accuracies lie in [0, 1], differences in [-1, 1].
 A *unit* is what was drawn at random among the clips: a clip, or a group of clips that belong together.
 """
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
-from elmarc.comparison.systems import System
+from elmarc.errors import ConfigError
+from elmarc.results import Result
 
 TEST = "t-test on paired differences, variance over clips and seeds, degrees of freedom by Satterthwaite"
+
+
+@dataclass(frozen=True)
+class System:
+    """A network of one size and definition, or other features, with one classifier."""
+
+    features: str
+    classifier: str
+    size: str = ""
+    n_filters: str = ""
+    recipe: str = ""
+    definition: str = ""  # canonical JSON without seeds
+    is_foreign: bool = False  # features read from a file
+
+
+def system_of(result: Result) -> System:
+    """Return the system that a result is one seed of."""
+    definition = json.dumps(_without_seeds(result.definition), sort_keys=True)
+    filters = "" if result.n_filters is None else str(result.n_filters)
+    return System(
+        result.features,
+        result.classifier,
+        result.size or "",
+        filters,
+        result.recipe,
+        definition,
+        is_foreign="file" in result.definition.get("features", ()),
+    )
+
+
+def _without_seeds(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_seeds(item) for key, item in value.items() if key != "seed"}
+    return [_without_seeds(item) for item in value] if isinstance(value, list) else value
+
+
+def by_system(results: Sequence[Result]) -> dict[System, list[Result]]:
+    """Return each system's results, by seed; they must be of one data set and protocol."""
+    where = sorted({(r.dataset, r.protocol) for r in results})
+    if len(where) != 1:
+        raise ConfigError(f"compare() takes one data set and protocol, found {where}: use comparisons()")
+    if len({result.clips_key for result in results if result.clips_key}) > 1:
+        raise ConfigError(
+            f"results for {where[0][0]} are of different clips, or of clips that changed in between: compare "
+            "those of one run"
+        )
+    cells: dict[System, dict[int, Result]] = defaultdict(dict)
+    for result in results:
+        seen = cells[system_of(result)].setdefault(result.seed, result)
+        if seen.predictions != result.predictions:
+            raise ConfigError(
+                f"two different results for {result.features} + {result.classifier}, seed {result.seed}, on "
+                f"{result.dataset}: keep one of the two runs in the folder"
+            )
+    return {system: [by_seed[s] for s in sorted(by_seed)] for system, by_seed in cells.items()}
+
+
+def system_names(systems: Sequence[System]) -> list[str]:
+    """Name each system by its features; size, filters, ... are added where two would have the same name."""
+    names = [s.features for s in systems]
+    variants = {
+        definition: f"definition {k + 1}"
+        for k, definition in enumerate(sorted({s.definition for s in systems}))
+    }
+    for extra in ("size", "n_filters", "recipe", "definition"):
+        values: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for name, s in zip(names, systems, strict=True):
+            values[name, s.classifier].add(getattr(s, extra))
+        for k, s in enumerate(systems):
+            value = getattr(s, extra)
+            if len(values[names[k], s.classifier]) > 1 and value:
+                names[k] += f" ({variants[value] if extra == 'definition' else value})"
+    return names
 
 
 @dataclass(frozen=True)
@@ -22,7 +99,7 @@ class SystemScore:
     Parameters
     ----------
     name : str
-        The features, with as much as tells them from the others.
+        The features, with as much as distinguishes them from the others.
     accuracy : float
         Mean over folds and seeds.
     by_seed : tuple of float
@@ -30,11 +107,10 @@ class SystemScore:
     deviation : float or None
         Standard deviation over seeds; None for one seed.
     low, high : float or None
-        Interval of the accuracy; None where the groups of clips are too few for any, see
-        `Comparison.design`.
+        Interval of the accuracy; None where the groups of clips are too few.
     ties : str
         Letters: systems of one classifier are not significantly different if and only if they share one.
-        "" where nothing is tested, see `Comparison.design`.
+        "" where nothing is tested.
     cost : dict
         n_parameters, multiply_adds_per_clip, s_per_clip: those known.
     """
@@ -60,23 +136,23 @@ class SystemScore:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether these are the MFCC baseline's features, which no network made."""
+        """Whether these are the features of the MFCC baseline."""
         return self.system.features == "mfcc"
 
     @property
     def is_trained(self) -> bool:
-        """Whether the network was trained; no other classifier is called so."""
+        """Whether the network was trained."""
         return self.system.classifier == "trained"
 
     @property
     def is_foreign(self) -> bool:
-        """Whether these features were made elsewhere and read from a file."""
+        """Whether these features were read from a file."""
         return self.system.is_foreign and not self.is_baseline
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two systems compared on the clips that both have judged; `a` and `b` are places in the ranking.
+    """The difference of two systems, given by their places in the ranking, on their common clips.
 
     Parameters
     ----------
@@ -86,11 +162,11 @@ class Contrast:
         Its interval, corrected for all contrasts of the family; None where nothing is tested.
     standard_error : float
     df : float or None
-        The degrees of freedom behind the standard error; None where there is no bound, and no interval.
+        Degrees of freedom of the standard error; None where they are infinite or nothing is tested.
     p_value : float
         Adjusted for all contrasts of the family.
     differs : bool
-        Whether the difference is significant: its interval leaves out 0, p_value is below 1 - confidence.
+        Whether the difference is significant: its interval excludes 0, p_value is below 1 - confidence.
     """
 
     a: int
@@ -112,15 +188,15 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Family:
-    """Contrasts that are corrected together: the chance of any false claim in a family is held.
+    """Contrasts that are corrected together: the familywise error rate is 1 - confidence.
 
     Parameters
     ----------
     name : str
         As in "networks with svm" or "networks against mfcc, with svm"; "networks and files" where some
-        features were made elsewhere.
+        features were read from files.
     kind : {"pairs", "baseline"}
-        All pairs of the members, the baseline apart; or each against the baseline, `b` of every contrast.
+        All pairs of the members but the baseline; or each against the baseline, `b` of every contrast.
     corrected_over : str
         What p-values and intervals are corrected over, and by which method.
     """
@@ -146,7 +222,7 @@ def method(families: Sequence[Family]) -> str:
 
 @dataclass(frozen=True)
 class Design:
-    """What was drawn, and what it can tell.
+    """What was drawn, and what can be detected with it.
 
     Parameters
     ----------
@@ -159,11 +235,11 @@ class Design:
     can_tell : bool
         Whether differences are tested at all.
     detectable : float or None
-        The least difference of accuracy that this design detects four times in five; None where it can none.
+        The least difference of accuracy that this design detects with 80 % power; None where it can none.
     advice : tuple of str
-        A sentence: what this design cannot detect, and what could (how many seeds, how many clips).
+        A sentence: what this design detects, and how many seeds or clips smaller differences take.
     more_seeds : int or None
-        With how many seeds smaller differences are detected; None where seeds alone do not suffice.
+        So many seeds detect smaller differences; None where seeds alone do not suffice.
     """
 
     n_seeds: int
@@ -192,11 +268,11 @@ class Comparison:
     Parameters
     ----------
     failed : tuple of NotRun
-        What was asked for and has no score, or fewer seeds.
+        Cells without a result.
     chance : float
         Accuracy of guessing every class alike, 1 / n_classes.
     majority : float
-        Accuracy of always saying the largest class.
+        Accuracy of always predicting the largest class.
     notes : tuple of str
         What the results say of clips and settings.
     """

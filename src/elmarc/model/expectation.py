@@ -9,7 +9,7 @@ import numpy as np
 
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
-from elmarc.comparison.single import score_alone
+from elmarc.comparison.compare import score_alone
 from elmarc.errors import DatasetError, warn
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.search import SearchWorkspace

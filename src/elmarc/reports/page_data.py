@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from elmarc.comparison.systems import by_system
+from elmarc.comparison.records import by_system
 from elmarc.errors import ConfigError
 from elmarc.reports.page_view import Section
 from elmarc.reports.wording import percent

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from elmarc.comparison.compare import rank_across
-from elmarc.comparison.ranks import Ranking
+from elmarc.comparison.ranks import AverageRanks, rank_across
 from elmarc.comparison.records import Comparison
 from elmarc.reports import plots_bars, plots_cost, plots_ranks
 from elmarc.reports.page_svg import inline_svg
@@ -54,7 +53,7 @@ def across(compared: Sequence[Comparison]) -> list[Drawn]:
     return [_ranks(name, ranking) for name, ranking in rankings.items() if ranking is not None]
 
 
-def _ranks(protocol: str, ranking: Ranking) -> Drawn:
+def _ranks(protocol: str, ranking: AverageRanks) -> Drawn:
     words = (
         f"Average rank of the {len(ranking.systems)} systems that the {ranking.n_datasets} data sets share, "
         "1 being best."

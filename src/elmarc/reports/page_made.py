@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from elmarc.comparison.systems import system_of
+from elmarc.comparison.records import system_of
 from elmarc.reports.page_private import Folders
 from elmarc.results import Result
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from elmarc.comparison.answer import answer, details, p_value
-from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
-from elmarc.comparison.systems import by_system
+from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore, by_system
 from elmarc.reports import tables, wording
 from elmarc.results import Result
 

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from elmarc.comparison.ranks import Ranking
+from elmarc.comparison.ranks import AverageRanks
 from elmarc.reports.plots import BLUE, INK, MUTED, new_figure, plain
 
 
-def rank_figure(ranking: Ranking) -> Figure:
+def rank_figure(ranking: AverageRanks) -> Figure:
     """Return the critical-difference diagram as a figure sized to its systems."""
     rows = (len(ranking.systems) + 1) // 2
     figure = new_figure(width=8.0, height=1.5 + 0.24 * (rows + len(ranking.cliques)))
@@ -18,7 +18,7 @@ def rank_figure(ranking: Ranking) -> Figure:
     return figure
 
 
-def critical_difference_diagram(ax: Axes, ranking: Ranking) -> None:
+def critical_difference_diagram(ax: Axes, ranking: AverageRanks) -> None:
     """Draw average ranks on a line, best on the left; bars join those that Nemenyi's test cannot separate."""
     order = np.argsort(ranking.ranks, kind="stable")
     ranks = np.asarray(ranking.ranks)[order]

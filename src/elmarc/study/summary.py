@@ -11,10 +11,9 @@ from typing import TypeVar
 
 from elmarc._io import write_atomic
 from elmarc.comparison.answer import best_of_both
-from elmarc.comparison.compare import comparisons, rank_across
-from elmarc.comparison.ranks import Ranking
-from elmarc.comparison.records import Comparison
-from elmarc.comparison.systems import system_of
+from elmarc.comparison.compare import comparisons
+from elmarc.comparison.ranks import AverageRanks, rank_across
+from elmarc.comparison.records import Comparison, system_of
 from elmarc.errors import ElmarcError, StoreError
 from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, tables
 from elmarc.results import FAILED, Failure, Result, load, load_failure
@@ -233,7 +232,7 @@ def _write(comparison: Comparison, folder: Path) -> None:
         plots.save(plots_cost.cost_figure(comparison, MULTIPLY_ADDS), folder / "cost")
 
 
-def _write_ranks(ranking: Ranking, stem: Path) -> None:
+def _write_ranks(ranking: AverageRanks, stem: Path) -> None:
     plots.save(plots_ranks.rank_figure(ranking), stem)
 
 

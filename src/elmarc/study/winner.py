@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elmarc.comparison.compare import comparisons
-from elmarc.comparison.records import Comparison, SystemScore
-from elmarc.comparison.systems import system_of
+from elmarc.comparison.records import Comparison, SystemScore, system_of
 from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.model import SoundClassifier
