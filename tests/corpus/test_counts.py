@@ -1,4 +1,4 @@
-"""The table of the corpus in docs/reliability.md says what there is."""
+"""The table of the corpus in docs/lab/reliability.md says what there is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 from tests.corpus import configs, names, results, sounds, stores
 
-DOCS = Path(__file__).parents[2] / "docs" / "reliability.md"
+DOCS = Path(__file__).parents[2] / "docs" / "lab" / "reliability.md"
 ROW = re.compile(r"^\| ([a-zA-Z ]+) \| (\d+) \| [^|]*\|$", re.MULTILINE)
 OF_LIBSNDFILE = ("odd sound files", "whole sound files")  # as many as it has formats
 LEAST = {
