@@ -251,7 +251,7 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="One of {recorded}; or foretell, the study of docs/foretell.md.",
+            help="One of {recorded}; or foretell, the study of docs/lab/foretell.md.",
             show_default=False,
             autocompletion=completer("recorded", more=[FORETELL]),
         ),

@@ -17,7 +17,7 @@ from elmarc.model.units import Units
 from elmarc.results import Prediction
 
 # Clips to learn from are a draw as well, which the error over held-out clips leaves out. Nadeau and
-# Bengio (2003) have 1.45 for ten folds; 1.3 holds in about 95 % of draws (docs/models.md).
+# Bengio (2003) have 1.45 for ten folds; 1.3 holds in about 95 % of draws (docs/predict.md).
 WIDENING = 1.3
 
 

@@ -265,7 +265,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return seconds > RECORDING * self.heard_s
 
     def save(self, path: str | Path) -> None:
-        """Write the model to one file: see docs/models.md.
+        """Write the model to one file: see docs/predict.md.
 
         Parameters
         ----------

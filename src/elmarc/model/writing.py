@@ -1,4 +1,4 @@
-"""A fitted `SoundClassifier` to one file; docs/models.md describes the file."""
+"""A fitted `SoundClassifier` to one file; docs/predict.md describes the file."""
 
 from __future__ import annotations
 

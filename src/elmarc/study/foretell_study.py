@@ -1,4 +1,4 @@
-"""The study of docs/foretell.md: whether the untrained ranking foretells the trained one."""
+"""The study of docs/lab/foretell.md: whether the untrained ranking foretells the trained one."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def write_space(networks: Sequence[Section], file: Path) -> None:
     networks : sequence of dict
     file : Path
     """
-    heading = "The architectures of the study in docs/foretell.md."
+    heading = "The architectures of the study in docs/lab/foretell.md."
     _write(file, network_files.space_text(networks, heading=heading, about={}))
 
 
@@ -159,7 +159,7 @@ def _some_digits(folder: Path, output: Path) -> Path:
     except OSError as problem:
         raise DatasetError(
             f"{folder / 'fsdd.csv'}: {problem.strerror}: expected a CSV of the digits with the columns "
-            "path, label and fold, see docs/foretell.md"
+            "path, label and fold, see docs/lab/foretell.md"
         ) from None
     file = output / f"digits-{len(rows[::DIGITS_STEP])}.csv"
     _write(file, "\n".join([heading, *rows[::DIGITS_STEP]]) + "\n")

@@ -68,7 +68,7 @@ class Cluster(Executor):
             self._end_own()
             raise ConfigError(
                 f"{where}: no Dask scheduler answers ({problem}): start one with `dask scheduler`; one that "
-                "has keys asks for them here too (docs/scale-out.md)"
+                "has keys asks for them here too (docs/long-runs.md)"
             ) from None
         self._pool = self._client.get_executor(pure=True, retries=RETRIES)
 
