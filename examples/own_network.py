@@ -9,6 +9,7 @@ Expect 99 % for it on the built-in timbres (chance: 25 %). The command line does
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,9 @@ from elmarc.datasets import Dataset, toy
 
 
 class Dilated(nn.Module):
-    """Three convolutions over time, bands as channels."""
+    """Three convolutions over time, bands as channels; `elmarc` states the key of stored features."""
+
+    elmarc: ClassVar = {"key": "dilated-1"}
 
     def __init__(self, n_filters: int = 48) -> None:
         super().__init__()
@@ -27,7 +30,7 @@ class Dilated(nn.Module):
         self.third = nn.Conv1d(n_filters, n_filters, 3, dilation=16)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Take log-mel spectrograms (clips, frames, bands)."""
+        """Take log-mel spectrograms (clips, frames, bands), return (clips, channels, frames)."""
         y = torch.relu(self.first(x.transpose(1, 2)))
         return self.third(torch.relu(self.second(y)))
 

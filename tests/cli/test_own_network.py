@@ -23,6 +23,8 @@ MINE = """
 from torch import nn
 
 class MyNet(nn.Module):
+    elmarc = {"key": "mine-1"}
+
     def __init__(self, width=8):
         super().__init__()
         self.conv = nn.Conv1d(96, width, 5)
@@ -31,7 +33,8 @@ class MyNet(nn.Module):
     def forward(self, x):
         return self.norm(self.conv(x.transpose(1, 2))).relu()
 """
-MOVED = MINE.replace(".relu()", ".abs()")
+MOVED = MINE.replace(".relu()", ".abs()").replace("mine-1", "mine-2")
+UNNAMED = MINE.replace('elmarc = {"key": "mine-1"}', "")
 AST = {
     "kind": "external",
     "factory": "transformers:ASTModel",
@@ -43,8 +46,9 @@ AST = {
         "num_mel_bins": 96,
         "max_length": 40,
     },
-    "layout": "length bands",
-    "layers": ["layers.*", "output[pooler_output]"],
+    "layers": ["layers.0", "layers.1", "pooler_output"],
+    "output": "tokens channels",
+    "key": "ast-1",
 }
 
 
@@ -72,7 +76,7 @@ def test_a_module_from_a_file_is_ranked_beside_vgg(elmarc: Run, folder: Path, mi
     assert {result.seed for result in collect("out") if result.features == "MyNet"} == {0, 1}
 
 
-def test_an_edited_module_is_served_neither_old_rows_nor_old_results(
+def test_a_module_of_another_key_is_served_neither_old_rows_nor_old_results(
     elmarc: Run, folder: Path, mine: Path
 ) -> None:
     options = ("--networks", "models.py:MyNet", "--no-baseline", "--seeds", 1)
@@ -88,7 +92,7 @@ def test_an_edited_module_is_served_neither_old_rows_nor_old_results(
     os.utime(mine, (stamp, stamp))
     second, after = network()
     assert first != second
-    assert before["network"]["code_sha256"] != after["network"]["code_sha256"]
+    assert (before["network"]["key"], after["network"]["key"]) == ("mine-1", "mine-2")
     matrices = []
     for text in (MINE, MOVED):
         mine.write_text(text, encoding="utf-8")
@@ -141,36 +145,24 @@ def test_the_studys_options_are_left_out_and_wrong_ones_refused(
     assert "did you mean 'MyNet'" in err
 
 
-def test_a_classifier_is_read_before_its_last_layer_and_it_is_noted(
-    elmarc: Run, folder: Path, mine: Path
-) -> None:
-    mine.write_text(
-        MINE.replace("width=8):", "width=8):\n        n_classes = 3")
-        .replace("self.norm =", "self.head = nn.Linear(width, n_classes)\n        self.norm =")
-        .replace(".relu()", ".relu().mean(-1)")
-        .replace("return self.norm", "return self.head(self.norm")
-        + ")",
-        encoding="utf-8",
-    )
-    code, _, err = elmarc(
-        "rank",
-        folder,
-        "--networks",
-        "models.py:MyNet",
-        "--classifiers",
-        "ridge",
-        "--no-baseline",
-        "-o",
-        "out",
-    )
+def test_a_module_without_a_key_is_computed_again(elmarc: Run, folder: Path, mine: Path) -> None:
+    words = ("rank", folder, "--networks", "models.py:MyNet", "--no-baseline", "--seeds", 2, "-o", "out")
+    predictions = []
+    for text in (UNNAMED, UNNAMED.replace(".relu()", ".tanh()")):
+        mine.write_text(text, encoding="utf-8")
+        code, _, err = elmarc(*words, "--classifiers", "ridge")
+        assert code == 0, err
+        newest = [r for r in collect("out") if r.definition["features"]["network"]["run"]]
+        predictions.append(len(newest))
+    assert predictions == [2, 4]  # the results of both runs, which are two systems
+    runs = {result.definition["features"]["network"]["run"] for result in collect("out")}
+    assert len(runs) == 2
+    code, _, err = elmarc("extract", folder, "--network", "models.py:MyNet", "-o", "f.npz")
     assert code == 0, err
-    assert {result.n_features for result in collect("out")} == {8}  # not the three logits
-    note = "MyNet: ends in a linear layer: features are made of head.input"
-    assert note in err
-    assert all(note in "".join(result.notes) for result in collect("out"))
-    page = elmarc("report", "out", "-o", "page.html")
-    assert page[0] == 0
-    assert "head.input" in Path("page.html").read_text(encoding="utf-8")
+    before = FeatureMatrix.load("f.npz").X
+    mine.write_text(UNNAMED, encoding="utf-8")
+    assert elmarc("extract", folder, "--network", "models.py:MyNet", "-o", "f.npz")[0] == 0
+    assert not np.array_equal(FeatureMatrix.load("f.npz").X, before)
 
 
 def test_a_configuration_sweeps_over_modules(elmarc: Run, folder: Path, mine: Path) -> None:
@@ -247,11 +239,23 @@ class Recurrent(nn.LSTM):
     def __init__(self) -> None:
         super().__init__(96, 7, batch_first=True, bidirectional=True)
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)[0]
+
 
 CASES = {
-    "transformer": {"factory": "x:Attention", "layers": ["encoder.layers.*", "output"]},
-    "recurrent": {"factory": "x:Recurrent", "layers": ["output[0]"]},
-    "residual": {"factory": "x:Residual", "layers": ["norm", "act#2"], "layout": "1 bands length"},
+    "transformer": {
+        "factory": "x:Attention",
+        "layers": ["encoder.layers.0", "output"],
+        "output": "time channels",
+    },
+    "recurrent": {"factory": "x:Recurrent", "output": "time channels"},
+    "residual": {
+        "factory": "x:Residual",
+        "layers": ["norm", "output"],
+        "input": "1 bands time",
+        "output": "channels bands time",
+    },
     "transformers": AST,
 }
 
@@ -288,8 +292,10 @@ def test_a_network_of_timm_is_read(folder: Path) -> None:
         "kind": "external",
         "factory": "timm:create_model",
         "options": {"model_name": "resnet10t", "in_chans": 1},
-        "layers": ["layer*"],
-        "layout": "1 bands length",
+        "layers": ["layer1", "layer2", "layer3", "layer4"],
+        "input": "1 bands time",
+        "output": "channels bands time",
+        "reduction": {"layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32},
     }
     found = assemble(section, recipe="v2", input_length=64).extract(open_dataset(folder).clips)
     assert found.matrix.X.shape == (12, 4 * (64 + 128 + 256 + 512))

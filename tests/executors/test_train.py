@@ -23,7 +23,7 @@ from tests.executors.conftest import PATIENCE_S, timeless, until
 from torch import nn
 
 from elmarc.errors import ConfigError, ElmarcError
-from elmarc.networks.external.objects import hold_all
+from elmarc.networks.make import hold_all
 from elmarc.results import Failure, collect
 from elmarc.study.cells import Cell, failures, make_cells
 from elmarc.study.executors import Wanted, opened, processes

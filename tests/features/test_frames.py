@@ -175,7 +175,9 @@ def own(*, length: int = 2000) -> ExternalNetwork:
     module = nn.Sequential(
         nn.Flatten(), nn.Unflatten(1, (1, -1)), nn.Conv1d(1, 8, 64, stride=32, padding=8), nn.MaxPool1d(2)
     )
-    return ExternalNetwork(module, layers=["2", "3"], input_unit="samples", input_length=length)
+    return ExternalNetwork(
+        module, layers=["2", "3"], input_unit="samples", input_length=length, reduction={"2": 32, "3": 64}
+    )
 
 
 def test_an_own_module_has_frames_where_its_positions_lie(rng: np.random.Generator) -> None:
@@ -186,6 +188,6 @@ def test_an_own_module_has_frames_where_its_positions_lie(rng: np.random.Generat
 
 def test_a_layer_without_time_has_no_frames() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (1, -1)), nn.AdaptiveAvgPool1d(4))
-    network = ExternalNetwork(module, layers=["2"], input_unit="samples", input_length=2000)
+    network = ExternalNetwork(module, input_unit="samples", input_length=2000, output="channels part")
     with pytest.raises(ConfigError, match="no positions over time"):
         FeatureExtractor(RawWaveform(), network, length=2000).sequence(np.zeros(SR, np.float32))

@@ -71,9 +71,7 @@ def test_a_clip_does_not_see_its_batch(network: str) -> None:
 
 @pytest.mark.parametrize("recipe", ["2018", "v2"])
 def test_a_module_of_the_users(recipe: str) -> None:
-    module = make_network(
-        Residual(), layers=["first", "second"], layout="length bands", input_length=94, weights="redraw"
-    )
+    module = make_network(Residual(), layers=["first", "second"], input_length=94, weights="redraw")
     expected, found = (features(device, module, duration=2.0, recipe=recipe) for device in ("cpu", "cuda"))
     assert expected.std() > 0
     assert deviation(found, expected) < 1e-5

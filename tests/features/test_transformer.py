@@ -200,6 +200,8 @@ from torch import nn
 
 
 class Own(nn.Module):
+    elmarc = {"input": "time bands", "reduction": 32}
+
     def __init__(self, n_out=6):
         super().__init__()
         self.conv = nn.Conv1d(1, n_out, 64, stride=32)

@@ -34,7 +34,7 @@ def in_new_thread() -> int:
 
 def external() -> Network:
     module = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (1, -1)), nn.Conv1d(1, 4, 64, stride=32))
-    return ExternalNetwork(module, layers=["2"], input_unit="samples", input_length=2000)
+    return ExternalNetwork(module, input_unit="samples", input_length=2000, reduction=32)
 
 
 def test_no_other_thread_sees_the_workers_number_of_threads() -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from elmarc.errors import ConfigError
 from elmarc.networks import build_network, make_network
+from elmarc.networks.make import identity
 
 MINE = """
 from pathlib import Path
@@ -44,7 +45,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def kept(factory: str) -> dict[str, object]:
-    return {"kind": "external", "factory": factory, "weights": "keep", "layers": ["conv"]}
+    return {"kind": "external", "factory": factory, "weights": "keep", "key": "mine-1"}
 
 
 def test_a_name_and_a_section_of_the_studys_networks() -> None:
@@ -62,16 +63,28 @@ def test_a_factory_is_found_by_file_and_in_the_current_folder(mine: Path) -> Non
     ]
     nets.append(make_network(kept(f"{mine.stem}:MyNet"), n_bands=20, input_length=12))
     assert {net.name for net in nets} == {"MyNet (kept weights)"}
-    assert len({net.definition()["code_sha256"] for net in nets}) == 1
     assert len({net.definition()["state_sha256"] for net in nets}) == 1  # a factory gives the same each time
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_an_edited_file_is_another_network_at_once(mine: Path) -> None:
-    before = make_network(kept(f"{mine}:MyNet"), n_bands=20, input_length=12).definition()
+def test_an_edited_file_is_read_anew_at_once(mine: Path) -> None:
+    x = torch.ones(1, 12, 20)
+    before = make_network(kept(f"{mine}:MyNet"), n_bands=20, input_length=12)(x)
     mine.write_text(MINE.replace("x.transpose(1, 2))", "x.transpose(1, 2)*2)"), encoding="utf-8")
-    after = make_network(kept(f"{mine}:MyNet"), n_bands=20, input_length=12).definition()
-    assert before["code_sha256"] != after["code_sha256"]
+    after = make_network(kept(f"{mine}:MyNet"), n_bands=20, input_length=12)(x)
+    assert not torch.equal(before["output"], after["output"])
+
+
+def test_what_results_are_found_by(mine: Path) -> None:
+    assert identity({"kind": "vgg"}) is None
+    unnamed = {key: value for key, value in kept(f"{mine}:MyNet").items() if key != "key"}
+    assert identity(unnamed) != identity(unnamed)  # without a key, nothing is found again
+    for weights in ("keep", "redraw"):
+        section = {**kept(f"{mine}:MyNet"), "weights": weights}
+        found = identity(section)
+        assert found == identity(section) != identity({**section, "options": {"width": 5}})
+        definition = make_network(section, n_bands=20, input_length=12).definition()
+        assert found == {key: definition[key] for key in ("key", "state_sha256")}
 
 
 def test_options_reach_the_factory(mine: Path) -> None:
@@ -98,10 +111,10 @@ def test_what_is_wrong_with_a_factory_is_said(mine: Path, factory: str, match: s
 
 def test_a_module_keeps_its_weights_and_is_named_so() -> None:
     flat = nn.Sequential(nn.Flatten(), nn.Linear(40, 8))
-    network = make_network(flat, n_bands=20, input_length=2, layers=["1"], layout="length bands")
+    network = make_network(flat, n_bands=20, input_length=2, reduction=40)
     assert (network.name, network.n_features) == ("Sequential (kept weights)", 8)
     with pytest.raises(ConfigError, match="needs input_length"):
-        make_network(flat, n_bands=20, layers=["1"])
+        make_network(flat, n_bands=20)
 
 
 def test_what_a_factory_makes_is_drawn_from_the_seed(mine: Path) -> None:
@@ -116,8 +129,8 @@ def test_what_a_factory_makes_is_drawn_from_the_seed(mine: Path) -> None:
 def test_a_module_object_can_be_drawn_too() -> None:
     nets = [
         make_network(
-            nn.GRU(20, 4, batch_first=True),
-            layers=["output[0]"],
+            nn.Linear(20, 4),
+            output="time channels",
             weights="redraw",
             n_bands=20,
             input_length=9,
@@ -125,4 +138,4 @@ def test_a_module_object_can_be_drawn_too() -> None:
         for _ in "12"
     ]
     assert nets[0].definition() == nets[1].definition()
-    assert nets[0].name == "GRU"
+    assert nets[0].name == "Linear"

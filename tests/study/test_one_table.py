@@ -33,8 +33,8 @@ AST_SIZES = {
     "num_mel_bins": 96, "max_length": FRAMES, "time_stride": 40, "frequency_stride": 40,
 }  # fmt: skip
 AST = {
-    "kind": "external", "factory": "transformers:ASTModel", "layout": "length bands",
-    "options": AST_SIZES, "layers": ["layers.*", "output[pooler_output]"],
+    "kind": "external", "factory": "transformers:ASTModel", "output": "tokens channels",
+    "options": AST_SIZES, "layers": ["layers.0", "layers.1", "pooler_output"],
 }  # fmt: skip
 NAMES = {"vgg", "timbral_temporal", "Tiny", "ASTModel", "elsewhere", "mfcc"}
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from elmarc.errors import ConfigError, DatasetError
 from elmarc.networks import ExternalNetwork
-from elmarc.networks.external.factory import make_module
+from elmarc.networks.make import make_module
 from elmarc.training.loop import Run, Trainer
 
 ROWS = np.arange(N_CLIPS)

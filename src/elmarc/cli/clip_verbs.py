@@ -97,7 +97,7 @@ def extract(
     columns are id, time_s and the features; clips are read whole, and nothing is stored.
     """
     from elmarc.cli import commands, frames
-    from elmarc.networks.own import EXTERNAL, section_of_text
+    from elmarc.networks.section import EXTERNAL, section_of_text
     from elmarc.study import studies
 
     width: dict[str, Any] = {"n_filters": n_filters} if n_filters else {"size": size.value}

@@ -10,7 +10,7 @@ from typing import Any
 
 from elmarc.comparison.records import SystemScore, system_of
 from elmarc.networks import NETWORKS
-from elmarc.networks.own import EXTERNAL, section_of_text
+from elmarc.networks.section import EXTERNAL, section_of_text
 from elmarc.results import Result
 from elmarc.study import studies
 from elmarc.study.cells import Cell

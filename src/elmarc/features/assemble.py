@@ -21,7 +21,7 @@ from elmarc.features.recipes import BASELINE, WHOLE_CLIPS, settings
 from elmarc.frontends import FRONTENDS, FrontEnd, frontends_of
 from elmarc.networks import NETWORKS, make_network
 from elmarc.networks.base import Network
-from elmarc.networks.own import EXTERNAL, section_of_text
+from elmarc.networks.section import EXTERNAL, section_of_text
 
 NetworkLike: TypeAlias = str | Mapping[str, Any] | nn.Module | Callable[..., nn.Module] | None
 FrontEndLike: TypeAlias = str | Mapping[str, Any] | FrontEnd | None

@@ -96,7 +96,7 @@ class FeatureExtractor:
         self.batch_size = batch_size
         self.n_workers = n_workers or n_cores()
         self.device = resolve_device(device)
-        self.store = store
+        self.store = store if network is None or network.is_storable else None
         self.cache = cache
         self.strict = strict
         self.oddities: dict[str, Oddities] = {} if cache is None else cache.oddities  # by content, or clip

@@ -17,9 +17,9 @@ from elmarc.errors import ConfigError
 
 if TYPE_CHECKING:
     from elmarc.networks.base import Network
-    from elmarc.networks.external import ExternalNetwork
     from elmarc.networks.layers import LayerCost, LayerInfo, Tile
     from elmarc.networks.make import make_network
+    from elmarc.networks.module import ExternalNetwork
     from elmarc.networks.random_cnn import Compat, RandomCNN
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ExternalNetwork": "external",
+    "ExternalNetwork": "module",
     "LayerCost": "layers",
     "LayerInfo": "layers",
     "Network": "base",

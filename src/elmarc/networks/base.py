@@ -41,11 +41,8 @@ class Network(nn.Module, abc.ABC):
     padding_follows_length : bool
         Whether a layer with a stride is padded by what the clip's length leaves over, as TensorFlow's "same",
         so that its positions shift with the length.
-    note : str
-        What users are to know of how it is read, or "".
     """
 
-    note = ""
     one_thread = False
     padding_follows_length = False
 
@@ -70,6 +67,11 @@ class Network(nn.Module, abc.ABC):
     @abc.abstractmethod
     def min_input_length(self) -> int:
         """The frames or samples that the selected layers need."""
+
+    @property
+    def is_storable(self) -> bool:
+        """Whether features can be found again by the definition."""
+        return True
 
     @abc.abstractmethod
     def definition(self) -> Definition:

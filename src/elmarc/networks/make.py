@@ -1,21 +1,44 @@
-"""Whatever names a network, or is one, to a Network."""
+"""Build a network from a name, a section of a configuration, a module, or a factory that makes one.
+
+A module that a program holds in memory goes into a configuration as a text, "object:Name-digest", which is
+good in the process that made it, for as long as what `hold` returned is kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+import hashlib
+import inspect
+import json
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.machinery import ModuleSpec as ImportSpec
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec
+from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
+import torch
 from torch import nn
 
+from elmarc import _seeds
+from elmarc._choices import did_you_mean
 from elmarc._types import DEFAULT_SIZE, Definition, Precision, Size
 from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, Preset, build_network
 from elmarc.networks.base import Network
-from elmarc.networks.external import ExternalNetwork
-from elmarc.networks.external.factory import make_module
-from elmarc.networks.external.fingerprint import code_sha256, state_sha256
-from elmarc.networks.external.redraw import redraw
-from elmarc.networks.own import EXTERNAL, OwnNetwork, own_network, section_of_text
+from elmarc.networks.module import Contract, ExternalNetwork, prepared, state_sha256
+from elmarc.networks.section import EXTERNAL, ModuleSpec, module_spec, section_of_text
+
+OBJECT = "object"  # stands where other factories have their package or file
+STUDY_KEYS = ("size", "narrower", "compat")  # of a network's section, which a module does not have
+_held: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
 
 
 def make_network(
@@ -28,7 +51,7 @@ def make_network(
     precision: Precision = "float32",
     **options: Any,
 ) -> Network:
-    """Return a network, whatever it is given by.
+    """Return a network, whatever it is named by.
 
     Parameters
     ----------
@@ -40,13 +63,13 @@ def make_network(
     n_bands : int or None
         Of the input, as the front-end states it; None for 96, or 1 for waveforms.
     input_length : int or None
-        Frames or samples that will be fed. A network of one's own needs it; the others do not look at it.
+        Frames or samples that will be fed: needed for a user's module.
     layers : sequence of str or None
-        The layers to read; None for the network's default. A section that says its own keeps them.
+        The layers to read; None for the network's default. Those of a section go first.
     precision : {"float32", "tf32", "bfloat16"}
-        Of the arithmetic. A section that says its own keeps it.
+        Of the arithmetic. That of a section goes first.
     **options
-        Further keys of the network's section, such as `size`; a section that says its own keeps them.
+        Further keys of the network's section, such as `size`. Those of a section go first.
 
     Raises
     ------
@@ -57,27 +80,32 @@ def make_network(
     --------
     >>> make_network({"kind": "vgg", "size": "large"}).n_features
     3585
-    >>> net = make_network(nn.GRU(96, 8, batch_first=True), layers=["output[0]"], input_length=10)
+    >>> net = make_network(nn.Linear(96, 8), output="time channels", input_length=10)
     >>> net.name, net.n_features
-    ('GRU (kept weights)', 8)
+    ('Linear (kept weights)', 8)
     """
     if isinstance(network, Network):
         return network
-    given: dict[str, Any] = {"layers": layers, "precision": precision, **options}
-    given = {key: value for key, value in given.items() if value is not None}
+    options |= {"layers": layers, "precision": precision}
+    options = {key: value for key, value in options.items() if value is not None}
     if isinstance(network, str):
         section = section_of_text(network)
     elif isinstance(network, Mapping):
         section = dict(network)
     else:
-        own = own_network(
-            {"factory": f"object:{_name(network)}", "weights": _weights(network), **_own(given)}
-        )
-        return _external(network, own, seed=seed, n_bands=n_bands, input_length=input_length)
+        section = _section_of_object(network) | _without_study_keys(options)
     if section.get("kind") == EXTERNAL:
-        own = own_network({**_own(given), **section})
-        return _external(own.factory, own, seed=seed, n_bands=n_bands, input_length=input_length)
-    return _by_name(**{**given, **section}, seed=seed, n_bands=n_bands)
+        return _external({**_without_study_keys(options), **section}, seed, n_bands, input_length)
+    return _by_name(**{**options, **section}, seed=seed, n_bands=n_bands)
+
+
+def _by_name(
+    kind: str, *, size: Size | None = None, narrower: int = 1, name: str | None = None, **options: Any
+) -> Network:
+    """Build a network of elmarc from its section; `name` is what results call it, and changes nothing."""
+    if narrower > 1 and kind in NETWORKS and options.get("n_filters") is None:
+        options["n_filters"] = narrowed(NETWORKS[kind], size or DEFAULT_SIZE, narrower)
+    return build_network(kind, size=size or DEFAULT_SIZE, **options)
 
 
 def narrowed(preset: Preset, size: Size, divisor: int) -> int:
@@ -87,8 +115,63 @@ def narrowed(preset: Preset, size: Size, divisor: int) -> int:
     return max(step, n_filters - n_filters % step)
 
 
-def source_digests(section: Mapping[str, Any]) -> Definition | None:
-    """Return digests of the code and the weights that a section's factory makes; None for elmarc's networks.
+def _external(
+    section: Mapping[str, Any], seed: int, n_bands: int | None, input_length: int | None
+) -> ExternalNetwork:
+    spec, module = _made(section)
+    if input_length is None:
+        raise ConfigError(f"{spec.label}: a user's module needs input_length, the {spec.unit} to be fed")
+    return ExternalNetwork(
+        module,
+        layers=spec.layers,
+        input_unit=spec.unit,
+        input_length=input_length,
+        n_bands=n_bands or (96 if spec.unit == "frames" else 1),
+        name=spec.label,
+        seed=seed if spec.weights == "redraw" else None,
+        input=spec.input,
+        output=spec.output,
+        reduction=spec.reduction,
+        key=_key(spec, module),
+        precision=spec.precision,
+    )
+
+
+def _without_study_keys(options: Mapping[str, Any]) -> dict[str, Any]:
+    if "n_filters" in options:
+        raise ConfigError("n_filters: a user's module has its own width: leave it out, or use options")
+    return {key: value for key, value in options.items() if key not in STUDY_KEYS}
+
+
+def _section_of_object(network: nn.Module | Callable[..., nn.Module]) -> dict[str, Any]:
+    """Return the section of a module, whose weights are kept, or of a factory, whose weights are drawn."""
+    is_module = isinstance(network, nn.Module)
+    return {"kind": EXTERNAL, "factory": network, "weights": "keep" if is_module else "redraw"}
+
+
+def _made(section: Mapping[str, Any]) -> tuple[ModuleSpec, nn.Module]:
+    """Return what a section says of a module, and the module; its `factory` may be an object."""
+    source = section.get("factory")
+    if source is None or isinstance(source, str):
+        spec = module_spec(section)
+        return spec, make_module(spec.factory, spec.options)
+    name = getattr(source, "__name__", type(source).__name__)
+    spec = module_spec({**section, "factory": f"{OBJECT}:{name}"})
+    return spec, source if isinstance(source, nn.Module) else make_module(source, spec.options)
+
+
+def _key(spec: ModuleSpec, module: nn.Module) -> str | None:
+    """Return the key that is stated, with the factory's options: they change the module."""
+    key = Contract.of(module, spec.label, spec.unit, key=spec.key).key
+    if key is None or not spec.options:
+        return key
+    return f"{key} {json.dumps(spec.options, sort_keys=True, default=repr)}"
+
+
+def identity(section: Mapping[str, Any]) -> Definition | None:
+    """Return what results of a user's module are found again by; None for elmarc's networks.
+
+    The key and a digest of the weights that are not drawn; without a key, a text that never comes again.
 
     Raises
     ------
@@ -97,55 +180,182 @@ def source_digests(section: Mapping[str, Any]) -> Definition | None:
     """
     if section.get("kind") != EXTERNAL:
         return None
-    own = own_network(section)
-    module = make_module(own.factory, own.options)
-    drawn = redraw(module, 0, own.label) if own.weights == "redraw" else ()
-    return {"code_sha256": code_sha256(module), "state_sha256": state_sha256(module, drawn)}
+    spec, module = _made(section)
+    key = _key(spec, module)
+    if key is None:
+        return {"run": uuid.uuid4().hex}
+    module, drawn = prepared(module, spec.label, 0 if spec.weights == "redraw" else None, spec.precision)
+    return {"key": key, "state_sha256": state_sha256(module, drawn)}
 
 
-def _by_name(
-    kind: str, *, size: Size | None = None, narrower: int = 1, name: str | None = None, **options: Any
-) -> Network:
-    """Build a network of a section; `name` is what results call it, and says nothing of what it is."""
-    if narrower > 1 and kind in NETWORKS and options.get("n_filters") is None:
-        options["n_filters"] = narrowed(NETWORKS[kind], size or DEFAULT_SIZE, narrower)
-    return build_network(kind, size=size or DEFAULT_SIZE, **options)
+def make_module(factory: str | Callable[..., Any], options: Mapping[str, Any]) -> nn.Module:
+    """Call a factory with its options.
+
+    A class with a `config_class`, as transformers has them, is given one made of the options. Torch's random
+    numbers start from 0 meanwhile, and are set back: a factory gives the same module each time.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be found or called, fails, or gives no nn.Module.
+    """
+    if isinstance(factory, str) and is_held(factory):
+        return _held_module(factory)
+    with _seeds.global_states, _importing(factory), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        call = _loaded(factory) if isinstance(factory, str) else factory
+        shown = factory if isinstance(factory, str) else getattr(factory, "__qualname__", repr(factory))
+        if not callable(call):
+            raise ConfigError(
+                f"factory {shown} is a {type(call).__name__} that cannot be called: name a class or function"
+            )
+        module = _called(call, options, shown)
+    if not isinstance(module, nn.Module):
+        raise ConfigError(f"factory {shown} gives a {type(module).__name__}, expected a torch.nn.Module")
+    return module
 
 
-def _own(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is said of the study's networks alone, and has a value anyway."""
-    if "n_filters" in given:
-        raise ConfigError("n_filters: a network of your own has its own width: leave it out, or say options")
-    return {
-        key: value for key, value in given.items() if key not in ("size", "n_filters", "narrower", "compat")
-    }
+def _called(call: Callable[..., Any], options: Mapping[str, Any], shown: str) -> Any:
+    config_class = getattr(call, "config_class", None) if inspect.isclass(call) else None
+    try:
+        return call(**options) if config_class is None else call(config_class(**options))
+    except Exception as problem:
+        given = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
+        raise ConfigError(
+            f"factory {shown} fails with {given}: {type(problem).__name__}: {problem}"
+        ) from problem
 
 
-def _name(network: object) -> str:
-    return getattr(network, "__name__", type(network).__name__)
+def _loaded(factory: str) -> Any:
+    """Import what a factory's text names; its name may have dots, as in "module:Class.method"."""
+    source, _, name = factory.rpartition(":")
+    thing: Any = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
+    for part in name.split("."):
+        if not hasattr(thing, part):
+            hint = did_you_mean(part, [key for key in dir(thing) if not key.startswith("_")])
+            raise ConfigError(f"factory {factory}: {source} has no {name!r}{hint}")
+        thing = getattr(thing, part)
+    return thing
 
 
-def _weights(network: object) -> str:
-    """A module was made by whoever passes it, and keeps its weights; what a factory makes is drawn."""
-    return "keep" if isinstance(network, nn.Module) else "redraw"
+def _from_package(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name and (name == missing.name or name.startswith(f"{missing.name}.")):
+            raise ConfigError(
+                f"factory: there is no module {name!r}, neither installed nor in {Path.cwd()}: install it, "
+                "run in its folder, or name the file: path/to/file.py:Name"
+            ) from None
+        raise ConfigError(f"factory: {name} cannot be imported: {missing}") from missing
+    except Exception as problem:
+        raise _not_imported(name, problem) from problem
 
 
-def _external(
-    source: Any, own: OwnNetwork, *, seed: int, n_bands: int | None, input_length: int | None
-) -> ExternalNetwork:
-    if input_length is None:
-        raise ConfigError(f"{own.label}: a network of one's own needs input_length, the {own.unit} to be fed")
-    module = source if isinstance(source, nn.Module) else make_module(source, own.options)
-    return ExternalNetwork(
-        module,
-        layers=own.layers,
-        input_unit=own.unit,
-        input_length=own.min_length or input_length,
-        n_bands=n_bands or (96 if own.unit == "frames" else 1),
-        name=own.label,
-        seed=seed if own.weights == "redraw" else None,
-        layout=own.layout,
-        channel_axis=own.channel_axis,
-        time_axis=own.time_axis,
-        precision=own.precision,
-    )
+class _Uncached(SourceFileLoader):
+    """Compiles the source each time: a cache tells edits by the second and the file's size alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _from_file(path: Path) -> ModuleType:
+    """Run a file as it is now: it may have been edited since this process first read it."""
+    if not path.is_file():
+        raise ConfigError(f"factory: there is no file {path} (from {Path.cwd()})")
+    name = f"elmarc_user_{path.stem}"
+    loader = _Uncached(name, str(path))
+    spec = ImportSpec(name, loader, origin=str(path))
+    spec.has_location = True  # gives the module its __file__
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and annotations are looked up there
+    try:
+        loader.exec_module(module)
+    except Exception as problem:
+        raise _not_imported(str(path), problem) from problem
+    return module
+
+
+def _not_imported(source: str, problem: Exception) -> ConfigError:
+    return ConfigError(f"factory: {source} cannot be imported: {type(problem).__name__}: {problem}")
+
+
+@contextmanager
+def _importing(factory: object) -> Iterator[None]:
+    """Put the current folder, or a file's own, first on the path, as Python does for a script."""
+    source = factory.rpartition(":")[0] if isinstance(factory, str) else ""
+    folder = str(Path(source).resolve().parent if source.endswith(".py") else Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def hold(module: nn.Module, key: str | None = None) -> tuple[str, nn.Module]:
+    """Return a text that stands for a module as it is now, and the copy to keep meanwhile.
+
+    Equal weights under one key are one text; a module without a key has another text each time.
+    """
+    name = type(module).__name__
+    key = Contract.of(module, name, "frames", key=key).key
+    digest = uuid.uuid4().hex if key is None else _digest(key, state_sha256(module))
+    text = f"{OBJECT}:{name}-{digest[:12]}"
+    return text, _held.setdefault(text, copy.deepcopy(module))
+
+
+def hold_all(networks: Any) -> tuple[Any, tuple[nn.Module, ...]]:
+    """Put sections in place of modules, and of classes and functions that make one, in a list.
+
+    Parameters
+    ----------
+    networks : str, sequence, or one of those that a sequence may hold
+        Also sections whose `factory` is an object.
+
+    Returns
+    -------
+    tuple
+        The same list with texts in place of objects, and the copies to keep meanwhile. Networks of one class
+        are numbered.
+    """
+    if isinstance(networks, nn.Module | Mapping) or callable(networks):
+        networks = [networks]
+    if isinstance(networks, str):
+        return networks, ()
+    sections: list[Any] = []
+    modules: list[nn.Module] = []
+    names: Counter[str] = Counter()
+    for network in networks:
+        section = dict(network) if isinstance(network, Mapping) else _section_of_object(network)
+        source = section.get("factory")
+        if not isinstance(source, nn.Module) and not callable(source):
+            sections.append(network)
+            continue
+        is_module = isinstance(source, nn.Module)
+        text, module = hold(
+            source if is_module else make_module(source, section.pop("options", {})), section.get("key")
+        )
+        modules.append(module)
+        name = getattr(source, "__name__", type(source).__name__)
+        names[name] += 1
+        numbered = name if names[name] == 1 else f"{name} {names[name]}"
+        sections.append({**_section_of_object(source), "name": numbered, **section, "factory": text})
+    return sections, tuple(modules)
+
+
+def is_held(factory: str) -> bool:
+    """Return whether a factory's text stands for a module in memory."""
+    return factory.startswith(f"{OBJECT}:")
+
+
+def _held_module(text: str) -> nn.Module:
+    if text not in _held:
+        raise ConfigError(
+            f"factory {text}: is a module that another program held in memory: hand it over there, or "
+            "put the code that makes it into a file, and name it as 'path/to/file.py:Name'"
+        )
+    return copy.deepcopy(_held[text])
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -163,7 +163,7 @@ def extractor(
         statistics=config.pooling,
         **work,
     )
-    notes = [built.network.note] if built.network and built.network.note else []
+    notes: list[str] = []
     is_given = config.input.seconds or config.input.positions(front.unit)
     if is_given or default is None:
         return built, notes

@@ -27,8 +27,8 @@ from elmarc.features import store
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.fitting import resolve_device
 from elmarc.features.store import definition_key
-from elmarc.networks.make import source_digests
-from elmarc.networks.own import EXTERNAL
+from elmarc.networks.make import identity
+from elmarc.networks.section import EXTERNAL
 from elmarc.study import build, record
 from elmarc.study.copies import check_can_group
 from elmarc.study.foreign import content_key, read_foreign
@@ -103,10 +103,17 @@ class Cell:
         failure.save(self.folder)
         return failure
 
+    def identified(self, result: results.Result) -> results.Result:
+        """Return a result that names its run, where its network is a module without a key."""
+        if self.digests is None or "run" not in self.digests:
+            return result
+        features = result.definition["features"]
+        features = {**features, "network": {**features["network"], **self.digests}}
+        return replace(result, definition={**result.definition, "features": features})
+
     def _is_of_other_code(self, found: results.Result) -> bool:
-        features: Any = found.definition.get("features") or {}
-        key = "code_sha256"
-        return self.digests is not None and features.get("network", {}).get(key) != self.digests[key]
+        network: Any = (found.definition.get("features") or {}).get("network", {})
+        return any(network.get(key) != value for key, value in (self.digests or {}).items())
 
 
 def open_material(config: Experiment, held: Dataset | None = None, *, heard: bool = True) -> Material:
@@ -171,7 +178,7 @@ def make_cells(
         material = opened[key]
         _check_choice(config, material.dataset)
         if config.network is not None and config.network not in digests:
-            digests[config.network] = source_digests(build.network_section(config.network))
+            digests[config.network] = identity(build.network_section(config.network))
         made = digests.get(config.network)
         name = f"{_name(config)}-{_identity(config, material, made)[:8]}"
         cells.append(Cell(config, material, Path(folder) / "cells" / name, digests=made))

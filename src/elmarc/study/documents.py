@@ -25,7 +25,7 @@ from elmarc.config.schema import checked, sections
 from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
-from elmarc.networks.own import EXTERNAL
+from elmarc.networks.section import EXTERNAL
 from elmarc.study.sections import (
     FRONTEND_SECTIONS,
     NETWORK_SECTIONS,
@@ -37,7 +37,7 @@ from elmarc.study.spec import Experiment, expand, parse_experiment
 
 SHORT_FORMS = ("data", "network", "frontend", "classifier", "pooling")
 OF_NETWORKS = ("input", "pooling")  # sections that say nothing where there is no network
-OPAQUE = ("network.options", "network.channel_axis", "network.time_axis")  # sections of no keys of ours
+OPAQUE = ("network.options", "network.reduction")  # sections of no keys of ours
 
 
 def _list_keys() -> Iterator[str]:

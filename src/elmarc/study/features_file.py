@@ -65,6 +65,9 @@ def _check_clips(path: Path, matrix: FeatureMatrix, data: Dataset) -> None:
 
 
 def _check_definition(path: Path, found: Definition, wanted: Definition) -> None:
+    network = wanted.get("network", {})
+    if network.get("network") == "external" and network["key"] is None:
+        raise _mismatch(path, "cannot be compared with a module that states no key: state one")
     as_read = json.loads(json.dumps(wanted))  # tuples become lists, as in the file
     differences = list(_differences(found, as_read))
     if differences:

@@ -18,7 +18,7 @@ from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.datasets import Dataset, open_dataset
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
-from elmarc.networks.external.objects import hold_all
+from elmarc.networks.make import hold_all
 from elmarc.reports import plots_bars, tables, terminal, wording
 from elmarc.results import Failure, Result
 from elmarc.study import build, studies

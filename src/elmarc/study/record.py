@@ -20,7 +20,7 @@ from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import definition_key
-from elmarc.networks.external.held import is_held
+from elmarc.networks.make import is_held
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.cell_report import report_text
 from elmarc.results import Failure, Prediction, Result, Skipped

@@ -150,7 +150,7 @@ class _Run:
         left = dict(missing)
 
         def keep(config: Experiment, result: Result) -> None:
-            told = replace(result, command=self.command)
+            told = missing[config].identified(replace(result, command=self.command))
             record.write(told, missing[config].folder)
             self._done(left.pop(config), told, resumed=False)
 

@@ -36,7 +36,7 @@ from elmarc.config.schema import Count, Counts, Flag, Name, Section, Shape, Year
 from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
-from elmarc.networks.own import EXTERNAL, OwnNetwork, OwnPrecision, own_network
+from elmarc.networks.section import EXTERNAL, ModulePrecision, ModuleSpec, module_spec
 
 Compat = Annotated[Literal["2018"], Year]
 
@@ -106,7 +106,7 @@ class NetworkSection(Section):
 
 
 class ExternalSection(Section):
-    """A module of your own, from a factory: its keys are the fields of `OwnNetwork`.
+    """A module of your own, from a factory: its keys are the fields of `ModuleSpec`.
 
     `options` go to the factory as they are; a sweep does not look into them.
     """
@@ -114,7 +114,7 @@ class ExternalSection(Section):
     kind: str
     factory: str
     unit: Unit = "frames"
-    precision: OwnPrecision = "float32"
+    precision: ModulePrecision = "float32"
     size: ClassVar[None] = None  # the study's networks have them
     n_filters: ClassVar[None] = None
     compat: ClassVar[None] = None
@@ -122,7 +122,7 @@ class ExternalSection(Section):
     @property
     def label(self) -> str:
         """What results call the network."""
-        return own_network(self.model_dump()).label
+        return module_spec(self.model_dump()).label
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> Self:
@@ -131,7 +131,7 @@ class ExternalSection(Section):
         except ValueError:
             raise ValueError("options: hold NaN or infinity, which no result could repeat") from None
         try:
-            own_network(self.model_dump())
+            module_spec(self.model_dump())
         except ConfigError as problem:
             raise PydanticCustomError("refused_by_part", "{text}", {"text": str(problem)}) from None
         return self
@@ -171,13 +171,12 @@ def _network_section(name: str) -> type[NetworkSection]:
 
 
 def _external_section() -> type[ExternalSection]:
-    types = get_type_hints(OwnNetwork)
-    keys: dict[str, Any] = {key.name: (_strict(types[key.name]), key.default) for key in fields(OwnNetwork)}
+    types = get_type_hints(ModuleSpec)
+    keys: dict[str, Any] = {key.name: (_strict(types[key.name]), key.default) for key in fields(ModuleSpec)}
     keys |= {
         "kind": (Literal[EXTERNAL], ...),
         "factory": (str, ...),
         "options": (dict[str, Any], Field(default_factory=dict)),
-        "min_length": (Count | None, None),
         "name": (Name | None, None),
     }
     doc = ExternalSection.__doc__

@@ -32,7 +32,7 @@ from elmarc.datasets.opening import RECORDED, package_name
 from elmarc.features.recipes import RECIPES, settings
 from elmarc.features.statistics import STATISTICS
 from elmarc.frontends import FRONTENDS, frontends_of
-from elmarc.networks.own import section_of_text
+from elmarc.networks.section import section_of_text
 from elmarc.study.sections import FRONTEND_SECTIONS, default_frontend, unit_read
 from elmarc.study.sections import FrontEnd as FrontEnd
 from elmarc.study.sections import Network as Network

@@ -18,8 +18,8 @@ from elmarc.errors import ConfigError
 from elmarc.features.recipes import BASELINE as BASELINE
 from elmarc.features.recipes import WHOLE_CLIPS
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
-from elmarc.networks.own import EXTERNAL, is_factory, own_network, section_of_text
 from elmarc.networks.random_cnn import RandomCNN
+from elmarc.networks.section import EXTERNAL, is_factory, module_spec, section_of_text
 from elmarc.results import Result
 from elmarc.study import build
 from elmarc.study.documents import apply_overrides, check_cells, fit_cells
@@ -110,7 +110,7 @@ def choose_networks(given: str | Sequence[Any], *, size: str, precision: str) ->
 
 def _check_names(sections: Sequence[Mapping[str, Any]]) -> None:
     """Two networks that bear one name would be taken for draws of one; the study's are told by their size."""
-    names = [own_network(section).label for section in sections if section.get("kind") == EXTERNAL]
+    names = [module_spec(section).label for section in sections if section.get("kind") == EXTERNAL]
     given = [section["name"] for section in sections if section.get("kind") != EXTERNAL and "name" in section]
     others = {section["kind"] for section in sections if "kind" in section and "name" not in section}
     for name in [*names, *given]:

@@ -12,7 +12,7 @@ import numpy as np
 from elmarc._io import temporary_folder
 from elmarc.errors import ElmarcError
 from elmarc.features.cache import FrontEndCache
-from elmarc.networks.own import EXTERNAL
+from elmarc.networks.section import EXTERNAL
 from elmarc.study import build
 from elmarc.study.cells import Cell
 from elmarc.study.executors.base import Executor

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elmarc.networks.external.objects import hold_all
+from elmarc.networks.make import hold_all
 from elmarc.study.cells import failures, make_cells
 from elmarc.study.observer import Lines
 from elmarc.study.ranking import Ranking, data_of, results_folder

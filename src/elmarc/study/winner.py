@@ -11,7 +11,7 @@ from elmarc.comparison.records import Comparison, SystemScore, system_of
 from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.model import SoundClassifier
-from elmarc.networks.own import EXTERNAL
+from elmarc.networks.section import EXTERNAL
 from elmarc.results import Result
 from elmarc.study import build
 from elmarc.study.record import config_of

@@ -29,7 +29,7 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.outcomes import Hashed
 from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import definition_key
-from elmarc.networks.external.held import is_held
+from elmarc.networks.make import is_held
 from elmarc.study import build
 from elmarc.study.spec import Experiment
 
@@ -98,6 +98,11 @@ def make_task(
     """
     there, known = from_anywhere(pairs, contents)
     check_can_be_sent(config)
+    if extractor.network is not None and not extractor.network.is_storable:
+        raise ConfigError(
+            f"{extractor.network.name}: other processes cannot check that they run the same module: state "
+            "its key, or use the serial executor"
+        )
     return Task(in_full(config, extractor), definition_key(extractor.definition), there, known)
 
 

@@ -1,0 +1,113 @@
+"""The section of a configuration that names a user's module; importing it loads no torch and no user code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+from elmarc._choices import choose
+from elmarc._types import Unit
+from elmarc.errors import ConfigError
+
+EXTERNAL = "external"  # the kind of such a section
+OUTPUT = "output"  # the layer that is the module's output, where this is one tensor
+Weights: TypeAlias = Literal["redraw", "keep"]
+ModulePrecision: TypeAlias = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class ModuleSpec:
+    """A user's module: where it comes from, what it takes, and what it gives.
+
+    The module may state `input`, `output`, `reduction` and `key` itself, in an attribute `elmarc`: a mapping.
+
+    Attributes
+    ----------
+    factory : str
+        "package.module:Name" or "path/to/file.py:Name": a class or function that returns an nn.Module.
+    options : mapping
+        Its keyword arguments; those of its `config_class` where it has one, as in transformers.
+    layers : tuple of str
+        Keys of the mapping that the module returns, or names of its submodules; empty: all that it returns.
+    weights : {"redraw", "keep"}
+        "redraw" draws them from the seed, "keep" takes them as the factory made them.
+    unit : {"frames", "samples"}
+        What the module reads: frames of a spectrogram or samples of a waveform.
+    input : str or None
+        Axes of the module's input after the clips, such as "1 bands time"; None: "time bands", or "time"
+        for samples.
+    output : str or None
+        Axes of what it gives after the clips, such as "time channels"; None: channels, time, and any others.
+    reduction : float, mapping of layers to float, or None
+        Input positions per output position; None for 1.
+    key : str or None
+        Names the module's code and version for the store; None: features are not stored.
+    precision : {"float32", "bfloat16"}
+        "bfloat16" converts the module; otherwise it computes in the type that it has.
+    name : str or None
+        What results call it; None: the factory's name.
+    """
+
+    factory: str
+    options: dict[str, Any] = field(default_factory=dict)
+    layers: tuple[str, ...] = ()
+    weights: Weights = "redraw"
+    unit: Unit = "frames"
+    input: str | None = None
+    output: str | None = None
+    reduction: float | dict[str, float] | None = None
+    key: str | None = None
+    precision: ModulePrecision = "float32"
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        source, colon, name = self.factory.rpartition(":")
+        if not (source and colon and name):
+            raise ConfigError(
+                f"factory: found {self.factory!r}, expected 'package.module:Name' or 'path/to/file.py:Name'"
+            )
+        choose("weights", self.weights, get_args(Weights))
+        choose("unit", self.unit, get_args(Unit))
+        choose("precision of a module", self.precision, get_args(ModulePrecision))
+
+    @property
+    def label(self) -> str:
+        """What results call the network; weights that were kept show in it."""
+        name = self.name or self.factory.rpartition(":")[2]
+        return f"{name} (kept weights)" if self.weights == "keep" else name
+
+
+def is_factory(text: str) -> bool:
+    """Return whether a text is "package.module:Name", not the name of a network.
+
+    >>> is_factory("vgg"), is_factory("models.py:MyNet")
+    (False, True)
+    """
+    return ":" in text
+
+
+def section_of_text(text: str) -> dict[str, Any]:
+    """Return the section that a network's name or a factory stands for.
+
+    >>> section_of_text("vgg"), section_of_text("mypkg.models:MyNet")
+    ({'kind': 'vgg'}, {'kind': 'external', 'factory': 'mypkg.models:MyNet'})
+    """
+    return {"kind": EXTERNAL, "factory": text} if is_factory(text) else {"kind": text}
+
+
+def module_spec(section: Mapping[str, Any]) -> ModuleSpec:
+    """Return what a section of kind "external" says.
+
+    Raises
+    ------
+    ConfigError
+        A key is unknown, or has no value that it may have.
+    """
+    options = {key: value for key, value in section.items() if key != "kind"}
+    for key in options:
+        choose("option of an external network", key, tuple(ModuleSpec.__dataclass_fields__))
+    if "factory" not in options:
+        raise ConfigError("an external network needs a factory, such as 'package.module:Name'")
+    layers = options.get("layers") or ()
+    return ModuleSpec(**{**options, "layers": (layers,) if isinstance(layers, str) else tuple(layers)})
