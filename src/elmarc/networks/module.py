@@ -303,7 +303,7 @@ class _Reader:
         expected = "channels, time, ..." if axes is None else axes.replace(" ", ", ")
         raise ConfigError(
             f"{self._name}: layer {layer!r} gives {_described(output)} for {n_clips} clip(s), expected a "
-            f"float tensor (clips, {expected}): return one or a mapping of them, name layers that are one, or "
+            f"float tensor (clips, {expected}): return one or a mapping of them, name layers that are, or "
             "state output"
         )
 
