@@ -21,7 +21,7 @@ def test_where_nothing_is_said_it_is_recipe_v2_and_ridge(elmarc: Run, folder: Pa
     code, out, err = elmarc("fit", folder, "-o", "m.elmarc")
     assert code == 0, err
     model = library.load("m.elmarc")
-    assert (model.recipe, model.classifier, model.extractor_.network.name) == (
+    assert (model.features_.recipe, model.classifier, model.extractor_.network.name) == (
         "v2",
         "ridge",
         "timbral_temporal",

@@ -103,7 +103,8 @@ def test_a_classifier_hears_the_same_before_and_after_it_is_saved(
 ) -> None:
     found = extracted(elmarc, clips, "--network", network, "--recipe", recipe, "--seed", "3")
     paths = paths_of(open_dataset(clips))
-    model = SoundClassifier(network, recipe=recipe, random_state=3, store=False).fit(paths, found.labels)
+    features = RandomCNNFeatures(network, recipe=recipe, random_state=3, store=False)
+    model = SoundClassifier(features, random_state=3).fit(paths, found.labels)
     model.save(tmp_path / "model.elmarc")
     for extractor in (model.extractor_, load(tmp_path / "model.elmarc").extractor_):
         again = extractor.extract([Clip(path, Path(path), "") for path in paths]).matrix

@@ -33,7 +33,7 @@ def test_a_rate_that_is_not_given_is_said_in_the_callers_line(estimator: Any, sh
 def test_a_classifier_says_it_once() -> None:
     y = 0.1 * np.random.default_rng(0).standard_normal((12, 2400)).astype(np.float32)
     y[::2] = y[::2].cumsum(axis=1) / 10
-    model = SoundClassifier("temporal", n_filters=4, n_workers=1)
+    model = SoundClassifier(RandomCNNFeatures("temporal", n_filters=4, n_workers=1))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         model.fit(y, ["a", "b"] * 6)

@@ -21,7 +21,7 @@ from tests.fuzz.watch import CANARY, Fault, refusal, watched
 from tests.model.conftest import noises
 
 import elmarc
-from elmarc import SoundClassifier
+from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.errors import ElmarcError
 from elmarc.model.container import pack, unpack, unzip, zip_of
@@ -51,9 +51,8 @@ def wholes() -> tuple[bytes, ...]:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), patch.dict(CLASSIFIERS, few):
         warnings.simplefilter("ignore")
         for classifier in CLASSIFIERS:
-            model = SoundClassifier(
-                "timbral", n_filters=4, classifier=classifier, n_workers=1, random_state=0
-            )
+            features = RandomCNNFeatures("timbral", recipe="v2", n_filters=4, n_workers=1)
+            model = SoundClassifier(features, classifier)
             model.fit(sounds, labels).save(Path(folder, "m"))
             made.append(Path(folder, "m").read_bytes())
     return tuple(made)
@@ -140,7 +139,7 @@ def check(data: bytes, folder: Path) -> str:
         except ElmarcError as problem:
             return refusal(problem)
         except ValueError as problem:  # scikit-learn's own word for clips of another length than were fitted
-            if not re.fullmatch(r"X has \d+ features, but SoundClassifier is expecting .*", str(problem)):
+            if not re.fullmatch(r"X has \d+ features, but RandomCNNFeatures is expecting .*", str(problem)):
                 raise
             return "refused"
     if shares.shape != (3, len(model.classes_)) or not np.isfinite(shares).all():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc import SoundClassifier
+from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.datasets.base import Clip
 
@@ -33,6 +33,20 @@ def noises(n_clips: int, seed: int) -> tuple[np.ndarray, list[str]]:
     return (clips / 20).astype(np.float32), labels
 
 
+def classifier(
+    network: Any = "timbral",
+    classifier: Any = "ridge",
+    *,
+    standardise: Any = None,
+    random_state: Any = 0,
+    recipe: str = "v2",
+    **options: Any,
+) -> SoundClassifier:
+    """Return a classifier of the features of a network, with options of `RandomCNNFeatures`."""
+    features = RandomCNNFeatures(network, recipe=recipe, random_state=random_state, **options)
+    return SoundClassifier(features, classifier, standardise=standardise, random_state=random_state)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def small_grids() -> Iterator[None]:
     """Leave two candidates where the study's grids have many."""
@@ -50,13 +64,13 @@ def sounds() -> tuple[np.ndarray, list[str]]:
 
 @pytest.fixture(scope="session")
 def fitted(sounds) -> Callable[..., SoundClassifier]:
-    """Fit a small model; each set of options once."""
+    """Fit a small model of `sounds`; each set of options once."""
     made: dict[str, SoundClassifier] = {}
 
     def fit(network: Any = "timbral", **options: Any) -> SoundClassifier:
         key = f"{network} {options}"
         if key not in made:
-            made[key] = SoundClassifier(network, n_workers=1, **options).fit(*sounds)
+            made[key] = classifier(network, n_workers=1, **options).fit(*sounds)
         return made[key]
 
     return fit

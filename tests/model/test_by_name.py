@@ -15,6 +15,7 @@ import pytest
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from tests.model.conftest import classifier
 
 import elmarc
 from elmarc import CutWarning, RandomCNNFeatures, SoundClassifier, load, open_dataset
@@ -49,7 +50,7 @@ def test_fit_takes_what_the_command_line_takes(
     table.to_csv(tmp_path / "list.csv", index=False)
     forms = {"folder": folder, "text": str(folder), "csv": str(tmp_path / "list.csv"), "frame": table}
     X = forms.get(form, data)
-    model = SoundClassifier(network="timbral", n_workers=1, store=False).fit(X)
+    model = classifier("timbral", n_workers=1, store=False).fit(X)
     new = [clip.path for clip in data.clips[::4]]
     typed = folder if form != "csv" else X
     words = ["fit", typed, "--network", "timbral", "-o", tmp_path / "m.elmarc", "--store", tmp_path / "s"]
@@ -89,10 +90,10 @@ def test_a_cross_validation_warns_once_in_the_line_that_starts_it(
 ) -> None:
     monkeypatch.setattr(elmarc.errors, "_shown", {})
     X, y = [str(clip.path) for clip in clips], [clip.label for clip in clips]
-    make = {"classifier": SoundClassifier, "pipeline": lambda **options: pipeline(duration=0.3)}[kind]
+    make = classifier if kind == "classifier" else pipeline
     with warnings.catch_warnings(record=True) as caught:
         warnings.resetwarnings()
-        cross_val_score(make(**SMALL, duration=0.3), X, y, cv=3)
+        cross_val_score(make(duration=0.3, **(SMALL if kind == "classifier" else {})), X, y, cv=3)
     (cut,) = [one for one in caught if issubclass(one.category, CutWarning)]
     assert cut.filename == __file__
     assert "clips are longer than the" in str(cut.message)
@@ -128,7 +129,7 @@ def test_a_cross_validation_on_paths_computes_each_clip_once(
     X, y = [str(clip.path) for clip in clips], [clip.label for clip in clips]
 
     def scores(**options: Any) -> list[float]:
-        made = SoundClassifier(**SMALL, **options) if kind == "classifier" else pipeline(**options)
+        made = classifier(**SMALL, **options) if kind == "classifier" else pipeline(**options)
         return cross_val_score(made, X, y, cv=3).tolist()
 
     by_default = scores()
@@ -142,7 +143,7 @@ def test_a_cross_validation_on_paths_computes_each_clip_once(
 
 
 def test_what_is_loaded_keeps_nothing(clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    SoundClassifier(**SMALL, store=False).fit(clips).save(tmp_path / "m.elmarc")
+    classifier(**SMALL, store=False).fit(clips).save(tmp_path / "m.elmarc")
     monkeypatch.setenv("ELMARC_CACHE", str(tmp_path / "cache"))
     load(tmp_path / "m.elmarc").predict([clip.path for clip in clips[:3]])
     assert not (tmp_path / "cache" / "features").exists()

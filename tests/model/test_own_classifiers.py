@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from tests.model.conftest import SR, noises
 
-from elmarc import SoundClassifier
+from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.errors import ConfigError, ModelError
 
 OWN: dict[str, Any] = {
@@ -40,7 +40,8 @@ def few() -> tuple[np.ndarray, list[str]]:
 
 
 def classifier(own: Any, **options: Any) -> SoundClassifier:
-    return SoundClassifier("timbral", n_filters=4, n_workers=1, input_sr=SR, classifier=own, **options)
+    features = RandomCNNFeatures("timbral", recipe="v2", n_filters=4, n_workers=1, input_sr=SR)
+    return SoundClassifier(features, own, **options)
 
 
 @pytest.mark.parametrize("case", OWN)

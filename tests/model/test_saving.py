@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.model.conftest import noises
+from tests.model.conftest import classifier, noises
 from torch import nn
 
 import elmarc
-from elmarc import SoundClassifier
+from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.errors import ModelError
 from elmarc.features import store
@@ -47,7 +47,7 @@ def changed(path: Path, change) -> Path:
 def test_an_accuracy_without_an_interval_is_saved_as_such(sounds, tmp_path: Path) -> None:
     """Three groups of clips are too few for an interval."""
     groups = np.repeat(["ada", "ben", "cem"], 15)
-    model = elmarc.SoundClassifier("timbral", classifier="knn").fit(*sounds, groups=groups)
+    model = elmarc.SoundClassifier("timbral", "knn").fit(*sounds, groups=groups)
     model.save(tmp_path / "m.elmarc")
     again = elmarc.load(tmp_path / "m.elmarc")
     assert again.expected_ == model.expected_
@@ -87,7 +87,7 @@ def test_a_loaded_model_says_what_the_saved_one_says(fitted, new, tmp_path: Path
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore::elmarc.errors.CutWarning")
 def test_every_kind_of_features_comes_back(sounds, new, tmp_path: Path, options) -> None:
-    model = SoundClassifier(**options).fit(*sounds)
+    model = classifier(**options).fit(*sounds)
     model.save(tmp_path / "m.elmarc")
     again = elmarc.load(tmp_path / "m.elmarc")
     assert np.array_equal(again.predict_proba(new), model.predict_proba(new))
@@ -127,7 +127,7 @@ def test_the_file_says_what_is_in_it_and_nothing_of_this_machine(fitted, tmp_pat
     assert about["elmarc"] == elmarc.__version__
     assert about["expected"]["n_clips"] == 45
     assert about["classes"]["values"] == ["bright", "dark", "plain"]
-    assert not {"store", "device", "n_workers", "batch_size"} & about["parameters"].keys()
+    assert not {"store", "device", "n_workers", "batch_size"} & about["parameters"]["features"].keys()
     assert str(Path.home()) not in parts[writing.DESCRIPTION].decode()
 
 
@@ -167,7 +167,7 @@ def test_other_features_are_refused(fitted, tmp_path: Path, monkeypatch) -> None
         patch.setattr(store, "SCHEMA_VERSION", store.SCHEMA_VERSION + 1)
         with pytest.raises(ModelError, match=r"was fitted on features of elmarc .* computed in another way"):
             elmarc.load(path)
-    changed(path, lambda about: about["parameters"].update(random_state=5))
+    changed(path, lambda about: about["parameters"]["features"].update(random_state=5))
     with pytest.raises(ModelError, match="their network differ"):
         elmarc.load(path)
 
@@ -178,16 +178,22 @@ def test_other_features_are_refused(fitted, tmp_path: Path, monkeypatch) -> None
         lambda about: about.pop("scale"),
         lambda about: about.update(scale=float("nan")),
         lambda about: about.update(scale=-1),
-        lambda about: about["parameters"].update(input_sr="12000"),
-        lambda about: about["parameters"].update(sr=float("inf")),
+        lambda about: about["parameters"]["features"].update(input_sr="12000"),
+        lambda about: about["parameters"]["features"].update(sr=float("inf")),
         lambda about: about["parameters"].update(random_state=float("inf")),
         lambda about: about["classes"].update(values=["dark", "plain"]),
         lambda about: about["classes"].update(values=["dark", "dark", "plain"]),
         lambda about: about.update(parameters=[]),
         lambda about: about["parameters"].update(strange=1),
-        lambda about: about["parameters"].update(network="toaster"),
-        lambda about: about["parameters"].update(frontend={"kind": "toaster"}),
-        lambda about: about["parameters"].update(network={"kind": "external", "factory": "evil:Net"}),
+        lambda about: about["parameters"]["features"].update(strange=1),
+        lambda about: about["parameters"]["features"].update(kind="LogisticRegression"),
+        lambda about: about["parameters"]["features"].pop("kind"),
+        lambda about: about["parameters"]["features"].update(random_state=float("inf")),
+        lambda about: about["parameters"]["features"].update(network="toaster"),
+        lambda about: about["parameters"]["features"].update(frontend={"kind": "toaster"}),
+        lambda about: about["parameters"]["features"].update(
+            network={"kind": "external", "factory": "evil:Net"}
+        ),
         lambda about: about["classes"].update(dtype="V999999999999"),
         lambda about: about.update(length="long"),
         lambda about: about.update(expected={"accuracy": 1}),
@@ -236,12 +242,18 @@ def test_where_and_how_to_compute_is_never_taken_from_a_file(fitted, tmp_path: P
     """An edited `store` made `predict` write into any folder, an edited `device` gave a traceback."""
     path = tmp_path / "m.elmarc"
     for value in ("meta", str(tmp_path / "elsewhere"), 10**9, -1, None):
-        fitted().save(path)
-        with pytest.raises(ModelError, match=rf"m\.elmarc: sets '{name}', which no model file does"):
-            elmarc.load(changed(path, lambda about, v=value: about["parameters"].update({name: v})))
+        for place in ({}, {"features": {}}):
+            fitted().save(path)
+
+            def edit(about, value=value, place=place) -> None:
+                owner = about["parameters"]["features"] if place else about["parameters"]
+                owner.update({name: value})
+
+            with pytest.raises(ModelError, match=rf"m\.elmarc: sets '{name}', which no model file does"):
+                elmarc.load(changed(path, edit))
     fitted().save(path)
-    parameters = elmarc.load(path).get_params(deep=False)
-    defaults = SoundClassifier(store=None).get_params(deep=False)  # of new clips nothing is kept
+    parameters = elmarc.load(path).features_.get_params(deep=False)
+    defaults = RandomCNNFeatures(store=None).get_params(deep=False)  # features of new clips are not stored
     assert all(parameters[key] == defaults[key] for key in writing.OF_THIS_MACHINE)
     assert not (tmp_path / "elsewhere").exists()
 
@@ -263,9 +275,9 @@ def test_rates_of_a_file_are_those_of_recorders(fitted, tmp_path: Path, rates, p
     """A clip in memory is resampled whole: at 2 Hz it grew 6,000 times."""
     path = tmp_path / "m.elmarc"
     fitted().save(path)
-    changed(path, lambda about: about["parameters"].update(rates))
+    changed(path, lambda about: about["parameters"]["features"].update(rates))
     if possible:
-        assert elmarc.load(path).input_sr == rates["input_sr"]
+        assert elmarc.load(path).features_.input_sr == rates["input_sr"]
         return
     with pytest.raises(ModelError, match=r"m\.elmarc: input_sr .*100 to 1000000 Hz"):
         elmarc.load(path)
@@ -273,7 +285,7 @@ def test_rates_of_a_file_are_those_of_recorders(fitted, tmp_path: Path, rates, p
 
 @pytest.mark.filterwarnings("ignore::elmarc.errors.CutWarning")
 def test_a_rate_that_would_be_refused_is_not_saved(sounds, tmp_path: Path) -> None:
-    model = SoundClassifier("timbral", n_filters=4, input_sr=50, duration=1.0).fit(*sounds)
+    model = classifier(n_filters=4, input_sr=50, duration=1.0).fit(*sounds)
     with pytest.raises(ModelError, match=r"input_sr 50, sr 12000: a model file holds rates of 100"):
         model.save(tmp_path / "m.elmarc")
 
@@ -288,9 +300,11 @@ JUNK = [None, True, -1, 10**30, float("nan"), "", HUGE, [], [HUGE] * 2, [[HUGE]]
         ("classes",), ("classes", "values"), ("classes", "dtype"), ("expected",), ("expected", "accuracy"),
         ("expected", "n_clips"), ("best_params",), ("n_clips",), ("scale",), ("length",), ("fix_length",),
         ("network",), ("definition",), ("definition_key",), ("elmarc",), ("n_samples",), ("parameters",),
-        ("parameters", "network"), ("parameters", "frontend"), ("parameters", "classifier"),
-        ("parameters", "standardise"), ("parameters", "recipe"), ("parameters", "input_sr"),
-        ("parameters", "statistics"), ("parameters", "layers"), ("parameters", "precision"),
+        ("parameters", "classifier"), ("parameters", "standardise"), ("parameters", "random_state"),
+        ("parameters", "features"),
+        *(("parameters", "features", key) for key in (
+            "kind", "network", "frontend", "recipe", "input_sr", "statistics", "layers", "precision",
+        )),
     ],
     ids=".".join,
 )  # fmt: skip
@@ -364,8 +378,8 @@ def test_hyper_parameters_are_those_that_fit_chooses_from(
 def test_a_model_of_an_earlier_form_is_refused_in_a_sentence(fitted, tmp_path: Path) -> None:
     path = tmp_path / "m.elmarc"
     fitted().save(path)
-    path.write_bytes(path.read_bytes().replace(b"elmarc model 2\n", b"elmarc model 1\n", 1))
-    with pytest.raises(ModelError, match=r"model format 1, this elmarc reads 2: .* or fit the model again"):
+    path.write_bytes(path.read_bytes().replace(b"elmarc model 3\n", b"elmarc model 2\n", 1))
+    with pytest.raises(ModelError, match=r"model format 2, this elmarc reads 3: .* or fit the model again"):
         elmarc.load(path)
 
 
@@ -388,7 +402,7 @@ def own(seed: int) -> ExternalNetwork:
 @pytest.fixture(scope="module")
 def of_own(sounds) -> SoundClassifier:
     with torch.random.fork_rng():
-        return SoundClassifier(own(0), n_workers=1).fit(*sounds)
+        return classifier(own(0), n_workers=1).fit(*sounds)
 
 
 def test_a_network_of_ones_own_is_asked_for_again_and_its_weights_are_kept(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from elmarc import SoundClassifier
+from elmarc import RandomCNNFeatures, SoundClassifier
 
 SMALL = {"n_filters": 4, "duration": 0.1, "fix_length": "repeat-pad"}
 
 
-@parametrize_with_checks([SoundClassifier("timbral", **SMALL)])
+@parametrize_with_checks([SoundClassifier(RandomCNNFeatures("timbral", recipe="v2", **SMALL))])
 @pytest.mark.filterwarnings("ignore:no accuracy to expect")
 def test_scikit_learn_accepts_it(estimator, check) -> None:
     check(estimator)

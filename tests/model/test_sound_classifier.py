@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from tests.model.conftest import SR, noises
+from tests.model.conftest import SR, classifier, noises
 
-from elmarc import RandomCNNFeatures, SoundClassifier
+from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.groups import n_units
@@ -38,8 +38,9 @@ def test_the_most_probable_class_is_predicted(fitted, classifier: str) -> None:
 
 
 def test_the_defaults_are_v2_and_ridge(fitted, sounds) -> None:
-    model = fitted()
-    assert (model.recipe, model.classifier) == ("v2", "ridge")
+    model = SoundClassifier().fit(*sounds)
+    assert isinstance(model.features_, RandomCNNFeatures)
+    assert (model.features_.network, model.features_.recipe) == ("timbral_temporal", "v2")
     assert {column.rpartition("/")[2] for column in model.extractor_.columns} == {
         "mean",
         "std",
@@ -62,7 +63,7 @@ def test_its_features_are_those_of_the_transformer_and_the_command_line(clips, r
     from elmarc.study.documents import parse_config
 
     options = {"recipe": recipe, "duration": 0.5}
-    model = SoundClassifier("timbral", **options, store=False).fit(clips)
+    model = classifier("timbral", **options, store=False).fit(clips)
     transformed = RandomCNNFeatures("timbral", **options, store=False).fit_transform(clips)
     assert np.array_equal(model.extractor_.extract(clips).matrix.X, transformed)
     data = Dataset("noise", clips, ("dark", "bright", "plain"), "folds")
@@ -78,6 +79,23 @@ def test_its_features_are_those_of_the_transformer_and_the_command_line(clips, r
     extractor, _ = build.extractor(config, data)
     assert np.array_equal(extractor.extract(clips).matrix.X, transformed)
     assert extractor.definition == model.extractor_.definition
+
+
+@pytest.mark.parametrize("network", ["timbral", "mfcc"])
+def test_a_name_stands_for_features(sounds, network: str) -> None:
+    X, labels = sounds
+    named = SoundClassifier(network, random_state=3).fit(X, labels)
+    composed = classifier(network, random_state=3).fit(X, labels)
+    assert np.array_equal(named.predict_proba(X), composed.predict_proba(X))
+    assert named.expected_ == composed.expected_
+
+
+def test_any_features_of_the_interface_may_be_given(sounds) -> None:
+    X, labels = sounds
+    model = SoundClassifier(MFCCFeatures(n_mfcc=13), "svm").fit(X, labels)
+    assert model.extractor_.columns == MFCCFeatures(n_mfcc=13).fit(X).extractor_.columns
+    assert [name for name, _ in model.estimator_.steps] == ["standardise", "squash", "classifier"]
+    assert model.score(X, labels) > 0.5
 
 
 def test_paths_clips_and_waveforms_give_the_same_model(clips, sounds) -> None:
@@ -155,9 +173,9 @@ def test_folds_follow_from_labels_as_text_and_from_nothing_else() -> None:
 def test_a_data_set_says_how_its_folds_are_made(clips) -> None:
     loose = tuple(replace(clip, fold=None) for clip in clips)
     data = Dataset("noise", loose, ("dark", "bright", "plain"), n_folds=3, shuffle=True)
-    model = SoundClassifier("timbral", n_filters=4).fit(data)
+    model = classifier(n_filters=4).fit(data)
     assert (model.expected_.n_folds, model.expected_.n_clips) == (3, 45)
-    assert SoundClassifier("timbral", n_filters=4).fit(loose).expected_.n_folds == 10
+    assert classifier(n_filters=4).fit(loose).expected_.n_folds == 10
 
 
 def test_lists_are_no_groups() -> None:
@@ -180,7 +198,7 @@ def test_an_unreadable_clip_is_left_out_of_fit_and_refused_in_predict(clips, tmp
 def test_rates_of_waveforms_are_brought_to_the_front_ends() -> None:
     X, labels = noises(30, seed=6)
     twice = np.repeat(X, 2, axis=1)
-    model = SoundClassifier("timbral", input_sr=2 * SR).fit(twice, labels)
+    model = classifier(input_sr=2 * SR).fit(twice, labels)
     assert model.extractor_.frontend.sr == SR
     assert np.array_equal(model.predict([(y, 2 * SR) for y in twice]), model.predict(twice))
 
@@ -201,9 +219,11 @@ def test_where_no_score_can_be_had_it_is_said(sounds) -> None:
 
 
 def test_it_is_a_scikit_learn_classifier(sounds) -> None:
-    model = SoundClassifier("timbral", classifier="elm", n_workers=1)
-    assert repr(model) == "SoundClassifier(classifier='elm', n_workers=1, network='timbral')"
+    model = SoundClassifier("timbral", "elm")
+    assert repr(model) == "SoundClassifier(classifier='elm', features='timbral')"
     assert clone(model).get_params() == model.get_params()
+    model = SoundClassifier(RandomCNNFeatures("timbral")).set_params(features__n_filters=4)
+    assert clone(model).features.n_filters == 4
     louder = make_pipeline(FunctionTransformer(lambda X: 2 * X), SoundClassifier("timbral"))
     assert cross_val_score(louder, *sounds, cv=3).mean() > 0.5
 

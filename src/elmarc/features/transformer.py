@@ -23,6 +23,7 @@ from elmarc.features.frames import Times
 from elmarc.features.recipes import BASELINE
 from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
 from elmarc.features.store import open_store
+from elmarc.frontends import FrontEnd
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):
@@ -54,7 +55,7 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
             Clips are longer than what is fed to the network.
         """
         check_is_fitted(self)
-        return extract(self._sounds(X), self.extractor_)
+        return extract(self.sounds(X), self.extractor_)
 
     def sequences(self, X: Any, *, rate: float | None = None) -> list[FrameSequence]:
         """Return the features of clips over time: see `FeatureExtractor.sequence`.
@@ -77,7 +78,7 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
             A clip cannot be read.
         """
         check_is_fitted(self)
-        clips = self._sounds(X).at(self.extractor_.frontend.sr)
+        clips = self.sounds(X).at(self.extractor_.frontend.sr)
         return [
             found for found in self.extractor_.sequences(clips, rate=rate) if not isinstance(found, Exception)
         ]
@@ -99,9 +100,11 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         sequencer = self.extractor_.sequencer(rate)
-        return [sequencer.times(n) for n in self._sounds(X).n_samples(sequencer.sr)]
+        return [sequencer.times(n) for n in self.sounds(X).n_samples(sequencer.sr)]
 
-    def _sounds(self, X: Any) -> Sounds:
+    def sounds(self, X: Any) -> Sounds:
+        """Return the clips that X holds, as for `transform`."""
+        check_is_fitted(self)
         rate = self.input_sr or self.extractor_.frontend.sr
         return read_sounds(X, sr=rate, estimator=self, reset=False)
 
@@ -224,10 +227,28 @@ class RandomCNNFeatures(_ClipTransformer):
         ConfigError
             X is a single clip or something else, or the parameters do not fit together.
         """
+        self.seed_ = seed_of(self.random_state)
         front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
         sounds = read_sounds(X, sr=self.input_sr or front.sr, estimator=self, reset=True)
         is_asked = self.duration is not None or self.input_length is not None
-        self.extractor_ = assemble(
+        self.extractor_ = self._assembled(
+            front,
+            duration=self.duration,
+            input_length=self.input_length,
+            default_length=sounds.input_length if is_asked else default_length(sounds),
+            fix_length=self.fix_length,
+        )
+        return self
+
+    def restore(self, length: int | None, fix_length: FixLength) -> Self:
+        """Draw the weights for inputs of `length` frames or samples, as `fit` did on clips that led to them."""
+        self.seed_ = seed_of(self.random_state)
+        front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
+        self.extractor_ = self._assembled(front, input_length=length, fix_length=fix_length)
+        return self
+
+    def _assembled(self, front: FrontEnd, **fed: Any) -> FeatureExtractor:
+        return assemble(
             self.network,
             recipe=self.recipe,
             frontend=front,
@@ -235,19 +256,15 @@ class RandomCNNFeatures(_ClipTransformer):
             n_filters=self.n_filters,
             layers=self.layers,
             precision=self.precision,
-            seed=seed_of(self.random_state),
-            duration=self.duration,
-            input_length=self.input_length,
-            default_length=sounds.input_length if is_asked else default_length(sounds),
-            fix_length=self.fix_length,
+            seed=self.seed_,
             statistics=self.statistics,
             batch_size=self.batch_size,
             n_workers=self.n_workers,
             device=self.device,
             store=open_store(self.store),
             strict=True,
+            **fed,
         )
-        return self
 
 
 class MFCCFeatures(_ClipTransformer):
@@ -276,6 +293,10 @@ class MFCCFeatures(_ClipTransformer):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check X; there is nothing to learn. What it may be: see `RandomCNNFeatures.fit`."""
         read_sounds(X, sr=self.input_sr or self.sr, estimator=self, reset=True)
+        return self.restore(None, None)
+
+    def restore(self, length: int | None, fix_length: FixLength | None) -> Self:
+        """Make the extractor, which reads clips of any length."""
         options = {"n_mfcc": self.n_mfcc, "fixed_length": self.min_length}
         self.extractor_ = assemble(BASELINE, frontend=options, sr=self.sr, strict=True)
         return self

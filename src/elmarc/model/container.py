@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from elmarc.errors import ModelError
 
-FORMAT = 2  # rises whenever an older elmarc would read a file wrongly
+FORMAT = 3  # rises whenever an older elmarc would read a file wrongly
 MAGIC = b"elmarc model "
 SHOWN = 200  # characters of a message of zipfile, which repeats the names in the file
 DIGEST = 64  # hexadecimal digits of sha256

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ParameterGrid
 
@@ -27,6 +27,7 @@ from elmarc.model.sound_classifier import TRAINED, SoundClassifier
 from elmarc.model.writing import (
     CLASSIFIER,
     DESCRIPTION,
+    KINDS,
     OF_THIS_MACHINE,
     WEIGHTS,
     check_rates,
@@ -79,9 +80,9 @@ def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
 
 def _model(parts: Mapping[str, bytes], network: Any) -> SoundClassifier:
     about = json.loads(parts[DESCRIPTION])
-    model = SoundClassifier(**_parameters(about, network), store=None)  # of new clips nothing is kept
+    model = SoundClassifier(**_parameters(about, network))
     model.seed_ = model.random_state
-    model.extractor_ = model._rebuilt(about["length"], about["fix_length"])
+    model.features_ = clone(model.features).restore(about["length"], about["fix_length"])
     check_rates(model)
     _check_length(model.extractor_)
     if WEIGHTS in parts:
@@ -94,7 +95,7 @@ def _model(parts: Mapping[str, bytes], network: Any) -> SoundClassifier:
     model.scale_ = _number("scale", about["scale"], 1.0 / estimators.LARGEST, estimators.LARGEST)
     model.expected_ = None if about["expected"] is None else _expectation(about["expected"])
     if about["n_samples"] is not None:
-        model.n_features_in_ = _number("n_samples", about["n_samples"], 1, MAX_CLIP_BYTES)
+        model.features_.n_features_in_ = _number("n_samples", about["n_samples"], 1, MAX_CLIP_BYTES)
     model.estimator_ = _unfitted(model)
     n_columns = len(model.extractor_.columns)
     estimators.restore(
@@ -107,23 +108,32 @@ def _model(parts: Mapping[str, bytes], network: Any) -> SoundClassifier:
 def _parameters(about: Description, network: Any) -> dict[str, Any]:
     """Return the constructor's parameters, with the network that was given where the file asks for one."""
     parameters = dict(about["parameters"])
-    known = SoundClassifier().get_params(deep=False).keys() - set(OF_THIS_MACHINE)
-    if strange := sorted(parameters.keys() - known):
-        raise ModelError(f"sets {strange[0]!r}, which no model file does: do not trust it")
+    _check_known(parameters, SoundClassifier())
+    features = dict(parameters["features"])
+    made = KINDS[features.pop("kind")]()
+    _check_known(features, made)
     if about["network"] is not None and network is None:
         raise ModelError(
             f"its network is one of your own, {str(about['network'])[:SHOWN]}: give it again, as load(path, "
             "network=...). It is not imported because a file names it"
         )
     if about["network"] is None and network is not None:
-        raise ModelError(f"its network is elmarc's {parameters['network']!r}: leave out network=")
-    if about["network"] is None and not is_ours(parameters["network"]):
+        raise ModelError(f"its network is elmarc's {features['network']!r}: leave out network=")
+    if about["network"] is None and not is_ours(features.get("network")):
         raise ModelError(
-            f"its network {parameters['network']!r} is none of elmarc's: install the elmarc that wrote it"
+            f"its network {features['network']!r} is none of elmarc's: install the elmarc that wrote it"
         )
     if network is not None:
-        parameters["network"] = copy.deepcopy(network)
-    return parameters
+        features["network"] = network  # a clone of it is fitted
+    if hasattr(made, "store"):
+        features["store"] = None  # features of new clips are not stored
+    return parameters | {"features": made.set_params(**features)}
+
+
+def _check_known(parameters: Description, estimator: Any) -> None:
+    known = estimator.get_params(deep=False).keys() - set(OF_THIS_MACHINE)
+    if strange := sorted(parameters.keys() - known):
+        raise ModelError(f"sets {strange[0]!r}, which no model file does: do not trust it")
 
 
 def _unfitted(model: SoundClassifier) -> Any:

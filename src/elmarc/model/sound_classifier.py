@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from elmarc._resources import n_cores
-from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
+from elmarc._types import FeatureArray
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.classifiers.grids import ClassifierSpec, Scaling, make_classifier
 from elmarc.datasets import is_data_set, open_dataset
 from elmarc.errors import ConfigError, CutWarning, ModelError, warn
 from elmarc.evaluation.search import SearchWorkspace
-from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.recipes import settings
-from elmarc.features.sounds import (
-    Files,
-    Sounds,
-    default_length,
-    extract,
-    read_sounds,
-    warn_of_cuts,
-    warn_of_oddities,
-)
-from elmarc.features.store import open_store
-from elmarc.features.transformer import seed_of
+from elmarc.features.sounds import Files, Sounds, extract, warn_of_cuts, warn_of_oddities
+from elmarc.features.transformer import RandomCNNFeatures, seed_of
 from elmarc.model.expectation import Expectation, expect
 from elmarc.model.learning import learn
 from elmarc.model.units import Units, labels_of, units_of
 from elmarc.model.writing import save
 
-RECORDING = 4  # times what a model hears of a clip: what is longer is a recording, to be read by windows
+RECORDING = (
+    4  # times the part of a clip that a model uses: what is longer is a recording, to be read by windows
+)
+RECIPE = "v2"  # of features that name none
 TRAINED = "trained"  # stands where a classifier is named
-OF_FEATURES = (
-    "network", "recipe", "frontend", "size", "n_filters", "layers", "sr", "statistics", "precision",
-    "batch_size", "n_workers", "device",
-)  # fmt: skip
 
 
 class SoundClassifier(ClassifierMixin, BaseEstimator):
@@ -56,44 +44,17 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    network : str, mapping, nn.Module, callable or Network
-        As for `RandomCNNFeatures`; "mfcc" is the baseline.
-    recipe : {"v2", "2018"}
-        What the network is fed, what is kept of its maps, and how the classifier scales them.
+    features : str, mapping, nn.Module, callable or transformer
+        `RandomCNNFeatures(...)`, `MFCCFeatures(...)` or another transformer of clips with their interface,
+        which is cloned and fitted; or a network, for `RandomCNNFeatures(network)`: "vgg", "mfcc", ...
     classifier : str or classifier
         A name of `elmarc.classifiers.CLASSIFIERS`, whose hyper-parameters are searched; or any classifier of
         scikit-learn's kind with `decision_function` or `predict_proba`, which is cloned and fitted as it is
         (`GridSearchCV` searches). Only models of named ones can be saved.
-    size : {"small", "large"}, n_filters : int or None
-        Width of the network.
-    layers : sequence of str or None
-        The feature maps to keep; None: the network's own.
-    frontend : str, mapping, FrontEnd or None
-        What turns waveforms into the network's input; None follows from the network.
-    sr : int or None
-        Hz; the rate that clips are brought to. None: the front-end's, 12000 where nothing is said.
-    input_sr : int or None
-        Hz; the rate of waveforms that come without one. None: that of the front-end, with a `RateWarning`.
-    duration : float or None
-        Seconds of each clip that are fed to the network; None: what holds 95 % of the clips of `fit` whole,
-        at most 29.2 s; a `Dataset` may say its own.
-    input_length : int or None
-        The same in frames or samples; one of the two may be given.
-    fix_length : {"repeat-pad", "zero-pad", "crop"} or None
-        What to do with shorter clips; None: repeat-pad, unless a `Dataset` says otherwise.
-    statistics : sequence of str or None
-        What is kept of each feature map; None: as the recipe says.
-    precision : {"float32", "tf32", "bfloat16"}
-        How the network computes.
     standardise : bool, "squashed" or None
-        Whether features are standardised; None: as the recipe says.
-    batch_size : int, n_workers : int or None, device : str
-        How to compute; without influence on the features.
-    store : bool, str, Path or None
-        Where features of clips in files are kept and found again: a folder; True, the one that the command
-        line uses (see `elmarc store info`); False or None, nowhere. Those of arrays are not kept.
+        Whether features are standardised; None: as the recipe of `features` says.
     random_state : int, RandomState or None
-        Seed of the network's weights and of the classifier.
+        Seed of the classifier, and of the weights where `features` is a network.
 
     Attributes
     ----------
@@ -103,8 +64,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         The nested score: accuracy, interval, n_clips, n_folds, chance, majority.
     best_params_ : dict
         The hyper-parameters that were chosen.
-    extractor_ : FeatureExtractor
-        Clips to features.
+    features_ : transformer
+        Clips to features, fitted.
     estimator_ : Pipeline or classifier
         Features to class numbers.
     scale_ : float
@@ -113,63 +74,49 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from elmarc import SoundClassifier
+    >>> from elmarc import RandomCNNFeatures, SoundClassifier
     >>> noise = np.random.default_rng(0).normal(size=(12, 12000)).astype("float32") / 10
     >>> noise[::2] = noise[::2].cumsum(axis=1) / 10
-    >>> model = SoundClassifier("temporal", n_filters=4, input_sr=12000)
-    >>> model = model.fit(noise, ["low", "high"] * 6)
+    >>> features = RandomCNNFeatures("temporal", n_filters=4, input_sr=12000)
+    >>> model = SoundClassifier(features, "ridge").fit(noise, ["low", "high"] * 6)
     >>> model.predict(noise[:2]).tolist()
     ['low', 'high']
     """
 
-    extractor_: FeatureExtractor
+    features_: Any
     classes_: NDArray[Any]
     expected_: Expectation | None
 
     def __init__(
         self,
-        network: NetworkLike = "timbral_temporal",
-        *,
-        recipe: str = "v2",
+        features: Any = "timbral_temporal",
         classifier: Any = "ridge",
-        size: Size = DEFAULT_SIZE,
-        n_filters: int | None = None,
-        layers: Sequence[str] | None = None,
-        frontend: FrontEndLike = None,
-        sr: int | None = None,
-        input_sr: int | None = None,
-        duration: float | None = None,
-        input_length: int | None = None,
-        fix_length: FixLength | None = None,
-        statistics: Sequence[str] | None = None,
-        precision: Precision = "float32",
+        *,
         standardise: Scaling | None = None,
-        batch_size: int = 8,
-        n_workers: int | None = None,
-        device: str = "auto",
-        store: bool | str | Path | None = True,
         random_state: Any = 0,
     ) -> None:
-        self.network = network
-        self.recipe = recipe
+        self.features = features
         self.classifier = classifier
-        self.size = size
-        self.n_filters = n_filters
-        self.layers = layers
-        self.frontend = frontend
-        self.sr = sr
-        self.input_sr = input_sr
-        self.duration = duration
-        self.input_length = input_length
-        self.fix_length = fix_length
-        self.statistics = statistics
-        self.precision = precision
         self.standardise = standardise
-        self.batch_size = batch_size
-        self.n_workers = n_workers
-        self.device = device
-        self.store = store
         self.random_state = random_state
+
+    @property
+    def extractor_(self) -> FeatureExtractor:
+        """What turns clips into features, without scikit-learn's checks."""
+        extractor: FeatureExtractor = self.features_.extractor_
+        return extractor
+
+    @property
+    def n_features_in_(self) -> int:
+        """Samples of each clip, where `fit` took an array of waveforms."""
+        n_samples: int = self.features_.n_features_in_
+        return n_samples
+
+    @property
+    def feature_names_in_(self) -> NDArray[np.object_]:
+        """Columns of the DataFrame of waveforms, where `fit` took one."""
+        names: NDArray[np.object_] = self.features_.feature_names_in_
+        return names
 
     def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Self:
         """Choose, fit and calibrate the classifier.
@@ -197,15 +144,14 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
             for note in X.notes:
                 warn(note)
         self.seed_ = seed_of(self.random_state)
-        spec = self._spec()
-        front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
-        sounds = read_sounds(X, sr=self.input_sr or front.sr, estimator=self, reset=True)
+        spec, features_ = self._spec(), self._new_features().fit(X)
+        sounds = features_.sounds(X)
         labels = column_or_1d(labels_of(sounds, y), warn=True)
         check_consistent_length(sounds.durations_s(), labels)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         units = units_of(sounds, labels, groups)
-        self.extractor_ = self._new_extractor(sounds)
+        self.features_ = features_
         features, rows = self._usable(sounds)
         self.classes_, codes = np.unique(labels[rows], return_inverse=True)
         if len(self.classes_) < 2:
@@ -286,33 +232,16 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
             )
         save(self, path)
 
-    def _new_extractor(self, sounds: Sounds) -> FeatureExtractor:
-        """Return the extractor for clips that are to be fitted."""
-        asked = self.duration is not None or self.input_length is not None
-        return self._assembled(
-            duration=self.duration,
-            input_length=self.input_length,
-            default_length=sounds.input_length if asked else default_length(sounds),
-            fix_length=self.fix_length,
-        )
-
-    def _rebuilt(self, length: int | None, fix_length: FixLength) -> FeatureExtractor:
-        """Return the extractor of a model that was fitted before, for inputs of that length."""
-        return self._assembled(input_length=length, fix_length=fix_length)
-
-    def _assembled(self, **fed: Any) -> FeatureExtractor:
-        return assemble(
-            **{name: getattr(self, name) for name in OF_FEATURES},
-            seed=self.seed_,
-            store=open_store(self.store),
-            strict=True,
-            **fed,
-        )
+    def _new_features(self) -> Any:
+        """Return the features, not fitted; those of a network have the seed of the classifier."""
+        if all(hasattr(self.features, method) for method in ("fit", "transform")):
+            return clone(self.features)
+        return RandomCNNFeatures(self.features, recipe=RECIPE, random_state=self.seed_)
 
     def _learn(
         self, spec: ClassifierSpec, features: FeatureArray, codes: NDArray[np.intp], units: Units
     ) -> None:
-        n_jobs = self.n_workers or n_cores()
+        n_jobs = getattr(self.features_, "n_workers", None) or n_cores()
         work = SearchWorkspace(features)
         found = learn(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
         self.estimator_, self.scale_ = found.estimator, found.scale
@@ -345,7 +274,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
                 "classifier, or train on the clips (elmarc train, then elmarc fit --from)"
             )
         name = self.classifier if is_named else None
-        wanted = settings(self.recipe, frontend=None, network=None, classifier=name)["classifier"]
+        recipe = getattr(self.features, "recipe", RECIPE)
+        wanted = settings(recipe, frontend=None, network=None, classifier=name)["classifier"]
         if self.standardise is not None:
             wanted["standardise"] = self.standardise
         return make_classifier(self.classifier, random_state=self.seed_, **wanted)
@@ -353,8 +283,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
     def _features_of(self, X: Any) -> FeatureArray:
         """Return the features of clips that a fitted model is asked about."""
         check_is_fitted(self)
-        rate = self.input_sr or self.extractor_.frontend.sr
-        sounds = read_sounds(X, sr=rate, estimator=self, reset=False)
+        sounds = self.features_.sounds(X)
         if any(map(self.is_recording, sounds.durations_s())):
             warn(
                 f"X holds recordings over {RECORDING} times as long as the {self.heard_s:g} s of a clip that "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from elmarc.features.extractor import FeatureExtractor
@@ -44,8 +45,9 @@ def trained_classifier(
     expected : Expectation
         The score of the study that it comes from.
     """
-    model.set_params(classifier=TRAINED, standardise=None)
-    model.seed_, model.extractor_ = model.random_state, extractor
+    model.classifier, model.standardise = TRAINED, None
+    model.seed_, model.features_ = model.random_state, clone(model.features)
+    model.features_.seed_, model.features_.extractor_ = model.features_.random_state, extractor
     model.classes_ = np.asarray(classes)
     counts = Counter(labels)
     model.n_clips_ = {name: counts[name] for name in classes}

@@ -16,12 +16,14 @@ from elmarc import __version__
 from elmarc._io import write_atomic
 from elmarc.errors import ModelError
 from elmarc.features.store import definition_key
+from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
 from elmarc.frontends import frontends_of
 from elmarc.model import estimators
 from elmarc.model.container import pack
 from elmarc.networks import NETWORKS
 
 DESCRIPTION, CLASSIFIER, WEIGHTS = "model.json", "classifier.npz", "weights.safetensors"
+KINDS = {kind.__name__: kind for kind in (RandomCNNFeatures, MFCCFeatures)}  # features that a file can hold
 OF_THIS_MACHINE = ("batch_size", "n_workers", "device", "store")  # parameters that no file keeps
 PACKAGES = ("torch", "numpy", "scikit-learn")
 RATES = (100, 1_000_000)  # Hz; what a model may be asked to bring clips to, and from
@@ -39,7 +41,8 @@ def save(model: Any, path: str | Path) -> None:
     check_rates(model)
     sizes = {"n_classes": len(model.classes_), "n_features": len(model.extractor_.columns)}
     parts = {CLASSIFIER: estimators.dump(model.estimator_, **sizes)}
-    weights = _set_weights(model) if is_ours(model.network) else _kept_weights(model)
+    features = model.features_
+    weights = _set_weights(features) if is_ours(network_of(features)) else _kept_weights(features)
     if weights is not None:
         parts[WEIGHTS] = weights
     text = json.dumps(_description(model), indent=1, sort_keys=True, default=plain, allow_nan=False)
@@ -54,7 +57,7 @@ def check_rates(model: Any) -> None:
     ModelError
     """
     sr = model.extractor_.frontend.sr
-    given = sr if model.input_sr is None else model.input_sr
+    given = sr if model.features_.input_sr is None else model.features_.input_sr
     possible = all(isinstance(rate, Integral) and RATES[0] <= int(rate) <= RATES[1] for rate in (given, sr))
     if not possible or sr > MOST_GROWTH * given:
         raise ModelError(
@@ -64,18 +67,22 @@ def check_rates(model: Any) -> None:
 
 
 def _description(model: Any) -> dict[str, Any]:
-    definition = model.extractor_.definition
-    values = model.classes_.tolist()
+    network, definition = network_of(model.features_), model.extractor_.definition
     return {
         "elmarc": __version__,
-        "parameters": _parameters(model),
-        "network": None if is_ours(model.network) else _named(model.network),
+        "parameters": {
+            "features": _features(model.features_),
+            "classifier": model.classifier,
+            "standardise": model.standardise,
+            "random_state": model.seed_,
+        },
+        "network": None if is_ours(network) else _named(network),
         "length": model.extractor_.length,
         "fix_length": model.extractor_.fix_length,
         "definition": definition,
         "definition_key": definition_key(definition),
         "n_features": len(model.extractor_.columns),
-        "classes": {"dtype": str(model.classes_.dtype), "values": values},
+        "classes": {"dtype": str(model.classes_.dtype), "values": model.classes_.tolist()},
         "n_samples": getattr(model, "n_features_in_", None),
         "scale": model.scale_,
         "best_params": model.best_params_,
@@ -85,18 +92,31 @@ def _description(model: Any) -> dict[str, Any]:
     }
 
 
-def _parameters(model: Any) -> dict[str, Any]:
-    """Return the constructor's parameters as JSON has them, the seed in place of a generator."""
-    given = {
-        name: value for name, value in model.get_params(deep=False).items() if name not in OF_THIS_MACHINE
+def _features(features: Any) -> dict[str, Any]:
+    """Return the kind and the parameters of fitted features as JSON has them, the seed for a generator."""
+    kind = type(features).__name__
+    if KINDS.get(kind) is not type(features):
+        raise ModelError(
+            f"features: a model file cannot hold a {kind}: fit with {' or '.join(KINDS)}, or with the name of "
+            "a network"
+        )
+    parameters = features.get_params(deep=False)
+    parameters = {"kind": kind} | {
+        name: value for name, value in parameters.items() if name not in OF_THIS_MACHINE
     }
-    given["random_state"] = model.seed_
-    front = given["frontend"]
+    if "random_state" in parameters:
+        parameters["random_state"] = features.seed_
+    front = parameters.get("frontend")
     if is_dataclass(front) and not isinstance(front, type):
-        given["frontend"] = {"kind": model.extractor_.frontend.kind, **asdict(front)}
-    if not is_ours(given["network"]):
-        given["network"] = None
-    return given
+        parameters["frontend"] = {"kind": features.extractor_.frontend.kind, **asdict(front)}
+    if not is_ours(network_of(features)):
+        parameters["network"] = None
+    return parameters
+
+
+def network_of(features: Any) -> Any:
+    """Return the network as features name it; None where they have none."""
+    return getattr(features, "network", None)
 
 
 def is_ours(network: Any) -> bool:
@@ -115,9 +135,9 @@ def _named(network: Any) -> str:
     return f"{owner.__module__}:{owner.__qualname__}"
 
 
-def _set_weights(model: Any) -> bytes | None:
+def _set_weights(features: Any) -> bytes | None:
     """Return the weights of a network of elmarc's; None where they are drawn from the seed again."""
-    network = model.extractor_.network
+    network = features.extractor_.network
     if network is None or network.is_drawn:
         return None
     from elmarc.model.weights import pack as packed
@@ -125,16 +145,16 @@ def _set_weights(model: Any) -> bytes | None:
     return packed(network)
 
 
-def _kept_weights(model: Any) -> bytes | None:
+def _kept_weights(features: Any) -> bytes | None:
     """Return the weights of a network of the user's own; None where they were drawn from the seed."""
     from safetensors.torch import save as to_bytes
     from torch import nn
 
     from elmarc.networks.random_cnn import RandomCNN
 
-    redrawn = isinstance(model.network, Mapping) and model.network.get("weights", "redraw") == "redraw"
-    network = model.extractor_.network
-    drawn = isinstance(network, RandomCNN) or not isinstance(model.network, Mapping | nn.Module)
+    named, network = features.network, features.extractor_.network
+    redrawn = isinstance(named, Mapping) and named.get("weights", "redraw") == "redraw"
+    drawn = isinstance(network, RandomCNN) or not isinstance(named, Mapping | nn.Module)
     if network is None or redrawn or drawn:
         return None
     state = {

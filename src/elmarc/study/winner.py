@@ -10,6 +10,7 @@ from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison, SystemScore, system_of
 from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.transformer import RandomCNNFeatures
 from elmarc.model import SoundClassifier
 from elmarc.networks.section import EXTERNAL
 from elmarc.results import Result
@@ -110,17 +111,18 @@ def sound_classifier(config: Experiment, extractor: FeatureExtractor) -> SoundCl
             "fix_length": extractor.fix_length,
             "statistics": tuple(config.pooling),
         }
-    return SoundClassifier(
+    features = RandomCNNFeatures(
         **shape,
         recipe=_recipe(config),
         frontend=config.frontend.model_dump(mode="json"),
-        classifier=classifier.name,
-        standardise=classifier.standardise,
         batch_size=extractor.batch_size,
         n_workers=config.n_workers,
         device=config.device,
         store=store.root if store and not store.was_refused else None,
         random_state=config.seed,
+    )
+    return SoundClassifier(
+        features, classifier.name, standardise=classifier.standardise, random_state=config.seed
     )
 
 
