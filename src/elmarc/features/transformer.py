@@ -241,7 +241,7 @@ class RandomCNNFeatures(_ClipTransformer):
         return self
 
     def restore(self, length: int | None, fix_length: FixLength) -> Self:
-        """Draw the weights for inputs of `length` frames or samples, as `fit` did on clips that led to them."""
+        """Draw the weights for inputs of `length` frames or samples, as `fit` did on its clips."""
         self.seed_ = seed_of(self.random_state)
         front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
         self.extractor_ = self._assembled(front, input_length=length, fix_length=fix_length)

@@ -97,8 +97,8 @@ def _features(features: Any) -> dict[str, Any]:
     kind = type(features).__name__
     if KINDS.get(kind) is not type(features):
         raise ModelError(
-            f"features: a model file cannot hold a {kind}: fit with {' or '.join(KINDS)}, or with the name of "
-            "a network"
+            f"features: a model file cannot hold a {kind}: fit with {' or '.join(KINDS)}, or a name "
+            "of a network"
         )
     parameters = features.get_params(deep=False)
     parameters = {"kind": kind} | {
