@@ -82,6 +82,8 @@ def _model(parts: Mapping[str, bytes], network: Any) -> SoundClassifier:
     about = json.loads(parts[DESCRIPTION])
     model = SoundClassifier(**_parameters(about, network))
     model.seed_ = model.random_state
+    if type(model.seed_) is not int:
+        raise ModelError(f"random_state is {model.seed_!r}, expected a whole number")
     model.features_ = clone(model.features).restore(about["length"], about["fix_length"])
     check_rates(model)
     _check_length(model.extractor_)
