@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from elmarc import _defaults
+
+_defaults.SIZE = "small"  # type: ignore[misc, assignment]  # quick tests; before anything else is imported
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 os.environ.setdefault("ELMARC_HASH_MEMO", "off")  # none in the user's cache; its own tests switch it on
 SMALL_FIXTURES = Path(__file__).parent / "parity" / "data"

@@ -13,5 +13,4 @@ FixLength: TypeAlias = Literal["crop", "zero-pad", "repeat-pad"]
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 Unit: TypeAlias = Literal["frames", "samples"]  # what the length of a network's input counts
 Size: TypeAlias = Literal["large", "small"]
-DEFAULT_SIZE: Size = "small"
 Definition: TypeAlias = dict[str, Any]  # JSON-able: everything that changes the numbers

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elmarc import _defaults
 from elmarc._choices import choose
 from elmarc._types import FeatureArray, Waveform
 from elmarc.adapters.reference import reference_sounds
@@ -64,9 +65,9 @@ class Embedder:
 
     def __init__(
         self,
-        network: Any = "timbral_temporal",
+        network: Any = _defaults.NETWORK,
         *,
-        recipe: str = "v2",
+        recipe: str = _defaults.RECIPE,
         hop_ms: float = HOP_MS,
         scaled: bool = True,
         device: str = "cpu",

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elmarc import __version__
+from elmarc import __version__, _defaults
 from elmarc._types import FeatureArray, Waveform
 from elmarc.adapters.embedder import Embedder, samples_of
 from elmarc.errors import AudioError
@@ -41,7 +41,7 @@ class ElmarcEncoder:
 
     def __init__(
         self,
-        model_name: str = "elmarc/timbral_temporal",
+        model_name: str = f"elmarc/{_defaults.NETWORK}",
         revision: str | None = None,
         device: str | None = None,
         **options: Any,

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from elmarc import _defaults
 from elmarc.adapters.embedder import Embedder
 
 __all__ = ["ElmarcEncoder"]
@@ -33,7 +34,7 @@ class ElmarcEncoder(nn.Module):
         Between the embeddings of a clip.
     """
 
-    def __init__(self, network: Any = "timbral_temporal", **options: Any) -> None:
+    def __init__(self, network: Any = _defaults.NETWORK, **options: Any) -> None:
         super().__init__()
         self.embedder = Embedder(network, **options)
         self.network = self.embedder.extractor.network  # so that `to` moves it

@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from elmarc import _defaults
 from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
 from elmarc.cli.numbers import positive
 from elmarc.cli.options import (
+    DEFAULT_RECIPE,
+    DEFAULT_SIZE,
     Audio,
     Batch,
     Data,
@@ -46,6 +49,7 @@ from elmarc.errors import ConfigError
 
 def extract(
     data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
     network: Annotated[
         str,
         typer.Option(
@@ -53,18 +57,17 @@ def extract(
             help="mfcc, one of {networks}, or a module of your own: package.module:Name or file.py:Name.",
             autocompletion=completer("networks", more=["mfcc"]),
         ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
+    ] = _defaults.NETWORK,
     force: Force = False,
     audio: Audio = None,
     target: Target = None,
     split: Split = None,
-    size: SizeOption = SizeName.small,
+    size: SizeOption = DEFAULT_SIZE,
     n_filters: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Width, in place of --size.")
     ] = None,
     seed: Seed = 0,
-    recipe: Recipe = RecipeName.study,
+    recipe: Recipe = DEFAULT_RECIPE,
     precision: Precision = "float32",
     device: Device = "auto",
     batch_size: Batch = None,
@@ -152,16 +155,21 @@ def fit(
     network: Annotated[
         str | None,
         typer.Option(
-            help="mfcc, or one of {networks}; default: timbral_temporal.",
+            help=f"mfcc, or one of {{networks}}; default: {_defaults.NETWORK}.",
             autocompletion=completer("networks", more=["mfcc"]),
         ),
     ] = None,
     classifier: Annotated[
         str | None,
-        typer.Option(help="One of {classifiers}; default: ridge.", autocompletion=completer("classifiers")),
+        typer.Option(
+            help=f"One of {{classifiers}}; default: {_defaults.CLASSIFIER}.",
+            autocompletion=completer("classifiers"),
+        ),
     ] = None,
-    recipe: Annotated[RecipeName | None, typer.Option(help="2018 or v2; default: v2.")] = None,
-    size: Annotated[SizeName | None, typer.Option(help="large or small; default: small.")] = None,
+    recipe: Annotated[
+        RecipeName | None, typer.Option(help=f"2018 or v2; default: {_defaults.RECIPE}.")
+    ] = None,
+    size: Annotated[SizeName | None, typer.Option(help=f"large or small; default: {_defaults.SIZE}.")] = None,
     audio: Audio = None,
     target: Target = None,
     keep_duplicates_together: Together = False,
@@ -201,9 +209,9 @@ def fit(
     else:
         chosen = work.named(
             section,
-            network={"kind": network or "timbral_temporal", "size": (size or SizeName.small).value},
-            classifier=classifier or "ridge",
-            common={**common, "recipe": (recipe or RecipeName.v2).value, "seed": seed or 0},
+            network={"kind": network or _defaults.NETWORK, "size": size.value if size else _defaults.SIZE},
+            classifier=classifier or _defaults.CLASSIFIER,
+            common={**common, "recipe": recipe.value if recipe else _defaults.RECIPE, "seed": seed or 0},
             overrides=set_ or [],
         )
     work.fit(chosen, output, store=store_at(store), force=force, quiet=quiet, as_json=as_json)

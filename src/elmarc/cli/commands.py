@@ -69,7 +69,7 @@ def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> No
     runs = []
     for target in ("rhythm", "timbre"):
         configs = studies.grid_cells(
-            {"name": "demo", "data": {"kind": "toy", "target": target}},
+            {"name": "demo", "recipe": "2018", "data": {"kind": "toy", "target": target}},
             networks=[studies.BASELINE, *networks],
             classifiers=("svm", "elm"),
             seeds=2,

@@ -10,6 +10,7 @@ import typer
 from elmarc.cli.listing import completer
 from elmarc.cli.numbers import positive
 from elmarc.cli.options import (
+    DEFAULT_SIZE,
     Audio,
     Data,
     Force,
@@ -36,7 +37,7 @@ def networks_show(
             autocompletion=completer("networks", more=["single_layer"]),
         ),
     ],
-    size: SizeOption = SizeName.small,
+    size: SizeOption = DEFAULT_SIZE,
     n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
     length: Annotated[int | None, typer.Option(min=1, help="Frames or samples of a clip.")] = None,
     filter_shape: Annotated[str | None, typer.Option(help="For single_layer: FRAMES,BANDS.")] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from elmarc import _defaults
 from elmarc.cli.listing import ADVANCED, completer
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class RecipeName(StrEnum):
 
     study = "2018"
     v2 = "v2"
+
+
+DEFAULT_SIZE, DEFAULT_RECIPE = SizeName(_defaults.SIZE), RecipeName(_defaults.RECIPE)
 
 
 def data_names(incomplete: str) -> list[str]:
@@ -79,7 +83,7 @@ SizeOption = Annotated[SizeName, typer.Option(help="About 3,500 features, or abo
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random weights.")]
-Recipe = Annotated[RecipeName, typer.Option(help="The study's, or a more accurate one (docs/recipe.md).")]
+Recipe = Annotated[RecipeName, typer.Option(help="More accurate, or the study's: docs/recipe.md.")]
 Budget = Annotated[str | None, typer.Option(metavar="TIME", help="Stop after 120s, 10m or 2h, say.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for results.")]
 

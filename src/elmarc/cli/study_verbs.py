@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from elmarc import _defaults
 from elmarc._resources import keep_freed_memory
 from elmarc.cli.folders import store_at
 from elmarc.cli.listing import completer
 from elmarc.cli.numbers import not_negative
 from elmarc.cli.options import (
+    DEFAULT_RECIPE,
+    DEFAULT_SIZE,
     Audio,
     Budget,
     Data,
@@ -29,7 +32,6 @@ from elmarc.cli.options import (
     ProtocolName,
     Quiet,
     Recipe,
-    RecipeName,
     Scheduler,
     SchedulerFile,
     SizeName,
@@ -107,11 +109,11 @@ def rank(
             help="With commas between, or all. Known: {classifiers}.",
             autocompletion=completer("classifiers", more=["all"]),
         ),
-    ] = "svm,elm",
-    size: SizeOption = SizeName.small,
+    ] = _defaults.CLASSIFIER,
+    size: SizeOption = DEFAULT_SIZE,
     seeds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Draws of the weights; with one nothing is tested.")
-    ] = 2,
+    ] = _defaults.SEEDS,
     protocol: Annotated[
         ProtocolName, rare(help="paper is the 2018 study's: optimistic on folds.")
     ] = ProtocolName.nested,
@@ -131,7 +133,7 @@ def rank(
             help="Standardise the features; default: yes, but not under --protocol paper.", show_default=False
         ),
     ] = None,
-    recipe: Recipe = RecipeName.study,
+    recipe: Recipe = DEFAULT_RECIPE,
     budget: Budget = None,
     precision: Precision = "float32",
     device: Device = "auto",
@@ -187,8 +189,10 @@ def train(
     split: Split = None,
     keep_duplicates_together: Together = False,
     networks: Networks = "all",
-    size: SizeOption = SizeName.small,
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Draws of the first weights.")] = 2,
+    size: SizeOption = DEFAULT_SIZE,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Draws of the first weights.")] = (
+        _defaults.SEEDS
+    ),
     epochs: Annotated[
         int, typer.Option(min=1, metavar="N", help="At most so many times through the clips.")
     ] = 40,
@@ -200,7 +204,7 @@ def train(
             "all epochs, in a third of the time.",
         ),
     ] = "0.001,0.004",
-    recipe: Recipe = RecipeName.study,
+    recipe: Recipe = DEFAULT_RECIPE,
     budget: Budget = None,
     device: Device = "auto",
     set_: Overrides = None,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from elmarc import _defaults
 from elmarc.comparison.records import SystemScore, system_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.section import EXTERNAL, section_of_text
@@ -47,7 +48,7 @@ def extract_command(config: Experiment, *, output: str = "features.npz") -> str:
         words += [
             word for key, value in needed.items() for word in ("--set", f"network.{key}={_yaml(value)}")
         ]
-    if config.recipe != "2018":
+    if config.recipe != _defaults.RECIPE:
         words += ["--recipe", config.recipe]
     if net is not None and net.precision != "float32":
         words += ["--precision", net.precision]

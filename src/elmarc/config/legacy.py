@@ -174,6 +174,7 @@ def read_document(text: str, source: str) -> dict[str, Any]:
     old = checked(Config2018, _config_dict(reader, text), source)
     document = {
         "name": old.experiment_name.replace("/", "_").replace("\\", "_") or "experiment",
+        "recipe": "2018",
         "data": _data(old),
         **(_mfcc(old) if old.features_type == "MFCC" else _cnn(old)),
         "classifier": {"name": CLASSIFIERS[old.model_type]},

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
+from elmarc import _defaults
 from elmarc._choices import choose
-from elmarc._types import DEFAULT_SIZE, FixLength, Precision, Size, Unit
+from elmarc._types import FixLength, Precision, Size, Unit
 from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
@@ -33,9 +34,9 @@ RAISED_TO_S: dict[Unit, float] = {"frames": STUDY_LENGTH.frames_s, "samples": 0.
 def assemble(
     network: NetworkLike,
     *,
-    recipe: str = "2018",
+    recipe: str = _defaults.RECIPE,
     frontend: FrontEndLike = None,
-    size: Size = DEFAULT_SIZE,
+    size: Size = _defaults.SIZE,
     n_filters: int | None = None,
     layers: Sequence[str] | None = None,
     precision: Precision = "float32",
@@ -55,7 +56,7 @@ def assemble(
     network : str, mapping, nn.Module, callable, Network or None
         As for `make_network`; what a section says goes before the other arguments. "mfcc" and None are the
         baseline.
-    recipe : {"2018", "v2"}
+    recipe : {"v2", "2018"}
         Sets what is None here: see docs/recipe.md.
     frontend : str, mapping, FrontEnd or None
         A kind, its options (`kind` may be left out), or a front-end that is built and taken as it is. None
@@ -117,7 +118,7 @@ def assemble(
 
 
 def make_frontend(
-    frontend: FrontEndLike, *, network: NetworkLike, recipe: str = "2018", sr: int | None = None
+    frontend: FrontEndLike, *, network: NetworkLike, recipe: str = _defaults.RECIPE, sr: int | None = None
 ) -> FrontEnd:
     """Return the front-end that a network reads: see `assemble`.
 

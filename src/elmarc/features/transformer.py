@@ -15,7 +15,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from elmarc._types import DEFAULT_SIZE, FeatureArray, FixLength, Precision, Size
+from elmarc import _defaults
+from elmarc._types import FeatureArray, FixLength, Precision, Size
 from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import Sequence as FrameSequence
@@ -131,10 +132,10 @@ class RandomCNNFeatures(_ClipTransformer):
     network : str, mapping, nn.Module, callable or Network
         A name (see `elmarc networks list`), "package.module:Name", the section of a configuration, or a
         module: see `make_network`. "mfcc" is the baseline.
-    recipe : {"2018", "v2"}
+    recipe : {"v2", "2018"}
         Sets front-end, statistics and width where they are not given: see docs/recipe.md.
-    size : {"small", "large"}, n_filters : int or None
-        The study's sizes (about 160 and 3,500 features), or a width of your own.
+    size : {"large", "small"}, n_filters : int or None
+        The study's sizes (about 3,500 and 160 features), or a width of your own.
     layers : sequence of str or None
         The feature maps to keep; None: the study's.
     frontend : str, mapping, FrontEnd or None
@@ -172,10 +173,10 @@ class RandomCNNFeatures(_ClipTransformer):
 
     def __init__(
         self,
-        network: NetworkLike = "timbral_temporal",
+        network: NetworkLike = _defaults.NETWORK,
         *,
-        recipe: str = "2018",
-        size: Size = DEFAULT_SIZE,
+        recipe: str = _defaults.RECIPE,
+        size: Size = _defaults.SIZE,
         n_filters: int | None = None,
         layers: Sequence[str] | None = None,
         frontend: FrontEndLike = None,

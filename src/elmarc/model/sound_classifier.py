@@ -13,6 +13,7 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from elmarc import _defaults
 from elmarc._resources import n_cores
 from elmarc._types import FeatureArray
 from elmarc.classifiers.calibration import decision_values, probabilities
@@ -32,7 +33,6 @@ from elmarc.model.writing import save
 RECORDING = (
     4  # times the part of a clip that a model uses: what is longer is a recording, to be read by windows
 )
-RECIPE = "v2"  # of features that name none
 TRAINED = "trained"  # stands where a classifier is named
 
 
@@ -89,8 +89,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        features: Any = "timbral_temporal",
-        classifier: Any = "ridge",
+        features: Any = _defaults.NETWORK,
+        classifier: Any = _defaults.CLASSIFIER,
         *,
         standardise: Scaling | None = None,
         random_state: Any = 0,
@@ -236,7 +236,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         """Return the features, not fitted; those of a network have the seed of the classifier."""
         if all(hasattr(self.features, method) for method in ("fit", "transform")):
             return clone(self.features)
-        return RandomCNNFeatures(self.features, recipe=RECIPE, random_state=self.seed_)
+        return RandomCNNFeatures(self.features, random_state=self.seed_)
 
     def _learn(
         self, spec: ClassifierSpec, features: FeatureArray, codes: NDArray[np.intp], units: Units
@@ -274,7 +274,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
                 "classifier, or train on the clips (elmarc train, then elmarc fit --from)"
             )
         name = self.classifier if is_named else None
-        recipe = getattr(self.features, "recipe", RECIPE)
+        recipe = getattr(self.features, "recipe", _defaults.RECIPE)
         wanted = settings(recipe, frontend=None, network=None, classifier=name)["classifier"]
         if self.standardise is not None:
             wanted["standardise"] = self.standardise

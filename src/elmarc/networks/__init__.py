@@ -11,8 +11,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from elmarc import _defaults
 from elmarc._choices import choose
-from elmarc._types import DEFAULT_SIZE, Precision, Size, Unit
+from elmarc._types import Precision, Size, Unit
 from elmarc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def build_network(
     name: str,
     *,
     n_filters: int | None = None,
-    size: Size = DEFAULT_SIZE,
+    size: Size = _defaults.SIZE,
     seed: int = 0,
     layers: Sequence[str] | None = None,
     n_bands: int | None = None,
@@ -194,8 +195,8 @@ def build_network(
         One of `list_networks()`.
     n_filters : int or None
         The study's N; None for that of `size`.
-    size : {"small", "large"}
-        About 160 or about 3,500 features.
+    size : {"large", "small"}
+        About 3,500 or about 160 features.
     seed : int
         Of the weights.
     layers : sequence of str or None

@@ -27,9 +27,9 @@ from weakref import WeakValueDictionary
 import torch
 from torch import nn
 
-from elmarc import _seeds
+from elmarc import _defaults, _seeds
 from elmarc._choices import did_you_mean
-from elmarc._types import DEFAULT_SIZE, Definition, Precision, Size
+from elmarc._types import Definition, Precision, Size
 from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, Preset, build_network
 from elmarc.networks.base import Network
@@ -104,8 +104,8 @@ def _by_name(
 ) -> Network:
     """Build a network of elmarc from its section; `name` is what results call it, and changes nothing."""
     if narrower > 1 and kind in NETWORKS and options.get("n_filters") is None:
-        options["n_filters"] = narrowed(NETWORKS[kind], size or DEFAULT_SIZE, narrower)
-    return build_network(kind, size=size or DEFAULT_SIZE, **options)
+        options["n_filters"] = narrowed(NETWORKS[kind], size or _defaults.SIZE, narrower)
+    return build_network(kind, size=size or _defaults.SIZE, **options)
 
 
 def narrowed(preset: Preset, size: Size, divisor: int) -> int:

@@ -89,8 +89,8 @@ class Study:
             for heard in sets
             for network in self.networks()
             for config in studies.ranking_cells(
-                heard.data, networks=[network], classifiers=self.classifiers, seeds=self.seeds,
-                recipe=recipe, baseline=False, input=heard.of(network),
+                heard.data, networks=[network], classifiers=self.classifiers, size="small",
+                seeds=self.seeds, recipe=recipe, baseline=False, input=heard.of(network),
             )
         ]  # fmt: skip
 
@@ -101,7 +101,12 @@ class Study:
             for heard in sets
             for network in self.networks()
             for config in trained.training_configs(
-                heard.data, networks=[network], seeds=seeds, input=heard.of(network)
+                heard.data,
+                networks=[network],
+                size="small",
+                seeds=seeds,
+                recipe="2018",
+                input=heard.of(network),
             )
         ]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from torch import nn
 
+from elmarc import _defaults
 from elmarc._io import temporary_folder
 from elmarc.comparison.answer import answer, not_run
 from elmarc.comparison.records import Comparison, SystemScore
@@ -133,10 +134,10 @@ def rank(
     data: Any,
     *,
     networks: str | Sequence[Any] = "all",
-    classifiers: str | Sequence[str] = ("svm", "elm"),
-    recipe: str = "2018",
-    size: str = "small",
-    seeds: int = 2,
+    classifiers: str | Sequence[str] = _defaults.CLASSIFIER,
+    recipe: str = _defaults.RECIPE,
+    size: str = _defaults.SIZE,
+    seeds: int = _defaults.SEEDS,
     protocol: str = "nested",
     baseline: bool = True,
     standardise: bool | str | None = None,
@@ -166,9 +167,9 @@ def rank(
         modules, which keep their weights, or classes and functions that make one. "all" is the study's nine.
     classifiers : str or sequence of str
         Names of `elmarc.classifiers.CLASSIFIERS`.
-    recipe : {"2018", "v2"}
+    recipe : {"v2", "2018"}
         See docs/recipe.md.
-    size : {"small", "large"}
+    size : {"large", "small"}
         Of networks that do not say their own.
     seeds : int
         How many draws of the weights; one cannot tell networks apart.

@@ -31,7 +31,8 @@ from typing import (
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from elmarc._types import DEFAULT_SIZE, Precision, Size, Unit
+from elmarc import _defaults
+from elmarc._types import Precision, Size, Unit
 from elmarc.config.schema import Count, Counts, Flag, Name, Section, Shape, Year
 from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
@@ -62,7 +63,7 @@ class FrontEndSection(Section):
 
 
 class NetworkSection(Section):
-    """What every network takes: `size` (small where nothing is said) or `n_filters`, not both.
+    """What every network takes: `size` (large where nothing is said) or `n_filters`, not both.
 
     `narrower` divides the filters of `size`, so that more pooling statistics make no more features. `layers`
     picks feature maps by name; `compat: "2018"` repeats that program's frame-level defect. `name` is what
@@ -94,7 +95,7 @@ class NetworkSection(Section):
     def _size_in_full(cls, section: Any) -> Any:
         if not isinstance(section, Mapping) or section.get("size") or section.get("n_filters"):
             return section
-        return {**section, "size": DEFAULT_SIZE}
+        return {**section, "size": _defaults.SIZE}
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from elmarc import _defaults
 from elmarc._types import FixLength, Unit
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.config.schema import (
@@ -261,7 +262,7 @@ class Features(Section):
     `features_name`. The recipe sets what is left open, see docs/recipe.md.
     """
 
-    recipe: RecipeName = "2018"
+    recipe: RecipeName = _defaults.RECIPE
     network: Network | None
     frontend: FrontEnd
     input: Input = Input()
@@ -395,9 +396,13 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
     if frontend is None or (isinstance(frontend, Mapping) and "kind" not in frontend):
         full["frontend"] = frontend = {"kind": default_frontend(network), **(frontend or {})}
     if full.get("classifier") is None and full.get("training") is None:
-        full["classifier"] = {"name": "svm"}
+        full["classifier"] = {"name": _defaults.CLASSIFIER}
     network = full.get("network")
-    if full.get("recipe") == "v2" and isinstance(frontend, Mapping) and isinstance(network, Mapping | None):
+    if (
+        full.get("recipe", _defaults.RECIPE) == "v2"
+        and isinstance(frontend, Mapping)
+        and isinstance(network, Mapping | None)
+    ):
         classifier = full.get("classifier")
         name = classifier.get("name") if isinstance(classifier, Mapping) else None
         for key, value in settings(

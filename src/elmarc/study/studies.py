@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from elmarc import _defaults
 from elmarc._choices import choose
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.classifiers.grids import CLASSIFIERS
@@ -129,15 +130,15 @@ def ranking_cells(
     data: Mapping[str, Any],
     *,
     networks: str | Sequence[Any] = "all",
-    classifiers: str | Sequence[str] = "svm,elm",
-    size: str = "small",
+    classifiers: str | Sequence[str] = _defaults.CLASSIFIER,
+    size: str = _defaults.SIZE,
     precision: str = "float32",
-    seeds: int = 2,
+    seeds: int = _defaults.SEEDS,
     protocol: str = "nested",
     baseline: bool = True,
     standardise: bool | str | None = None,
     features: Sequence[str | Path] | Mapping[str, str | Path] = (),
-    recipe: str = "2018",
+    recipe: str = _defaults.RECIPE,
     overrides: Sequence[str] = (),
     **common: Any,
 ) -> list[Experiment]:
@@ -255,7 +256,12 @@ def reproduction_cells(
         networks.append({"kind": "timbral_temporal_audio", "size": size})
     cells = [
         grid_cells(
-            {"name": f"reproduce-{name}", "data": data_section(name, audio=audio), "protocol": protocol},
+            {
+                "name": f"reproduce-{name}",
+                "recipe": "2018",
+                "data": data_section(name, audio=audio),
+                "protocol": protocol,
+            },
             networks=networks,
             classifiers=("svm", "elm"),
             seeds=seeds,

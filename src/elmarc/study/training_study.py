@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from elmarc import _defaults
 from elmarc.networks.make import hold_all
 from elmarc.study.cells import failures, make_cells
 from elmarc.study.observer import Lines
@@ -22,9 +23,9 @@ def train(
     networks: str | Sequence[Any] = "all",
     epochs: int = 40,
     learning_rates: Sequence[float] = (0.001, 0.004),
-    recipe: str = "2018",
-    size: str = "small",
-    seeds: int = 2,
+    recipe: str = _defaults.RECIPE,
+    size: str = _defaults.SIZE,
+    seeds: int = _defaults.SEEDS,
     audio: str | Path | None = None,
     target: str | None = None,
     keep_duplicates_together: bool = False,
