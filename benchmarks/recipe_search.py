@@ -88,6 +88,7 @@ def cell(
         length = {"n_frames": 1280}
     own_length = task.startswith("toy") or args.own_length
     document = {
+        "recipe": "2018",
         "data": data_section(task, args.data, args.store),
         "network": {"kind": network, "size": args.size},
         "frontend": {"kind": "waveform" if waveform else "logmel"},

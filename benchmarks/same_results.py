@@ -46,7 +46,7 @@ def cases(data: Path, folder: Path) -> dict[str, list[str]]:
         },
         "paper": {
             "data": str(tables["folds"]), "network": SMALL, "classifier": ["svm", "elm", "knn"],
-            "protocol": "paper",
+            "protocol": "paper", "recipe": "2018",
         },
     }  # fmt: skip
     for name in ("plain", "groups", "segments"):
@@ -54,12 +54,14 @@ def cases(data: Path, folder: Path) -> dict[str, list[str]]:
             "data": str(tables[name]),
             "network": SMALL,
             "classifier": ["ridge", "svm"],
+            "recipe": "2018",
             "seed": [0, 1],
         }
     documents["lists"] = {
         "data": str(tables["lists"]),
         "network": [SMALL, "mfcc"],
         "classifier": ["ridge", "knn"],
+        "recipe": "2018",
     }
     commands = {}
     for name, document in documents.items():
@@ -68,7 +70,7 @@ def cases(data: Path, folder: Path) -> dict[str, list[str]]:
         commands[name] = ["run", str(file)]
     commands["trained"] = [
         "train", str(tables["plain"]), "--networks", "temporal", "--seeds", "1", "--epochs", "2",
-        "--set", "network.n_filters=4", "--set", "network.size=null",
+        "--recipe", "2018", "--set", "network.n_filters=4", "--set", "network.size=null",
     ]  # fmt: skip
     return commands
 

@@ -20,7 +20,7 @@ from elmarc.study.studies import grid_cells
 def main(seeds: int = 3) -> Comparison:
     """Print and return the comparison of two networks on toy's rhythms."""
     cells = grid_cells(
-        {"name": "compare", "data": {"kind": "toy", "target": "rhythm"}},
+        {"name": "compare", "recipe": "2018", "data": {"kind": "toy", "target": "rhythm"}},
         networks=[{"kind": name, "size": "small"} for name in ("timbral", "temporal")],
         classifiers=["linear_svm"],
         seeds=seeds,

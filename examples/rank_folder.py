@@ -21,7 +21,7 @@ from elmarc.study.studies import data_section, grid_cells
 def main(data: str = "toy", networks: tuple[str, ...] = ("mfcc", "timbral", "temporal")) -> None:
     """Print the ranking of `networks`, small, each with an SVM."""
     sections = [name if name == "mfcc" else {"kind": name, "size": "small"} for name in networks]
-    document = {"name": "rank", "data": data_section(data)}
+    document = {"name": "rank", "recipe": "2018", "data": data_section(data)}
     cells = grid_cells(document, networks=sections, classifiers=["svm"], seeds=1, standardise=True)
     with tempfile.TemporaryDirectory() as folder:  # name a folder of your own to keep and resume the results
         results = run_cells(make_cells(cells, folder))

@@ -146,18 +146,18 @@ def test_a_network_may_be_a_section_a_module_or_one_that_is_built(paths: list[Pa
         same = RandomCNNFeatures(network, recipe="v2", random_state=2, store=False)
         assert np.array_equal(same.fit_transform(paths), by_name)
     options = {"kind": "single_layer", "filter_shape": (7, 20), "pool_shape": (1, 5), "n_filters": 4}
-    assert RandomCNNFeatures(options, layers=["pool"], store=False).fit_transform(paths).shape == (8, 4)
+    assert RandomCNNFeatures(options, layers=["pool"], store=False).fit_transform(paths).shape == (8, 4 * 4)
     with pytest.raises(ConfigError, match="timbral is built already"):
         RandomCNNFeatures(built, n_filters=8, store=False).fit(paths)
 
 
 def test_a_module_of_a_users_own(paths: list[Path]) -> None:
     module = Own()
-    rows = RandomCNNFeatures(module, layers=["conv"], store=False).fit_transform(paths)
+    rows = RandomCNNFeatures(module, layers=["conv"], recipe="2018", store=False).fit_transform(paths)
     decibels = torch.from_numpy(LogMel()(sf.read(paths[0], dtype="float32")[0]))
     expected = module(decibels[None])[0].mean(dim=1).detach().numpy()
     assert np.allclose(rows[0], expected, rtol=1e-4, atol=1e-4)
-    v2 = RandomCNNFeatures(module, layers=["conv"], recipe="v2", store=False)
+    v2 = RandomCNNFeatures(module, layers=["conv"], store=False)
     assert v2.fit_transform(paths).shape == (8, 4 * 6)
     assert np.array_equal(clone(v2).fit_transform(paths), v2.transform(paths))
 
@@ -191,7 +191,7 @@ def test_a_front_end_that_is_built_is_taken_as_it_is(paths: list[Path]) -> None:
     by_object = RandomCNNFeatures("timbral", n_filters=4, frontend=front, recipe="v2").fit(paths)
     assert by_object.extractor_.frontend is front
     options = {"kind": "logmel", "sr": 16000, "n_mels": 40}
-    by_mapping = RandomCNNFeatures("timbral", n_filters=4, frontend=options).fit(paths)
+    by_mapping = RandomCNNFeatures("timbral", n_filters=4, frontend=options, recipe="2018").fit(paths)
     assert by_mapping.extractor_.frontend == front
 
 

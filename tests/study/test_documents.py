@@ -151,9 +151,15 @@ def test_other_sections_in_one_word() -> None:
     assert (config.classifier.name, config.pooling) == ("elm", ("std",))
 
 
-def test_nested_selection_on_raw_features_is_the_default() -> None:
+def test_nested_selection_under_recipe_v2_is_the_default() -> None:
     config = parse_experiment(TOY)
-    assert (config.protocol, config.classifier.standardise, config.pooling) == ("nested", False, ("mean",))
+    assert (config.protocol, config.recipe, config.classifier.name) == ("nested", "v2", "ridge")
+    assert (config.classifier.standardise, config.pooling) == ("squashed", ("mean", "std"))
+
+
+def test_recipe_2018_has_raw_features_and_means() -> None:
+    config = parse_experiment({**TOY, "recipe": "2018"})
+    assert (config.classifier.standardise, config.pooling) == (False, ("mean",))
 
 
 def test_a_tilde_is_the_home_folder() -> None:
