@@ -12,7 +12,7 @@ import pytest
 
 from elmarc import _defaults
 
-_defaults.SIZE = "small"  # type: ignore[misc, assignment]  # quick tests; before anything else is imported
+_defaults.SIZE, _defaults.SEEDS = "small", 2  # type: ignore[assignment]  # quick, before all else is imported
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 os.environ.setdefault("ELMARC_HASH_MEMO", "off")  # none in the user's cache; its own tests switch it on
