@@ -34,9 +34,9 @@ from distributed import LocalCluster
 from benchmarks.bench_networks import write_clips
 from elmarc._resources import n_cores
 from elmarc.datasets.base import Clip
+from elmarc.features.cache import Stopwatch
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.stopwatch import Stopwatch
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.study import build
 from elmarc.study.executors.base import Executor

@@ -76,7 +76,7 @@ def decoding(folder: Path) -> dict[str, float]:
     """Return clips/s through decoding, resampling and log-mel on all cores."""
     from elmarc._resources import n_cores
     from elmarc.audio.decode import load
-    from elmarc.features.workers import Workers
+    from elmarc.features.parallel import Workers
     from elmarc.frontends.logmel import LogMel
 
     logmel = LogMel()

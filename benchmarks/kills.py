@@ -35,7 +35,7 @@ import pandas as pd
 import psutil
 import soundfile as sf
 
-from elmarc.features import shards
+from elmarc.features.store import SHARDS, read_shard
 from elmarc.results import Result
 
 SR, KINDS = 12000, ("low", "high")
@@ -107,8 +107,8 @@ class Place:
             raise RuntimeError(f"the run that was left alone ended with {process.returncode}: {said}")
         made: dict[str, bytes] = {}
         for path in (self.folder / "store").rglob("*"):
-            if path.match(shards.PATTERN):
-                names, X = shards.read(path)
+            if path.match(SHARDS):
+                names, X = read_shard(path)
                 rows = zip(names, X, strict=True)
                 made |= {f"{path.parent.name}/{name}": row.tobytes() for name, row in rows}
         files = (path for path in (self.folder / "out").rglob("*") if path.is_file())

@@ -33,8 +33,8 @@ from statistics import median
 import numpy as np
 import soundfile as sf
 
-from elmarc.features import shards
 from elmarc.features.matrix import FeatureMatrix
+from elmarc.features.store import SHARDS, read_header
 
 SR, SECONDS = 12000, 0.25
 KINDS = ("low", "high")
@@ -126,9 +126,9 @@ def looks(run: subprocess.Popen[str], store: Path) -> Iterator[Look]:
     """Look again and again until the run has ended."""
     start, known = time.monotonic(), dict[Path, int]()
     while run.poll() is None:
-        for path in store.glob(f"*/{shards.PATTERN}"):
+        for path in store.glob(f"*/{SHARDS}"):
             if path not in known:
-                known[path] = len(shards.clips_of(path))
+                known[path] = len(read_header(path)[0])
         every = []
         for process in tree(run.pid):
             with suppress(OSError, StopIteration, IndexError):  # one that has ended meanwhile
@@ -193,7 +193,7 @@ def left_behind(folder: Path) -> Iterator[str]:
     """Yield what a run has left in its temporary folder, its store and its working folder."""
     yield from (str(path.relative_to(folder)) for path in (folder / "tmp").iterdir())
     for path in (folder / "store").rglob("*"):
-        if path.is_file() and not path.match(shards.PATTERN) and path.name != "definition.json":
+        if path.is_file() and not path.match(SHARDS) and path.name != "definition.json":
             yield str(path.relative_to(folder))
     yield from (path.name for path in folder.iterdir() if path.name not in ("tmp", "store", "features.npz"))
 

@@ -105,7 +105,7 @@ def test_a_full_store_is_said_once_for_all_networks(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("elmarc.features.shards.write", full)
+    monkeypatch.setattr("elmarc.features.store.write_shard", full)
     code, _, err = rank(elmarc, folder, "--quiet", "--store", "full", "--classifiers", "knn")
     assert code == 0
     assert err.count("features cannot be stored") == 1  # of two definitions

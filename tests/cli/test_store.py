@@ -111,7 +111,7 @@ def test_a_full_store_is_gone_without(
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("elmarc.features.shards.write", full)
+    monkeypatch.setattr("elmarc.features.store.write_shard", full)
     code, _, err = rank(elmarc, folder, "--quiet", "--store", "other", "-o", "again")
     assert code == 0
     assert "features cannot be stored (No space left on device): the run goes on" in err

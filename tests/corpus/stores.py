@@ -104,20 +104,6 @@ def exchanged(shard: Path) -> None:
     other.write_bytes(first)
 
 
-def first_form(shard: Path) -> Path:
-    """Write the shard as the first version did, its clips in a file beside it."""
-    clips, X = json.loads(head(shard)["__metadata__"]["clips"]), load_file(shard)["X"]
-    save_file({"X": X}, shard)
-    manifest = shard.with_suffix(".json")
-    manifest.write_text(json.dumps({"clips": clips}))
-    return manifest
-
-
-def old(make: Damage) -> Damage:
-    """Put something in the place of the manifest of a shard of the first form."""
-    return lambda shard: (manifest := first_form(shard), manifest.unlink(), make(manifest))
-
-
 def text(content: str) -> Damage:
     return lambda path: path.write_text(content)
 
@@ -186,14 +172,6 @@ DAMAGES: dict[str, Damage] = {
     "definition a pipe": beside(DEFINITION, os.mkfifo),
     "definition a folder": beside(DEFINITION, Path.mkdir),
     "definition a loop of links": beside(DEFINITION, link(DEFINITION)),
-    "manifest missing": old(lambda path: None),
-    "manifest empty": old(text("")),
-    "manifest of fewer clips": old(text('{"clips": ["a"]}')),
-    "manifest without clips": old(text("{}")),
-    "manifest of numbers": old(text('{"clips": [1, 2, 3]}')),
-    "manifest too deep": old(text("[" * 100_000)),
-    "manifest a pipe": old(os.mkfifo),
-    "manifest a folder": old(Path.mkdir),
     "all folders gone": lambda shard: shutil.rmtree(shard.parent),
     "a file in the place of the folder": in_place_of_the_folder(text("x")),
     "a loop in the place of the folder": in_place_of_the_folder(lambda path: path.symlink_to(path.name)),

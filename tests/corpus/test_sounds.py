@@ -18,7 +18,7 @@ from elmarc.audio import decode
 from elmarc.datasets import open_dataset, validate
 from elmarc.datasets.base import Dataset
 from elmarc.datasets.files import is_audio
-from elmarc.features.extraction import Extraction
+from elmarc.features.extractor import Extraction
 from elmarc.features.store import FeatureStore
 from elmarc.study import build
 from elmarc.study.spec import parse_experiment

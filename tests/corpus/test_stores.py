@@ -17,8 +17,7 @@ from tests.fuzz.watch import watched
 
 from elmarc.datasets.base import Clip
 from elmarc.errors import StoreWarning
-from elmarc.features import inventory
-from elmarc.features.extraction import Extraction
+from elmarc.features.extractor import Extraction
 from elmarc.features.store import FeatureStore
 from elmarc.study import build
 from elmarc.study.spec import parse_experiment
@@ -61,12 +60,12 @@ def test_a_damaged_store_gives_what_is_computed_afresh(
     fresh = extracted(clips, None)
     with watched(tmp_path), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        list(inventory.shelves(FeatureStore(store)))
+        list(FeatureStore(store).entries())
         found, again = extracted(clips, store), extracted(clips, store)
-        list(inventory.shelves(FeatureStore(store)))
-        inventory.verify(FeatureStore(store))
-        assert inventory.verify(FeatureStore(store))[1] == []
-        inventory.prune(FeatureStore(store))
+        list(FeatureStore(store).entries())
+        FeatureStore(store).verify()
+        assert FeatureStore(store).verify()[1] == []
+        FeatureStore(store).prune()
     for extraction in (found, again):
         assert extraction.matrix.ids == fresh.matrix.ids
         np.testing.assert_array_equal(extraction.matrix.X, fresh.matrix.X)

@@ -61,6 +61,18 @@ def test_rows_follow_the_clips(clips: list[Clip]) -> None:
     assert forward.labels == ("a", "b", "a", "b", "a")
 
 
+@pytest.mark.parametrize("order", ["01234", "43210", "3", "0011", "42", "14320"])
+def test_stored_and_computed_rows_come_in_the_order_of_the_clips(
+    clips: list[Clip], tmp_path: Path, order: str
+) -> None:
+    whole = extractor().extract(clips).matrix.X
+    store = FeatureStore(tmp_path / "store")
+    extractor(store=store).extract(clips[2:4])
+    again = extractor(store=store).extract([clips[int(place)] for place in order])
+    assert np.array_equal(again.matrix.X, whole[[int(place) for place in order]])
+    assert again.n_computed == len(set(order) - {"2", "3"})
+
+
 def test_the_second_run_computes_nothing_and_gives_the_same(clips: list[Clip], tmp_path: Path) -> None:
     store = FeatureStore(tmp_path / "store")
     first = extractor(store=store).extract(clips)
@@ -277,23 +289,11 @@ def test_columns_name_layer_channel_and_statistic(clips: list[Clip]) -> None:
     assert matrix.columns[0] == "temporal/0/mean"
 
 
-def test_layers_state_their_positions_per_second() -> None:
-    net = build_network("vgg", n_filters=4)
-    rates = FeatureExtractor(LogMel(hop_length=128), net, length=2751).layer_rates
-    maps = net(torch.zeros(1, 2751, 96))
-    assert tuple(rates) == net.layers
-    for layer, rate in rates.items():
-        assert maps[layer].shape[2] == int(rate * 2751 * 128 / 12000)
-    waveform = FeatureExtractor(RawWaveform(), build_network("frame_level", n_filters=4), length=12000)
-    assert waveform.layer_rates["conv"] == 12000 / 32
-    assert FeatureExtractor(MFCC()).layer_rates == {}
-
-
 def test_a_front_end_of_other_bands_or_of_none_is_refused() -> None:
     net = build_network("temporal", n_filters=4)
     with pytest.raises(ConfigError, match=r"takes frames of 96 bands, .* gives frames of 80"):
         FeatureExtractor(LogMel(n_mels=80), net, length=64)
-    with pytest.raises(ConfigError, match="a mfcc front-end gives one vector a clip"):
+    with pytest.raises(ConfigError, match="a mfcc front-end gives one vector per clip"):
         FeatureExtractor(MFCC(), net, length=64)
 
 

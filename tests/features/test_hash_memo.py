@@ -19,9 +19,7 @@ from elmarc.audio import content_hash
 from elmarc.datasets.base import Clip
 from elmarc.errors import ConfigError
 from elmarc.features import contents
-from elmarc.features.contents import contents_of
-from elmarc.features.hash_memo import HashMemo, user_memo
-from elmarc.features.signatures import signature_of
+from elmarc.features.contents import HashMemo, contents_of, signature_of, user_memo
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="no memo where entries have no time of change")
 
@@ -225,8 +223,7 @@ def test_a_memo_that_cannot_be_used_is_done_without(
 def test_processes_that_note_at_once_lose_nothing(clips: list[Clip], read: list[str], tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from elmarc.features.hash_memo import HashMemo\n"
-        "from elmarc.features.signatures import Signature\n"
+        "from elmarc.features.contents import HashMemo, Signature\n"
         "for i in range(40):\n"
         "    file = Path(sys.argv[2], str(i))\n"
         "    HashMemo(Path(sys.argv[1])).note({file: ('ab' * 32, Signature(i, 1, 2, 3))})\n"

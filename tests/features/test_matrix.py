@@ -69,14 +69,6 @@ def test_joining_other_clips_is_refused(matrix: FeatureMatrix) -> None:
         matrix.join(other)
 
 
-def test_files_whose_definition_was_called_recipe_are_read(tmp_path: Path, matrix: FeatureMatrix) -> None:
-    path = matrix.save(tmp_path / "new.npz")
-    with np.load(path) as file:
-        arrays = {("recipe" if name == "definition" else name): file[name] for name in file}
-    np.savez(tmp_path / "old.npz", **arrays)
-    assert FeatureMatrix.load(tmp_path / "old.npz").definition == matrix.definition != {}
-
-
 @pytest.mark.parametrize("ending", ["npz", "parquet", "csv", "pt"])
 def test_every_form_comes_back_to_the_last_bit(matrix: FeatureMatrix, tmp_path: Path, ending: str) -> None:
     odd = replace(matrix, labels=("NA", "1", "x"), ids=("1", "null", "ü.wav"))  # words that pandas would read

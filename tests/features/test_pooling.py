@@ -11,9 +11,8 @@ import torch
 
 from elmarc._types import Precision
 from elmarc.errors import ConfigError
-from elmarc.features.maps import Map
 from elmarc.features.pooling import column_names, pool, rounding
-from elmarc.features.statistics import STATISTICS
+from elmarc.features.statistics import STATISTICS, Map
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network
 
 

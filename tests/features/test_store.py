@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from elmarc.errors import StoreWarning
-from elmarc.features.inventory import shelves
-from elmarc.features.store import FeatureStore, definition_key
+from elmarc.features import store as module
+from elmarc.features.store import FeatureStore, RowWriter, definition_key
 
 RECIPE = {"network": {"name": "vgg", "seed": 0}, "frontend": {"n_mels": 96}}
 OTHER = {"network": {"name": "vgg", "seed": 1}, "frontend": {"n_mels": 96}}
@@ -56,16 +56,10 @@ def test_two_writers_do_not_disturb_each_other(tmp_path: Path, rng: np.random.Ge
     assert np.array_equal(first.read(RECIPE, ["a", "b"])[1], X)
 
 
-def test_shards_of_the_first_form_are_read(tmp_path: Path, rng: np.random.Generator) -> None:
-    store, X = FeatureStore(tmp_path), rows(rng, 2)
-    first_form(store, X, ["a", "b"])
-    assert np.array_equal(store.read(RECIPE, ["b", "a"])[1], X[::-1])
-
-
 def test_a_shard_of_another_width_is_set_aside(tmp_path: Path, rng: np.random.Generator) -> None:
     store, X = FeatureStore(tmp_path), rows(rng, 2)
     store.append(RECIPE, ["a", "b"], X)
-    with pytest.warns(StoreWarning, match="found 5 features a clip, expected 7"):
+    with pytest.warns(StoreWarning, match="found 5 features per clip, expected 7"):
         assert store.read(RECIPE, ["a"], n_features=7)[0] == []
 
 
@@ -105,15 +99,6 @@ def read_from(root: Path, name: Path, data: bytes) -> tuple[list[str], np.ndarra
         found, kept = FeatureStore(root).read(RECIPE, NAMES, n_features=5)
     assert all(issubclass(one.category, StoreWarning) for one in said)
     return found, kept, bool(said)
-
-
-def first_form(store: FeatureStore, X: np.ndarray, names: object) -> Path:
-    """Write a shard as the first version of the store did."""
-    shard = store.folder(RECIPE) / "shard-old.safetensors"
-    shard.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"X": X}, shard)
-    shard.with_suffix(".json").write_text(json.dumps({"clips": names}))
-    return shard
 
 
 def zeroed_page(shard: Path) -> None:
@@ -201,36 +186,6 @@ def test_a_damaged_shard_is_set_aside_and_named(
 
 
 @pytest.mark.parametrize(
-    "manifest",
-    [
-        "",
-        "{",
-        "[]",
-        "{}",
-        '{"clips": 3}',
-        '{"clips": [1]}',
-        '{"clips": ["a", "a"]}',
-        "[" * 9999,
-        '{"clips": ["a"]}',
-    ],
-)
-def test_a_damaged_manifest_of_the_first_form(
-    tmp_path: Path, rng: np.random.Generator, manifest: str
-) -> None:
-    store = FeatureStore(tmp_path)
-    first_form(store, rows(rng, 2), ["a", "b"]).with_suffix(".json").write_text(manifest)
-    with pytest.warns(StoreWarning, match="damaged shard"):
-        assert store.read(RECIPE, ["a", "b"])[0] == []
-
-
-def test_rows_of_the_first_form_that_are_not_finite(tmp_path: Path) -> None:
-    store = FeatureStore(tmp_path)
-    first_form(store, np.full((2, 3), np.nan, np.float32), ["a", "b"])
-    with pytest.warns(StoreWarning, match="not finite"):
-        assert store.read(RECIPE, ["a", "b"])[0] == []
-
-
-@pytest.mark.parametrize(
     "text", ["3", "[]", "null", "{", '{"definition": 3}', '{"recipe": {"frontend": []}}']
 )
 def test_a_definition_that_says_nothing_is_unknown(
@@ -239,4 +194,36 @@ def test_a_definition_that_says_nothing_is_unknown(
     store = FeatureStore(tmp_path)
     store.append(RECIPE, ["a"], rows(rng, 1))
     (store.folder(RECIPE) / "definition.json").write_text(text)
-    assert [shelf.name for shelf in shelves(store)] == ["unknown"]
+    assert [entry.name for entry in store.entries()] == ["unknown"]
+
+
+def test_computed_rows_are_written_once_a_shard_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    monkeypatch.setattr(module, "SHARD_ROWS", 2)
+    store, X = FeatureStore(tmp_path), rows(rng, 5)
+    writer = RowWriter(store, RECIPE, {"b": {"loud": "peak 9"}, "z": {"silent": "all"}})
+    for content, row in zip("abcde", X, strict=True):
+        writer.add(content, row)
+    assert sorted(store.index(RECIPE)) == list("abcd")
+    writer.flush()
+    writer.flush()
+    assert len(list(store.folder(RECIPE).glob("*.safetensors"))) == 3
+    stored, kept = store.read(RECIPE, list("abcde"))
+    assert stored == list("abcde")
+    assert np.array_equal(kept, X)
+    assert store.oddities(RECIPE) == {"b": {"loud": "peak 9"}}
+
+
+def test_a_store_that_cannot_be_written_is_done_without_after_one_warning(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    (tmp_path / "file").write_text("a file where a folder is needed")
+    store = FeatureStore(tmp_path / "file")
+    writer = RowWriter(store, RECIPE, {})
+    writer.add("a", rows(rng, 1)[0])
+    with pytest.warns(StoreWarning, match=r"file: features cannot be stored"):
+        writer.flush()
+    for other in (writer, RowWriter(store, RECIPE, {}), RowWriter(None, RECIPE, {})):
+        other.add("b", rows(rng, 1)[0])
+        other.flush()  # without another warning

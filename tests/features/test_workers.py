@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.workers import Workers, full_precision
+from elmarc.features.parallel import Workers, full_precision
 from elmarc.frontends.waveform import RawWaveform
 from elmarc.networks import ExternalNetwork, build_network
 from elmarc.networks.base import Network

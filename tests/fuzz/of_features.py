@@ -15,7 +15,7 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.watch import Fault, refusal, watched
 
 from elmarc.errors import ElmarcError
-from elmarc.features.formats import FORMATS
+from elmarc.features.files import FORMATS
 from elmarc.features.matrix import FeatureMatrix
 
 N_CLIPS = 4

@@ -17,7 +17,6 @@ from tests.fuzz.structures import edited
 from tests.fuzz.watch import Fault, watched
 
 from elmarc.errors import StoreWarning
-from elmarc.features import inventory
 from elmarc.features.store import FeatureStore
 
 DEFINITIONS = ({"network": {"name": "vgg"}, "frontend": {"kind": "logmel"}}, {"frontend": {"kind": "mfcc"}})
@@ -77,7 +76,7 @@ def _exchange(draw, files: Files) -> None:
 
 
 def _manifest(draw, files: Files) -> None:
-    """Put a manifest of the first form beside a shard, or a definition that is none."""
+    """Put another definition, or a file that no store wrote, into a folder."""
     name = draw(st.sampled_from(sorted(files)))
     content = draw(edited([{"clips": CLIPS[:4]}, json.loads(whole()[sorted(whole())[0]])], words=CLIPS))
     files[str(Path(name).with_suffix(".json"))] = json.dumps(content).encode()
@@ -94,7 +93,7 @@ def check(files: Files, folder: Path) -> str:
     with watched(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", StoreWarning)
         store = FeatureStore(folder / "store")
-        list(inventory.shelves(store))
+        list(store.entries())
         for definition, rows in zip(DEFINITIONS, X, strict=True):
             found, served = store.read(definition, CLIPS, n_features=5)
             wanted = rows[[CLIPS.index(name) for name in found]]
@@ -102,9 +101,9 @@ def check(files: Files, folder: Path) -> str:
                 raise Fault(f"other rows than were written are served for {len(found)} clips")
             n_served += len(found)
         n_whole = X.shape[0] * X.shape[1]
-        inventory.verify(store)
-        _, problems = inventory.verify(store)
+        store.verify()
+        _, problems = store.verify()
         if problems:
             raise Fault(f"verify finds something after it has set everything aside: {problems}")
-        inventory.prune(store)
+        store.prune()
     return "read" if n_served == n_whole else "refused"

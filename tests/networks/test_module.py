@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from elmarc.errors import ConfigError
+from elmarc.features.parallel import Workers
 from elmarc.features.pooling import pool
-from elmarc.features.workers import Workers
 from elmarc.networks import ExternalNetwork, LayerInfo
 
 

@@ -27,7 +27,7 @@ from elmarc.errors import AudioError, ConfigError
 from elmarc.features.assemble import assemble
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import whole_input
-from elmarc.features.outcomes import checked
+from elmarc.features.parallel import checked
 from elmarc.frontends.base import as_waveforms
 from elmarc.model.loading import load
 

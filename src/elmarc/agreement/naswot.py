@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from elmarc._resources import n_cores
-from elmarc.features.workers import Workers, ahead
+from elmarc.features.parallel import Workers, ahead
 from elmarc.networks.base import Network
 
 BYTES_AT_ONCE = 2**13  # of each code: 64 clips take 17 MB while they are compared

@@ -245,7 +245,7 @@ def extract(
     as_json: bool,
 ) -> None:
     """Write features to a file."""
-    from elmarc.features.formats import FORMATS
+    from elmarc.features.files import FORMATS
 
     if output.suffix.lower() not in FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")

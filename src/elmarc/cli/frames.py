@@ -12,8 +12,8 @@ from elmarc.cli.folders import FRAMES, check_output, files_read
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.frames import Sequence as FrameSequence
-from elmarc.features.frames_file import FORMATS, save_sequences
+from elmarc.features.files import FRAME_FORMATS, write_frames
+from elmarc.features.frames import FrameFeatures
 from elmarc.study import build, studies
 
 
@@ -30,8 +30,8 @@ def extract_frames(
     as_json: bool,
 ) -> None:
     """Write features over time to a file."""
-    if output.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
+    if output.suffix.lower() not in FRAME_FORMATS:
+        raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FRAME_FORMATS)}")
     config = studies.extraction_config(data, network, common, overrides)
     found = build.clips(config.data)
     read = files_read(config, found.clips)
@@ -43,7 +43,7 @@ def extract_frames(
     with console.Live(quiet=quiet) as live:
         live.on_features(config.label, len(found.clips))
         good = _good(extractor, found.clips, rate, skipped, live)
-        n_clips, n_frames = save_sequences(output, good, columns=sequencer.columns, definition=definition)
+        n_clips, n_frames = write_frames(output, good, columns=sequencer.columns, definition=definition)
     odd = {clip.id: extractor.oddities[clip.id] for clip in found.clips if clip.id in extractor.oddities}
     console.show_problems(skipped, [*found.notes, *notes(odd, n_clips)], quiet=quiet)
     _show(output, n_clips, n_frames, len(sequencer.columns), sequencer.rate, skipped, as_json=as_json)
@@ -55,7 +55,7 @@ def _good(
     rate: float | None,
     skipped: list[tuple[str, str]],
     live: console.Live,
-) -> Iterator[tuple[str, FrameSequence]]:
+) -> Iterator[tuple[str, FrameFeatures]]:
     """Yield the clips that can be used; note the others."""
     live.on_clips(0, len(clips))
     for i, (clip, outcome) in enumerate(zip(clips, extractor.sequences(clips, rate=rate), strict=True)):

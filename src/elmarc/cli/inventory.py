@@ -9,30 +9,29 @@ from rich.markup import escape
 from rich.table import Table
 
 from elmarc.cli import console
-from elmarc.features import inventory
 from elmarc.features.store import FeatureStore
 
 
 def info(store: FeatureStore, *, as_json: bool) -> None:
     """List the definitions of a store."""
-    found = list(inventory.shelves(store))
+    entries = list(store.entries())
     if as_json:
         rows: list[dict[str, Any]] = [
-            {"features": shelf.name, "folder": shelf.folder.name, "n_rows": shelf.n_rows,
-             "n_bytes": shelf.n_bytes, "n_damaged": shelf.n_damaged, "written": _date(shelf.written_s)}
-            for shelf in found
+            {"features": entry.name, "folder": entry.folder.name, "n_rows": entry.n_rows,
+             "n_bytes": entry.n_bytes, "n_damaged": entry.n_damaged, "written": _date(entry.written_s)}
+            for entry in entries
         ]  # fmt: skip
         console.print_json({"store": str(store.root), "definitions": rows})
         return
     table = Table("features", "rows", "MB", "damaged shards", "last written", "folder", box=None)
-    for shelf in found:
-        numbers = f"{shelf.n_rows}", f"{shelf.n_bytes / 1e6:.1f}", f"{shelf.n_damaged or ''}"
-        table.add_row(escape(shelf.name), *numbers, _date(shelf.written_s), shelf.folder.name[:12])
+    for entry in entries:
+        numbers = f"{entry.n_rows}", f"{entry.n_bytes / 1e6:.1f}", f"{entry.n_damaged or ''}"
+        table.add_row(escape(entry.name), *numbers, _date(entry.written_s), entry.folder.name[:12])
     console.out.print(table)
-    size = sum(shelf.n_bytes for shelf in found) / 1e6
-    n_rows = sum(shelf.n_rows for shelf in found)
+    size = sum(entry.n_bytes for entry in entries) / 1e6
+    n_rows = sum(entry.n_rows for entry in entries)
     console.out.print(
-        f"{escape(str(store.root))}: {n_rows} rows of {len(found)} definitions, {size:.1f} MB",
+        f"{escape(str(store.root))}: {n_rows} rows of {len(entries)} definitions, {size:.1f} MB",
         highlight=False,
         soft_wrap=True,
     )
@@ -40,7 +39,7 @@ def info(store: FeatureStore, *, as_json: bool) -> None:
 
 def verify(store: FeatureStore, *, as_json: bool) -> int:
     """Check a store; return the exit code."""
-    n_shards, problems = inventory.verify(store)
+    n_shards, problems = store.verify()
     if as_json:
         console.print_json({"store": str(store.root), "n_shards": n_shards, "damaged": problems})
     else:
@@ -52,7 +51,7 @@ def verify(store: FeatureStore, *, as_json: bool) -> int:
 
 def prune(store: FeatureStore, *, older_than_days: int | None, dry_run: bool, as_json: bool) -> None:
     """Clear a store and say what went."""
-    gone = inventory.prune(store, older_than_days=older_than_days, dry_run=dry_run)
+    gone = store.prune(older_than_days=older_than_days, dry_run=dry_run)
     names = [str(path.relative_to(store.root)) for path in gone]
     if as_json:
         console.print_json({"store": str(store.root), "removed": names, "dry_run": dry_run})

@@ -1,15 +1,15 @@
-"""Decoded clips and front-end outputs kept for the length of a study, so that each is made once.
-
-Arrays lie in plain .npy files and are memory-mapped: a study of nine networks decodes a clip once, and holds
-no more of it in memory than the batch needs.
-"""
+"""Decoded clips and front-end outputs, shared by the networks of a study, and the time that they took."""
 
 from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +17,56 @@ from numpy.typing import NDArray
 from elmarc._io import write_atomic
 from elmarc._types import Definition
 from elmarc.audio.oddities import Oddities
-from elmarc.features.stopwatch import Stopwatch
 from elmarc.features.store import definition_key
 from elmarc.frontends.base import FrontEnd
 
 Array = NDArray[np.float32]
-_opening = threading.Lock()  # np.load parses a header, which Python 3.11 mixes up in threads (gh-106905)
+_opening = threading.Lock()  # np.load parses a header, which is not thread-safe in Python 3.11 (gh-106905)
+
+
+class Stopwatch:
+    """Seconds of work by name; threads may share one.
+
+    >>> watch = Stopwatch()
+    >>> with watch.lap("decode"):
+    ...     pass
+    >>> watch.median("decode") >= 0, watch.median("network")
+    (True, None)
+    """
+
+    def __init__(self) -> None:
+        self._laps: defaultdict[str, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def lap(self, name: str, n_clips: int = 1) -> Iterator[None]:
+        """Time the work inside, which is done for `n_clips`; work that fails does not count."""
+        start = time.perf_counter()
+        yield
+        self._laps[name] += [(time.perf_counter() - start) / n_clips] * n_clips
+
+    def add(self, other: Stopwatch) -> None:
+        """Add the laps of another one, such as that of another process."""
+        for name, laps in other._laps.items():
+            self._laps[name] += laps
+
+    def median(self, name: str) -> float | None:
+        """Return the median seconds per clip, which ignores the set-up at the first clip."""
+        laps = self._laps.get(name)
+        return median(laps) if laps else None
 
 
 class FrontEndCache:
-    """Front-end outputs by (front-end definition, content of the clip).
+    """Front-end outputs by (front-end definition, content hash), memory-mapped from plain .npy files.
 
     Parameters
     ----------
     root : path
-        Where the arrays go; the caller removes the folder when the study ends.
+        The caller removes the folder when the study ends.
     """
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
-        self.oddities: dict[str, Oddities] = {}  # of the clips that were decoded, by content
+        self.oddities: dict[str, Oddities] = {}  # of the clips that were decoded, by content hash
         self._watch = Stopwatch()
 
     def output(self, frontend: FrontEnd, content: str, load: Callable[[int], Array]) -> Array:
@@ -46,48 +76,41 @@ class FrontEndCache:
         ----------
         frontend : FrontEnd
         content : str
-            What identifies the clip's sound.
+            Content hash of the clip.
         load : callable
             Returns the clip's samples at a rate in Hz.
         """
-        definition = frontend.definition()
+
+        def decode() -> Array:
+            with self._watch.lap(definition_key(_decoded(frontend.sr))):
+                return load(frontend.sr)
 
         def compute() -> Array:
-            y = self._waveform(frontend.sr, content, load)
-            with self._watch.lap(definition_key(definition)):
+            y = self._cached(_decoded(frontend.sr), content, decode)
+            with self._watch.lap(definition_key(frontend.definition())):
                 return np.asarray(frontend(y))
 
-        return self._kept(definition, content, compute)
+        return self._cached(frontend.definition(), content, compute)
 
     def seconds(self, frontend: FrontEnd) -> float | None:
-        """Return the seconds of decoding and front-end a clip, as measured when they were computed."""
-        parts = [
-            self._watch.median(definition_key(r)) for r in (_decoded(frontend.sr), frontend.definition())
-        ]
-        return None if None in parts else sum(part for part in parts if part is not None)
+        """Return the median seconds per clip of decoding and front-end, as measured when they ran."""
+        parts = _decoded(frontend.sr), frontend.definition()
+        medians = [self._watch.median(definition_key(part)) for part in parts]
+        return None if None in medians else sum(part for part in medians if part is not None)
 
-    def _waveform(self, sr: int, content: str, load: Callable[[int], Array]) -> Array:
-        definition = _decoded(sr)
-
-        def compute() -> Array:
-            with self._watch.lap(definition_key(definition)):
-                return load(sr)
-
-        return self._kept(definition, content, compute)
-
-    def _kept(self, definition: Definition, content: str, compute: Callable[[], Array]) -> Array:
+    def _cached(self, definition: Definition, content: str, compute: Callable[[], Array]) -> Array:
         file = self.root / definition_key(definition) / f"{content}.npy"
         if not file.exists():
-            made = np.ascontiguousarray(compute())
+            array = np.ascontiguousarray(compute())
             buffer = io.BytesIO()
-            np.save(buffer, made)
+            np.save(buffer, array)
             try:
                 write_atomic(file, buffer.getvalue(), sync=False)
-            except OSError:  # the disk is full: the next network makes it again
-                return made
+            except OSError:  # the disk is full: the next network computes it again
+                return array
         with _opening:
-            kept: Array = np.load(file, mmap_mode="r", allow_pickle=False)
-        return kept
+            cached: Array = np.load(file, mmap_mode="r", allow_pickle=False)
+        return cached
 
 
 def _decoded(sr: int) -> Definition:

@@ -1,35 +1,31 @@
-"""Clips in, a FeatureMatrix out: decoding ahead of the network, rows into the store, bad clips set aside."""
+"""Clips to features: decode ahead of the network, reuse stored rows, skip clips that cannot be used."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elmarc._resources import n_cores
+from elmarc._resources import memory_bytes, n_cores
 from elmarc._types import Definition, FeatureArray, FixLength
 from elmarc.audio.length import fit_length
-from elmarc.audio.oddities import Oddities
+from elmarc.audio.oddities import Oddities, notes
+from elmarc.audio.opening import refuse_if_away
 from elmarc.datasets.base import Clip
-from elmarc.errors import AudioError, DatasetError
-from elmarc.features.cache import FrontEndCache
+from elmarc.errors import AudioError, ConfigError, DatasetError
+from elmarc.features.cache import FrontEndCache, Stopwatch
 from elmarc.features.contents import Contents, contents_of
-from elmarc.features.extraction import Extraction as Extraction
-from elmarc.features.fitting import check_fit, resolve_device
-from elmarc.features.frames import Sequence as FrameSequence
-from elmarc.features.frames import Sequencer
+from elmarc.features.frames import FrameFeatures, Sequencer
 from elmarc.features.matrix import FeatureMatrix
-from elmarc.features.outcomes import Hashed, Outcomes, named
-from elmarc.features.parallel import in_batches, one_by_one
+from elmarc.features.parallel import Hashed, Outcomes, Workers, ahead, in_batches, named, one_by_one
 from elmarc.features.pooling import column_names, pool
-from elmarc.features.rows import RowBlock, Rows, collect, gathered
-from elmarc.features.stopwatch import Stopwatch
-from elmarc.features.store import FeatureStore
-from elmarc.features.workers import Workers, ahead
+from elmarc.features.store import FeatureStore, RowWriter
 from elmarc.frontends.base import FrontEnd
 from elmarc.networks.base import Network
 
@@ -38,6 +34,40 @@ Array = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # clips done, clips in all
 Compute: TypeAlias = Callable[["FeatureExtractor", Sequence[Hashed], Contents], Outcomes]
 
+INPUT_COPIES = 8  # of a clip's input, in float32, that a network's first layers take at least
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """Features of the clips that can be used, and what there is to say of the clips.
+
+    Attributes
+    ----------
+    matrix : FeatureMatrix
+    skipped : tuple of (clip id, reason)
+    n_computed : int
+        Rows that were not in the store.
+    seconds : float
+    frontend_s, network_s : float or None
+        Median seconds per clip on one worker of decoding and front-end, also where another network of the
+        study had them computed, and of the network; None where nothing was computed.
+    oddities : mapping
+        Issues by clip id.
+    """
+
+    matrix: FeatureMatrix
+    skipped: tuple[tuple[str, str], ...]
+    n_computed: int
+    seconds: float
+    frontend_s: float | None = None
+    network_s: float | None = None
+    oddities: Mapping[str, Oddities] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """Issues of the clips, in sentences."""
+        return notes(self.oddities, len(self.matrix))
+
 
 class FeatureExtractor:
     """Turn clips into features.
@@ -45,7 +75,7 @@ class FeatureExtractor:
     Parameters
     ----------
     frontend : FrontEnd
-        Waveform to network input, or to a vector a clip (MFCC).
+        Waveform to network input, or to one vector per clip (MFCC).
     network : Network or None
         None where the front-end gives the vector itself.
     length : int or None
@@ -53,19 +83,16 @@ class FeatureExtractor:
     fix_length : {"crop", "zero-pad", "repeat-pad"}
         What to do with clips of another length.
     statistics : sequence of str
-        What is kept of each feature map.
-    batch_size : int
-        Clips in work at once, at most; without influence on the features, as are the next two.
-    n_workers : int or None
-        Threads; None: one a core.
-    device : str
-        "auto", "cpu", "cuda" or "cuda:0", ...; "auto" is the GPU where there is one.
+        Statistics of each feature map.
+    batch_size : int, n_workers : int or None, device : str
+        Clips processed at once, at most; threads, None for one per core; "auto" (a GPU where there is one),
+        "cpu", "cuda", "cuda:0", ... Without influence on the features.
     store : FeatureStore or None
         Where rows are kept between runs.
     cache : FrontEndCache or None
-        Where front-end outputs are shared between the networks of a study.
+        Where the networks of a study share front-end outputs.
     strict : bool
-        Whether a bad clip ends the run.
+        Whether a clip that cannot be used ends the run.
 
     Raises
     ------
@@ -99,16 +126,16 @@ class FeatureExtractor:
         self.store = store if network is None or network.is_storable else None
         self.cache = cache
         self.strict = strict
-        self.oddities: dict[str, Oddities] = {} if cache is None else cache.oddities  # by content, or clip
-        self.watch = Stopwatch()  # of the extraction that is going on
+        self.oddities: dict[str, Oddities] = {} if cache is None else cache.oddities  # by content hash, or id
+        self.watch = Stopwatch()  # of the current extraction
         self._sequencers: dict[float | None, Sequencer] = {}
-        check_fit(network, frontend, length)
+        _check_fit(network, frontend, length)
         if network is not None:
             network.to(self.device)
 
     @property
     def definition(self) -> Definition:
-        """Everything that the features follow from."""
+        """Everything that changes the features."""
         parts: Definition = {"frontend": self.frontend.definition()}
         if self.network is not None:
             parts["input"] = {"length": self.length, "fix_length": self.fix_length}
@@ -118,23 +145,15 @@ class FeatureExtractor:
 
     @property
     def frame_definition(self) -> Definition:
-        """Everything that features over time follow from, but for their rate: clips are read whole."""
+        """Everything that changes the features over time but their rate: clips are read whole."""
         return {part: value for part, value in self.definition.items() if part in ("frontend", "network")}
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Name the columns: layer, channel and statistic."""
+        """Names of the features: layer, channel and statistic."""
         if self.network is None:
             return self.frontend.columns
         return tuple(column_names(self.network, self.statistics))
-
-    @property
-    def layer_rates(self) -> dict[str, float]:
-        """Positions per second of each layer that is read: the front-end's over the layer's reduction."""
-        rate = self.frontend.positions_per_second
-        if self.network is None or rate is None:
-            return {}
-        return {layer: rate / self.network.reduction(layer) for layer in self.network.layers}
 
     def extract(
         self,
@@ -144,17 +163,17 @@ class FeatureExtractor:
         progress: Progress | None = None,
         compute: Compute | None = None,
     ) -> Extraction:
-        """Return the features of all clips that can be read, in their order.
+        """Return the features of all clips that can be used, in their order.
 
         Parameters
         ----------
         clips : sequence of Clip
         contents : Contents or None
-            The clips' hashes, where the caller has them already.
+            The clips' hashes, where they are known already.
         progress : callable or None
             Called with the number of clips done and of all.
         compute : callable or None
-            What does the work that `outcomes` does, in other processes perhaps; None: this process.
+            Replaces `outcomes`, for example by other processes.
 
         Raises
         ------
@@ -165,46 +184,101 @@ class FeatureExtractor:
         """
         start = time.perf_counter()
         self.watch = Stopwatch()
-        known = contents or contents_of(clips, n_workers=self.n_workers)
-        hashes, skipped = self._hashes(clips, known)
-        first = known.to_read(clips)
-        stored = self._stored(list(first))
-        missing = [(clip, content) for content, clip in first.items() if content not in stored]
-        outcomes = (compute or FeatureExtractor.outcomes)(self, missing, known)
-        computed = Rows(len(missing), definition=self.definition, store=self.store)
-        report, n_known = progress or _silent, len(clips) - len(missing)
-        reasons = collect(
-            outcomes, computed, self.oddities, strict=self.strict,
-            progress=lambda done: report(n_known + done, len(clips)),
-        )  # fmt: skip
-        for clip, content in zip(clips, hashes, strict=True):
-            if content in reasons:  # said of the first clip of these bytes
-                skipped[clip.id] = reasons[content].replace(str(first[content].path), str(clip.path), 1)
-        good = [i for i, clip in enumerate(clips) if clip.id not in skipped]
-        if not good:
-            some = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
-            raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
-        X = gathered([hashes[i] for i in good], stored, computed)
-        used = [clips[i] for i in good]
-        matrix = FeatureMatrix.of_clips(used, X, columns=self.columns, definition=self.definition)
-        odd = {clips[i].id: self.oddities[hashes[i]] for i in good if self.oddities.get(hashes[i])}
-        seconds, costs = time.perf_counter() - start, self._costs(len(computed))
-        return Extraction(matrix, tuple(skipped.items()), len(computed), seconds, *costs, odd)
+        contents = contents or contents_of(clips, n_workers=self.n_workers)
+        for clip in clips:
+            if self.strict and clip.id in contents.problems:
+                raise contents.problems[clip.id]
+        skipped = {clip.id: str(contents.problems[clip.id]) for clip in clips if clip.id in contents.problems}
 
-    def _stored(self, contents: Sequence[str]) -> RowBlock:
-        """Return the rows that the store holds."""
+        first = contents.to_read(clips)  # a clip for each content
+        places = {content: place for place, content in enumerate(first)}
+        X, stored = self._stored_rows(places)
+        missing = [(clip, content) for content, clip in first.items() if content not in stored]
+        outcomes = (compute or FeatureExtractor.outcomes)(self, missing, contents)
+        report, n_known = progress or _ignore, len(clips) - len(missing)
+        reasons = self._collect(outcomes, X, places, lambda n_done: report(n_known + n_done, len(clips)))
+
+        for clip in clips:
+            content = contents.of(clip)
+            if content in reasons:  # the message names the first clip of these bytes
+                skipped[clip.id] = reasons[content].replace(str(first[content].path), str(clip.path), 1)
+        used = [clip for clip in clips if clip.id not in skipped]
+        if not used:
+            examples = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
+            raise DatasetError(f"none of the {len(clips)} clips can be used: {examples}")
+        rows = [places[contents.of(clip)] for clip in used]
+        matrix = FeatureMatrix.of_clips(
+            used,
+            X if rows == list(range(len(X))) else X[rows],  # no copy where every clip has its own row
+            columns=self.columns,
+            definition=self.definition,
+        )
+        odd = {clip.id: found for clip in used if (found := self.oddities.get(contents.of(clip)))}
+        n_computed = len(missing) - len(reasons)
+        seconds = time.perf_counter() - start
+        return Extraction(matrix, tuple(skipped.items()), n_computed, seconds, *self._costs(n_computed), odd)
+
+    def _stored_rows(self, places: Mapping[str, int]) -> tuple[FeatureArray, set[str]]:
+        """Return an array with a row for each content, filled where it is stored, and the stored contents."""
+        n_features = len(self.columns)
         if self.store is None:
-            return RowBlock()
-        found, rows = self.store.read(self.definition, contents, n_features=len(self.columns))
-        self.oddities |= self.store.oddities(self.definition) if found else {}
-        return RowBlock(found, rows)
+            return np.empty((len(places), n_features), np.float32), set()
+        stored, rows = self.store.read(self.definition, list(places), n_features=n_features)
+        if stored:
+            self.oddities |= self.store.oddities(self.definition)
+        if len(stored) == len(places):
+            return rows, set(stored)
+        X = np.empty((len(places), n_features), np.float32)
+        if stored:
+            X[[places[content] for content in stored]] = rows
+        return X, set(stored)
+
+    def _collect(
+        self,
+        outcomes: Outcomes,
+        X: FeatureArray,
+        places: Mapping[str, int],
+        progress: Callable[[int], None],
+    ) -> dict[str, str]:
+        """Put computed rows into X and into the store; return why clips have none, by content hash."""
+        reasons: dict[str, str] = {}
+        writer = RowWriter(self.store, self.definition, self.oddities)
+        progress(0)
+        try:
+            with closing(outcomes):
+                for n_done, ((clip, content), outcome) in enumerate(outcomes, start=1):
+                    if isinstance(outcome, AudioError):
+                        refuse_if_away(clip.path, outcome)
+                        problem = named(outcome, str(clip), str(clip.path))
+                        self._raise_if_strict(problem)
+                        reasons[content] = str(problem)
+                    else:
+                        row = X[places[content]]
+                        row[:] = outcome.reshape(row.shape)  # which raises where the length is another
+                        writer.add(content, row)
+                    progress(n_done)
+        finally:
+            writer.flush()
+        return reasons
 
     def _costs(self, n_computed: int) -> tuple[float | None, float | None]:
-        """Return the seconds a clip of front-end and network."""
+        """Return the median seconds per clip of front-end and network."""
         if not n_computed:
             return None, None
-        front = self.cache.seconds(self.frontend) if self.cache else self.watch.median("frontend")
-        return front, 0.0 if self.network is None else self.watch.median("network")
+        frontend_s = self.cache.seconds(self.frontend) if self.cache else self.watch.median("frontend")
+        return frontend_s, 0.0 if self.network is None else self.watch.median("network")
+
+    def outcomes(self, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
+        """Yield clips with their features, or with what is wrong with them, in order; without the store.
+
+        Parameters
+        ----------
+        pairs : sequence of (Clip, str)
+            Clips and their content hashes.
+        contents : Contents
+            The same hashes, to notice a clip that changes meanwhile.
+        """
+        yield from self._outcomes(pairs, lambda pair: self.prepare(pair[0], contents))
 
     def extract_waveforms(self, waveforms: Array | Sequence[Array]) -> FeatureArray:
         """Return features of waveforms, each [shape=(n_samples,)] at the front-end's rate.
@@ -226,91 +300,42 @@ class FeatureExtractor:
     def stream(
         self, items: Iterable[Item], load: Callable[[Item], Array]
     ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
-        """Yield items with their features as they come; a few are held at once.
+        """Yield items with their features as they are computed, a few at a time.
 
         Parameters
         ----------
         items : iterable
         load : callable
-            Gives an item's waveform [shape=(n_samples,)] at the front-end's rate; called in threads.
+            Returns an item's waveform [shape=(n_samples,)] at the front-end's rate; called in threads.
         """
         return self._outcomes(items, lambda item: self._fit(self.frontend(load(item)), "the clip"))
 
-    def sequencer(self, rate: float | None = None) -> Sequencer:
-        """Return what turns waveforms into features over time, `rate` frames a second: see `Sequencer`."""
-        if rate not in self._sequencers:
-            self._sequencers[rate] = Sequencer(self.frontend, self.network, rate=rate)
-        return self._sequencers[rate]
-
-    def sequence(self, clip: Clip | Array, *, rate: float | None = None) -> FrameSequence:
-        """Return the features of one clip over time.
-
-        The clip is read whole: `length`, `fix_length` and `statistics` are those of vectors.
-
-        Parameters
-        ----------
-        clip : Clip, or np.ndarray [shape=(n_samples,)]
-            A waveform has the front-end's rate.
-        rate : float or None
-            Frames per second; None: those of the fastest layer, at most 50.
-
-        Returns
-        -------
-        (times_s [shape=(n_frames,)], features [shape=(n_frames, n_features)])
-            Centres in seconds, and float32 features; `sequencer(rate).columns` names the columns.
-
-        Raises
-        ------
-        AudioError
-            The clip cannot be used.
-        ConfigError
-            `rate` is not positive, or a layer has no positions over time.
-        """
-        sequencer = self.sequencer(rate)
-        if not isinstance(clip, Clip):
-            return sequencer(clip)
-        try:
-            y, odd = clip.hear(sr=self.frontend.sr)
-            if odd:
-                self.oddities[clip.id] = odd
-            return sequencer(y)
-        except AudioError as problem:
-            raise named(problem, str(clip), str(clip.path)) from None
-
-    def sequences(
-        self, clips: Sequence[Clip | Array], *, rate: float | None = None
-    ) -> Iterator[FrameSequence | AudioError]:
-        """Yield the features over time of many clips, in order, or what is wrong with a clip.
-
-        Parameters
-        ----------
-        clips : sequence of Clip or np.ndarray
-        rate : float or None
-            As for `sequence`.
-
-        Raises
-        ------
-        ConfigError
-            As for `sequence`.
-        """
-        self.sequencer(rate)
+    def _outcomes(
+        self, items: Iterable[Item], prepare: Callable[[Item], Array]
+    ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
+        if self.network is not None and self.device.type != "cpu":
+            yield from in_batches(
+                items, prepare, self.pool, n_workers=self.n_workers, batch_size=self.batch_size
+            )
+            return
         n_workers = min(self.n_workers, self.batch_size)
-        with Workers(n_workers, self._threads(n_workers)) as workers:
-            for _, future in ahead(workers, lambda clip: self.sequence(clip, rate=rate), clips, n_workers):
-                try:
-                    yield future.result()
-                except AudioError as problem:
-                    self._raise_if_strict(problem)
-                    yield problem
+        yield from one_by_one(
+            items, prepare, self.pool, n_workers=n_workers, n_threads=self._threads(n_workers)
+        )
+
+    def _threads(self, n_workers: int) -> int:
+        """Return the number of threads of each worker."""
+        alone = self.network is not None and self.network.one_thread
+        return 1 if alone else max(1, n_cores() // n_workers)
 
     def prepare(self, clip: Clip, contents: Contents | None = None) -> Array:
-        """Return what the network is fed for one clip [shape=(length, n_bands)], or the vector itself.
+        """Return the network's input for one clip [shape=(length, n_bands)], or the vector itself.
 
         Parameters
         ----------
         clip : Clip
         contents : Contents or None
-            What the clip held when it was hashed, by which the cache knows it; None passes the cache by.
+            The clip's hash, by which the cache knows it; None bypasses the cache.
 
         Raises
         ------
@@ -347,50 +372,106 @@ class FeatureExtractor:
             features: FeatureArray = pool(self.network, x, statistics=self.statistics).cpu().numpy()
         return features
 
-    def _hashes(self, clips: Sequence[Clip], known: Contents) -> tuple[list[str], dict[str, str]]:
-        """Return each clip's hash, "" where it cannot be read, and the reasons by clip id."""
-        skipped = {}
-        for clip in clips:
-            if problem := known.problems.get(clip.id):
-                self._raise_if_strict(problem)
-                skipped[clip.id] = str(problem)
-        return [known.of(clip) for clip in clips], skipped
+    def sequencer(self, rate: float | None = None) -> Sequencer:
+        """Return what turns waveforms into features over time, `rate` frames per second: see `Sequencer`."""
+        if rate not in self._sequencers:
+            self._sequencers[rate] = Sequencer(self.frontend, self.network, rate=rate)
+        return self._sequencers[rate]
+
+    def sequence(self, clip: Clip | Array, *, rate: float | None = None) -> FrameFeatures:
+        """Return the features of one clip over time.
+
+        The clip is read whole: `length`, `fix_length` and `statistics` are those of vectors.
+
+        Parameters
+        ----------
+        clip : Clip, or np.ndarray [shape=(n_samples,)]
+            A waveform has the front-end's rate.
+        rate : float or None
+            Frames per second; None: those of the fastest layer, at most 50.
+
+        Returns
+        -------
+        (times_s [shape=(n_frames,)], features [shape=(n_frames, n_features)])
+            Centres in seconds, and float32 features; `sequencer(rate).columns` names the columns.
+
+        Raises
+        ------
+        AudioError
+            The clip cannot be used.
+        ConfigError
+            `rate` is not positive, or a layer has no positions over time.
+        """
+        sequencer = self.sequencer(rate)
+        if not isinstance(clip, Clip):
+            return sequencer(clip)
+        try:
+            y, odd = clip.hear(sr=self.frontend.sr)
+            if odd:
+                self.oddities[clip.id] = odd
+            return sequencer(y)
+        except AudioError as problem:
+            raise named(problem, str(clip), str(clip.path)) from None
+
+    def sequences(
+        self, clips: Sequence[Clip | Array], *, rate: float | None = None
+    ) -> Iterator[FrameFeatures | AudioError]:
+        """Yield the features over time of clips, in order, or what is wrong with a clip: see `sequence`."""
+        self.sequencer(rate)
+        n_workers = min(self.n_workers, self.batch_size)
+        with Workers(n_workers, self._threads(n_workers)) as workers:
+            for _, future in ahead(workers, lambda clip: self.sequence(clip, rate=rate), clips, n_workers):
+                try:
+                    yield future.result()
+                except AudioError as problem:
+                    self._raise_if_strict(problem)
+                    yield problem
 
     def _raise_if_strict(self, problem: AudioError) -> None:
         if self.strict:
             raise problem
 
-    def outcomes(self, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
-        """Yield clips with their features, or with what is wrong with them, in order; the store is not asked.
 
-        Parameters
-        ----------
-        pairs : sequence of (Clip, str)
-            Clips and the hashes of what they hold.
-        contents : Contents
-            The same hashes, by which a clip that changes meanwhile is noticed.
-        """
-        yield from self._outcomes(pairs, lambda pair: self.prepare(pair[0], contents))
+def _ignore(n_done: int, n_clips: int) -> None:
+    """Report no progress."""
 
-    def _outcomes(
-        self, items: Iterable[Item], prepare: Callable[[Item], Array]
-    ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
-        """Yield each item with its features, or with what is wrong with it, in order."""
-        if self.network is not None and self.device.type != "cpu":
-            yield from in_batches(
-                items, prepare, self.pool, n_workers=self.n_workers, batch_size=self.batch_size
-            )
-            return
-        n_workers = min(self.n_workers, self.batch_size)
-        yield from one_by_one(
-            items, prepare, self.pool, n_workers=n_workers, n_threads=self._threads(n_workers)
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device of a name; "auto" is the GPU where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {device!r} was asked for, but torch finds no GPU here: use auto or cpu")
+    if resolved.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device: 'mps' was asked for, but torch finds no Apple GPU here: use auto or cpu")
+    return resolved
+
+
+def _check_fit(network: Network | None, frontend: FrontEnd, length: int | None) -> None:
+    """Refuse a network that does not take what the front-end gives, or needs more of it."""
+    if network is None:
+        if frontend.unit is not None:
+            raise ConfigError(f"a {frontend.kind} front-end gives no vector per clip: add a network")
+        return
+    if (frontend.unit, frontend.n_bands) != (network.input_unit, network.n_bands):
+        gives = (
+            "one vector per clip" if frontend.unit is None else f"{frontend.unit} of {frontend.n_bands} bands"
         )
-
-    def _threads(self, n_workers: int) -> int:
-        """Return the threads of a worker."""
-        alone = self.network is not None and self.network.one_thread
-        return 1 if alone else max(1, n_cores() // n_workers)
-
-
-def _silent(done: int, total: int) -> None:
-    """Report to nobody."""
+        raise ConfigError(
+            f"{network.name} takes {network.input_unit} of {network.n_bands} bands, and a {frontend.kind} "
+            f"front-end gives {gives}: choose a front-end of that unit, and build the network for its bands"
+        )
+    if length is not None and length * frontend.n_bands * INPUT_COPIES * 4 > memory_bytes():
+        raise ConfigError(
+            f"{network.name} would be fed {length} {frontend.unit} per clip, which do not fit into memory: "
+            "feed less (input.seconds)"
+        )
+    if length is None or length < network.min_input_length:
+        raise ConfigError(
+            f"{network.name} needs at least {network.min_input_length} {frontend.unit}, and would be fed "
+            f"{length}: feed more (repeat-pad makes short clips longer), or choose another network"
+        )

@@ -1,9 +1,8 @@
-"""Features over time: each layer's maps, their other axes averaged, on one grid of times.
+"""Features over time: each layer's maps, averaged over their other axes, on one grid of times.
 
-A frame feature is the mean of a channel over every axis of its map but time. Frame k describes the sound
-around k / rate seconds. Layers faster than the grid are averaged over its step first; all are interpolated
-linearly between the centres of their positions. The clip is read whole, whatever its length: one too short
-for the network is continued in silence, and the frames end where the clip does.
+Frame k describes the sound around k / rate seconds. Layers faster than the grid are first averaged over its
+step; all are interpolated linearly between the centres of their positions. Clips are read whole: one that is
+too short for the network is extended with silence, and the frames end where the clip does.
 """
 
 from __future__ import annotations
@@ -19,22 +18,21 @@ from numpy.typing import NDArray
 
 from elmarc._types import FeatureArray, Waveform
 from elmarc.errors import AudioError, ConfigError
-from elmarc.features.outcomes import checked
-from elmarc.features.pooling import rounding
-from elmarc.features.workers import full_precision
+from elmarc.features.parallel import checked, full_precision
+from elmarc.features.pooling import device_of, rounding
 from elmarc.frontends.base import FrontEnd, check_positive
 from elmarc.frontends.mfcc import MFCC
 from elmarc.networks.base import Network
 from elmarc.networks.centres import first_centre
 from elmarc.networks.layers import FeatureMap
 
-FASTEST_HZ = 50.0  # of a grid that nobody asked for: 20 ms, as detection tasks use
+FASTEST_HZ = 50.0  # of the default grid: 20 ms, as detection tasks use
 ROUNDING = 1e-6  # of a position
 Array: TypeAlias = NDArray[np.float32]
 Times: TypeAlias = NDArray[np.floating[Any]]
 
 
-class Sequence(NamedTuple):
+class FrameFeatures(NamedTuple):
     """Features over time.
 
     Attributes
@@ -76,10 +74,10 @@ class Sequencer:
         self.columns = self._source.columns
 
     def times(self, n_samples: int) -> Times:
-        """Return the times of a waveform's frames, in seconds: from 0 on, before its end; at least one."""
+        """Return the times of a waveform's frames in seconds, from 0 to before its end; at least one."""
         return np.arange(max(1, math.ceil(n_samples * self.rate / self.sr - ROUNDING))) / self.rate
 
-    def __call__(self, y: Waveform) -> Sequence:
+    def __call__(self, y: Waveform) -> FrameFeatures:
         """Return the features over time of a waveform [shape=(n_samples,)] at the front-end's rate.
 
         Raises
@@ -91,21 +89,21 @@ class Sequencer:
         features = checked(np.hstack([curve.at(times) for curve in self._source.curves(y, self.rate)]))
         if isinstance(features, AudioError):
             raise features
-        return Sequence(times, features)
+        return FrameFeatures(times, features)
 
 
-class Curve(NamedTuple):
+class _Curve(NamedTuple):
     """Values (positions, channels) and the centres of their positions in seconds."""
 
     centres_s: Times
     values: Array
 
     def at(self, times_s: Times) -> Array:
-        """Interpolate linearly; the first and the last value reach to the ends of the clip."""
+        """Interpolate linearly; the first and the last value extend to the ends of the clip."""
         last = len(self.values) - 1
         places = np.interp(times_s, self.centres_s, np.arange(last + 1))
-        whole = np.abs(places - places.round()) < ROUNDING
-        places = np.where(whole, places.round(), places)  # at a centre, its value to the last bit
+        is_centre = np.abs(places - places.round()) < ROUNDING
+        places = np.where(is_centre, places.round(), places)  # at a centre, its value to the last bit
         before = places.astype(int)
         share = (places - before).astype(np.float32)[:, np.newaxis]
         between: Array = self.values[before] * (1 - share) + self.values[np.minimum(before + 1, last)] * share
@@ -113,18 +111,18 @@ class Curve(NamedTuple):
 
 
 class _Cepstra:
-    """The coefficients that the MFCC front-end takes its statistics of."""
+    """The coefficients of the MFCC front-end and their differences."""
 
     def __init__(self, frontend: FrontEnd) -> None:
         if not isinstance(frontend, MFCC):
-            raise ConfigError(f"a {frontend.kind} front-end has no features: put a network behind it")
+            raise ConfigError(f"a {frontend.kind} front-end has no features: add a network")
         self._mfcc = frontend
         self.columns, self.fastest_hz = frontend.frame_columns, frontend.frames_per_second
 
-    def curves(self, y: Waveform, rate: float) -> Iterator[Curve]:
+    def curves(self, y: Waveform, rate: float) -> Iterator[_Curve]:
         """Yield coefficients, first and second differences; a difference lies between frames."""
         for order, values in enumerate(self._mfcc.frames(y)):
-            yield Curve((np.arange(len(values)) + order / 2) / self.fastest_hz, values)
+            yield _Curve((np.arange(len(values)) + order / 2) / self.fastest_hz, values)
 
 
 class _Layers:
@@ -142,41 +140,40 @@ class _Layers:
         self.columns = tuple(
             f"{name}/{i}" for name in network.layers for i in range(network.n_channels(name))
         )
-        self.fastest_hz = max(self._hz(layer) for layer in network.layers)
+        self.fastest_hz = max(map(self._hz, network.layers))
 
     def _hz(self, layer: str) -> float:
         return self._input_hz / self._network.reduction(layer)
 
     @cached_property
-    def _firsts(self) -> dict[str, float | None]:
+    def _first_centres(self) -> dict[str, float | None]:
         return {layer: first_centre(self._network, layer) for layer in self._network.layers}
 
-    def curves(self, y: Waveform, rate: float) -> Iterator[Curve]:
-        """Yield a curve a layer."""
+    def curves(self, y: Waveform, rate: float) -> Iterator[_Curve]:
+        """Yield a curve for each layer."""
         x = whole_input(y, frontend=self._frontend, network=self._network)
         steps = {layer: max(1, int(self._hz(layer) / rate + ROUNDING)) for layer in self._network.layers}
-        for layer, (n_positions, values) in self._averaged(x, steps).items():
-            first = self._firsts[layer]
+        for layer, (n_positions, values) in self._averages(x, steps).items():
+            first = self._first_centres[layer]
             if first is None:
                 first = (len(x) - 1 - self._network.reduction(layer) * (n_positions - 1)) / 2
             places = np.arange(len(values)) * steps[layer] + (steps[layer] - 1) / 2
-            yield Curve(first / self._input_hz + places / self._hz(layer), values)
+            yield _Curve(first / self._input_hz + places / self._hz(layer), values)
 
     @torch.no_grad()
-    def _averaged(self, x: Array, steps: dict[str, int]) -> dict[str, tuple[int, Array]]:
+    def _averages(self, x: Array, steps: dict[str, int]) -> dict[str, tuple[int, Array]]:
         """Return each layer's number of positions and its averages, taken as soon as maps are computed."""
-        network, found = self._network, dict[str, tuple[int, Array]]()
+        network, averages = self._network, dict[str, tuple[int, Array]]()
         clip = torch.from_numpy(np.require(x, requirements=["C", "W"]))[None]
-        device = next((weight.device for weight in network.parameters()), clip.device)
-        with full_precision, rounding(network, device):
+        with full_precision, rounding(network, device_of(network, clip)):
             for layer, maps, _, channel in network.tiles(clip):
                 values = _average(maps, steps[layer])
-                if layer not in found:
+                if layer not in averages:
                     whole = np.empty((len(values), network.n_channels(layer)), np.float32)
-                    found[layer] = maps.shape[2], whole
-                found[layer][1][:, channel : channel + values.shape[1]] = values
+                    averages[layer] = maps.shape[2], whole
+                averages[layer][1][:, channel : channel + values.shape[1]] = values
                 del maps  # freed before the next one is computed
-        return {layer: found[layer] for layer in network.layers}
+        return {layer: averages[layer] for layer in network.layers}
 
 
 def _average(maps: FeatureMap, step: int) -> Array:
@@ -193,7 +190,7 @@ def _average(maps: FeatureMap, step: int) -> Array:
 def whole_input(y: Waveform, *, frontend: FrontEnd, network: Network) -> Array:
     """Return the network's input for a whole clip [shape=(length, n_bands)].
 
-    A clip shorter than the network needs is continued in silence.
+    A clip shorter than the network needs is extended with silence.
     """
     needed = math.ceil(network.min_input_length * frontend.sr / float(frontend.positions_per_second or 1))
     return frontend(np.pad(y, (0, max(0, needed - len(y)))) if len(y) else y)

@@ -1,4 +1,4 @@
-"""Features of many clips, with what each row and column is."""
+"""Features of many clips, with the names of rows and columns."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elmarc._io import write_atomic
 from elmarc._types import Definition, FeatureArray
 from elmarc.datasets.base import Clip
-from elmarc.features import formats
+from elmarc.features import files
 
 SHOWN = 5  # rows and columns in a notebook
 _SIDE_COLUMNS = ("id", "label", "fold", "group")
@@ -24,17 +23,17 @@ _SIDE_COLUMNS = ("id", "label", "fold", "group")
 
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """One row a clip, one column a feature.
+    """One row per clip, one column per feature.
 
     Parameters
     ----------
     X : np.ndarray [shape=(n_clips, n_features)], float32
     ids, labels, folds, groups : tuples of n_clips strings
-        "" where a clip has no fold or group, or a file of another program names no label.
+        "" where a clip has no fold or group, or a file of another program has no label.
     columns : tuple of n_features strings
         Layer, channel and statistic, as "pool3/17/mean".
     definition : dict
-        Everything that the numbers follow from.
+        Everything that changes the numbers.
     """
 
     X: FeatureArray
@@ -49,13 +48,13 @@ class FeatureMatrix:
         n_clips, n_features = self.X.shape
         sides = {len(self.ids), len(self.labels), len(self.folds), len(self.groups)}
         if sides != {n_clips} or len(self.columns) != n_features:
-            raise ValueError(f"X is {self.X.shape}, beside {sides} clips and {len(self.columns)} columns")
+            raise ValueError(f"X has shape {self.X.shape}, for {sides} clips and {len(self.columns)} columns")
 
     @classmethod
     def of_clips(
         cls, clips: Sequence[Clip], X: FeatureArray, *, columns: tuple[str, ...], definition: Definition
     ) -> FeatureMatrix:
-        """Return the features of clips, a row each, beside their labels, folds and groups."""
+        """Return the features of clips with their labels, folds and groups."""
         return cls(
             X=X,
             ids=tuple(clip.id for clip in clips),
@@ -77,20 +76,25 @@ class FeatureMatrix:
     def join(self, other: FeatureMatrix) -> FeatureMatrix:
         """Put the columns of two matrices of the same clips side by side."""
         if self.ids != other.ids:
-            raise ValueError("the two matrices hold other clips: extract both from the same data set")
+            raise ValueError("the matrices hold other clips: extract both from the same data set")
         X = np.hstack([self.X, other.X])
         definition = {"joined": [self.definition, other.definition]}
         return replace(self, X=X, columns=self.columns + other.columns, definition=definition)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a DataFrame: id, label, fold and group, then a float32 column a feature."""
+        """Return a DataFrame: id, label, fold and group, then a float32 column per feature."""
         sides = {name: getattr(self, f"{name}s") for name in _SIDE_COLUMNS}
         return pd.concat([pd.DataFrame(sides), pd.DataFrame(self.X, columns=list(self.columns))], axis=1)
 
     def save(self, path: str | Path) -> Path:
-        """Write .npz, .parquet, .csv or .pt (PyTorch), by the ending of `path`; `load` reads each of them.
+        """Write .npz, .parquet, .csv or .pt (PyTorch), by the ending of `path`, for `load`.
 
-        CSV has no place for the definition; everything else comes back as it was.
+        CSV has no place for the definition; everything else is restored to the last bit.
+
+        Raises
+        ------
+        ConfigError
+            The ending is another one.
         """
         path = Path(path)
         parts: dict[str, Any] = {
@@ -99,7 +103,7 @@ class FeatureMatrix:
             "definition": json.dumps(self.definition),
             **{f"{name}s": list(getattr(self, f"{name}s")) for name in _SIDE_COLUMNS},
         }
-        write_atomic(path, formats.written(path, parts, self.to_frame))
+        files.write(path, parts, self.to_frame)
         return path
 
     @classmethod
@@ -109,14 +113,14 @@ class FeatureMatrix:
         Parameters
         ----------
         path : str or Path
-            .npz, .parquet, .csv or .pt. `elmarc.features.formats` says what other programs' files must hold.
+            .npz, .parquet, .csv or .pt. `elmarc.features.files` says what other programs' files must hold.
 
         Raises
         ------
         StoreError
-            It does not say which vector belongs to which clip, or is of another kind: pickles above all.
+            It does not say which vector belongs to which clip, or is of another format, such as a pickle.
         """
-        return cls(**formats.read(Path(path)))
+        return cls(**files.read(Path(path)))
 
     def __repr__(self) -> str:
         n_clips, n_features = self.X.shape

@@ -1,21 +1,60 @@
-"""What may be kept of each feature map: one number a channel.
+"""Statistics of feature maps: one number per clip and channel. `STATISTICS` has each in one line.
 
-`STATISTICS` lists every statistic, in one line each. Importing this module loads no torch.
+Importing this module loads no torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from elmarc.features.maps import Map
+    from elmarc.networks.layers import FeatureMap
 
 LAGS = (1, 2, 4, 8, 16)  # positions of a map
-CONSTANT = 1e-5  # deviations below this share of the level are rounding
+CONSTANT = 1e-5  # deviations below this share of the mean are rounding
+BLOCK_VALUES = 2**17  # of float32 in a core's cache
+
+
+class Map:
+    """A feature map, and what several statistics need of it, computed once.
+
+    Attributes
+    ----------
+    maps : Tensor [shape=(clips, channels, *positions)]
+    """
+
+    def __init__(self, maps: FeatureMap) -> None:
+        self.maps = maps
+
+    @cached_property
+    def level(self) -> Tensor:
+        """The mean over positions (clips, channels), summed in float32."""
+        import torch
+
+        axes = tuple(range(2, self.maps.ndim))
+        if self.maps.dtype == torch.float32:
+            return self.maps.mean(dim=axes)
+        frames = max(1, BLOCK_VALUES * self.maps.shape[2] // self.maps.numel())  # of a copy in float32
+        parts = torch.split(self.maps, frames, dim=2)
+        total = torch.stack([part.sum(dim=axes, dtype=torch.float32) for part in parts]).sum(dim=0)
+        return total * (self.maps.shape[0] * self.maps.shape[1] / self.maps.numel())
+
+    @cached_property
+    def deviations(self) -> Tensor:
+        """The values less their mean (clips, channels, positions), frame by frame."""
+        import torch
+
+        values = self.maps.flatten(2).to(torch.float32, memory_format=torch.contiguous_format)
+        return values - values.mean(dim=2, keepdim=True)
+
+    @cached_property
+    def energy(self) -> Tensor:
+        """The sum of squared deviations (clips, channels)."""
+        return self.deviations.square().sum(dim=2)
 
 
 def mean(of: Map) -> Tensor:
@@ -34,12 +73,12 @@ def maximum(of: Map) -> Tensor:
 
 
 def ppv(of: Map) -> Tensor:
-    """Return the proportion of positive values over positions (Dempster et al. 2020, ROCKET)."""
+    """Return the proportion of positive values (Dempster et al. 2020, ROCKET)."""
     return type(of)(of.maps > 0).level
 
 
 def autocorrelation(of: Map, *, lag: int) -> Tensor:
-    """Return the autocorrelation over time, the first position axis: from -1 to 1, whatever the map's level.
+    """Return the autocorrelation over time, the first position axis, from -1 to 1.
 
     0 where a map is constant but for rounding, or no longer than the lag.
     """

@@ -1,31 +1,45 @@
-"""Features kept on disk, so that nothing is computed twice.
+"""Features on disk, so that nothing is computed twice.
 
-One folder for each definition, named by the sha256 of its canonical JSON. In it are the definition and any
-number of shards (`shards.py`), each a file of rows with the content hash of the clip behind each row and a
-checksum. Names, paths, devices and batch sizes are no part of a key: a renamed experiment finds its rows, a
-changed front-end does not. Shards are written whole or not at all and never changed, so several processes may
-fill one store. A damaged shard is set aside, a warning names it, and its rows are computed again.
+A store has one folder for each definition, named by its key. It holds `definition.json` and shards:
+safetensors files of up to 512 rows `X`, with the content hash of each row's clip, issues of these clips, and
+a checksum of all that. Names, paths, devices and batch sizes are not part of the key, so a renamed
+experiment finds its rows. Shards are written atomically and never changed, so several processes may fill one
+store. A damaged shard is renamed, a warning names it, and its rows are computed again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
+import time
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from elmarc import _io
 from elmarc._io import write_atomic
+from elmarc._names import special
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.datasets.files import cache_dir
 from elmarc.errors import StoreError, StoreWarning
-from elmarc.features import shards
 
 SCHEMA_VERSION = 1  # rises whenever the same definition would give other numbers
+SHARDS = "shard-*.safetensors"
+DAMAGED = ".damaged"  # suffix of shards that are no longer read
+SHARD_ROWS = 512
+SHARD_S = 20.0  # at most this much work is lost when a run is killed
+DAY_S = 24 * 3600
+KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def definition_key(definition: Definition) -> str:
@@ -34,7 +48,7 @@ def definition_key(definition: Definition) -> str:
     >>> definition_key({"a": 1, "b": 2}) == definition_key({"b": 2, "a": 1})
     True
     """
-    # "recipe" was the word when the first stores were filled: another would miss their rows
+    # "recipe" is only a name here: another one would give other keys
     text = json.dumps({"schema": SCHEMA_VERSION, "recipe": definition}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -46,8 +60,33 @@ def open_store(store: bool | str | Path | None) -> FeatureStore | None:
     return FeatureStore(cache_dir() / "features" if store is True else store)
 
 
+@dataclass(frozen=True)
+class StoreEntry:
+    """The stored features of one definition.
+
+    Attributes
+    ----------
+    folder : Path
+    name : str
+        The network, or the front-end where there is no network; "unknown" where the definition is damaged.
+    n_rows, n_bytes : int
+        Of the shards that can be read.
+    n_damaged : int
+        Shards that cannot be read, renamed ones included.
+    written_s : float
+        Time of the last shard, as of `time.time`.
+    """
+
+    folder: Path
+    name: str
+    n_rows: int
+    n_bytes: int
+    n_damaged: int
+    written_s: float
+
+
 class FeatureStore:
-    """Rows of features by (definition, content of the clip).
+    """Rows of features by (definition, content hash of the clip).
 
     Parameters
     ----------
@@ -57,23 +96,20 @@ class FeatureStore:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
-        self.was_refused = False  # a row could not be written, which was said
+        self.was_refused = False  # rows could not be written, and a warning said so
 
     def folder(self, definition: Definition) -> Path:
-        """Where the rows of a definition lie."""
+        """Return the folder of a definition."""
         return self.root / definition_key(definition)
 
     def index(self, definition: Definition) -> dict[str, Path]:
-        """Return for each stored clip, by content hash, its shard. Reads the shards' headers alone."""
-        return {clip: shard for shard, clips in self._headers(definition) for clip in clips}
+        """Return the shard of each stored clip, by content hash. Reads headers alone."""
+        return {clip: shard for shard, clips, _ in self._headers(definition) for clip in clips}
 
     def read(
         self, definition: Definition, clips: Sequence[str], *, n_features: int | None = None
     ) -> tuple[list[str], FeatureArray]:
-        """Return those of the clips that the store holds, in their order, and their rows.
-
-        Every shard that is read is checked against its checksum. A damaged one is set aside: its clips count
-        as not stored.
+        """Return those of the clips that are stored, and their rows.
 
         Parameters
         ----------
@@ -81,41 +117,41 @@ class FeatureStore:
         clips : sequence of str
             Content hashes.
         n_features : int or None
-            How many features a row has to have; None where any number will do.
+            Expected length of a row; None: any.
 
         Returns
         -------
-        found : list of str
-        rows : np.ndarray [shape=(n_found, n_features)], float32
+        stored : list of str
+            In the order of `clips`.
+        rows : np.ndarray [shape=(n_stored, n_features)], float32
 
         Warns
         -----
         StoreWarning
-            Names a shard that was set aside.
+            A shard does not match its checksum: its clips count as not stored.
         """
         places = {clip: place for place, clip in enumerate(dict.fromkeys(clips))}
-        rows, there = np.empty((0, 0), np.float32), np.zeros(len(places), bool)
-        for shard, names in self._headers(definition):
+        rows, is_stored = np.empty((0, 0), np.float32), np.zeros(len(places), bool)
+        for shard, names, _ in self._headers(definition):
             here = [(row, places[name]) for row, name in enumerate(names) if name in places]
-            if all(there[place] for _, place in here):
+            if all(is_stored[place] for _, place in here):
                 continue
-            X = self._checked(shard, rows.shape[1] if there.any() else n_features)
-            if X is None:
+            try:
+                X = read_shard(shard, n_features=rows.shape[1] if is_stored.any() else n_features)[1]
+            except StoreError as problem:
+                _set_aside(shard, problem)
                 continue
-            if not there.any():
+            if not is_stored.any():
                 rows = np.empty((len(places), X.shape[1]), np.float32)
             sources, targets = np.asarray(here).T
             rows[targets] = X[sources]
-            there[targets] = True
-        found = [clip for clip, place in places.items() if there[place]]
-        return found, rows if there.all() else rows[np.flatnonzero(there)]
+            is_stored[targets] = True
+        stored = [clip for clip, place in places.items() if is_stored[place]]
+        return stored, rows if is_stored.all() else rows[np.flatnonzero(is_stored)]
 
     def oddities(self, definition: Definition) -> dict[str, Oddities]:
-        """Return what is odd about stored clips, by content; shards of the first form know nothing of it."""
-        found: dict[str, Oddities] = {}
-        for shard, _ in self._headers(definition):
-            found |= shards.oddities_of(shard)
-        return found
+        """Return the issues of stored clips that have some, by content hash."""
+        return {clip: odd for *_, oddities in self._headers(definition) for clip, odd in oddities.items()}
 
     def append(
         self,
@@ -124,7 +160,7 @@ class FeatureStore:
         rows: FeatureArray,
         oddities: Mapping[str, Oddities] | None = None,
     ) -> None:
-        """Add a shard of rows [shape=(n_clips, n_features)], and what is odd about some of the clips.
+        """Write a shard of rows [shape=(n_clips, n_features)], with issues of some of the clips.
 
         Raises OSError where it cannot be written.
         """
@@ -132,35 +168,259 @@ class FeatureStore:
             return
         folder = self.folder(definition)
         if not (folder / "definition.json").exists():
-            text = json.dumps(
-                {"schema_version": SCHEMA_VERSION, "definition": definition}, indent=1, sort_keys=True
-            )
-            write_atomic(folder / "definition.json", text)
-        shards.write(folder, clips, rows, oddities)
+            document = {"schema_version": SCHEMA_VERSION, "definition": definition}
+            write_atomic(folder / "definition.json", json.dumps(document, indent=1, sort_keys=True))
+        write_shard(folder, clips, rows, oddities)
 
-    def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str]]]:
+    def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str], dict[str, Oddities]]]:
         folder = self.folder(definition)
         _io.clear(folder, ".shard-*.part")
-        for shard in sorted(folder.glob(shards.PATTERN)):
+        for shard in sorted(folder.glob(SHARDS)):
             try:
-                yield shard, shards.clips_of(shard)
+                yield shard, *read_header(shard)
             except StoreError as problem:
                 _set_aside(shard, problem)
 
-    def _checked(self, shard: Path, n_features: int | None) -> FeatureArray | None:
+    def entries(self) -> Iterator[StoreEntry]:
+        """Yield what is stored, in the order of the folders' names. Reads headers alone."""
+        for folder in self._folders():
+            shards = sorted(folder.glob(SHARDS))
+            n_rows, n_damaged = 0, len(list(folder.glob(SHARDS + DAMAGED)))
+            for shard in shards:
+                try:
+                    n_rows += len(read_header(shard)[0])
+                except StoreError:
+                    n_damaged += 1
+            stats = [shard.lstat() for shard in shards]  # of a link itself, whose target may be missing
+            times = [folder.stat().st_mtime, *(stat.st_mtime for stat in stats)]
+            n_bytes = sum(stat.st_size for stat in stats)
+            yield StoreEntry(folder, _name(folder), n_rows, n_bytes, n_damaged, max(times))
+
+    def verify(self) -> tuple[int, list[str]]:
+        """Compare every shard with its checksum, and rename damaged ones.
+
+        Returns
+        -------
+        n_shards : int
+        problems : list of str
+            One for each damaged shard: what is wrong, and its new name.
+        """
+        shards = [shard for folder in self._folders() for shard in sorted(folder.glob(SHARDS))]
+        problems = []
+        for shard in shards:
+            try:
+                read_shard(shard)
+            except StoreError as problem:
+                problems.append(f"{problem}: set aside as {_renamed(shard).name}")
+        return len(shards), problems
+
+    def prune(self, *, older_than_days: int | None = None, dry_run: bool = False) -> list[Path]:
+        """Remove damaged shards, what killed runs left and, on request, old features; return what is removed.
+
+        Only files that a store writes are removed, and only folders that are then empty.
+
+        Parameters
+        ----------
+        older_than_days : int or None
+            Remove the features of definitions to which nothing was added for longer than this, unless the
+            definition cannot be read.
+        dry_run : bool
+            Only return what would be removed.
+        """
+        damaged = [path for folder in self._folders() for path in folder.glob(SHARDS + DAMAGED)]
+        old: list[Path] = []
+        if older_than_days is not None:
+            limit = time.time() - older_than_days * DAY_S
+            entries = [entry.folder for entry in self.entries() if entry.written_s < limit]
+            old = [folder for folder in entries if _document(folder) is not None]
+        if not dry_run:
+            folders = [path for path in damaged if path.is_dir() and not path.is_symlink()] + old
+            files = [path for path in damaged if path not in folders]
+            files += [path for folder in old for path in [*folder.glob(SHARDS), folder / "definition.json"]]
+            for path in files:
+                path.unlink(missing_ok=True)
+            _io.clear(self.root, "frontend-*")
+            _io.clear(self.root, "*/.*.part")
+            for folder in folders:
+                with contextlib.suppress(OSError):  # with files of the user, or of another process
+                    folder.rmdir()
+        return damaged + old
+
+    def _folders(self) -> list[Path]:
+        if not self.root.is_dir():
+            return []
+        return sorted(path for path in self.root.iterdir() if KEY.fullmatch(path.name) and path.is_dir())
+
+
+class RowWriter:
+    """Write computed rows to a store, a shard at a time; a store that cannot be written is done without.
+
+    Parameters
+    ----------
+    store : FeatureStore or None
+        None: nothing is written.
+    definition : dict
+    oddities : mapping
+        Issues of clips by content hash; may grow as rows are added.
+    """
+
+    def __init__(
+        self, store: FeatureStore | None, definition: Definition, oddities: Mapping[str, Oddities]
+    ) -> None:
+        self._store, self._definition, self._oddities = store, definition, oddities
+        self._rows: dict[str, FeatureArray] = {}
+        self._since = time.monotonic()
+
+    def add(self, content: str, row: FeatureArray) -> None:
+        """Add a row, which must not change; write a shard if it is full or due."""
+        self._rows[content] = row
+        if len(self._rows) >= SHARD_ROWS or time.monotonic() - self._since > SHARD_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that are not in the store yet."""
+        rows, self._rows, self._since = self._rows, {}, time.monotonic()
+        if self._store is None or not rows:
+            return
+        odd = {content: self._oddities[content] for content in rows if self._oddities.get(content)}
         try:
-            return shards.read(shard, n_features=n_features)[1]
-        except StoreError as problem:
-            _set_aside(shard, problem)
-            return None
+            self._store.append(self._definition, list(rows), np.stack(list(rows.values())), odd)
+        except OSError as problem:
+            store, self._store = self._store, None
+            if not store.was_refused:
+                store.was_refused = True
+                warnings.warn(
+                    f"{store.root}: features cannot be stored ({problem.strerror or problem}): the run goes "
+                    "on, and they will have to be computed again",
+                    StoreWarning,
+                    stacklevel=3,
+                )
+
+
+def write_shard(
+    folder: Path,
+    clips: Sequence[str],
+    rows: FeatureArray,
+    oddities: Mapping[str, Oddities] | None = None,
+) -> Path:
+    """Write rows [shape=(n_clips, n_features)] as a new shard: see `FeatureStore.append`."""
+    X = np.ascontiguousarray(rows, dtype="<f4")
+    metadata = {"clips": json.dumps(list(clips))}
+    if oddities:
+        metadata["oddities"] = json.dumps({clip: dict(odd) for clip, odd in oddities.items()})
+    metadata["sha256"] = _checksum(folder.name, metadata, X)
+    path = folder / f"shard-{uuid.uuid4().hex}.safetensors"
+    write_atomic(path, save({"X": X}, metadata=metadata))
+    return path
+
+
+def read_header(shard: Path) -> tuple[list[str], dict[str, Oddities]]:
+    """Return the clips of a shard, in the order of its rows, and issues by clip. Does not check the rows.
+
+    Raises
+    ------
+    StoreError
+        It is damaged.
+    """
+    metadata, _ = _load(shard, with_rows=False)
+    try:
+        clips, oddities = json.loads(metadata["clips"]), json.loads(metadata.get("oddities", "{}"))
+        if not isinstance(clips, list):
+            raise TypeError
+        return list(map(_text, clips)), {
+            clip: {_text(kind): _text(what) for kind, what in odd.items()} for clip, odd in oddities.items()
+        }
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        raise _damaged(shard, "its header does not list its clips") from None
+
+
+def read_shard(shard: Path, *, n_features: int | None = None) -> tuple[list[str], FeatureArray]:
+    """Return the clips of a shard and their rows [shape=(n_clips, n_features)].
+
+    Parameters
+    ----------
+    shard : Path
+    n_features : int or None
+        Expected length of a row; None: any.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read, or is not what was written to this folder.
+    """
+    metadata, X = _load(shard, with_rows=True)
+    if metadata.get("sha256") != _checksum(shard.parent.name, metadata, X):
+        raise _damaged(shard, "its checksum is another than when it was written")
+    if n_features is not None and X.shape[1] != n_features:
+        raise _damaged(shard, f"found {X.shape[1]} features per clip, expected {n_features}")
+    return json.loads(metadata["clips"]), X
+
+
+def _load(shard: Path, *, with_rows: bool) -> tuple[dict[str, str], Any]:
+    try:
+        if kind := special(shard):  # opening a pipe would wait for a writer
+            raise OSError(f"it is {kind}")
+        with safe_open(shard, "np") as file:
+            return file.metadata() or {}, file.get_tensor("X") if with_rows else None
+    except (OSError, SafetensorError, TypeError, ValueError) as problem:
+        raise _damaged(shard, f"it cannot be read: {problem}") from None
+
+
+def _checksum(key: str, metadata: Mapping[str, str], X: FeatureArray) -> str:
+    oddities = [metadata["oddities"]] if metadata.get("oddities") else []
+    parts = [key, metadata.get("clips"), X.dtype.str, X.shape, *oddities]
+    digest = hashlib.sha256(json.dumps(parts).encode())
+    digest.update(np.ascontiguousarray(X).data)
+    return digest.hexdigest()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _damaged(shard: Path, what: str) -> StoreError:
+    return StoreError(f"{shard}: damaged shard: {what}")
 
 
 def _set_aside(shard: Path, problem: StoreError) -> None:
     if not shard.exists():  # another process was first
         return
-    where = shards.set_aside(shard)
+    name = _renamed(shard).name
     warnings.warn(
-        f"{problem}: its rows are computed again, and it was set aside as {where.name}",
-        StoreWarning,
-        stacklevel=4,
+        f"{problem}: its rows are computed again, and it was set aside as {name}", StoreWarning, stacklevel=4
     )
+
+
+def _renamed(shard: Path) -> Path:
+    """Rename a damaged shard, so that it is not read again, where that is allowed."""
+    try:
+        return shard.rename(shard.with_name(shard.name + DAMAGED))
+    except OSError:
+        return shard
+
+
+def _name(folder: Path) -> str:
+    document = _document(folder) or {}
+    try:
+        definition, version = document["definition"], document["schema_version"]
+        network = definition.get("network")
+        if network is None:
+            name = definition["frontend"]["kind"]
+        else:
+            name = network.get("name") or network["network"]
+    except (LookupError, TypeError, AttributeError):
+        return "unknown"
+    return str(name) if version == SCHEMA_VERSION else f"{name} (of version {version}, not read)"
+
+
+def _document(folder: Path) -> dict[str, Any] | None:
+    """Return the content of `definition.json`, or None where no store wrote it."""
+    path = folder / "definition.json"
+    try:
+        document: Any = None if special(path) else json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_one = isinstance(document, dict) and {"schema_version", "definition"} <= document.keys()
+    return document if is_one and isinstance(document["definition"], dict) else None

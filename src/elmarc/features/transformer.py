@@ -19,8 +19,7 @@ from elmarc import _defaults
 from elmarc._types import FeatureArray, FixLength, Precision, Size
 from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.frames import Sequence as FrameSequence
-from elmarc.features.frames import Times
+from elmarc.features.frames import FrameFeatures, Times
 from elmarc.features.recipes import BASELINE
 from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
 from elmarc.features.store import open_store
@@ -58,7 +57,7 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return extract(self.sounds(X), self.extractor_)
 
-    def sequences(self, X: Any, *, rate: float | None = None) -> list[FrameSequence]:
+    def sequences(self, X: Any, *, rate: float | None = None) -> list[FrameFeatures]:
         """Return the features of clips over time: see `FeatureExtractor.sequence`.
 
         Parameters

@@ -25,7 +25,7 @@ from elmarc.evaluation.protocol import EVALUATION_VERSION
 from elmarc.evaluation.splits import dataset_splits
 from elmarc.features import store
 from elmarc.features.contents import Contents, contents_of
-from elmarc.features.fitting import resolve_device
+from elmarc.features.extractor import resolve_device
 from elmarc.features.store import definition_key
 from elmarc.networks.make import identity
 from elmarc.networks.section import EXTERNAL

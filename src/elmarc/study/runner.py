@@ -23,7 +23,7 @@ from elmarc import _io
 from elmarc._io import write_atomic
 from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError, TransientError
 from elmarc.features.cache import FrontEndCache
-from elmarc.features.extraction import Extraction
+from elmarc.features.extractor import Extraction
 from elmarc.features.store import FeatureStore
 from elmarc.results import FAILED, Result
 from elmarc.study import record

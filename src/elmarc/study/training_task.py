@@ -17,7 +17,7 @@ from elmarc.errors import AudioError, ConfigError, TransientError
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.outcomes import Hashed
+from elmarc.features.parallel import Hashed
 from elmarc.features.store import definition_key
 from elmarc.study.executors.tasks import check_definition, from_anywhere, in_full, made, not_seen
 from elmarc.study.runner import front_ends

@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elmarc.features.maps import Map
-from elmarc.features.statistics import STATISTICS
+from elmarc.features.statistics import STATISTICS, Map
 from elmarc.networks.base import Network
 from elmarc.networks.blocks import EVERY, RandomConv
 from elmarc.networks.layers import Input

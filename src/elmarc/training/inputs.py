@@ -14,8 +14,7 @@ from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, DatasetError
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.outcomes import checked, named
-from elmarc.features.workers import Workers, ahead
+from elmarc.features.parallel import Workers, ahead, checked, named
 
 Array = NDArray[np.float32]
 Index = NDArray[np.intp]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elmarc.errors import ConfigError
+from elmarc.features.parallel import full_precision
 from elmarc.features.pooling import one_thread
-from elmarc.features.workers import full_precision
 from elmarc.networks.base import Network
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.training import augment, checkpoints

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 from elmarc.errors import AudioError, ElmarcError
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import Compute, FeatureExtractor
-from elmarc.features.outcomes import Hashed, Outcomes
+from elmarc.features.parallel import Hashed, Outcomes
 from elmarc.study.executors import tasks
 from elmarc.study.executors.tasks import Task, make_task
 from elmarc.study.spec import Experiment

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from elmarc.features.fitting import resolve_device
-from elmarc.features.workers import Workers
+from elmarc.features.extractor import resolve_device
+from elmarc.features.parallel import Workers
 from elmarc.study.executors.base import Executor, Out, Spec
 from elmarc.study.executors.processes import n_fitting
 from elmarc.study.spec import Experiment

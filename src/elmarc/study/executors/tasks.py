@@ -23,11 +23,10 @@ from elmarc._resources import keep_freed_memory
 from elmarc._types import FeatureArray
 from elmarc.audio.oddities import Oddities
 from elmarc.errors import AudioError, ConfigError, ElmarcError, TransientError
-from elmarc.features.cache import FrontEndCache
+from elmarc.features.cache import FrontEndCache, Stopwatch
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.outcomes import Hashed
-from elmarc.features.stopwatch import Stopwatch
+from elmarc.features.parallel import Hashed
 from elmarc.features.store import definition_key
 from elmarc.networks.make import is_held
 from elmarc.study import build
