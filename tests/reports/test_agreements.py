@@ -17,7 +17,7 @@ from tests.simulated import SKILLS, side, trained
 from elmarc.agreement.agree import agreements
 from elmarc.agreement.answer import answer, estimate_text
 from elmarc.agreement.correlation import Estimate
-from elmarc.reports import plots, plots_agreement
+from elmarc.reports import plots_agreement
 from elmarc.reports.agreements import legend, to_csv, to_json, to_text
 from elmarc.reports.page_agreement import agreement_page
 
@@ -124,7 +124,7 @@ def test_figures_have_a_panel_each_and_equal_bytes(agreement):
     figures = [plots_agreement.agreement_figure(agreement) for _ in range(2)]
     titled = [ax for ax in figures[0].axes if ax.get_title(loc="left")]
     assert len(titled) == min(len(agreement.foretellers), plots_agreement.MOST_PANELS)
-    assert len({plots.to_svg(figure) for figure in figures}) == 1
+    assert len({figures.to_svg(figure) for figure in figures}) == 1
     assert "12 architectures" in plots_agreement.agreement_caption(agreement)
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elmarc.reports.plots import to_svg
-from elmarc.reports.plots_curves import curves_figure
+from elmarc.reports.figures import curves_figure, to_svg
 from elmarc.study.training_parts import _Training
 
 

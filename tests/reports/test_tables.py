@@ -15,8 +15,8 @@ from tests.simulated import simulated_result
 from elmarc.comparison.answer import answer, details
 from elmarc.comparison.compare import compare
 from elmarc.reports import tables, terminal, wording
-from elmarc.reports.cell_report import report_text
 from elmarc.reports.published import published, published_bar, study_place
+from elmarc.reports.tables import report_text
 from elmarc.results import Skipped
 
 CLASSIFIERS = ("svm", "elm", "ridge", "knn")
@@ -303,18 +303,18 @@ def test_protocols_stand_beside_each_other_and_beside_the_study_s_numbers():
         made(STUDY, ("svm", "elm"), dataset="gtzan", protocol=protocol, n_seeds=2)
         for protocol in ("nested", "paper")
     ]
-    wide = terminal.plain_text(terminal.beside(compared), width=140)
+    wide = terminal.plain_text(terminal.protocols_grid(compared), width=140)
     assert "svm nested" in wide
     assert "elm 2018" in wide
     (line,) = [line for line in wide.splitlines() if line.split()[:1] == ["vgg"]]
     assert line.split()[-1] == "43.7"
-    narrow = terminal.plain_text(terminal.beside(compared), width=60)
+    narrow = terminal.plain_text(terminal.protocols_grid(compared), width=60)
     assert max(map(len, narrow.splitlines())) <= 60
     assert narrow.count("svm nested") == narrow.count("elm nested") == 1
 
 
 def test_no_column_is_for_numbers_that_the_study_does_not_have():
-    assert "2018" not in terminal.plain_text(terminal.beside([made(STUDY)]), width=140)
+    assert "2018" not in terminal.plain_text(terminal.protocols_grid([made(STUDY)]), width=140)
 
 
 def test_report_of_a_cell_holds_scores_parameters_and_recipe():

@@ -33,7 +33,7 @@ from elmarc.datasets.opening import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
-from elmarc.reports import agreements, ranking_json
+from elmarc.reports import agreements, tables
 from elmarc.results import Result, to_frame
 from elmarc.study import build, studies, trained
 from elmarc.study.cells import Cell, failures, finished, make_cells
@@ -312,7 +312,7 @@ def show(
 ) -> None:
     """Print the rankings and results of a run, and where everything lies."""
     if as_json:
-        rankings = [ranking_json.document(each) for each in compared]
+        rankings = [tables.document(each) for each in compared]
         console.print_json({"rankings": rankings, "results": to_frame(results).to_dict(orient="records")})
         return
     console.show_results(compared, results, next_step=next_step)

@@ -237,7 +237,7 @@ def show_beside(compared: Sequence[Comparison]) -> None:
     from elmarc.reports import terminal
 
     out.print("Accuracy in %, by classifier and protocol:", style="bold", highlight=False)
-    out.print(terminal.beside(compared))
+    out.print(terminal.protocols_grid(compared))
 
 
 def show_results(compared: Sequence[Comparison], results: Sequence[Result], *, next_step: str = "") -> None:

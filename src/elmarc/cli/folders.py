@@ -205,7 +205,7 @@ def _is_predictions(path: Path) -> bool:
 
 
 def _is_picture(path: Path) -> bool:
-    from elmarc.reports.plots import CREATOR
+    from elmarc.reports.figures import CREATOR
 
     return f"Software\0{CREATOR}".encode() in _head(path) or f"<dc:title>{CREATOR}<".encode() in _head(path)
 

@@ -257,7 +257,7 @@ def _csv(rows: Sequence[Row]) -> str:
 
 def _draw(timelines: dict[str, Timeline], path: Path) -> None:
     """Write the picture of the recordings, or of as many as one holds."""
-    from elmarc.reports.plots import to_png, to_svg
+    from elmarc.reports.figures import to_png, to_svg
     from elmarc.reports.timeline import MOST_PANELS, Panel, timeline_figure
 
     panels = [

@@ -17,8 +17,7 @@ from elmarc.agreement.answer import answer, estimate_text, loss_text
 from elmarc.agreement.correlation import LEAST, Estimate
 from elmarc.agreement.records import Agreement, Foreteller
 from elmarc.agreement.regret import Loss
-from elmarc.reports.grid import Grid
-from elmarc.reports.terminal import WIDTH, plain_text
+from elmarc.reports.terminal import WIDTH, Grid, plain_text
 
 VERSION = 1
 HEADINGS = {

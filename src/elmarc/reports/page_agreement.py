@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from elmarc.agreement.answer import answer
 from elmarc.agreement.records import Agreement
 from elmarc.reports import agreements
-from elmarc.reports.citation import bibtex
-from elmarc.reports.page_figures import Drawn, drawn
-from elmarc.reports.page_frame import STYLES, assets, environment, policy
+from elmarc.reports.page import STYLES, Drawn, assets, drawn, environment, policy
 from elmarc.reports.plots_agreement import agreement_caption, agreement_figure
+from elmarc.reports.published import bibtex
 
 TITLE = "Does the untrained ranking foretell the trained one?"
 NO_BREAK = "\N{NO-BREAK SPACE}"

@@ -1,4 +1,4 @@
-"""What the report page's script works on: predictions as class numbers, and the clips' media as data URLs."""
+"""Data of the page's script: predictions as class numbers, and the clips' media as data URLs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from elmarc.results import Result
 
 @dataclass(frozen=True)
 class ClipMedia:
-    """What to hear and see of one clip.
+    """Audio and picture of one clip.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class ClipMedia:
     picture : bytes or None
         PNG of the log-mel spectrogram.
     href : str or None
-        Where the clip lies, for the link shown where it is not embedded: relative, http: or https:. Others
-        are left out, and so is file:, which would tell where the clips lie on the machine.
+        Link to the clip where it is not embedded: relative, http: or https:. Others are left out, also file:,
+        which would reveal folders of the machine.
     duration_s : float or None
         Length in seconds.
     """
@@ -55,14 +55,14 @@ class ClipMedia:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The clips' media, a list for each data set in the order of its clips, and a word on how much."""
+    """The clips' media, a list for each data set in the order of its clips, and a note on how many."""
 
     clips: list[list[dict[str, Any]]]
     note: str
 
 
 def listening_order(results: Iterable[Result]) -> list[tuple[str, str]]:
-    """Return (data set, clip id) of every clip, those most often mistaken first: embed in this order."""
+    """Return (data set, clip id) of every clip, those most often mistaken first."""
     mistakes: Counter[tuple[str, str]] = Counter()
     for result in results:
         for p in result.predictions:
@@ -119,11 +119,11 @@ def _dataset(name: str, results: Iterable[Result]) -> dict[str, Any]:
 
 
 def _run(result: Result, dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one seed's predictions: a class and a fold for each clip, -1 where it was not judged."""
-    said = {p.id: (p.predicted, p.fold) for p in result.predictions}
+    """Return one seed's predictions: class and fold of each clip, -1 for clips without a prediction."""
+    predicted = {p.id: (p.predicted, p.fold) for p in result.predictions}
     classes = {c: k for k, c in enumerate(dataset["classes"])}
     folds = {f: k for k, f in enumerate(dataset["folds"])}
-    both = [said.get(clip) for clip in dataset["clips"]]
+    both = [predicted.get(clip) for clip in dataset["clips"]]
     return {
         "seed": result.seed,
         "accuracy": percent(result.accuracy),
@@ -138,19 +138,19 @@ def embed(
 ) -> Embedded:  # fmt: skip
     """Encode audio and pictures in listening order until `max_bytes` are used; the rest keeps its link."""
     encoded: dict[tuple[str, str], dict[str, Any]] = {}
-    heard = 0
+    n_played = 0
     for dataset, clip in listening_order(results):
-        found = media.get(dataset, {}).get(clip)
-        if found is None:
+        own = media.get(dataset, {}).get(clip)
+        if own is None:
             continue
-        entry = encoded[dataset, clip] = _link(found)
-        if found.size > max_bytes:
+        entry = encoded[dataset, clip] = _link(own)
+        if own.size > max_bytes:
             continue
-        max_bytes -= found.size
-        entry |= _encoded(found)
-        heard += "audio" in entry
+        max_bytes -= own.size
+        entry |= _encoded(own)
+        n_played += "audio" in entry
     clips = [[encoded.get((d["name"], clip), {}) for clip in d["clips"]] for d in data["datasets"]]
-    return Embedded(clips, _note(heard, sum(map(len, clips))))
+    return Embedded(clips, _note(n_played, sum(map(len, clips))))
 
 
 def _encoded(media: ClipMedia) -> dict[str, str]:
@@ -172,7 +172,7 @@ def _link(media: ClipMedia) -> dict[str, Any]:
 
 
 def _may_be_linked(href: str) -> bool:
-    """Tell whether a link runs nothing and names no folder of the machine.
+    """Return whether a link runs nothing and reveals no folder of the machine.
 
     >>> [_may_be_linked(href) for href in ("dog/1.wav", "https://a.org/1.wav", "file:///a.wav", "/a.wav")]
     [True, True, False, False]
@@ -182,15 +182,15 @@ def _may_be_linked(href: str) -> bool:
     return local or parts.scheme in ("http", "https")
 
 
-def _note(heard: int, total: int) -> str:
-    if heard == total:
+def _note(n_played: int, total: int) -> str:
+    if n_played == total:
         return "Every clip can be played here."
-    if not heard:
+    if not n_played:
         return "This page holds no audio."
-    return f"{heard} of {total} clips can be played here: those most often mistaken."
+    return f"{n_played} of {total} clips can be played here: those most often mistaken."
 
 
 def island(value: Any) -> str:
-    """Return JSON that may stand inside a script element: no character of it can close the element."""
+    """Return JSON for a script element: no character of it can close the element."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""What may leave the machine: text without the folders of the page's maker, and links beside the page."""
+"""Remove the user's folders from texts and links of the page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SHARED_DEPTH = 2  # "/" and "/home", "C:\\" and "C:\\Users": folders that hold u
 
 
 class Folders:
-    """The folders of a study's clips and of its user, to be taken out of texts.
+    """The folders of the clips and of the user, to be removed from texts.
 
     Parameters
     ----------
     results : iterable of Result
-        Their `source` says where the clips lay.
+        Their `source` has the folders of the clips.
 
     Examples
     --------
@@ -41,17 +41,17 @@ class Folders:
         self._roots = sorted(deep, key=lambda root: (-len(root), root))
 
     def hide(self, text: str) -> str:
-        """Return text in which paths below a folder of the study are relative, and others a name."""
+        """Return text in which paths below these folders are relative, and others file names."""
         for root in self._roots:
             text = re.sub(re.escape(root) + r"[/\\]+(?=\w)", "", text)
             name = Path(root).name.replace("\\", r"\\")
             text = re.sub(re.escape(root) + r"(?!\w)", name, text)
         text = HOME.sub("~/", text)  # first: a user's name may have a space
-        return ABSOLUTE.sub(lambda found: re.split(r"[/\\]+", found[0])[-1], text)
+        return ABSOLUTE.sub(lambda match: re.split(r"[/\\]+", match[0])[-1], text)
 
 
 def without_folders(comparison: Comparison, results: Iterable[Result]) -> Comparison:
-    """Return a comparison whose reasons for what could not be run name no folder of the user's."""
+    """Return a comparison whose failed cells name no folder of the user."""
     hide = Folders(results).hide if comparison.failed else str
     return replace(comparison, failed=tuple(replace(f, reason=hide(f.reason)) for f in comparison.failed))
 

@@ -1,31 +1,35 @@
-"""What the page says about one data set under one protocol, as records that the templates lay out."""
+"""Data of the page's templates: a section per data set and protocol, and how the results were made."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
+from typing import Any
 
 from elmarc.comparison.answer import answer, details, p_value
-from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore, by_system
+from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore, by_system, system_of
 from elmarc.reports import tables, wording
+from elmarc.reports.page_private import Folders
 from elmarc.results import Result
 
 SHADES = 5
 FIRST_SHOWN = 4
-POINTS_A_SHADE = 0.05  # of accuracy
+SHADE_STEP = 0.05  # of accuracy
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Where accuracies lie along a strip, in % of its width."""
+    """Positions of accuracies along a strip, in % of its width."""
 
     low: float
     high: float
 
     def at(self, value: float) -> str:
-        """Return a place with a margin for marks at the ends.
+        """Return a position, with a margin at the ends.
 
         >>> Scale(0.0, 1.0).at(0.5)
         '50.0%'
@@ -35,7 +39,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Row:
-    """A system; `tied`: it is the best of its classifier, or not significantly different from that."""
+    """A system; `tied`: the best of its classifier, or not significantly different from it."""
 
     place: int
     score: SystemScore
@@ -45,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Missed:
-    """A clip that every system takes for something else; `said` is what most of the `n_runs` say."""
+    """A clip that every system misclassifies; `said` is the class that most of the `n_runs` predict."""
 
     clip: str
     label: str
@@ -60,7 +64,7 @@ class Section:
     Parameters
     ----------
     number : int
-        Its place in the page; begins the ids of its parts.
+        Its place in the page; prefix of the ids of its parts.
     comparison : Comparison
     results : sequence of Result
         Those of the comparison.
@@ -73,7 +77,7 @@ class Section:
 
     @property
     def extent(self) -> str:
-        """How many clips, groups, classes, seeds and systems there are."""
+        """The number of clips, groups, classes, seeds and systems, in words."""
         systems = "1 system" if len(self.rows) == 1 else f"{len(self.rows)} systems"
         return f"{wording.extent(self.comparison)}, {len(self.classes)} classes, {systems}"
 
@@ -100,14 +104,14 @@ class Section:
 
     @property
     def rival(self) -> int:
-        """The place of the next best system with the best one's classifier, or of any."""
+        """The place of the second best system with the best one's classifier, or of any."""
         first = self.comparison.classifiers[0]
         rivals = [row.place for row in self.rows[1:] if row.score.system.classifier == first]
         return (rivals or [len(self.rows) > 1])[0]
 
     @property
     def first_shown(self) -> set[int]:
-        """The places of the systems whose recalls show at first: the best few, and MFCC."""
+        """The places of the systems whose recalls are shown first: the best few, and MFCC."""
         first = self.comparison.members(self.comparison.classifiers[0])
         baselines = [place for place in first if self.comparison.scores[place].is_baseline]
         return {*(row.place for row in self.rows[:FIRST_SHOWN]), *baselines}
@@ -124,7 +128,7 @@ class Section:
 
     @property
     def has_ties(self) -> bool:
-        """Whether anything is tested, so that there are letters."""
+        """Whether there are letters."""
         return len(self.rows) > 1 and wording.has_ties(self.comparison)
 
     @property
@@ -134,7 +138,7 @@ class Section:
 
     @property
     def levels(self) -> dict[str, float]:
-        """Accuracies that need no features: chance, and always the largest class."""
+        """Baseline accuracies: chance, and the largest class."""
         return wording.levels(self.comparison)
 
     @property
@@ -154,14 +158,14 @@ class Section:
 
     @property
     def pairs(self) -> list[tuple[str, list[int], str]]:
-        """The classifiers that have several systems, with their places and how their pairs were tested."""
+        """The classifiers that have several systems, with the places of these and the test of their pairs."""
         of = self.comparison
         every = [(name, of.members(name), of.method(name)) for name in of.classifiers]
         return [(name, members, method) for name, members, method in every if len(members) > 1]
 
     @cached_property
     def missed(self) -> list[Missed]:
-        """The clips that every system misses with every seed."""
+        """The clips that every system misclassifies with every seed."""
         said: dict[str, Counter[str]] = {}
         label = {}
         for result in self.results:
@@ -226,7 +230,111 @@ def span(contrast: Contrast) -> str:
 
 
 def shade(contrast: Contrast) -> int:
-    """Return how dark a significant difference is shown, 1 to 5; 0 for one that is not."""
+    """Return the shade of a significant difference, 1 to 5; 0 for others."""
     if not contrast.differs:
         return 0
-    return min(SHADES, 1 + int(abs(contrast.difference) / POINTS_A_SHADE))
+    return min(SHADES, 1 + int(abs(contrast.difference) / SHADE_STEP))
+
+
+ORIGINS = {
+    "folder": "a folder",
+    "table": "a table",
+    "named": "a known data set",
+    "toy": "synthetic",
+}
+
+
+def _origin(source: Mapping[str, Any]) -> str:
+    """Return the origin of clips in words.
+
+    >>> _origin({"kind": "table", "path": "/home/anna/sounds.csv"})
+    'from sounds.csv (a table)'
+    """
+    kind = ORIGINS.get(source["kind"], source["kind"])
+    name = source.get("name") or PurePath(source.get("path", "")).name
+    return f"from {name} ({kind})" if name else kind
+
+
+class Made:
+    """How the results were made; no text of it contains a folder of the user.
+
+    Parameters
+    ----------
+    results : sequence of Result
+    """
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self._results, self._folders = results, Folders(results)
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that made the results, where known."""
+        return self._each(r.command for r in self._results)
+
+    @property
+    def dates(self) -> str:
+        """The day of the first result and that of the last, in UTC."""
+        days = sorted({r.created[:10] for r in self._results if r.created})
+        return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+
+    @property
+    def data(self) -> list[str]:
+        """Name, clips, groups and origin of each data set."""
+        return [self._data_set(name) for name in sorted({r.dataset for r in self._results})]
+
+    def _data_set(self, name: str) -> str:
+        own = [r for r in self._results if r.dataset == name]
+        groups = {p.id: p.group for r in own for p in r.predictions}
+        n_groups = len({group or clip for clip, group in groups.items()})
+        grouped = f" in {n_groups} groups" if any(groups.values()) else ""
+        origins = "; ".join(sorted({_origin(r.source) for r in own if r.source}))
+        return f"{name}: {len(groups)} clips{grouped}" + (f", {origins}" if origins else "")
+
+    @property
+    def seeds(self) -> str:
+        """All seeds."""
+        return ", ".join(map(str, sorted({r.seed for r in self._results})))
+
+    @property
+    def versions(self) -> str:
+        """Programs and machines."""
+        return ", ".join(sorted({f"{k} {v}" for r in self._results for k, v in r.environment.items()}))
+
+    @property
+    def notes(self) -> list[str]:
+        """The notes of all results."""
+        return self._each(note for r in self._results for note in r.notes)
+
+    @property
+    def skipped(self) -> list[str]:
+        """The clips without features, with the reason."""
+        skipped = (s for r in self._results for s in r.skipped)
+        return self._each(
+            f"{s.id}: {self._folders.hide(s.reason).removeprefix(s.id + ': ')}" for s in skipped
+        )
+
+    @property
+    def definitions(self) -> list[tuple[str, str]]:
+        """Each definition without seeds, with the names of its systems."""
+        names: dict[str, dict[str, None]] = defaultdict(dict)
+        for r in self._results:
+            names[system_of(r).definition][f"{r.label} + {r.classifier} ({r.recipe})"] = None
+        return [(", ".join(made), self._pretty(text)) for text, made in names.items()]
+
+    @property
+    def elmarc_version(self) -> str:
+        """The version of elmarc that made the newest results, or ""."""
+        return max((r.environment.get("elmarc", "") for r in self._results), default="")
+
+    def _pretty(self, text: str) -> str:
+        return json.dumps(self._hidden(json.loads(text)), indent=2, ensure_ascii=False)
+
+    def _hidden(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._hidden(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._hidden(item) for item in value]
+        return self._folders.hide(value) if isinstance(value, str) else value
+
+    def _each(self, texts: Iterable[str]) -> list[str]:
+        return sorted({self._folders.hide(text) for text in texts if text})

@@ -10,7 +10,7 @@ from scipy import special
 from elmarc.agreement.answer import estimate_text
 from elmarc.agreement.records import Agreement, Foreteller
 from elmarc.agreement.regret import first
-from elmarc.reports.plots import BLUE, INK, MUTED, PALE, RED, new_figure, plain, style
+from elmarc.reports.figures import BLUE, INK, MUTED, PALE, RED, new_figure, plain, style
 
 MOST_PANELS, COLUMNS = 9, 3
 FIRST = 3  # architectures in red

@@ -1,4 +1,4 @@
-"""The accuracies published in 2018, to be drawn beside one's own; data/README.md says how they were read."""
+"""The study of 2018: its published accuracies (see data/README.md), and how to cite it and elmarc."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files
 
 import pandas as pd
+
+from elmarc import __version__
 
 SOURCE = "Pons & Serra 2018, arXiv:1805.00237, about 3,500 features"
 
@@ -50,7 +52,37 @@ def published_bar(dataset: str, features: str, classifier: str) -> tuple[float, 
 
 
 def study_place(features: str) -> int:
-    """Return a network's place in the study's figures; networks that it has not come after its own."""
+    """Return a network's place in the study's figures; other networks come last."""
     order = list(dict.fromkeys(_all().network))
     name = features.removesuffix("_2018")
     return order.index(name) if name in order else len(order)
+
+
+STUDY = """\
+@inproceedings{pons2019randomly,
+  title     = {Randomly weighted {CNN}s for (music) audio classification},
+  author    = {Pons, Jordi and Serra, Xavier},
+  booktitle = {IEEE International Conference on Acoustics, Speech and Signal Processing (ICASSP)},
+  year      = {2019},
+  note      = {arXiv:1805.00237 (2018)},
+}
+"""
+
+
+def bibtex(version: str = __version__) -> str:
+    """Return the study and elmarc as BibTeX entries.
+
+    Parameters
+    ----------
+    version : str
+        Of the elmarc that made the results.
+    """
+    software = f"""\
+@software{{elmarc,
+  title   = {{elmarc}},
+  author  = {{{{The elmarc developers}}}},
+  version = {{{version}}},
+  license = {{MIT}},
+}}
+"""
+    return f"{STUDY}\n{software}"

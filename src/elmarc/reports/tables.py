@@ -1,26 +1,50 @@
-"""A comparison as files: text, CSV, JSON, Markdown and LaTeX, each a pure function of the comparison."""
+"""A comparison as text, CSV, JSON, Markdown and LaTeX, and one result as text.
+
+In ranking.json a key keeps its name and meaning within one `version`; new keys may come. Accuracies lie in
+[0, 1], differences in [-1, 1]; `null` stands for what does not exist. The LaTeX table needs the package
+booktabs and text in UTF-8.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from elmarc._io import csv_text
-from elmarc.comparison.answer import not_run
-from elmarc.comparison.records import Comparison, SystemScore
+from elmarc.comparison.answer import answer, details, not_run
+from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
+from elmarc.evaluation import metrics
 from elmarc.reports import wording
-from elmarc.reports.latex import to_latex
-from elmarc.reports.ranking_json import to_json
 from elmarc.reports.terminal import to_text
+from elmarc.results import Result
 
-__all__ = ["FORMS", "ranking", "to_csv", "to_json", "to_latex", "to_markdown", "to_text"]
+__all__ = [
+    "FORMS",
+    "document",
+    "ranking",
+    "report_text",
+    "to_csv",
+    "to_json",
+    "to_latex",
+    "to_markdown",
+    "to_text",
+]
+VERSION = 2  # of ranking.json
+ESCAPES = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}"}
+    | {character: "\\" + character for character in "&%$#_{}"}
+)
 
 
 def ranking(comparison: Comparison) -> pd.DataFrame:
-    """Return one row a system, best first, with every number that belongs to one system.
+    """Return one row per system, best first, with every number that belongs to it.
 
     Returns
     -------
@@ -29,8 +53,8 @@ def ranking(comparison: Comparison) -> pd.DataFrame:
         different. `sd_seeds`: NaN for one seed. `over_mfcc`, `over_mfcc_low`, `over_mfcc_high`: the
         difference from the MFCC baseline with its interval, `over_mfcc_p` its p-value, both corrected for the
         family. `seed_0`: the accuracy with that seed, and so on. `recall_...`: of each class. What does not
-        exist is NaN. `failed`, where a cell could not be run: the seeds and the reason; last come systems
-        without a score.
+        exist is NaN. `failed`, where a cell could not be run: the seeds and the reason; systems without a
+        score come last.
     """
     rows = [_row(comparison, place) for place in range(len(comparison.scores))]
     for failed in comparison.failed:
@@ -38,8 +62,8 @@ def ranking(comparison: Comparison) -> pd.DataFrame:
         row = next((row for row in rows if key.items() <= row.items()), None)
         if row is None:
             rows.append(row := {**key, "n_seeds": 0})
-        said = f"seeds {', '.join(map(str, failed.seeds))}: {failed.reason}"
-        row["failed"] = f"{row['failed']}; {said}" if "failed" in row else said
+        text = f"seeds {', '.join(map(str, failed.seeds))}: {failed.reason}"
+        row["failed"] = f"{row['failed']}; {text}" if "failed" in row else text
     return pd.DataFrame(rows).astype({"sd_seeds": "float64"})
 
 
@@ -77,13 +101,13 @@ def to_csv(comparison: Comparison) -> str:
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """Return the ranking as a Markdown table: a row a network, best first, then chance."""
+    """Return the ranking as a Markdown table: a row per network, best first, then chance."""
     shown = ("accuracy", "interval", "macro-F1", "ties")
-    found = {(s.name, s.system.classifier): wording.cells(s) for s in comparison.scores}
+    rows = {(s.name, s.system.classifier): wording.cells(s) for s in comparison.scores}
     head = [c if key == "accuracy" else key for c in comparison.classifiers for key in shown]
     lines = [["network", *head], ["---", *(["---:"] * len(head))]]
     for name in dict.fromkeys(score.name for score in comparison.scores):
-        every = [found.get((name, classifier), {}) for classifier in comparison.classifiers]
+        every = [rows.get((name, classifier), {}) for classifier in comparison.classifiers]
         lines.append([name, *(cells.get(key, "") for cells in every for key in shown)])
     for name, level in wording.levels(comparison).items():
         texts = (wording.percent(level) if key == "accuracy" else "" for key in shown)
@@ -92,7 +116,153 @@ def to_markdown(comparison: Comparison) -> str:
     return table + "".join(f"\n{html.escape(sentence, quote=False)}\n" for sentence in not_run(comparison))
 
 
+def to_latex(comparison: Comparison) -> str:
+    """Return the ranking as a LaTeX table with caption and label: a row per network, best first.
+
+    Comments above it describe the tests.
+    """
+    classifiers = comparison.classifiers
+    names = list(dict.fromkeys(score.name for score in comparison.scores))
+    scores = {(score.name, score.system.classifier): score for score in comparison.scores}
+    keys = ("accuracy", "interval", "macro-F1", *(["ties"] if wording.has_ties(comparison) else []))
+    n = len(keys)
+    rows = [
+        _latex_row(
+            escape(name), *(_cells(scores.get((name, classifier)), keys) for classifier in classifiers)
+        )
+        for name in names
+    ]
+    last = 1 + n * len(classifiers)
+    lines = [
+        *(f"% {family.name}: {family.method}" for family in comparison.families),
+        r"\begin{table}", r"\centering\small", rf"\caption{{{escape(caption(comparison))}}}",
+        rf"\label{{{label(comparison)}}}",
+        rf"\begin{{tabular}}{{l{('r' * 3 + 'l' * (n - 3)) * len(classifiers)}}}", r"\toprule",
+        _latex_row("", *([rf"\multicolumn{{{n}}}{{c}}{{{escape(c)}}}"] for c in classifiers)),
+        "".join(rf"\cmidrule(lr){{{2 + n * k}-{1 + n * (k + 1)}}}" for k in range(len(classifiers))),
+        _latex_row("network", *([keys] * len(classifiers))),
+        r"\midrule", *rows, r"\midrule",
+        *(
+            rf"{escape(name)} & \multicolumn{{{last - 1}}}{{l}}{{{wording.percent(level)}}} \\"
+            for name, level in wording.levels(comparison).items()
+        ),
+        r"\bottomrule", r"\end{tabular}",
+        *(rf"\par {escape(sentence)}" for sentence in not_run(comparison)), r"\end{table}",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def caption(comparison: Comparison) -> str:
+    """Return what the table shows, in plain text: about two lines."""
+    spread = " (mean ± standard deviation over seeds)" if wording.several_seeds(comparison) else ""
+    share = f"{100 * comparison.confidence:.0f} %"
+    ties = " Systems of one classifier that share a letter are not significantly different."
+    return (
+        f"{wording.heading(comparison)}. Accuracy in %{spread}, its {share} interval and macro-F1."
+        f"{ties if wording.has_ties(comparison) else ''}"
+    )
+
+
+def label(comparison: Comparison) -> str:
+    """Return the table's label, as in "tab:ranking-sounds-nested"."""
+    return "tab:ranking-" + re.sub(r"[^A-Za-z0-9]+", "-", f"{comparison.dataset}-{comparison.protocol}")
+
+
+def escape(text: str) -> str:
+    r"""Return text that LaTeX prints as it stands.
+
+    >>> print(escape("timbral_temporal & 50 %"))
+    timbral\_temporal \& 50 \%
+    """
+    return text.translate(ESCAPES)
+
+
+def _cells(score: SystemScore | None, keys: Sequence[str]) -> list[str]:
+    texts = {} if score is None else wording.cells(score)
+    return [escape(texts.get(key, "")).replace("-", "--") for key in keys]
+
+
+def _latex_row(name: str, *parts: Iterable[str]) -> str:
+    return " & ".join([name, *(cell for part in parts for cell in part)]) + r" \\"
+
+
+def to_json(comparison: Comparison) -> str:
+    """Return a comparison as JSON text; equal comparisons give equal bytes."""
+    return json.dumps(document(comparison), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """Return what `to_json` writes, as dicts, lists, numbers and text."""
+    return {
+        "version": VERSION,
+        "dataset": comparison.dataset,
+        "protocol": comparison.protocol,
+        "note": comparison.note,
+        "answer": list(answer(comparison)),
+        "details": list(details(comparison)),
+        "confidence": comparison.confidence,
+        "chance": comparison.chance,
+        "majority": comparison.majority,
+        "design": asdict(comparison.design),
+        "failed": [asdict(failed) for failed in comparison.failed],
+        "systems": [_system(score) for score in comparison.scores],
+        "families": [_family(comparison, family) for family in comparison.families],
+    }
+
+
+def _system(score: SystemScore) -> dict[str, Any]:
+    return {
+        "label": score.label, "network": score.name, "classifier": score.system.classifier,
+        "size": score.system.size, "accuracy": score.accuracy, "sd_seeds": score.deviation, "low": score.low,
+        "high": score.high, "ties": score.ties, "macro_f1": score.macro_f1, "n_clips": score.n_clips,
+        "seeds": list(score.seeds), "by_seed": list(score.by_seed), "recalls": score.recalls,
+        "cost": score.cost,
+    }  # fmt: skip
+
+
+def _family(comparison: Comparison, family: Family) -> dict[str, Any]:
+    return {
+        "name": family.name,
+        "kind": family.kind,
+        "classifier": family.classifier,
+        "method": family.method,
+        "members": [comparison.scores[k].label for k in family.members],
+        "contrasts": [_contrast(comparison, contrast) for contrast in family.contrasts],
+    }
+
+
+def _contrast(comparison: Comparison, contrast: Contrast) -> dict[str, Any]:
+    a, b = comparison.scores[contrast.a], comparison.scores[contrast.b]
+    return {
+        "a": a.label, "b": b.label, "difference": contrast.difference, "low": contrast.low,
+        "high": contrast.high, "standard_error": contrast.standard_error,
+        "df": contrast.df, "p_adjusted": contrast.p_value, "differs": contrast.differs,
+    }  # fmt: skip
+
+
 FORMS: dict[str, Callable[[Comparison], str]] = {
     "txt": to_text, "csv": to_csv, "json": to_json, "md": to_markdown, "tex": to_latex,
 }  # fmt: skip
 """Ending -> form: the files `ranking.*` of a run."""
+
+
+def report_text(result: Result) -> str:
+    """Return `report.txt` of one cell: accuracy, classification report, chosen parameters, definition."""
+    labels = [p.label for p in result.predictions]
+    predicted = [p.predicted for p in result.predictions]
+    note = f" ({result.protocol_note})" if result.protocol_note else ""
+    percent = wording.percent
+    folds = [f"  {f.name}: {percent(f.accuracy)} % of {f.n_test} clips, {f.params}" for f in result.folds]
+    parts = [
+        f"{result.dataset}: {result.label} + {result.classifier}, seed {result.seed}",
+        f"protocol: {result.protocol}{note}",
+        f"accuracy: {percent(result.accuracy)} %   macro-F1: {percent(result.macro_f1)} %",
+        f"clips: {result.n_clips}   features: {result.n_features}",
+        f"best parameters: {result.best_params}",
+        "\n".join(["folds:", *folds]),
+        metrics.classification_report(labels, predicted, classes=result.classes),
+        "\n".join(["skipped:", *(f"  {s.id}: {s.reason}" for s in result.skipped)]) if result.skipped else "",
+        "\n".join(["notes:", *(f"  {note}" for note in result.notes)]) if result.notes else "",
+        "definition: " + json.dumps(result.definition, indent=2, ensure_ascii=False),
+    ]
+    return "\n\n".join(part.rstrip() for part in parts if part) + "\n"

@@ -1,17 +1,24 @@
-"""The ranking as a terminal and a text file show it: the answer, then the table."""
+"""The ranking in the terminal and in a text file: the answer, then tables that fit any width.
+
+A number never breaks over two lines. Where all classifiers do not fit next to each other, they come in
+several tables, one below the other; then long names fold, and the least important columns are left out.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
 from elmarc.comparison.answer import answer, details, not_run
 from elmarc.comparison.records import Comparison
 from elmarc.reports import wording
-from elmarc.reports.grid import Cell, Grid
 from elmarc.reports.published import published_bar
 
 WIDTH = 80  # of text that goes to a file
@@ -79,8 +86,8 @@ def ranking_grid(comparison: Comparison) -> Grid:
     )  # fmt: skip
 
 
-def beside(compared: Sequence[Comparison]) -> Grid:
-    """Return accuracies by classifier and protocol, beside the study's own.
+def protocols_grid(compared: Sequence[Comparison]) -> Grid:
+    """Return accuracies by classifier and protocol, next to those published in 2018.
 
     Parameters
     ----------
@@ -92,7 +99,10 @@ def beside(compared: Sequence[Comparison]) -> Grid:
         for c in compared
         for score in c.scores
     ]
-    cells += _published_cells(compared[0])
+    for score in compared[0].scores:
+        classifier = score.system.classifier
+        if bar := published_bar(compared[0].dataset, score.system.features, classifier):
+            cells.append((score.name, classifier, {"2018": wording.percent(bar[0])}))
     protocols = [*(c.protocol for c in compared), "2018"]
     shown = {(group, key) for _, group, texts in cells for key in texts}
     return Grid(
@@ -106,9 +116,81 @@ def beside(compared: Sequence[Comparison]) -> Grid:
     )
 
 
-def _published_cells(comparison: Comparison) -> Iterator[Cell]:
-    for score in comparison.scores:
-        classifier = score.system.classifier
-        bar = published_bar(comparison.dataset, score.system.features, classifier)
-        if bar is not None:
-            yield score.name, classifier, {"2018": wording.percent(bar[0])}
+NAME = 20  # characters of a name that are never cut for another column
+UNLIMITED = 100_000
+Cell = tuple[str, str, Mapping[str, str]]  # name, group, column -> text
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of text whose columns belong to groups (classifiers).
+
+    Parameters
+    ----------
+    columns : mapping
+        Group -> column -> heading.
+    cells : sequence of (name, group, column -> text)
+        Rows are in the order of the first cells of their names.
+    levels : mapping
+        Name -> text: rows below the others, equal in every group.
+    forms : sequence of columns
+        Columns to show, most first; the first that fits is taken.
+    heading : str
+        Of the column of names.
+    """
+
+    columns: Mapping[str, Mapping[str, str]]
+    cells: Sequence[Cell]
+    levels: Mapping[str, str]
+    forms: Sequence[Sequence[str]]
+    heading: str = "network"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield one table, or several below each other."""
+
+        def fits(groups: Sequence[str], form: Sequence[str], name: int | None = None) -> bool:
+            table = self.table(groups, form, name=name)
+            natural = Measurement.get(console, options.update(max_width=UNLIMITED), table).maximum
+            return natural <= options.max_width
+
+        form, parts = self._layout(fits)
+        for groups in parts:
+            yield self.table(groups, form)
+
+    def _layout(self, fits: Callable[..., bool]) -> tuple[Sequence[str], list[Sequence[str]]]:
+        """Choose what columns to show, and the groups of each table."""
+        left = list(self.columns)
+        for form in self.forms[:-1] or self.forms:  # several tables before the barest form
+            if fits(left, form):
+                return form, [left]
+        whole = (form for form in self.forms if all(fits([group], form, NAME) for group in left))
+        form = next(whole, self.forms[-1])
+        parts: list[Sequence[str]] = []
+        while left:
+            n = next((n for n in range(len(left), 1, -1) if fits(left[:n], form)), 1)
+            parts.append(left[:n])
+            left = left[n:]
+        return form, parts
+
+    def table(self, groups: Sequence[str], form: Sequence[str], *, name: int | None = None) -> Table:
+        """Return the table of some groups; `name` is the width that names are cut to when it is measured."""
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column(self.heading, overflow="fold", max_width=name)
+        shown = [(group, key) for group in groups for key in self.columns[group] if key in form]
+        for group, key in shown:
+            style = "bold" if key == form[0] else ""
+            table.add_column(Text(self.columns[group][key]), justify="right", style=style, no_wrap=True)
+        for title, texts in self._rows(groups).items():
+            # Text: a bracket in a name is no markup
+            table.add_row(Text(title), *(Text(texts.get(column, "")) for column in shown))
+        table.add_section()
+        for title, text in self.levels.items():
+            table.add_row(title, *(text if key == form[0] else "" for _, key in shown), style="dim")
+        return table
+
+    def _rows(self, groups: Sequence[str]) -> dict[str, dict[tuple[str, str], str]]:
+        rows: dict[str, dict[tuple[str, str], str]] = {}
+        for name, group, texts in self.cells:
+            if group in groups:
+                rows.setdefault(name, {}).update({(group, key): text for key, text in texts.items()})
+        return rows

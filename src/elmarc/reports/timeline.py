@@ -1,4 +1,4 @@
-"""The picture of recordings over time: how probable each class is, and the events."""
+"""Class probabilities and events of recordings over time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from elmarc.reports.plots import BLUE, CASED, INK, PALE, RED, new_figure, plain, style
+from elmarc.reports.figures import BLUE, CASED, INK, PALE, RED, new_figure, plain, style
 
 MOST_CLASSES, MOST_PANELS = 20, 20
 SHADES = LinearSegmentedColormap.from_list("shades", [PALE, BLUE])
@@ -28,7 +28,7 @@ class Panel:
     title : str
     classes : sequence of str
     spans_s : np.ndarray [shape=(n_windows, 2)]
-        Where the part of each window begins and ends, in seconds.
+        Start and end of each window, in seconds.
     probabilities : np.ndarray [shape=(n_windows, n_classes)]
     events : sequence of (start_s, end_s, class)
     """
@@ -41,13 +41,13 @@ class Panel:
 
     @property
     def shown(self) -> list[int]:
-        """The classes that are drawn: those most probable anywhere, in their order."""
+        """The classes to draw: those with the highest probabilities, in their order."""
         best = np.argsort(-self.probabilities.max(axis=0), kind="stable")[:MOST_CLASSES]
         return sorted(best.tolist())
 
 
 def timeline_figure(panels: Sequence[Panel]) -> Figure:
-    """Draw a panel a recording: a row a class, darker where it is more probable; red lines are events."""
+    """Draw a panel per recording with a row per class; darker is more probable, red lines are events."""
     heights = [FRAME + ROW * len(panel.shown) for panel in panels]
     figure = new_figure(width=WIDTH, height=sum(heights))
     axes = figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0]
@@ -80,7 +80,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Return a time as minutes and seconds, as few decimals as it has, at most three.
+    """Return a time as minutes and seconds, with at most three decimals.
 
     >>> clock(0), clock(83.5), clock(3600)
     ('0:00', '1:23.5', '60:00')

@@ -1,4 +1,4 @@
-"""How numbers and what they mean are put into words, the same in every table, figure and page."""
+"""Numbers, headings and legends as text, the same in every table, figure and page."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cells(score: SystemScore) -> dict[str, str]:
 
 
 def points(difference: float | None) -> str:
-    """Return a difference of accuracies in points; one decimal more where it would be rounded to 0.
+    """Return a difference of accuracies in points, with more decimals where it would be rounded to 0.
 
     >>> points(0.0312), points(-0.0002), points(0.0), points(None)
     ('+3.1', '-0.02', '0.0', '')
@@ -68,10 +68,7 @@ def span(contrast: Contrast) -> str:
 
 
 def levels(comparison: Comparison) -> dict[str, float]:
-    """Return the accuracies that need no features: chance, and always the largest class.
-
-    Where both round to the same number they are one level.
-    """
+    """Return the baseline accuracies, chance and the largest class: one where both round to the same."""
     chance, majority = comparison.chance, comparison.majority
     if percent(chance) == percent(majority):
         return {"chance, largest class": chance}
@@ -79,18 +76,18 @@ def levels(comparison: Comparison) -> dict[str, float]:
 
 
 def several_seeds(comparison: Comparison) -> bool:
-    """Say whether any system ran with more than one seed, so that there is a deviation to show."""
+    """Return whether any system has more than one seed."""
     return any(score.deviation is not None for score in comparison.scores)
 
 
 def heading(comparison: Comparison) -> str:
-    """Say in one line what was compared: data set, protocol, clips, seeds."""
+    """Return data set, protocol, clips and seeds in one line."""
     protocol = comparison.protocol + (f" ({comparison.note})" if comparison.note else "")
     return f"{comparison.dataset}: {protocol}, {extent(comparison)}"
 
 
 def extent(comparison: Comparison) -> str:
-    """Say how many clips, groups of clips and seeds a comparison rests on."""
+    """Return the number of clips, groups of clips and seeds in words."""
     clips = _span([score.n_clips for score in comparison.scores], "clip")
     groups = f" in {comparison.design.n_units} groups" if comparison.design.grouped else ""
     return f"{clips}{groups}, {_span([len(score.seeds) for score in comparison.scores], 'seed')}"
@@ -102,7 +99,7 @@ def _span(numbers: Sequence[int], noun: str) -> str:
 
 
 def legend(comparison: Comparison) -> list[str]:
-    """Return a sentence for each thing that a table shows and that needs one."""
+    """Return sentences that explain a table."""
     several = several_seeds(comparison)
     mean = ": mean ± standard deviation over seeds" if several else ""
     drawn = ("groups of clips" if comparison.design.grouped else "clips") + (" and seeds" if several else "")
@@ -126,5 +123,5 @@ def caption(comparison: Comparison) -> str:
 
 
 def has_ties(comparison: Comparison) -> bool:
-    """Return whether there are letters to show: none where nothing is tested."""
+    """Return whether anything is tested, so that there are letters."""
     return any(score.ties for score in comparison.scores)

@@ -10,7 +10,7 @@ from elmarc._io import write_atomic
 from elmarc.agreement.agree import agreements
 from elmarc.agreement.records import Agreement
 from elmarc.errors import ConfigError
-from elmarc.reports import plots
+from elmarc.reports import figures
 from elmarc.reports.agreements import FORMS
 from elmarc.reports.page_agreement import agreement_page
 from elmarc.reports.plots_agreement import agreement_figure
@@ -20,7 +20,7 @@ from elmarc.study.summary import read_results, tell_apart
 
 WRITTEN = [  # patterns of what `write_agreements` writes
     *(f"agreement.{ending}" for ending in (*FORMS, "html")),
-    *plots.names("scatter-*"),
+    *figures.names("scatter-*"),
 ]
 
 
@@ -73,4 +73,4 @@ def write_agreements(found: Sequence[Agreement], folder: Path) -> None:
         write_atomic(folder / f"agreement.{ending}", form(found))
     for agreement in found:
         name = re.sub(r"[/\\]", "-", agreement.dataset)
-        plots.save(agreement_figure(agreement), folder / f"scatter-{name}")
+        figures.save(agreement_figure(agreement), folder / f"scatter-{name}")

@@ -20,7 +20,7 @@ from elmarc.datasets import Dataset, open_dataset
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
 from elmarc.networks.make import hold_all
-from elmarc.reports import plots_bars, tables, terminal, wording
+from elmarc.reports import figures, tables, terminal, wording
 from elmarc.results import Failure, Result
 from elmarc.study import build, studies
 from elmarc.study.cells import failures, make_cells
@@ -91,7 +91,7 @@ class Ranking:
 
     def plot(self) -> Figure:
         """Return the accuracies as a matplotlib figure: bars, the baseline as a line."""
-        return plots_bars.study_figure(self._comparison)
+        return figures.study_figure(self._comparison)
 
     def fit(self) -> SoundClassifier:
         """Return the best system as a classifier of new clips, fitted on all clips of the ranking.

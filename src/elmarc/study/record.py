@@ -22,7 +22,7 @@ from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import definition_key
 from elmarc.networks.make import is_held
 from elmarc.networks.random_cnn import RandomCNN
-from elmarc.reports.cell_report import report_text
+from elmarc.reports.tables import report_text
 from elmarc.results import Failure, Prediction, Result, Skipped
 from elmarc.study.spec import TRAINED, Data, Experiment, parse_experiment, recipe_name
 

@@ -15,7 +15,7 @@ from elmarc.comparison.compare import comparisons
 from elmarc.comparison.ranks import AverageRanks, rank_across
 from elmarc.comparison.records import Comparison, system_of
 from elmarc.errors import ElmarcError, StoreError
-from elmarc.reports import plots, plots_bars, plots_cost, plots_differences, plots_ranks, tables
+from elmarc.reports import cost_figure, figures, tables
 from elmarc.results import FAILED, Failure, Result, load, load_failure
 from elmarc.study.spec import TRAINED
 
@@ -192,8 +192,8 @@ def names_of(kinds: Collection[tuple[str, str]]) -> list[str]:
         Data sets and protocols.
     """
     parts = [glob.escape(f"{dataset}-{protocol}/") for dataset, protocol in kinds] if len(kinds) > 1 else []
-    names = [f"ranking.{ending}" for ending in tables.FORMS] + plots.names(*FIGURES)
-    return [f"{part}{name}" for part in ("", *parts) for name in names] + plots.names("ranks-*")
+    names = [f"ranking.{ending}" for ending in tables.FORMS] + figures.names(*FIGURES)
+    return [f"{part}{name}" for part in ("", *parts) for name in names] + figures.names("ranks-*")
 
 
 class Unwritten(str):
@@ -225,15 +225,15 @@ def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
 def _write(comparison: Comparison, folder: Path) -> None:
     for ending, form in tables.FORMS.items():
         write_atomic(folder / f"ranking.{ending}", form(comparison))
-    plots.save(plots_bars.study_figure(comparison), folder / "figure")
-    if plots_differences.with_pairs(comparison):
-        plots.save(plots_differences.difference_figure(comparison), folder / "differences")
-    if len(plots_cost.with_cost(comparison, MULTIPLY_ADDS)) > 1:
-        plots.save(plots_cost.cost_figure(comparison, MULTIPLY_ADDS), folder / "cost")
+    figures.save(figures.study_figure(comparison), folder / "figure")
+    if figures.with_pairs(comparison):
+        figures.save(figures.difference_figure(comparison), folder / "differences")
+    if len(cost_figure.with_cost(comparison, MULTIPLY_ADDS)) > 1:
+        figures.save(cost_figure.cost_figure(comparison, MULTIPLY_ADDS), folder / "cost")
 
 
 def _write_ranks(ranking: AverageRanks, stem: Path) -> None:
-    plots.save(plots_ranks.rank_figure(ranking), stem)
+    figures.save(figures.rank_figure(ranking), stem)
 
 
 def _tried(work: Callable[[Shown, Path], None], shown: Shown, path: Path) -> list[str]:

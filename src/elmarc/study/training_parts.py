@@ -17,7 +17,7 @@ from elmarc.errors import ConfigError, ElmarcError, OutOfBudgetError
 from elmarc.evaluation.splits import Folds, Lists, keep_together, make_splits
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.reports import plots, plots_curves
+from elmarc.reports import figures
 from elmarc.results import Result
 from elmarc.study import build, record, training_task
 from elmarc.study.cells import Cell
@@ -136,7 +136,7 @@ class _Training:
 
     def _write(self, curves: pd.DataFrame) -> None:
         write_atomic(self.cell.folder / "curves.csv", csv_text(curves))
-        plots.save(plots_curves.curves_figure(curves), self.cell.folder / "curves")
+        figures.save(figures.curves_figure(curves), self.cell.folder / "curves")
 
 
 class Trainings:

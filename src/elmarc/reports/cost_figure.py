@@ -1,4 +1,4 @@
-"""Accuracy against what a system costs, with the Pareto front."""
+"""Accuracy against cost, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from elmarc.comparison.records import Comparison, SystemScore
-from elmarc.reports.plots import (
+from elmarc.reports.figures import (
     BLUE,
     INK,
     MUTED,
@@ -25,11 +25,11 @@ from elmarc.reports.plots import (
 )  # fmt: skip
 
 COSTS = {
-    "multiply_adds_per_clip": "multiply-adds a clip",
-    "s_per_clip": "seconds a clip",
+    "multiply_adds_per_clip": "multiply-adds per clip",
+    "s_per_clip": "seconds per clip",
     "n_parameters": "parameters",
 }
-OF_NETWORKS = ("multiply_adds_per_clip", "n_parameters")  # the MFCC baseline, without a network, has none
+OF_NETWORKS = ("multiply_adds_per_clip", "n_parameters")  # the MFCC baseline has none
 MARKERS = "osD^vPX*"
 NAME_SIZE = 8.0  # points
 OFFSETS = [(6, 6), (-6, 6), (6, -1), (-6, -1), (0, 10), (0, -10)] + [
@@ -44,7 +44,7 @@ def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> NDArray
     Parameters
     ----------
     costs, accuracies : sequence of float
-        One of each a system.
+        One per system.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> NDArray
 
 
 def with_cost(comparison: Comparison, cost: str) -> list[SystemScore]:
-    """Return the systems that have a place in the picture of a cost: none where no network's is known."""
+    """Return the systems to draw for a cost: none where no network's cost is known."""
     known = [score for score in comparison.scores if score.cost.get(cost, 0.0) > 0]
     if all(score.is_baseline for score in known):
         return []
@@ -70,7 +70,7 @@ def with_cost(comparison: Comparison, cost: str) -> list[SystemScore]:
 
 
 def cost_figure(comparison: Comparison, cost: str = "multiply_adds_per_clip") -> Figure:
-    """Return accuracy against one cost as a figure, larger where there are many networks to name."""
+    """Return accuracy against one cost as a figure, larger for many networks."""
     crowd = min(1.5, max(1.0, len({score.name for score in with_cost(comparison, cost)}) / 12))
     figure = new_figure(width=7.6 * crowd, height=5.2 * crowd)
     cost_scatter(figure.subplots(), comparison, cost)
@@ -78,7 +78,7 @@ def cost_figure(comparison: Comparison, cost: str = "multiply_adds_per_clip") ->
 
 
 def cost_caption(comparison: Comparison, cost: str) -> str:
-    """Say what `cost_figure` shows of this comparison, and nothing that it does not."""
+    """Return the caption of `cost_figure`."""
     shown = with_cost(comparison, cost)
     parts = [
         f"Accuracy against {COSTS.get(cost, cost)}.",
@@ -99,7 +99,7 @@ def cost_scatter(ax: Axes, comparison: Comparison, cost: str = "multiply_adds_pe
     Parameters
     ----------
     cost : {"multiply_adds_per_clip", "s_per_clip", "n_parameters"}
-        MFCC has neither multiply-adds nor parameters of a network: it stands left of the axis' break.
+        MFCC has no multiply-adds or parameters of a network: it is left of the break in the axis.
     """
     scores = with_cost(comparison, cost)
     costs = np.array([score.cost.get(cost, 0.0) for score in scores])
@@ -117,7 +117,7 @@ def cost_scatter(ax: Axes, comparison: Comparison, cost: str = "multiply_adds_pe
 
 
 def _places(ax: Axes, costs: Floats) -> Floats:
-    """Return where costs lie on the log axis, those of nothing left of a break, and set its ticks."""
+    """Return the places of costs on the log axis, zero left of a break, and set its ticks."""
     low, high = costs[costs > 0].min(), costs.max()
     ticks = _ticks(low, high)
     names = [_short(tick) for tick in ticks]
@@ -178,7 +178,7 @@ def _marks(ax: Axes, scores: Sequence[SystemScore], x: Floats, y: Floats, front:
 
 
 def _label_best(ax: Axes, scores: Sequence[SystemScore], x: Floats, y: Floats) -> None:
-    """Name each network once, at its best mark, where its name lies on the fewest marks and other names."""
+    """Label each network once, at its best mark, where the label overlaps the fewest others."""
     ax.margins(x=0.12, y=0.08)
     ax.autoscale_view()
     marks = ax.transData.transform(np.column_stack([x, y])) * 72 / ax.figure.dpi  # in points

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from elmarc import __version__
-from elmarc.reports.citation import bibtex
+from elmarc.reports.published import bibtex
 
 
 def test_the_citation_file_has_the_version_and_a_date():
