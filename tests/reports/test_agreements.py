@@ -121,10 +121,10 @@ def test_bars_are_intervals_of_both_sides(agreement):
 
 
 def test_figures_have_a_panel_each_and_equal_bytes(agreement):
-    figures = [plots_agreement.agreement_figure(agreement) for _ in range(2)]
-    titled = [ax for ax in figures[0].axes if ax.get_title(loc="left")]
+    both = [plots_agreement.agreement_figure(agreement) for _ in range(2)]
+    titled = [ax for ax in both[0].axes if ax.get_title(loc="left")]
     assert len(titled) == min(len(agreement.foretellers), plots_agreement.MOST_PANELS)
-    assert len({figures.to_svg(figure) for figure in figures}) == 1
+    assert len({figures.to_svg(figure) for figure in both}) == 1
     assert "12 architectures" in plots_agreement.agreement_caption(agreement)
 
 
