@@ -17,7 +17,7 @@ from tests.simulated import SKILLS, side, trained
 from elmarc.agreement.agree import agreements
 from elmarc.agreement.answer import answer, estimate_text
 from elmarc.agreement.correlation import Estimate
-from elmarc.reports import plots_agreement
+from elmarc.reports import figures, plots_agreement
 from elmarc.reports.agreements import legend, to_csv, to_json, to_text
 from elmarc.reports.page_agreement import agreement_page
 
