@@ -1,33 +1,204 @@
-"""Ridge regression that chooses its penalty by leaving out one clip at a time, in closed form.
+"""Ridge regressions that choose their penalty by leaving out one clip at a time, on few clips or very many.
 
-Let K = Q diag(w) Q^T be the centred Gram matrix of the clips. The hat matrix of penalty a is
-Q diag(w / (w + a)) Q^T + 1 / n: one factorisation serves all penalties, and the error on a left-out clip is
-its residual over 1 - hat[i, i]. The smaller of the two Gram matrices is factorised: thousands of units on few
-clips cost little, and so do few units on thousands of clips.
+Method
+------
+With inputs X and targets Y centred, the hat matrix of penalty a is H = X (X^T X + a)^-1 X^T + 1 / n, and the error
+on a clip that is left out is its residual over 1 - H[i, i] (Allen's PRESS). One factorisation serves all penalties.
 
-scikit-learn's `RidgeCV` is the same algorithm, chooses the same penalty and predicts the same numbers. It is
-slower: with version 1.9.1, 10 targets and 21 penalties in one thread, 2.4 times on 400 x 3584, 1.3 times on
-2000 x 3584, and 5.5 times (1.9 with gcv_mode="svd") on 2000 x 500.
+- Few clips (`LeaveOneOutRidge.fit`, `left_out`): the smaller of the two Gram matrices is factorised, so that
+  thousands of units on few clips cost little.
+- From `MANY` clips on (`Streamed`): X is read in blocks of rows, twice, and memory follows from the number of
+  columns alone. Sums over blocks are centred as they grow (Chan, Golub & LeVeque, The American Statistician 37,
+  1983), so that features far from 0 lose no digits.
+
+scikit-learn's `RidgeCV` chooses the same penalty as `LeaveOneOutRidge` and predicts the same numbers. It is slower:
+with version 1.9.1, 10 targets and 21 penalties in one thread, 2.4 times on 400 x 3584, 1.3 times on 2000 x 3584.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, LabelBinarizer, StandardScaler
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from elmarc.classifiers import normal_equations
-from elmarc.classifiers.blocks import Blocks, Targets
-from elmarc.classifiers.normal_equations import LEVERAGE, clips_of_units
+FloatArray: TypeAlias = NDArray[np.float64]
+Rows: TypeAlias = NDArray[np.intp]
 
+MANY = 20_000  # clips from which on no copy of the features is made
+BLOCK_CELLS = 2**21  # 16 MiB of float64
+BLOCK_ROWS = 8192
 PENALTIES = tuple(10.0 ** (k / 2) for k in range(-8, 13))
+LEVERAGE = 1e-9  # 1 - H[i, i] of a clip that alone determines a direction is 0 but for rounding
 
-FloatArray = NDArray[np.float64]
+
+def are_many(n_clips: int, n_columns: int = 0) -> bool:
+    """Return whether clips are read in blocks: at least `MANY`, and at least as many as columns."""
+    return n_clips >= max(MANY, n_columns)
+
+
+def block_rows(n_columns: int) -> int:
+    """Return the number of rows of a block with so many columns."""
+    return max(64, min(BLOCK_ROWS, BLOCK_CELLS // max(1, n_columns)))
+
+
+class Blocks:
+    """Rows of a matrix in float64, a block at a time, passed through steps without a copy of the whole.
+
+    Parameters
+    ----------
+    X : array, np.memmap, or anything with a `shape` that gives arrays for `X[slice]` and `X[rows]`
+        (n_clips, n_features).
+    rows : ndarray or None
+        The rows to use, in this order; None: all.
+    steps : sequence of callables
+        Each takes and returns an array of as many rows: fitted scalers, a hidden layer.
+
+    >>> [block.tolist() for _, block in Blocks(np.arange(6).reshape(3, 2), rows=np.array([2, 0])).each(1)]
+    [[[4.0, 5.0]], [[0.0, 1.0]]]
+    """
+
+    def __init__(
+        self, X: Any, rows: Rows | None = None, steps: Sequence[Callable[[FloatArray], Any]] = ()
+    ) -> None:
+        self.X, self.rows, self.steps = X, rows, tuple(steps)
+
+    def __len__(self) -> int:
+        return len(self.X) if self.rows is None else len(self.rows)
+
+    @property
+    def n_columns(self) -> int:
+        """The width of a block after the steps."""
+        return self.at(slice(0, 1)).shape[1] if self.steps else int(self.X.shape[1])
+
+    def then(self, step: Callable[[FloatArray], Any]) -> Blocks:
+        """Return the same rows with one more step."""
+        return Blocks(self.X, self.rows, (*self.steps, step))
+
+    def each(self, n_rows: int | None = None) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield blocks of at most `n_rows` rows, each with its place. Raises ValueError as `at` does."""
+        n_rows = n_rows or block_rows(self.n_columns)
+        for start in range(0, len(self), n_rows):
+            place = slice(start, min(start + n_rows, len(self)))
+            yield place, self.at(place)
+
+    def at(self, place: slice | Rows) -> FloatArray:
+        """Return some of the rows, by their places. Raises ValueError where a number is not finite."""
+        block = np.array(self.X[place if self.rows is None else self.rows[place]], dtype=np.float64)
+        if not np.isfinite(block).all():
+            raise ValueError("Input X contains NaN or infinity")
+        for step in self.steps:
+            block = np.asarray(step(block), dtype=np.float64)
+        return block
+
+
+class ClassTargets:
+    """Targets -1 and +1, one class against the rest, a block at a time; one column for two classes.
+
+    Parameters
+    ----------
+    codes : class numbers (n_clips,), from 0.
+    n_classes : int
+    """
+
+    def __init__(self, codes: Rows, n_classes: int) -> None:
+        self.codes = codes
+        self._columns = np.arange(n_classes) if n_classes > 2 else np.array([1])
+        self.n_columns = len(self._columns)
+
+    def at(self, place: slice | Rows) -> FloatArray:
+        """Return the targets of some clips."""
+        return np.where(self.codes[place, None] == self._columns, 1.0, -1.0)
+
+
+class Streamed:
+    """Ridge regressions with an intercept from sums over blocks of clips.
+
+    With S = X^T X = V diag(w) V^T and C = X^T Y, the coefficients of penalty a are V (V^T C / (w + a)), and the
+    leverage of a clip x is sum((x V)^2 / (w + a)) + 1 / n.
+
+    Parameters
+    ----------
+    inputs : rows, read once here and once by each method.
+    targets : their targets.
+
+    Attributes
+    ----------
+    level, means : of the inputs (n_columns,) and targets (n_targets,).
+    scatter, cross : S (n_columns, n_columns) and C (n_columns, n_targets).
+    """
+
+    def __init__(self, inputs: Blocks, targets: ClassTargets) -> None:
+        self._inputs, self._targets = inputs, targets
+        width, n = inputs.n_columns, 0
+        self.level, self.means = np.zeros(width), np.zeros(targets.n_columns)
+        self.scatter, self.cross = np.zeros((width, width)), np.zeros((width, targets.n_columns))
+        for place, block in inputs.each():
+            wanted = targets.at(place)
+            centre, middle = block.mean(axis=0), wanted.mean(axis=0)
+            block -= centre
+            weight = len(block) * n / (n + len(block))
+            shift, turn = centre - self.level, middle - self.means
+            self.scatter += block.T @ block
+            self.cross += block.T @ (wanted - middle)
+            if n:
+                self.scatter += weight * np.outer(shift, shift)
+                self.cross += weight * np.outer(shift, turn)
+            n += len(block)
+            self.level += shift * (len(block) / n)
+            self.means += turn * (len(block) / n)
+        # directions below about 1e-16 of the largest energy are noise, which any larger penalty outweighs
+        energies, self._axes = scipy.linalg.eigh(self.scatter)
+        self._energies = np.maximum(energies, 0.0)[:, None]
+        self._projected = self._axes.T @ self.cross
+
+    def solve(self, penalty: float) -> tuple[FloatArray, FloatArray]:
+        """Return coefficients (n_columns, n_targets) and intercepts (n_targets,)."""
+        coef = self._axes @ (self._projected / (self._energies + penalty))
+        return coef, self.means - self.level @ coef
+
+    def left_out_errors(self, penalties: Sequence[float]) -> FloatArray:
+        """Return, for each penalty, the sum of squared errors on clips left out one by one."""
+        damped = [self._energies + a for a in penalties]
+        inverse = np.hstack([1.0 / each for each in damped])
+        weights = np.hstack([self._projected / each for each in damped])
+        errors = np.zeros(len(damped))
+        n_rows = block_rows(max(len(self._axes), weights.shape[1]))
+        for place, block in self._inputs.each(n_rows):
+            turned = (block - self.level) @ self._axes
+            predicted = (turned @ weights).reshape(len(block), len(damped), -1)
+            residuals = (self._targets.at(place) - self.means)[:, None, :] - predicted
+            errors += np.square(residuals / self._rest(turned, inverse)[:, :, None]).sum(axis=(0, 2))
+        return errors
+
+    def left_out(self, *, penalty: float, units: Rows) -> FloatArray:
+        """Return what the function `left_out` does; clips of units with several are read once more."""
+        inverse = 1.0 / (self._energies + penalty)
+        weights = inverse * self._projected
+        values = np.empty((len(self._inputs), self._targets.n_columns))
+        for place, block in self._inputs.each():
+            turned, wanted = (block - self.level) @ self._axes, self._targets.at(place)
+            values[place] = wanted - (wanted - self.means - turned @ weights) / self._rest(turned, inverse)
+        for own in _clips_of_units(units):
+            if len(own) > 1:
+                turned = (self._inputs.at(own) - self.level) @ self._axes
+                wanted = self._targets.at(own)
+                rest = np.eye(len(own)) - (turned * inverse.T) @ turned.T - 1.0 / len(self._inputs)
+                residuals = wanted - self.means - turned @ weights
+                values[own] = wanted - np.linalg.lstsq(rest, residuals, rcond=LEVERAGE)[0]
+        return values
+
+    def _rest(self, turned: FloatArray, inverse: FloatArray) -> FloatArray:
+        """Return 1 - leverage of each clip and penalty."""
+        return np.maximum(1.0 - 1.0 / len(self._inputs) - np.square(turned) @ inverse, LEVERAGE)
 
 
 class LeaveOneOutRidge(RegressorMixin, BaseEstimator):
@@ -66,7 +237,12 @@ class LeaveOneOutRidge(RegressorMixin, BaseEstimator):
         inputs, outputs = data - level, (targets - means).reshape(len(data), -1)
         basis, energies = _factors(inputs)
         projected = basis.T @ outputs
-        errors = [_left_out_error(basis, energies, projected, outputs, a) for a in self.penalties]
+        errors = []
+        for penalty in self.penalties:
+            shrink = energies / (energies + penalty)
+            hat = np.square(basis) @ shrink + 1.0 / len(basis)
+            residuals = outputs - basis @ (shrink[:, None] * projected)
+            errors.append(float(np.square(residuals / np.maximum(1.0 - hat, LEVERAGE)[:, None]).sum()))
         self.penalty_ = float(self.penalties[int(np.argmin(errors))])
         dual = basis @ (projected / (energies + self.penalty_)[:, None])
         dual += (outputs - basis @ projected) / self.penalty_
@@ -74,11 +250,12 @@ class LeaveOneOutRidge(RegressorMixin, BaseEstimator):
         self.intercept_ = np.asarray(means - level @ self.coef_)
         return self
 
-    def fit_blocks(self, inputs: Blocks, targets: Targets) -> Self:
+    def fit_blocks(self, inputs: Blocks, targets: ClassTargets) -> Self:
         """Fit as `fit` does, in two passes over blocks of clips: for more clips than features."""
-        found = normal_equations.fit(inputs, targets, self.penalties)
-        self.penalty_, self.coef_, self.intercept_ = found.penalty, found.coef, found.intercept
-        self.n_features_in_ = len(found.coef)
+        ridge = Streamed(inputs, targets)
+        self.penalty_ = float(self.penalties[int(np.argmin(ridge.left_out_errors(self.penalties)))])
+        self.coef_, self.intercept_ = ridge.solve(self.penalty_)
+        self.n_features_in_ = len(self.coef_)
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
@@ -93,8 +270,75 @@ class LeaveOneOutRidge(RegressorMixin, BaseEstimator):
         return tags
 
 
-def left_out(X: FloatArray, y: FloatArray, *, penalty: float, units: NDArray[np.intp]) -> FloatArray:
-    """Return what ridge regressions without each unit say of its clips, from one factorisation.
+class LeaveOneOutRidgeClassifier(RidgeClassifierCV):
+    """Ridge regression on targets one against the rest, its penalty chosen by leaving out single clips.
+
+    This is scikit-learn's `RidgeClassifierCV`. From 20,000 clips on, where clips outnumber features, `fit`
+    reads X in blocks, twice, and makes no copy of it: a memory-mapped array stays on the disk. The numbers
+    are the same but for rounding. Sample weights, several labels per clip and options other than `alphas`, the
+    positive weights of the squared coefficients, are scikit-learn's at any size.
+
+    Examples
+    --------
+    >>> x = np.arange(6.0)[:, None]
+    >>> LeaveOneOutRidgeClassifier().fit(x, ["low"] * 3 + ["high"] * 3).predict([[0.5], [4.5]]).tolist()
+    ['low', 'high']
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
+        """Fit X (n_clips, n_features) to the labels y (n_clips,); X may be `Blocks`."""
+        if isinstance(X, Blocks):
+            return self.fit_blocks(X, y)
+        if sample_weight is not None or params or not self.can_fit_blocks() or not _can_be_read_in_blocks(X, y):
+            super().fit(X, y, sample_weight=sample_weight, **params)
+            return self
+        data = validate_data(self, X, dtype=None, ensure_all_finite=False)  # checked block by block
+        return self.fit_blocks(Blocks(data), y)
+
+    def can_fit_blocks(self) -> bool:
+        """Return whether `fit_blocks` fits this classifier: all options but `alphas` are the defaults."""
+        plain = RidgeClassifierCV(alphas=self.alphas).get_params()
+        return all(value is plain[name] for name, value in self.get_params().items())
+
+    def fit_blocks(self, inputs: Blocks, y: ArrayLike) -> Self:
+        """Fit the inputs to the labels y (n_clips,), in two passes over blocks of clips."""
+        labels = np.asarray(y)
+        self._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        targets = ClassTargets(codes, len(self.classes_))
+        ridge, alphas = Streamed(inputs, targets), np.atleast_1d(self.alphas).tolist()
+        errors = ridge.left_out_errors(alphas)
+        self.alpha_ = float(alphas[int(np.argmin(errors))])
+        self.best_score_ = -float(errors.min()) / (len(codes) * targets.n_columns)
+        coef, self.intercept_ = ridge.solve(self.alpha_)
+        self.coef_ = coef.T.copy()
+        self.n_features_in_ = self.coef_.shape[1]
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the class of the largest output of each clip, (n_clips,)."""
+        if not isinstance(X, np.ndarray) or X.ndim != 2 or not are_many(len(X)):
+            return np.asarray(super().predict(X))
+        n_rows = block_rows(X.shape[1])
+        parts = (X[start : start + n_rows] for start in range(0, len(X), n_rows))
+        return np.concatenate([RidgeClassifierCV.predict(self, part) for part in parts])
+
+
+def _can_be_read_in_blocks(X: Any, y: Any) -> bool:
+    return (
+        isinstance(X, np.ndarray)
+        and X.ndim == 2
+        and X.dtype.kind in "fiu"
+        and are_many(*X.shape)
+        and np.shape(y) == (len(X),)
+        and np.asarray(y).dtype.kind in "biuUSO"
+        and type_of_target(y) in ("binary", "multiclass")
+        and len(np.unique(y)) > 1
+    )
+
+
+def left_out(X: FloatArray, y: FloatArray, *, penalty: float, units: Rows) -> FloatArray:
+    """Return what ridge regressions fitted without each unit predict for its clips, from one factorisation.
 
     With the hat matrix H and residuals r of the fit on all clips, clips g that are left out together have the
     errors (I - H[g, g])^-1 r[g]. Exact for a fixed penalty.
@@ -115,7 +359,7 @@ def left_out(X: FloatArray, y: FloatArray, *, penalty: float, units: NDArray[np.
     shrink = energies / (energies + penalty)
     residuals = outputs - basis @ (shrink[:, None] * (basis.T @ outputs))
     errors = np.empty_like(residuals)
-    for own in clips_of_units(units):
+    for own in _clips_of_units(units):
         rest = np.eye(len(own)) - (basis[own] * shrink) @ basis[own].T - 1.0 / len(X)
         errors[own] = np.linalg.lstsq(rest, residuals[own], rcond=LEVERAGE)[0]
     return np.asarray(y - errors)
@@ -128,15 +372,57 @@ def _factors(inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
         energies, basis = scipy.linalg.eigh(inputs @ inputs.T, overwrite_a=True)
         return basis, np.maximum(energies, 0.0)
     energies, axes = scipy.linalg.eigh(inputs.T @ inputs, overwrite_a=True)
-    kept = energies > energies[-1] * n_features * np.finfo(np.float64).eps
-    return inputs @ (axes[:, kept] / np.sqrt(energies[kept])), energies[kept]
+    used = energies > energies[-1] * n_features * np.finfo(np.float64).eps
+    return inputs @ (axes[:, used] / np.sqrt(energies[used])), energies[used]
 
 
-def _left_out_error(
-    basis: FloatArray, energies: FloatArray, projected: FloatArray, outputs: FloatArray, penalty: float
-) -> float:
-    """Return the sum of squared errors on clips left out one by one."""
-    shrink = energies / (energies + penalty)
-    hat = np.square(basis) @ shrink + 1.0 / len(basis)
-    residuals = outputs - basis @ (shrink[:, None] * projected)
-    return float(np.square(residuals / np.maximum(1.0 - hat, LEVERAGE)[:, None]).sum())
+def _clips_of_units(units: Rows) -> list[Rows]:
+    """Return the clips of each unit.
+
+    >>> [own.tolist() for own in _clips_of_units(np.array([5, 1, 5]))]
+    [[1], [0, 2]]
+    """
+    order = np.argsort(units, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
+
+
+def is_for_blocks(estimator: Any, inputs: Blocks, y: NDArray[Any]) -> bool:
+    """Return whether clips are many and the estimator can be fitted in blocks.
+
+    It can with `can_fit_blocks()` and `fit_blocks(Blocks, y)`, alone or behind scikit-learn's `StandardScaler`
+    and functions of single clips (`squash`).
+    """
+    *steps, model = _steps(estimator)
+    return (
+        are_many(len(inputs), inputs.n_columns)
+        and hasattr(model, "can_fit_blocks")
+        and bool(model.can_fit_blocks())
+        and all(type(step) in (StandardScaler, FunctionTransformer) for step in steps)
+        and len(np.unique(y)) > 1
+    )
+
+
+def fit_in_blocks(estimator: Any, inputs: Blocks, y: NDArray[Any]) -> Any:
+    """Return a copy of an estimator, fitted: see `is_for_blocks`."""
+    fitted = clone(estimator)
+    *steps, model = _steps(fitted)
+    width = inputs.n_columns
+    for step in steps:
+        if isinstance(step, StandardScaler):
+            for _, block in inputs.each(block_rows(width)):
+                step.partial_fit(block)
+        else:
+            step.fit(next(inputs.each(1))[1])
+        inputs = inputs.then(step.transform)
+    model.fit_blocks(inputs, y)
+    return fitted
+
+
+def predict_in_blocks(fitted: Any, inputs: Blocks) -> NDArray[Any]:
+    """Return what a fitted estimator predicts for each row."""
+    return np.concatenate([fitted.predict(block) for _, block in inputs.each()])
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline, the classifier last."""
+    return [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
