@@ -10,8 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
-    from elmarc.classifiers.random_layer import RandomLayer
+    from elmarc.classifiers.elm import ELMClassifier, ELMRegressor, RandomLayer
     from elmarc.datasets import open_dataset
     from elmarc.errors import CutWarning, ElmarcError
     from elmarc.features.extractor import FeatureExtractor
@@ -31,7 +30,7 @@ _HOMES = {
     "ELMClassifier": "classifiers.elm",
     "ELMRegressor": "classifiers.elm",
     "ElmarcError": "errors",
-    "RandomLayer": "classifiers.random_layer",
+    "RandomLayer": "classifiers.elm",
     "Ranking": "study.ranking",
     "open_dataset": "datasets",
     "FeatureExtractor": "features.extractor",

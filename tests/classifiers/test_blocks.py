@@ -16,24 +16,32 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from elmarc.classifiers import (
     LeaveOneOutRidge,
     LeaveOneOutRidgeClassifier,
-    blocks,
     calibration,
-    in_blocks,
     make_classifier,
+    ridge,
 )
-from elmarc.classifiers.blocks import ArrayTargets, Blocks, moments
 from elmarc.classifiers.calibration import held_out_values
-from elmarc.classifiers.elm import ELMClassifier
-from elmarc.classifiers.random_layer import RandomLayer
+from elmarc.classifiers.elm import ELMClassifier, RandomLayer
+from elmarc.classifiers.ridge import Blocks, Streamed
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 
 ALPHAS = np.logspace(-3, 9, 25)
 
 
+class ArrayTargets:
+    """Targets that are numbers (n_clips, n_targets)."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.n_columns = values, values.shape[1]
+
+    def at(self, place: Any) -> np.ndarray:
+        return self.values[place]
+
+
 @pytest.fixture
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "MANY", 1)
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 70)
+    monkeypatch.setattr(ridge, "MANY", 1)
+    monkeypatch.setattr(ridge, "BLOCK_ROWS", 70)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +90,7 @@ def test_few_clips_are_fitted_by_scikit_learn_to_the_last_bit(clips: Any) -> Non
 
 def test_moments_lose_no_digits_far_from_zero() -> None:
     X = np.random.default_rng(0).normal(size=(3000, 3)) + np.array([0, 1e6, -1e8])
-    found = moments(Blocks(X), ArrayTargets(X[:, :1]))
+    found = Streamed(Blocks(X), ArrayTargets(X[:, :1]))
     centred = X - X.mean(axis=0)
     np.testing.assert_allclose(found.scatter / 3000, centred.T @ centred / 3000, atol=1e-7)
     np.testing.assert_allclose(found.cross[0] / 3000, 1.0, rtol=0.1)
@@ -98,22 +106,21 @@ def test_leave_one_out_ridge_in_blocks_is_that_of_the_whole(few_are_many: None, 
     np.testing.assert_allclose(parts.predict(X), whole.predict(X), atol=1e-9)
 
 
-@pytest.mark.parametrize("options", [{"ridge": 2.0}, {"regressor": LeaveOneOutRidge()}], ids=str)
 @pytest.mark.parametrize("n_classes", [2, 7])
 def test_an_elm_in_blocks_is_that_of_the_whole(
-    clips: Any, n_classes: int, options: Any, monkeypatch: pytest.MonkeyPatch
+    clips: Any, n_classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, y = _standard(clips[0][::5]), clips[1][::5]
     y = y if n_classes == 7 else np.where(y < "c", "low", "high")
-    machine = ELMClassifier(30, scaled_weights=True, random_state=0, **options)
+    machine = ELMClassifier(30, scaled_weights=True, random_state=0, regressor=LeaveOneOutRidge())
     assert machine.can_fit_blocks()
     assert not ELMClassifier(30).can_fit_blocks()
     whole = clone(machine).fit(X, y).decision_function(X)
     monkeypatch.setattr(RandomLayer, "transform", _of_few(RandomLayer.transform))
     with pytest.raises(AssertionError, match="too many at once"):
         clone(machine).fit(X, y)
-    monkeypatch.setattr(blocks, "MANY", 1)
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 70)
+    monkeypatch.setattr(ridge, "MANY", 1)
+    monkeypatch.setattr(ridge, "BLOCK_ROWS", 70)
     parts = [clone(machine).fit_blocks(Blocks(X), y), clone(machine).fit(X, y)]
     for part in parts:
         np.testing.assert_allclose(part.decision_function(X), whole, atol=1e-7)
@@ -141,8 +148,8 @@ def test_values_left_out_in_blocks_are_those_of_the_whole(
     model = clone(model).fit(X, y)
     whole, _ = held_out_values(model, X, y, units=units, splits=[])
     monkeypatch.setattr(calibration, "left_out", None)
-    monkeypatch.setattr(blocks, "MANY", 1)
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 70)
+    monkeypatch.setattr(ridge, "MANY", 1)
+    monkeypatch.setattr(ridge, "BLOCK_ROWS", 70)
     parts, rows = held_out_values(model, X, y, units=units, splits=[])
     np.testing.assert_array_equal(rows, np.arange(1000))
     np.testing.assert_allclose(parts, whole, atol=1e-8)
@@ -158,10 +165,10 @@ def test_a_search_in_blocks_scores_as_one_on_the_whole(
     spec = spec if name == "ridge" else type(spec)(name, spec.estimator, _of_sizes(spec.grid, [20, 30]))
     splits = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))
     whole = candidate_scores(spec, X, y, splits)
-    monkeypatch.setattr(blocks, "MANY", 1)
+    monkeypatch.setattr(ridge, "MANY", 1)
     calls = []
     monkeypatch.setattr(
-        in_blocks, "predict", lambda *args, of=in_blocks.predict: calls.append(1) or of(*args)
+        ridge, "predict_in_blocks", lambda *args, of=ridge.predict_in_blocks: calls.append(1) or of(*args)
     )
     parts = candidate_scores(spec, X, y, splits, workspace=SearchWorkspace(X))
     assert len(calls) == 3 * len(parts.candidates), "it went another way"

@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from elmarc.classifiers import ACTIVATIONS, GRBFRandomLayer, MLPRandomLayer, RandomLayer, RBFRandomLayer
+from elmarc.classifiers import ACTIVATIONS, GRBFRandomLayer, RandomLayer
 from elmarc.errors import ConfigError
 
-LAYERS = [RandomLayer, MLPRandomLayer, RBFRandomLayer, GRBFRandomLayer]
+
+def of_sums(n_hidden: int, **options: Any) -> RandomLayer:
+    return RandomLayer(n_hidden, alpha=1.0, **options)
+
+
+def of_distances(n_hidden: int, **options: Any) -> RandomLayer:
+    return RandomLayer(n_hidden, alpha=0.0, activation="gaussian", **options)
+
+
+LAYERS = [RandomLayer, of_sums, of_distances, GRBFRandomLayer]
 
 
 @pytest.fixture
@@ -32,15 +41,15 @@ def test_seed_alone_decides_the_units(layer: Any, X: NDArray[np.float64]) -> Non
 
 
 def test_smaller_layer_is_the_first_units_of_a_larger_one(X: NDArray[np.float64]) -> None:
-    small, large = (MLPRandomLayer(n, random_state=0).fit(X) for n in (4, 9))
+    small, large = (of_sums(n, random_state=0).fit(X) for n in (4, 9))
 
     np.testing.assert_allclose(small.transform(X), large.transform(X)[:, :4], rtol=1e-13)
-    centers = [RBFRandomLayer(n, random_state=0).fit(X).components_["centers"] for n in (4, 9)]
+    centers = [of_distances(n, random_state=0).fit(X).components_["centers"] for n in (4, 9)]
     np.testing.assert_array_equal(centers[0], centers[1][:4])
 
 
 def test_weights_and_biases_are_standard_normal(X: NDArray[np.float64]) -> None:
-    parts = MLPRandomLayer(20_000, random_state=0).fit(X).components_
+    parts = of_sums(20_000, random_state=0).fit(X).components_
 
     for values in (parts["weights"], parts["biases"]):
         assert abs(values.mean()) < 0.03
@@ -48,7 +57,7 @@ def test_weights_and_biases_are_standard_normal(X: NDArray[np.float64]) -> None:
 
 
 def test_centres_lie_in_the_bounding_box(X: NDArray[np.float64]) -> None:
-    centers = RBFRandomLayer(500, random_state=0).fit(X).components_["centers"]
+    centers = of_distances(500, random_state=0).fit(X).components_["centers"]
 
     assert (centers >= X.min(axis=0)).all()
     assert (centers <= X.max(axis=0)).all()
@@ -94,17 +103,16 @@ def test_activations(name: str, values: Any) -> None:
     np.testing.assert_allclose(ACTIVATIONS[name](np.array([-2, -0.5, 0, 0.5, 2])), values, atol=1e-15)
 
 
-def test_activation_may_be_a_callable_with_arguments(X: NDArray[np.float64]) -> None:
-    layer = MLPRandomLayer(4, activation=np.power, activation_args={"x2": 2}, random_state=0)
-    layer.set_params(activation=lambda x, slope: slope * x, activation_args={"slope": 3.0}).fit(X)
+def test_activation_may_be_a_callable(X: NDArray[np.float64]) -> None:
+    layer = of_sums(4, activation=lambda x: 3.0 * x, random_state=0).fit(X)
 
     np.testing.assert_allclose(layer.transform(X), 3.0 * layer.input_activations(X))
 
 
 def test_given_components_are_used_and_others_drawn(X: NDArray[np.float64], rng: np.random.Generator) -> None:
     weights = rng.normal(size=(5, 4))
-    layer = MLPRandomLayer(4, user_components={"weights": weights}, random_state=0).fit(X)
-    drawn = MLPRandomLayer(4, random_state=0).fit(X)
+    layer = of_sums(4, user_components={"weights": weights}, random_state=0).fit(X)
+    drawn = of_sums(4, random_state=0).fit(X)
 
     np.testing.assert_array_equal(layer.components_["weights"], weights)
     np.testing.assert_array_equal(layer.components_["biases"], drawn.components_["biases"])
@@ -126,9 +134,9 @@ def test_generalised_rbf_meets_its_share_at_both_ends(X: NDArray[np.float64]) ->
         (RandomLayer(activation="relu"), "unknown activation 'relu': .* reclinear"),
         (GRBFRandomLayer(1), "needs two units"),
         (GRBFRandomLayer(grbf_lambda=0.5), "grbf_lambda is 0.5"),
-        (MLPRandomLayer(2, user_components={"wieghts": [0]}), "has 'wieghts': expected some of weights"),
-        (MLPRandomLayer(2, user_components={"biases": [0]}), r"\['biases'\]: shape \(1,\), expected \(2,\)"),
-        (RBFRandomLayer(2, user_components={"centers": [[0.0], [1.0]]}), r"expected \(2, 5\)"),
+        (of_sums(2, user_components={"wieghts": [0]}), "has 'wieghts': expected some of weights"),
+        (of_sums(2, user_components={"biases": [0]}), r"\['biases'\]: shape \(1,\), expected \(2,\)"),
+        (of_distances(2, user_components={"centers": [[0.0], [1.0]]}), r"expected \(2, 5\)"),
     ],
 )
 def test_wrong_settings_are_named(layer: RandomLayer, message: str, X: NDArray[np.float64]) -> None:
@@ -145,7 +153,7 @@ def test_coinciding_centres_are_refused(X: NDArray[np.float64]) -> None:
 def test_units_beyond_the_memory_are_refused_before_any_is_drawn(
     layer: Any, X: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elmarc.classifiers.random_layer.memory_bytes", lambda: 10**6)
+    monkeypatch.setattr("elmarc.classifiers.elm.memory_bytes", lambda: 10**6)
     with pytest.raises(ConfigError, match="n_hidden is 10000: for 12 clips of 5 features this takes"):
         layer(10_000).fit(X)
     assert layer(100, random_state=0).fit_transform(X).shape == (12, 100)

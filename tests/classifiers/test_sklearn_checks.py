@@ -12,25 +12,23 @@ from elmarc.classifiers import (
     ELMRegressor,
     GRBFRandomLayer,
     LeaveOneOutRidge,
-    MLPRandomLayer,
     RandomLayer,
-    RBFRandomLayer,
 )
 
 
 @parametrize_with_checks(
     [
         RandomLayer(),
-        MLPRandomLayer(),
-        RBFRandomLayer(),
+        RandomLayer(alpha=1.0),
+        RandomLayer(alpha=0.0, activation="gaussian"),
         GRBFRandomLayer(),
         ELMClassifier(),
-        ELMClassifier(hidden_layer=RBFRandomLayer(30, activation="tanh", random_state=0), regressor=Ridge()),
-        ELMClassifier(ridge=1.0, activation="tanh"),
+        ELMClassifier(hidden_layer=RandomLayer(30, alpha=0.0, random_state=0), regressor=Ridge()),
+        ELMClassifier(activation="tanh"),
         ELMClassifier(scaled_weights=True, regressor=LeaveOneOutRidge()),
         ELMRegressor(),
         LeaveOneOutRidge(),
-        ELMRegressor(alpha=0.5, regressor=Ridge()),
+        ELMRegressor(hidden_layer=RandomLayer(100, random_state=0), regressor=Ridge()),
     ]
 )
 def test_estimator_keeps_scikit_learns_contract(estimator: Any, check: Any) -> None:

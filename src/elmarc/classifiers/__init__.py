@@ -1,6 +1,6 @@
-"""Features -> classes: random hidden layers, extreme learning machines, every classifier with its grid.
+"""Features -> classes: extreme learning machines, ridge regressions, every classifier with its grid.
 
-Importing this package loads no scikit-learn: a name is loaded when it is first asked for.
+Importing this package loads no scikit-learn: a name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING, Any
 from elmarc.classifiers.grids import CLASSIFIERS, STUDY_CLASSIFIERS, ClassifierSpec, make_classifier
 
 if TYPE_CHECKING:
-    from elmarc.classifiers.activations import ACTIVATIONS
-    from elmarc.classifiers.elm import ELMClassifier, ELMRegressor
-    from elmarc.classifiers.random_layer import (
+    from elmarc.classifiers.elm import (
+        ACTIVATIONS,
+        ELMClassifier,
+        ELMRegressor,
         GRBFRandomLayer,
-        MLPRandomLayer,
         RandomLayer,
-        RBFRandomLayer,
     )
-    from elmarc.classifiers.ridge import LeaveOneOutRidge
-    from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
+    from elmarc.classifiers.ridge import LeaveOneOutRidge, LeaveOneOutRidgeClassifier
 
+_HOMES = {
+    "ACTIVATIONS": "elm",
+    "ELMClassifier": "elm",
+    "ELMRegressor": "elm",
+    "GRBFRandomLayer": "elm",
+    "LeaveOneOutRidge": "ridge",
+    "LeaveOneOutRidgeClassifier": "ridge",
+    "RandomLayer": "elm",
+}
 __all__ = [
     "ACTIVATIONS",
     "CLASSIFIERS",
@@ -32,23 +39,9 @@ __all__ = [
     "GRBFRandomLayer",
     "LeaveOneOutRidge",
     "LeaveOneOutRidgeClassifier",
-    "MLPRandomLayer",
-    "RBFRandomLayer",
     "RandomLayer",
     "make_classifier",
 ]
-
-_HOMES = {
-    "ACTIVATIONS": "activations",
-    "ELMClassifier": "elm",
-    "ELMRegressor": "elm",
-    "GRBFRandomLayer": "random_layer",
-    "LeaveOneOutRidge": "ridge",
-    "LeaveOneOutRidgeClassifier": "ridge_classifier",
-    "MLPRandomLayer": "random_layer",
-    "RBFRandomLayer": "random_layer",
-    "RandomLayer": "random_layer",
-}
 
 
 def __getattr__(name: str) -> Any:

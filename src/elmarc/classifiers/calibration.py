@@ -28,14 +28,19 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
-from elmarc.classifiers import blocks, normal_equations
-from elmarc.classifiers.activations import FloatArray
-from elmarc.classifiers.blocks import Blocks, ClassTargets
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest
 from elmarc.classifiers.grids import fit
-from elmarc.classifiers.ridge import LeaveOneOutRidge, left_out
+from elmarc.classifiers.ridge import (
+    Blocks,
+    ClassTargets,
+    FloatArray,
+    LeaveOneOutRidge,
+    Rows,
+    Streamed,
+    are_many,
+    left_out,
+)
 
-Rows = NDArray[np.intp]
 Split = tuple[Rows, Rows]
 LEAST_SHARE = 1e-3  # of a classifier that gives shares: log(0) would rule out a class for good
 FLATTEST, STEEPEST = 1e-3, 1e3  # log odds of the widest gap between classes: as good as even, and certain
@@ -108,10 +113,10 @@ def held_out_values(
     before = [step.transform for step in estimator[:-1]] if isinstance(estimator, Pipeline) else []
     before += [last.hidden_layer_.transform] if isinstance(last, ELMClassifier) else []
     inputs = Blocks(X, steps=before)
-    if len(X) >= max(blocks.MANY, inputs.n_columns):
-        many = ClassTargets(y, int(y.max()) + 1)
-        values = normal_equations.left_out(inputs, many, penalty=penalty, units=units)
-        return _both_classes(values.squeeze(axis=1) if many.n_columns == 1 else values), np.arange(len(y))
+    if are_many(len(X), inputs.n_columns):
+        streamed = Streamed(inputs, ClassTargets(y, int(y.max()) + 1))
+        values = streamed.left_out(penalty=penalty, units=units)
+        return _both_classes(values.squeeze(axis=1) if values.shape[1] == 1 else values), np.arange(len(y))
     targets = one_vs_rest(y, int(y.max()) + 1)
     return left_out(inputs.at(slice(None)), targets, penalty=penalty, units=units), np.arange(len(y))
 

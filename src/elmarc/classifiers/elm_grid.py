@@ -2,34 +2,47 @@
 
 The hidden layer is drawn and applied once, for the largest size; smaller machines take its first units.
 
+Method
+------
 Plain least squares fits the hidden activations of the training clips by pseudo-inverse, for every size and
-split. Here the activations of all clips are factorised once (`factors`), and a split costs as little as a
-matrix of its held-out rows (`leave_out`). Where rounding would leave fewer than six digits, the split is
-solved by pseudo-inverse. A ridge regression (`LeaveOneOutRidge`) is fitted for each size and split.
+split. Here the activations of all clips are factorised once, H = Q L with Q of orthonormal columns, and
+splits follow from small matrices. The first n units of a layer are those of the layer of n units, so one QR
+factorisation serves all sizes up to the number of clips; a larger size has a basis of its own, where every
+clip is a direction. Let S be the clips left out and R the others:
+
+- Leaving out S changes the fit by what I - Q_S Q_S^T, inverted, says (Allen's PRESS for blocks of rows).
+- Directions V in which Q_R V = 0 are seen by left-out clips alone: units silent in R, or more units than
+  clips. The pseudo-inverse gives them the weights of least norm, a projection in the metric (L L^T)^-1.
+
+Both are exact. Rounding grows with cond(L) over the least singular value of Q_R; where it would leave fewer
+than six digits, the split is solved by pseudo-inverse. A ridge (`LeaveOneOutRidge`) is fitted for each size
+and split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import scipy.linalg
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from elmarc.classifiers.activations import FloatArray
 from elmarc.classifiers.elm import ELMClassifier, one_vs_rest, output_weights
-from elmarc.classifiers.factors import Factors, factorise
-from elmarc.classifiers.leave_out import left_out_outputs
-from elmarc.classifiers.ridge import LeaveOneOutRidge
+from elmarc.classifiers.ridge import FloatArray, LeaveOneOutRidge, Rows
 
-Rows = NDArray[np.intp]
+# The share of a unit's norm outside the span of earlier units: rounding leaves 1e-16, real features 1e-4.
+DEPENDENT, INDEPENDENT = 1e-13, 1e-11
+EPS = float(np.finfo(np.float64).eps)
+SILENT = 1e-13  # eigenvalue of I - Q_S Q_S^T that is 0 but for rounding
+TRUSTED = 1e-6  # of the outputs: beyond, six digits are not left
 
 
 def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a grid is one of sizes alone, of a seeded layer of weighted sums.
+    """Return whether a grid is one of sizes alone, of a seeded layer of weighted sums.
 
     It is fitted by plain least squares or by `LeaveOneOutRidge`.
     """
@@ -37,8 +50,6 @@ def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
         type(model) is ELMClassifier
         and model.hidden_layer is None
         and type(model.regressor) in (type(None), LeaveOneOutRidge)
-        and model.alpha == 1.0
-        and model.ridge == 0.0
         and isinstance(model.activation, str)
         and isinstance(model.random_state, int)
         and all(params.keys() == {"n_hidden"} for params in candidates)
@@ -75,27 +86,19 @@ def predict_grid(
     columns: list[list[Rows]] = [[] for _ in splits]
     for rows, members in _by_rows(splits).items():
         used = np.frombuffer(rows, dtype=np.intp)
-        local = [_numbered(splits[i], used) for i in members]
+        local = [
+            (np.searchsorted(used, train), np.searchsorted(used, test))
+            for train, test in (splits[i] for i in members)
+        ]
         activations = hidden if len(used) == len(hidden) else hidden[used]
         if regressor is None:
             outputs = held_out_outputs(activations, targets[used], local, sizes, n_jobs=n_jobs)
         else:
             outputs = _regressed(regressor, activations, targets[used], local, sizes, n_jobs=n_jobs)
         for k, i in enumerate(members):
-            known = np.unique(y[splits[i][0]])
-            columns[i] = [_largest(row[k], known) for row in outputs]
+            classes = np.unique(y[splits[i][0]])  # those that the machine learned
+            columns[i] = [classes[row[k][:, classes].argmax(axis=1)] for row in outputs]
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _numbered(split: tuple[Rows, Rows], used: Rows) -> tuple[Rows, Rows]:
-    """Return the places of a split's rows among the sorted rows in use."""
-    train, test = split
-    return np.searchsorted(used, train), np.searchsorted(used, test)
-
-
-def _largest(outputs: FloatArray, classes: Rows) -> Rows:
-    """Return the class of the largest output for each clip, of those that the machine learned."""
-    return np.asarray(classes[outputs[:, classes].argmax(axis=1)])
 
 
 def _by_rows(splits: Sequence[tuple[Rows, Rows]]) -> dict[bytes, list[int]]:
@@ -168,3 +171,169 @@ def _outputs(
     train, test = split
     found = None if factors is None else left_out_outputs(factors, targets, test)
     return hidden[test] @ output_weights(hidden[train], targets[train]) if found is None else found
+
+
+@dataclass(frozen=True)
+class Factors:
+    """H = basis @ L for the activations H (n_clips, n_units) of one layer size.
+
+    Attributes
+    ----------
+    basis : orthonormal columns (n_clips, rank).
+    half : maps V (rank, n) to a W with W^T W = V^T (L L^T)^-1 V.
+    condition : that of L.
+    """
+
+    basis: FloatArray
+    half: Callable[[FloatArray], FloatArray]
+    condition: float
+
+
+def factorise(hidden: FloatArray, sizes: Sequence[int], pool: Executor) -> dict[int, Factors | None]:
+    """Factorise the leading units of each size.
+
+    Parameters
+    ----------
+    hidden : activations (n_clips, n_units) of the largest layer.
+    sizes : numbers of leading units.
+    pool : does the sizes beyond the number of clips side by side.
+
+    Returns
+    -------
+    dict
+        By size; None where the rank is a matter of rounding. A size whose units are all silent is left out.
+    """
+    alive = np.flatnonzero(hidden.any(axis=0))
+    n_clips = len(hidden)
+    n_alive = {size: int(np.searchsorted(alive, size)) for size in sizes}
+    wide = {s: pool.submit(_factors_of_wide, hidden[:, alive[:n]]) for s, n in n_alive.items() if n > n_clips}
+    factors: dict[int, Factors | None] = {}
+    widest = max((n for n in n_alive.values() if n <= n_clips), default=0)
+    if widest:
+        tall = _Tall(hidden[:, alive[:widest]])
+        factors |= {size: tall.leading(n) for size, n in n_alive.items() if 0 < n <= n_clips}
+    return factors | {size: job.result() for size, job in wide.items()}
+
+
+class _Tall:
+    """QR of at most as many units as clips; units that depend on earlier ones stand aside.
+
+    Attributes
+    ----------
+    new : whether each unit adds a direction to those of earlier units.
+    doubtful : whether rounding might have decided that.
+    basis, triangle : of the new units.
+    dependent : the other units, in the basis.
+    """
+
+    def __init__(self, hidden: FloatArray) -> None:
+        basis, triangle = _qr(hidden)
+        share = np.abs(np.diag(triangle)) / np.linalg.norm(hidden, axis=0)
+        self.new = share > DEPENDENT
+        if not self.new.all():
+            basis, triangle = _qr(hidden[:, self.new])
+        self.basis, self.triangle = basis, triangle
+        self.dependent = basis.T @ hidden[:, ~self.new]
+        self.doubtful = self.new & (share < INDEPENDENT)
+
+    def leading(self, n: int) -> Factors | None:
+        """Return the factors of the first n units."""
+        if self.doubtful[:n].any():
+            return None
+        rank = int(self.new[:n].sum())
+        triangle = np.asfortranarray(self.triangle[:rank, :rank])
+        half = _half_of_tall(triangle, self.dependent[:rank, : n - rank])
+        return Factors(self.basis[:, :rank], half, _condition(triangle))
+
+
+def _half_of_tall(triangle: FloatArray, dependent: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """Return `Factors.half` of L = [triangle, dependent]: units that repeat a direction damp it."""
+    left, gain, _ = np.linalg.svd(_solve_triangle(triangle, dependent), full_matrices=False)
+    damping = 1.0 / np.sqrt(1.0 + np.square(gain)) - 1.0
+
+    def half(directions: FloatArray) -> FloatArray:
+        solved = _solve_triangle(triangle, directions)
+        return np.asarray(solved + left @ (damping[:, None] * (left.T @ solved)))
+
+    return half
+
+
+def _factors_of_wide(hidden: FloatArray) -> Factors:
+    """Factorise more units than clips: every clip is its own direction."""
+    full = scipy.linalg.qr(hidden.T, mode="r", check_finite=False)[0]
+    triangle = np.asarray(full, np.float64)[: len(hidden)]
+    return Factors(
+        np.eye(len(hidden)),
+        lambda directions: _solve_triangle(triangle, directions, transposed=True),
+        _condition(triangle),
+    )
+
+
+def _qr(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return Q (n, k) of orthonormal columns and the triangle R (k, k) of a matrix (n, k)."""
+    q, r = scipy.linalg.qr(matrix, mode="economic", check_finite=False)
+    return np.asarray(q, dtype=np.float64), np.asarray(r, dtype=np.float64)
+
+
+def _solve_triangle(triangle: FloatArray, right: FloatArray, *, transposed: bool = False) -> FloatArray:
+    """Solve triangle @ x = right, or triangle.T @ x = right."""
+    found = scipy.linalg.solve_triangular(triangle, right, trans=1 if transposed else 0, check_finite=False)
+    return np.asarray(found, dtype=np.float64)
+
+
+def _condition(triangle: FloatArray) -> float:
+    reciprocal, _ = scipy.linalg.lapack.dtrcon(triangle)
+    return 1.0 / reciprocal if reciprocal > 0.0 else np.inf
+
+
+class _Remainder(NamedTuple):
+    """The eigenvalues and eigenvectors of I - Q_S Q_S^T: what is left of each direction without S."""
+
+    values: FloatArray
+    vectors: FloatArray
+
+    @property
+    def silent(self) -> np.ndarray:
+        """Whether each direction is seen by left-out clips alone."""
+        return self.values < SILENT
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Apply the inverse, but for silent directions, which stay as they are."""
+        shares = np.where(self.silent, 1.0, self.values)
+        return np.asarray(self.vectors @ ((self.vectors.T @ right) / shares[:, None]))
+
+
+def left_out_outputs(factors: Factors, targets: FloatArray, test: Rows) -> FloatArray | None:
+    """Return the outputs (n_test, n_targets) for clips left out of the fit.
+
+    Parameters
+    ----------
+    factors : of the activations of all clips.
+    targets : (n_clips, n_targets); those of the clips left out are not looked at.
+    test : rows left out.
+
+    Returns
+    -------
+    ndarray or None
+        None where rounding would leave fewer than six digits.
+    """
+    held = factors.basis[test]
+    left = _Remainder(*np.linalg.eigh(np.eye(len(test)) - held @ held.T))
+    if EPS * factors.condition > TRUSTED * np.sqrt(left.values[~left.silent].min(initial=1.0)):
+        return None
+    known = targets.copy()
+    known[test] = 0.0
+    only_held = held.T @ left.vectors[:, left.silent]
+    weights = _without(only_held, factors.basis.T @ known)
+    outputs = left.solve(held @ weights)
+    if not left.silent.any():
+        return outputs
+    weights = _without(only_held, weights + held.T @ outputs)
+    q, r = _qr(factors.half(only_held))
+    least = _solve_triangle(r, q.T @ factors.half(weights))
+    return np.asarray(outputs - left.vectors[:, left.silent] @ least)
+
+
+def _without(directions: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the weights less their part in orthonormal directions."""
+    return np.asarray(weights - directions @ (directions.T @ weights))

@@ -71,9 +71,7 @@ CLASSIFIERS: dict[str, Entry] = {
     ),
     "linear": Entry(lambda seed: _made("sklearn.linear_model:SGDClassifier", random_state=seed)),
     "ridge": Entry(
-        lambda _: _made(
-            "elmarc.classifiers.ridge_classifier:LeaveOneOutRidgeClassifier", alphas=np.logspace(-3, 9, 25)
-        )
+        lambda _: _made("elmarc.classifiers.ridge:LeaveOneOutRidgeClassifier", alphas=np.logspace(-3, 9, 25))
     ),
 }
 STUDY_CLASSIFIERS = tuple(CLASSIFIERS)[:6]

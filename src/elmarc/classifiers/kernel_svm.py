@@ -17,16 +17,15 @@ from sklearn.base import clone
 from sklearn.svm import SVC
 
 from elmarc._resources import memory_bytes
-from elmarc.classifiers.activations import FloatArray
+from elmarc.classifiers.ridge import FloatArray, Rows
 from elmarc.errors import ConfigError
 
-Rows = NDArray[np.intp]
 Kernel = tuple[str, float]
 GIB = 2.0**30
 
 
 def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a grid is one of C, gamma and kernel alone, linear or radial, gamma known beforehand."""
+    """Return whether a grid is one of C, gamma and kernel alone, linear or radial, gamma known beforehand."""
     if type(model) is not SVC or any(params.keys() - {"C", "gamma", "kernel"} for params in candidates):
         return False
     full = [{"kernel": model.kernel, "gamma": model.gamma, **params} for params in candidates]
@@ -38,9 +37,8 @@ def check_memory(n_clips: int, *, n_jobs: int, memory_gib: float | None = None) 
 
     Where nothing is said, that is half of what this process may use.
     """
-    needed = (
-        (2 + n_jobs) * 8 * n_clips**2 / GIB
-    )  # Gram matrix, one kernel, and its training part for each job
+    # the Gram matrix, one kernel, and its training part for each job
+    needed = (2 + n_jobs) * 8 * n_clips**2 / GIB
     limit = memory_bytes() / GIB / 2 if memory_gib is None else memory_gib
     if needed > limit:
         raise ConfigError(

@@ -2,17 +2,19 @@
 
 Method
 ------
-With inputs X and targets Y centred, the hat matrix of penalty a is H = X (X^T X + a)^-1 X^T + 1 / n, and the error
-on a clip that is left out is its residual over 1 - H[i, i] (Allen's PRESS). One factorisation serves all penalties.
+With inputs X and targets Y centred, the hat matrix of penalty a is H = X (X^T X + a)^-1 X^T + 1 / n, and the
+error on a clip that is left out is its residual over 1 - H[i, i] (Allen's PRESS). One factorisation serves
+all penalties.
 
 - Few clips (`LeaveOneOutRidge.fit`, `left_out`): the smaller of the two Gram matrices is factorised, so that
   thousands of units on few clips cost little.
 - From `MANY` clips on (`Streamed`): X is read in blocks of rows, twice, and memory follows from the number of
-  columns alone. Sums over blocks are centred as they grow (Chan, Golub & LeVeque, The American Statistician 37,
-  1983), so that features far from 0 lose no digits.
+  columns alone. Sums over blocks are centred as they grow (Chan, Golub & LeVeque, The American Statistician
+  37, 1983), so that features far from 0 lose no digits.
 
-scikit-learn's `RidgeCV` chooses the same penalty as `LeaveOneOutRidge` and predicts the same numbers. It is slower:
-with version 1.9.1, 10 targets and 21 penalties in one thread, 2.4 times on 400 x 3584, 1.3 times on 2000 x 3584.
+scikit-learn's `RidgeCV` chooses the same penalty as `LeaveOneOutRidge` and predicts the same numbers. It is
+slower: with version 1.9.1, 10 targets and 21 penalties in one thread, 2.4 times on 400 x 3584, 1.3 times on
+2000 x 3584.
 """
 
 from __future__ import annotations
@@ -122,8 +124,8 @@ class ClassTargets:
 class Streamed:
     """Ridge regressions with an intercept from sums over blocks of clips.
 
-    With S = X^T X = V diag(w) V^T and C = X^T Y, the coefficients of penalty a are V (V^T C / (w + a)), and the
-    leverage of a clip x is sum((x V)^2 / (w + a)) + 1 / n.
+    With S = X^T X = V diag(w) V^T and C = X^T Y, the coefficients of penalty a are V (V^T C / (w + a)), and
+    the leverage of a clip x is sum((x V)^2 / (w + a)) + 1 / n.
 
     Parameters
     ----------
@@ -275,8 +277,8 @@ class LeaveOneOutRidgeClassifier(RidgeClassifierCV):
 
     This is scikit-learn's `RidgeClassifierCV`. From 20,000 clips on, where clips outnumber features, `fit`
     reads X in blocks, twice, and makes no copy of it: a memory-mapped array stays on the disk. The numbers
-    are the same but for rounding. Sample weights, several labels per clip and options other than `alphas`, the
-    positive weights of the squared coefficients, are scikit-learn's at any size.
+    are the same but for rounding. Sample weights, several labels per clip and options other than `alphas`,
+    the positive weights of the squared coefficients, are scikit-learn's at any size.
 
     Examples
     --------
@@ -289,7 +291,12 @@ class LeaveOneOutRidgeClassifier(RidgeClassifierCV):
         """Fit X (n_clips, n_features) to the labels y (n_clips,); X may be `Blocks`."""
         if isinstance(X, Blocks):
             return self.fit_blocks(X, y)
-        if sample_weight is not None or params or not self.can_fit_blocks() or not _can_be_read_in_blocks(X, y):
+        if (
+            sample_weight is not None
+            or params
+            or not self.can_fit_blocks()
+            or not _can_be_read_in_blocks(X, y)
+        ):
             super().fit(X, y, sample_weight=sample_weight, **params)
             return self
         data = validate_data(self, X, dtype=None, ensure_all_finite=False)  # checked block by block
@@ -389,8 +396,8 @@ def _clips_of_units(units: Rows) -> list[Rows]:
 def is_for_blocks(estimator: Any, inputs: Blocks, y: NDArray[Any]) -> bool:
     """Return whether clips are many and the estimator can be fitted in blocks.
 
-    It can with `can_fit_blocks()` and `fit_blocks(Blocks, y)`, alone or behind scikit-learn's `StandardScaler`
-    and functions of single clips (`squash`).
+    It can with `can_fit_blocks()` and `fit_blocks(Blocks, y)`, alone or behind scikit-learn's
+    `StandardScaler` and functions of single clips (`squash`).
     """
     *steps, model = _steps(estimator)
     return (

@@ -23,11 +23,10 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc._resources import n_cores
-from elmarc.classifiers import elm_grid, in_blocks, kernel_svm
-from elmarc.classifiers.blocks import Blocks
+from elmarc.classifiers import elm_grid, kernel_svm, ridge
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.grids import ClassifierSpec, fit
-from elmarc.classifiers.in_blocks import is_for_blocks
+from elmarc.classifiers.ridge import Blocks
 from elmarc.errors import ConfigError
 
 Rows: TypeAlias = NDArray[np.intp]
@@ -168,7 +167,7 @@ class _Task:
     def shared(self, workspace: SearchWorkspace) -> Predicted | None:
         """Compute the candidates together; None where this classifier or grid shares no work."""
         if all(
-            is_for_blocks(self.estimator, Blocks(workspace.X, train), self.y[train])
+            ridge.is_for_blocks(self.estimator, Blocks(workspace.X, train), self.y[train])
             for train, _ in self.splits
         ):
             return self._in_blocks(workspace.X)
@@ -189,8 +188,8 @@ class _Task:
 
     def _of_split(self, X: NDArray[Any], model: Any, split: Split) -> Rows:
         train, test = split
-        fitted = in_blocks.fit(model, Blocks(X, train), self.y[train])
-        return in_blocks.predict(fitted, Blocks(X, test))
+        fitted = ridge.fit_in_blocks(model, Blocks(X, train), self.y[train])
+        return ridge.predict_in_blocks(fitted, Blocks(X, test))
 
     def _behind_transformers(self, workspace: SearchWorkspace) -> Predicted | None:
         """Fit the transformers on each training part, then share among the candidates of that split."""

@@ -23,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer, LabelBinarizer, StandardS
 from sklearn.svm import SVC, LinearSVC
 
 from elmarc.classifiers.elm import ELMClassifier
-from elmarc.classifiers.ridge_classifier import LeaveOneOutRidgeClassifier
+from elmarc.classifiers.ridge import LeaveOneOutRidgeClassifier
 from elmarc.errors import ModelError
 from elmarc.model.container import unzip, zip_of
 
