@@ -12,8 +12,8 @@ from scipy.signal import correlate2d
 
 from elmarc.features.pooling import pool
 from elmarc.networks import build_network
-from elmarc.networks.fast import onednn, plain, scratch, switch, tiles, toom_cook
-from elmarc.networks.fast.points import POINTS, grid
+from elmarc.networks.fast import onednn, plain, switch, toom_cook
+from elmarc.networks.fast.toom_cook import POINTS, grid
 
 needs_onednn = pytest.mark.skipif(
     switch.is_plain() or not onednn.packs_kernels(torch.empty(0)),
@@ -45,12 +45,12 @@ def test_it_saves_multiplications(taps: tuple[int, int], fewer: float) -> None:
 def test_convolutions_agree_to_float32_rounding(
     taps: tuple[int, int], n_bands: int, pad_bands: int, n_frames: int, rng, monkeypatch
 ) -> None:
-    monkeypatch.setattr(tiles, "TILE_POSITIONS", 300)  # several tiles
+    monkeypatch.setattr(toom_cook, "TILE_POSITIONS", 300)  # several tiles
     maps = torch.from_numpy(rng.normal(size=(1, n_bands, n_frames, 32))).relu().permute(0, 3, 1, 2)
     weight = torch.from_numpy(rng.normal(size=(16, 32, *taps))) / np.sqrt(32 * math.prod(taps))
     bias = torch.from_numpy(rng.normal(size=16))
     expected = F.conv2d(maps, weight, bias, padding=(pad_bands, 0))
-    n_blocks = tiles.tiling(maps.shape, taps, pad_bands).n_blocks
+    n_blocks = toom_cook.tiling(maps.shape, taps, pad_bands).n_blocks
     kernel = toom_cook.transform_kernel(weight.float(), n_blocks)
     found = toom_cook.convolve(maps.float(), kernel, bias.float(), taps=taps, pad_bands=pad_bands)
     assert found.shape == expected.shape
@@ -77,7 +77,7 @@ def test_features_stay_within_rounding_of_the_direct_form(
 def test_scratch_taken_in_inference_mode_serves_outside(rng: np.random.Generator) -> None:
     network = build_network("sample_level", n_filters=128, layers=["pool1"])
     x = torch.from_numpy(rng.normal(0, 0.1, size=(1, 9000, 1)).astype(np.float32))
-    scratch.SCRATCH.__init__()
+    toom_cook.SCRATCH.__init__()
     with torch.inference_mode():
         inside = pool(network, x)
     assert torch.equal(pool(network, x), inside)

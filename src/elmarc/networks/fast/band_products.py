@@ -18,7 +18,7 @@ from torch import Tensor
 from elmarc.networks.fast import onednn, toom_cook
 from elmarc.networks.fast.kept import Layer
 from elmarc.networks.fast.onednn import Matrix
-from elmarc.networks.fast.points import grid
+from elmarc.networks.fast.toom_cook import grid
 
 BLOCKS_AT_ONCE = 192  # of Toom-Cook's, at all places together
 FULL_PRODUCT = 128  # columns; one of fewer costs hardly less
