@@ -16,7 +16,7 @@ from elmarc.errors import PlainPathWarning
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, build_network
 from elmarc.networks.blocks import RandomConv
-from elmarc.networks.fast import onednn, plain, switch, trust
+from elmarc.networks.fast import onednn, plain, switch
 
 OPERATORS = (*onednn.CONVOLUTION, *onednn.PRODUCT)
 NETWORKS = [  # kept kernels, matrix products; Toom-Cook products of maps, and of bands
@@ -35,8 +35,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A process in which nothing has been compared yet."""
-    fresh = trust._Record()
-    monkeypatch.setattr(trust, "_record", fresh)
+    fresh = onednn._Record()
+    monkeypatch.setattr(onednn, "_record", fresh)
     return fresh
 
 
@@ -116,7 +116,7 @@ def test_the_warning_names_torch_the_processor_and_the_way_out(
     with pytest.warns(PlainPathWarning) as caught:
         build_network("vgg", size="small", layers=["pool1"])(torch.ones(1, 8, 96))
     message = str(caught[0].message)
-    for part in (torch.__version__, trust.processor(), "could not create a primitive", "ELMARC_PLAIN=1"):
+    for part in (torch.__version__, onednn.processor(), "could not create a primitive", "ELMARC_PLAIN=1"):
         assert part in message
 
 
@@ -158,7 +158,7 @@ def test_each_kind_is_compared_once(
     passed = set(record.passed)
     assert passed
     assert not record.failed
-    monkeypatch.setattr(trust, "_check", failing)
+    monkeypatch.setattr(onednn, "_check", failing)
     pool(network, x)  # compares nothing
     assert record.passed == passed
 

@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elmarc.networks.fast import onednn, toom_cook
-from elmarc.networks.fast.kept import Layer
-from elmarc.networks.fast.onednn import Matrix
+from elmarc.networks.fast.onednn import Layer, Matrix
 from elmarc.networks.fast.toom_cook import grid
 
 BLOCKS_AT_ONCE = 192  # of Toom-Cook's, at all places together

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from elmarc.networks.fast import onednn, switch, toom_cook
 from elmarc.networks.fast.band_products import BandProducts
-from elmarc.networks.fast.kept import Layer
+from elmarc.networks.fast.onednn import Layer, Untrusted
 from elmarc.networks.fast.toom_cook import POINTS, tiling
-from elmarc.networks.fast.trust import Untrusted
 
 FEWEST_CHANNELS = 128  # from which fewer products pay: at 64 they lose, at 256 they win by 1.1 to 1.9
 FEWEST_BANDS = 64  # the same for filters over bands, whose values at points serve all places
