@@ -12,11 +12,11 @@ from scipy.signal import correlate2d
 
 from elmarc.features.pooling import pool
 from elmarc.networks import build_network
-from elmarc.networks.fast import onednn, plain, switch, toom_cook
+from elmarc.networks.fast import dispatch, onednn, plain, toom_cook
 from elmarc.networks.fast.toom_cook import POINTS, grid
 
 needs_onednn = pytest.mark.skipif(
-    switch.is_plain() or not onednn.packs_kernels(torch.empty(0)),
+    dispatch.is_plain() or not onednn.packs_kernels(torch.empty(0)),
     reason="Toom-Cook products are computed by oneDNN's operators",
 )
 

@@ -16,7 +16,7 @@ from elmarc.errors import PlainPathWarning
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, build_network
 from elmarc.networks.blocks import RandomConv
-from elmarc.networks.fast import onednn, plain, switch
+from elmarc.networks.fast import dispatch, onednn, plain
 
 OPERATORS = (*onednn.CONVOLUTION, *onednn.PRODUCT)
 NETWORKS = [  # kept kernels, matrix products; Toom-Cook products of maps, and of bands
@@ -27,7 +27,7 @@ NETWORKS = [  # kept kernels, matrix products; Toom-Cook products of maps, and o
 ]
 
 pytestmark = pytest.mark.skipif(
-    switch.is_plain() or not onednn.is_offered(*OPERATORS),
+    dispatch.is_plain() or not onednn.is_offered(*OPERATORS),
     reason="this processor or torch has no such operators",
 )
 

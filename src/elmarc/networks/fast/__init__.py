@@ -16,8 +16,7 @@ its rounding.
 
 from __future__ import annotations
 
+from elmarc.networks.fast.dispatch import band_peaks, convolve, plain
 from elmarc.networks.fast.onednn import Kept
-from elmarc.networks.fast.switch import plain
-from elmarc.networks.fast.ways import band_peaks, convolve
 
 __all__ = ["Kept", "band_peaks", "convolve", "plain"]

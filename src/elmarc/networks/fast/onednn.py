@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elmarc.errors import PlainPathWarning
-from elmarc.networks.fast.switch import VARIABLE
+from elmarc.networks.fast.dispatch import VARIABLE
 
 OPS = torch.ops.mkldnn
 ONES = [1, 1]
