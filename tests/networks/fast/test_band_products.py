@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from elmarc.networks import blocks
+from elmarc.networks import blocks, fast
 from elmarc.networks.blocks import BandConv
-from elmarc.networks.fast import band_products, dispatch, onednn, plain
+from elmarc.networks.fast import band_products, onednn, plain
 
 
 def random_conv(n_frames: int, n_bands: int, n_filters: int, rng: np.random.Generator) -> BandConv:
@@ -44,9 +44,7 @@ def test_peaks_with_fewer_products_are_the_same(taps: int, n_frames: int, rng, m
     monkeypatch.setattr(blocks, "FILTERS_AT_ONCE", 100)
     conv = random_conv(taps, 64, 140, rng)
     maps = torch.from_numpy(rng.normal(size=(1, 1, 80, n_frames)).astype(np.float32))
-    assert onednn.packs_kernels(maps) == dispatch._is_worth_fewer_products(
-        conv, maps, (1, taps), 64, dispatch.FEWEST_BANDS
-    )
+    assert onednn.packs_kernels(maps) == fast._is_large(conv, maps, (1, taps), True)
     with plain():
         expected = conv(maps).relu().amax(dim=2)
     found = torch.cat([peaks for _, peaks in conv.peaks(maps)], dim=1)

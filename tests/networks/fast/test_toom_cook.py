@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from scipy.signal import correlate2d
 
 from elmarc.features.pooling import pool
-from elmarc.networks import build_network
-from elmarc.networks.fast import dispatch, onednn, plain, toom_cook
+from elmarc.networks import build_network, fast
+from elmarc.networks.blocks import RandomConv
+from elmarc.networks.fast import onednn, plain, toom_cook
 from elmarc.networks.fast.toom_cook import POINTS, grid
 
 needs_onednn = pytest.mark.skipif(
-    dispatch.is_plain() or not onednn.packs_kernels(torch.empty(0)),
+    fast.is_plain() or not onednn.packs_kernels(torch.empty(0)),
     reason="Toom-Cook products are computed by oneDNN's operators",
 )
 
@@ -50,9 +51,11 @@ def test_convolutions_agree_to_float32_rounding(
     weight = torch.from_numpy(rng.normal(size=(16, 32, *taps))) / np.sqrt(32 * math.prod(taps))
     bias = torch.from_numpy(rng.normal(size=16))
     expected = F.conv2d(maps, weight, bias, padding=(pad_bands, 0))
-    n_blocks = toom_cook.tiling(maps.shape, taps, pad_bands).n_blocks
-    kernel = toom_cook.transform_kernel(weight.float(), n_blocks)
-    found = toom_cook.convolve(maps.float(), kernel, bias.float(), taps=taps, pad_bands=pad_bands)
+    conv = RandomConv((*taps[::-1], 32, 16), taps=taps, pad_bands=pad_bands)
+    with torch.no_grad():
+        conv.weight.copy_(weight)
+        conv.bias.copy_(bias)
+        found = toom_cook.convolve(conv, maps.float())
     assert found.shape == expected.shape
     assert (found - expected).abs().max() / expected.abs().max() < 5e-6
 
@@ -67,17 +70,17 @@ def test_features_stay_within_rounding_of_the_direct_form(
 ) -> None:
     network = build_network(name, n_filters=140)
     x = torch.from_numpy(rng.normal(0, 0.1, size=(1, length, network.n_bands)).astype(np.float32))
-    fast = pool(network, x)
+    ours = pool(network, x)
     with plain():
         direct = pool(network, x)
-    assert not torch.equal(fast, direct)  # both forms ran
-    torch.testing.assert_close(fast, direct, rtol=1e-4, atol=1e-5 * float(direct.max()))
+    assert not torch.equal(ours, direct)  # both forms ran
+    torch.testing.assert_close(ours, direct, rtol=1e-4, atol=1e-5 * float(direct.max()))
 
 
 def test_scratch_taken_in_inference_mode_serves_outside(rng: np.random.Generator) -> None:
     network = build_network("sample_level", n_filters=128, layers=["pool1"])
     x = torch.from_numpy(rng.normal(0, 0.1, size=(1, 9000, 1)).astype(np.float32))
-    toom_cook.SCRATCH.__init__()
+    toom_cook._scratch.__init__()
     with torch.inference_mode():
         inside = pool(network, x)
     assert torch.equal(pool(network, x), inside)

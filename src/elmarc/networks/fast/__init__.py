@@ -1,22 +1,159 @@
-"""The same feature maps sooner: no architecture needs these modules to be understood.
+"""The same feature maps, faster: no architecture needs this package to be understood.
 
 `elmarc.networks.blocks` defines each layer by torch's public calls, and asks `convolve` and `band_peaks`
-first, which give the same map or None:
+first, which return the same map or None:
 
-- `onednn` keeps kernels as oneDNN lays them out, by operators of torch that are not public. `trust` compares
-  each kind of layer with the public call at first use, and gives that kind up where the two differ.
-- `toom_cook` needs two to four times fewer multiplications.
+- `toom_cook` needs two to four times fewer multiplications where a layer has many channels.
 - `band_products` turns tall filters on spectrograms into matrix products.
+- `onednn` keeps kernels as oneDNN lays them out, which both need; its operators are not public, so each kind
+  of layer is compared with the public call at first use, and given up where the two differ.
+
+What each gains, network by network, is in docs/performance.md.
 
 **Plain path.** With `ELMARC_PLAIN=1` in the environment, or inside `with plain():`, none of this is used:
-every layer is one `torch.nn.functional.conv2d`. It is slower. In float32, features differ by at most 1e-4 of
-a network's largest, as they may between processors: stores and results serve both. In bfloat16 they differ by
-its rounding.
+every layer is one `torch.nn.functional.conv2d`. In float32, features differ by at most 1e-4 of a network's
+largest, as they may between processors: stores and results serve both. In bfloat16 they differ by its
+rounding.
 """
 
 from __future__ import annotations
 
-from elmarc.networks.fast.dispatch import band_peaks, convolve, plain
-from elmarc.networks.fast.onednn import Kept
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from elmarc.networks.fast import onednn, toom_cook
+from elmarc.networks.fast.band_products import BandProducts
+from elmarc.networks.fast.onednn import VARIABLE, Kept, Layer, Untrusted
 
 __all__ = ["Kept", "band_peaks", "convolve", "plain"]
+
+FEWEST_CHANNELS = 128  # from which Toom-Cook pays: at 64 it loses, at 256 it wins by 1.1 to 1.9
+FEWEST_BANDS = 64  # the same for filters over bands, whose values at points serve all places
+FEWEST_FILTERS = 128
+FEWEST_POSITIONS = 1000
+
+
+class _Requests:
+    """How many `plain` blocks are open, in all threads together."""
+
+    def __init__(self) -> None:
+        self.n_open = 0
+        self._lock = threading.Lock()
+
+    def add(self, n: int) -> None:
+        with self._lock:
+            self.n_open += n
+
+
+_requests = _Requests()
+
+
+@contextmanager
+def plain() -> Iterator[None]:
+    """Compute every layer by torch's public calls alone while the block is open, in all threads.
+
+    The environment variable ELMARC_PLAIN=1 does the same for a whole process. In float32, features agree with
+    the faster ones within 1e-4 of the network's largest.
+
+    >>> import torch
+    >>> from elmarc.networks import build_network
+    >>> with plain():
+    ...     maps = build_network("vgg", size="small", layers=["pool1"])(torch.zeros(1, 8, 96))
+    """
+    _requests.add(1)
+    try:
+        yield
+    finally:
+        _requests.add(-1)
+
+
+def is_plain() -> bool:
+    """Return whether ELMARC_PLAIN or an open `plain` block asks for public calls alone."""
+    return _requests.n_open > 0 or os.environ.get(VARIABLE, "0") not in {"", "0"}
+
+
+def convolve(layer: Layer, maps: Tensor, filters: slice) -> Tensor | None:
+    """Return `F.conv2d(maps, layer.weight[filters], ...)`, or None where no faster way applies.
+
+    Parameters
+    ----------
+    layer : Layer
+    maps : Tensor [shape=(clips, channels, bands, frames)]
+    filters : slice
+        Those to compute.
+    """
+    if is_plain():
+        return None
+    if layer.weight.shape[1] == 1 and layer.pad_bands == 0 and maps.shape[2] > 1:
+        return BandProducts(layer, maps).maps(filters)
+    for way in (_by_toom_cook, _by_packed_kernel):
+        try:
+            out = way(layer, maps, filters)
+        except Untrusted:
+            continue
+        if out is not None:
+            return out
+    return None
+
+
+def band_peaks(layer: Layer, maps: Tensor) -> Callable[[slice], Tensor] | None:
+    """Return a function from filters to their maps' maxima over bands, rectified, or None.
+
+    It is made once for one map (clips, 1, bands, frames), since all filters share work, and returns
+    (clips, filters, frames).
+    """
+    if is_plain():
+        return None
+    products = BandProducts(layer, maps)
+    _, _, n_bands, n_frames = layer.weight.shape
+    if not _is_large(layer, maps, (1, n_frames), n_bands >= FEWEST_BANDS):
+        return products.peaks
+
+    def peaks(filters: slice) -> Tensor:
+        try:
+            return products.peaks_at_points(filters)
+        except Untrusted:
+            return products.peaks(filters)
+
+    return peaks
+
+
+def _by_toom_cook(layer: Layer, maps: Tensor, filters: slice) -> Tensor | None:
+    _, n_channels, *taps = layer.weight.shape
+    shape = taps[0], taps[1]
+    if filters != slice(None) or not _is_large(layer, maps, shape, n_channels >= FEWEST_CHANNELS):
+        return None
+    return toom_cook.convolve(layer, maps)
+
+
+def _is_large(layer: Layer, maps: Tensor, taps: tuple[int, int], has_channels: bool) -> bool:
+    """Return whether Toom-Cook pays: on a CPU and in float32; cuDNN chooses such algorithms by itself."""
+    return (
+        has_channels
+        and len(layer.weight) >= FEWEST_FILTERS
+        and taps in toom_cook.POINTS
+        and len(maps) == 1
+        and maps.shape[2] * maps.shape[3] >= FEWEST_POSITIONS
+        and maps.dtype == torch.float32
+        and onednn.packs_kernels(maps)
+    )
+
+
+def _by_packed_kernel(layer: Layer, maps: Tensor, filters: slice) -> Tensor | None:
+    if not onednn.packs_kernels(maps):
+        return None
+    kernel = layer.kept.get(
+        f"kernel {filters}",
+        layer.weight,
+        maps,
+        lambda weight: onednn.pack_kernel(
+            weight[filters].to(maps.dtype), maps.shape, pad_bands=layer.pad_bands
+        ),
+        shape=maps.shape,
+    )
+    return onednn.convolve(maps, kernel, layer.bias[filters].to(maps.dtype))

@@ -29,7 +29,8 @@ class BandProducts:
 
     Parameters
     ----------
-    layer : its weight is (filters, 1, bands, frames).
+    layer : Layer
+        Its weight is (filters, 1, bands, frames).
     maps : Tensor [shape=(clips, 1, bands, frames)]
     """
 
@@ -62,7 +63,7 @@ class BandProducts:
         return out.view(n_clips, n_frames, -1).transpose(1, 2)
 
     def peaks_at_points(self, filters: slice) -> Tensor:
-        """Do the same for one clip with fewer products: values at Toom-Cook's points serve all places."""
+        """Return the same for one clip with fewer products: values at Toom-Cook's points serve all places."""
         values, taps = self._at_points, (1, self.frames)
         kernel = self.layer.kept.get(
             f"products {filters}",

@@ -1,7 +1,9 @@
-"""oneDNN on weights that stay laid out as it likes them; torch's own calls lay them out anew each time.
+"""Convolutions and products with weights that oneDNN has laid out once; torch lays them out on every call.
 
-These are the operators that torch.compile calls. They are not public. They are used on x86 alone, if torch
-has them, and `trust` compares them at first use.
+These are the operators that torch.compile calls. They are not public, and used on x86 alone, where torch has
+them. Each kind of layer is compared once in a process, on a few outputs of its first tile: computed again in
+float64 by the public call, they may differ by `TOLERANCE` of the largest. A kind that differs or fails is
+given up for good, the public call takes its place, and one warning says so.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import platform
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import torch
@@ -18,16 +19,98 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elmarc.errors import PlainPathWarning
-from elmarc.networks.fast.dispatch import VARIABLE
 
+VARIABLE = "ELMARC_PLAIN"  # of the environment: public calls alone
 OPS = torch.ops.mkldnn
 ONES = [1, 1]
 CONVOLUTION = ("_reorder_convolution_weight", "_convolution_pointwise")
 PRODUCT = ("_reorder_linear_weight", "_linear_pointwise")
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}  # of the largest output compared
+ROUNDING = 1e-6  # of the sum of the terms' sizes: where they cancel, this is left
+N_FILTERS, N_FRAMES, N_GROUPS = 8, 4, 3  # outputs compared: the first, the last, and some between
+
+_making = threading.Lock()  # clips are in work side by side: what all need is made once
+Made = TypeVar("Made")
+
+
+class Layer(Protocol):
+    """A convolution with stride 1, "valid" in frames, as `elmarc.networks.blocks.RandomConv` is."""
+
+    @property
+    def weight(self) -> Tensor:
+        """Tensor [shape=(filters, channels, bands, frames)]."""
+
+    @property
+    def bias(self) -> Tensor:
+        """Tensor [shape=(filters,)]."""
+
+    @property
+    def pad_bands(self) -> int:
+        """Zeros added below and above."""
+
+    @property
+    def kept(self) -> Kept:
+        """Kernels and matrices made of the weight."""
+
+
+class Kept:
+    """Kernels and matrices by name, good until the layer's weight changes.
+
+    A copy or a pickle starts empty: what oneDNN laid out cannot be pickled.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[object, object]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Kept, ()
+
+    def get(
+        self,
+        name: str,
+        weight: Tensor,
+        maps: Tensor,
+        make: Callable[[Tensor], Made],
+        *,
+        shape: object = None,
+    ) -> Made:
+        """Return `make(weight)`, made anew when weight, precision, device, threads or `shape` changed."""
+        key = (maps.dtype, maps.device, weight._version, torch.get_num_threads(), shape)
+        with _making:
+            if name not in self._made or self._made[name][0] != key:
+                self._made[name] = key, make(weight)
+            return cast(Made, self._made[name][1])
+
+
+class Kind(NamedTuple):
+    """Layers that oneDNN computes by the same code, as far as can be seen from outside.
+
+    `size` is the number of bits of the number of output positions: maps of similar size are one kind.
+    """
+
+    operator: str
+    dtype: torch.dtype
+    weight: tuple[int, ...]
+    groups: int
+    pad_bands: int
+    size: int
+    n_threads: int
+
+    def __str__(self) -> str:
+        return f"{self.operator} on {str(self.dtype).removeprefix('torch.')} weights {self.weight}"
+
+
+class Sample(NamedTuple):
+    """Some filters of some groups of a kernel; weights (groups, filters, channels, bands, frames)."""
+
+    groups: list[int]
+    filters: Tensor
+    weights: Tensor
+    n_groups: int
 
 
 class Kernel(NamedTuple):
-    """A kernel as oneDNN lays it out for maps of one shape, and a part of it to check the operator with."""
+    """A kernel as oneDNN lays it out for maps of one shape; a sample of it until its kind has passed."""
 
     packed: Tensor
     kind: Kind
@@ -41,6 +124,13 @@ class Matrix(NamedTuple):
     packed: Tensor | None
 
 
+def packs_kernels(like: Tensor) -> bool:
+    """Return whether `pack_kernel` takes kernels for maps of this precision and device."""
+    if like.device.type != "cpu" or not is_offered(*CONVOLUTION):
+        return False
+    return like.dtype == torch.float32 or (like.dtype == torch.bfloat16 and _has_bfloat16())
+
+
 def is_offered(*operators: str) -> bool:
     """Return whether this processor and torch have these operators."""
     if platform.machine().lower() not in {"x86_64", "amd64"}:
@@ -49,13 +139,6 @@ def is_offered(*operators: str) -> bool:
     if missing:
         warn_once(f"torch.ops.mkldnn lacks {', '.join(missing)}")
     return not missing
-
-
-def packs_kernels(like: Tensor) -> bool:
-    """Return whether `pack_kernel` can be asked for maps of this precision and device."""
-    if like.device.type != "cpu" or not is_offered(*CONVOLUTION):
-        return False
-    return like.dtype == torch.float32 or (like.dtype == torch.bfloat16 and _has_bfloat16())
 
 
 def _has_bfloat16() -> bool:
@@ -68,7 +151,7 @@ def pack_kernel(weight: Tensor, shape: Sequence[int], *, pad_bands: int = 0, gro
     Raises
     ------
     Untrusted
-        If such kernels have failed, or fail now.
+        Such kernels have failed, or fail now.
     """
     size = (shape[2] * shape[3]).bit_length()
     kind = Kind(
@@ -78,7 +161,7 @@ def pack_kernel(weight: Tensor, shape: Sequence[int], *, pad_bands: int = 0, gro
         kind,
         lambda: OPS._reorder_convolution_weight(weight, [pad_bands, 0], ONES, ONES, groups, list(shape)),
     )
-    return Kernel(packed, kind, None if has_passed(kind) else take(weight, groups))
+    return Kernel(packed, kind, None if kind in _record.passed else sample_of(weight, groups))
 
 
 def convolve(maps: Tensor, kernel: Kernel, bias: Tensor) -> Tensor:
@@ -87,7 +170,7 @@ def convolve(maps: Tensor, kernel: Kernel, bias: Tensor) -> Tensor:
     Raises
     ------
     Untrusted
-        If the operator fails, or differs from `F.conv2d` at the first use of this kind.
+        The operator fails, or differs from `F.conv2d` at the first use of this kind.
     """
     _, kind, sample = kernel
     padding = [kind.pad_bands, 0]
@@ -122,7 +205,7 @@ def multiply(
             return run(
                 _kind_of(matrix.plain, len(rows)),
                 lambda: OPS._linear_pointwise(rows, packed, bias, "none", [], ""),
-                lambda found: compare_product(found, rows, matrix.plain, bias),
+                lambda product: compare_product(product, rows, matrix.plain, bias),
             )
         except Untrusted:
             pass  # the public call below takes its place
@@ -132,41 +215,18 @@ def multiply(
 
 
 def _kind_of(matrix: Tensor, n_rows: int) -> Kind:
-    return Kind(
-        PRODUCT[1], matrix.dtype, tuple(matrix.shape), 1, 0, n_rows.bit_length(), torch.get_num_threads()
-    )
-
-
-TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}  # of the largest output compared
-ROUNDING = 1e-6  # of the sum of the terms' sizes: where they cancel, this is left
+    size, n_threads = n_rows.bit_length(), torch.get_num_threads()
+    return Kind(PRODUCT[1], matrix.dtype, tuple(matrix.shape), 1, 0, size, n_threads)
 
 
 class Untrusted(Exception):
     """An operator failed or gave other numbers than the public call; caught inside this package."""
 
 
-class Kind(NamedTuple):
-    """Layers that oneDNN computes by the same code, as far as can be told from outside.
-
-    `size` is the number of bits of the number of output positions: maps of similar size are one kind.
-    """
-
-    operator: str
-    dtype: torch.dtype
-    weight: tuple[int, ...]
-    groups: int
-    pad_bands: int
-    size: int
-    n_threads: int
-
-    def __str__(self) -> str:
-        return f"{self.operator} on {str(self.dtype).removeprefix('torch.')} weights {self.weight}"
-
-
 class Comparison(NamedTuple):
     """A few outputs, the same in float64 by the public call, and the sums of the sizes of their terms."""
 
-    found: Tensor
+    outputs: Tensor
     expected: Tensor
     sizes: Tensor
 
@@ -184,50 +244,25 @@ class _Record:
 _record = _Record()
 
 
-def has_passed(kind: Kind) -> bool:
-    """Return whether this kind has been compared and agreed."""
-    return kind in _record.passed
-
-
-def give_up(kind: Kind, reason: str) -> None:
-    """Never use this kind again, and warn if nothing was given up before."""
-    _record.failed.add(kind)
-    warn_once(f"oneDNN's {kind} {reason}")
-
-
-def warn_once(problem: str) -> None:
-    """Warn of the first problem in this process; one word is enough for all of them."""
-    with _record.lock:
-        first, _record.warned = not _record.warned, True
-    if first:
-        warnings.warn(
-            f"torch {torch.__version__} on {processor()}: {problem}. elmarc computes such layers by torch's "
-            f"public calls from now on, which is slower. Please report it. {VARIABLE}=1 in the environment, "
-            "or elmarc.networks.fast.plain(), uses the public calls alone, without this warning",
-            PlainPathWarning,
-            stacklevel=2,
-        )
-
-
 def run(
     kind: Kind,
     operator: Callable[[], Tensor],
     compare: Callable[[Tensor], Comparison | None] | None = None,
 ) -> Tensor:
-    """Return what an operator gives; `compare` says what the public call gives, at the first use of a kind.
+    """Return what an operator gives, after `compare` at the first use of a kind.
 
     Raises
     ------
     Untrusted
-        If the operator fails or deviates, now or earlier.
+        The operator fails or deviates, now or earlier.
     """
     if _record.failed and kind in _record.failed:
         raise Untrusted(str(kind))
     try:
         out = operator()
-        seen = compare(out) if compare is not None and not has_passed(kind) else None
+        seen = compare(out) if compare is not None and kind not in _record.passed else None
     except Exception as problem:  # a private operator may raise anything, and return anything
-        give_up(kind, f"fails ({problem})")
+        _give_up(kind, f"fails ({problem})")
         raise Untrusted(str(kind)) from problem
     if seen is not None:
         _check(kind, seen)
@@ -235,149 +270,73 @@ def run(
 
 
 def _check(kind: Kind, seen: Comparison) -> None:
-    """Note whether a kind agrees; silence and numbers that are not finite tell nothing."""
+    """Note whether a kind agrees; silence, and numbers that are not finite, decide nothing."""
     if not seen.expected.isfinite().all() or not seen.sizes.any():
         return
     largest = float(seen.expected.abs().max())
-    error = float((seen.found.double() - seen.expected).abs().max())
+    error = float((seen.outputs.double() - seen.expected).abs().max())
     if error <= TOLERANCE[kind.dtype] * largest + ROUNDING * float(seen.sizes.max()):
         _record.passed.add(kind)
         return
-    give_up(kind, f"differs from the public call by {error / max(largest, 1e-30):.1g} of the largest output")
+    _give_up(kind, f"differs from the public call by {error / max(largest, 1e-30):.1g} of the largest output")
     raise Untrusted(str(kind))
 
 
-def processor() -> str:
-    """Return the processor's name and the instructions that torch uses on it."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass  # not Linux
-    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"
+def _give_up(kind: Kind, reason: str) -> None:
+    _record.failed.add(kind)
+    warn_once(f"oneDNN's {kind} {reason}")
 
 
-N_FILTERS, N_FRAMES, N_GROUPS = 8, 4, 3  # outputs compared: the first, the last, and some between
+def warn_once(problem: str) -> None:
+    """Warn of the first problem in this process: one warning stands for all of them."""
+    with _record.lock:
+        first, _record.warned = not _record.warned, True
+    if first:
+        name, capability = platform.processor() or platform.machine(), torch.backends.cpu.get_cpu_capability()
+        warnings.warn(
+            f"torch {torch.__version__} on {name} ({capability}): {problem}. elmarc computes such layers by "
+            f"torch's public calls from now on, which is slower. Please report it. {VARIABLE}=1 in the "
+            "environment, or elmarc.networks.fast.plain(), uses the public calls alone, without this warning",
+            PlainPathWarning,
+            stacklevel=2,
+        )
 
 
-class Sample(NamedTuple):
-    """Some filters of a kernel, from some of its groups.
-
-    Attributes
-    ----------
-    groups : numbers of the groups.
-    filters : numbers of the filters within a group.
-    weights : Tensor [shape=(groups, filters, channels, bands, frames)]
-    n_groups : of the whole kernel.
-    """
-
-    groups: list[int]
-    filters: Tensor
-    weights: Tensor
-    n_groups: int
-
-
-def spread(n: int, at_most: int) -> Tensor:
+def _spread(n: int, at_most: int) -> Tensor:
     """Return the first and the last of n indices, and some between.
 
-    >>> spread(100, 4).tolist(), spread(2, 4).tolist()
+    >>> _spread(100, 4).tolist(), _spread(2, 4).tolist()
     ([0, 33, 66, 99], [0, 1])
     """
     return torch.linspace(0, n - 1, min(n, at_most), dtype=torch.float64).long()
 
 
-def take(weight: Tensor, n_groups: int) -> Sample:
+def sample_of(weight: Tensor, n_groups: int) -> Sample:
     """Copy some filters of a kernel (groups x filters, channels, bands, frames)."""
     by_group = weight.view(n_groups, -1, *weight.shape[1:])
-    groups, filters = spread(n_groups, N_GROUPS), spread(by_group.shape[1], N_FILTERS)
+    groups, filters = _spread(n_groups, N_GROUPS), _spread(by_group.shape[1], N_FILTERS)
     return Sample(groups.tolist(), filters, by_group[groups[:, None], filters], n_groups)
 
 
 def compare(out: Tensor, maps: Tensor, sample: Sample, bias: Tensor, pad_bands: int) -> Comparison:
     """Compute some of `out` (clips, filters, bands, frames) again: the first clip, at some frames."""
-    frames = spread(out.shape[3], N_FRAMES)
+    frames = _spread(out.shape[3], N_FRAMES)
     windows = maps[0].unfold(2, sample.weights.shape[-1], 1)[:, :, frames].permute(2, 0, 1, 3)
-    by_group = windows.reshape(len(frames), sample.n_groups, -1, *windows.shape[2:])
-    found = out[0][..., frames].reshape(sample.n_groups, -1, out.shape[2], len(frames))
-    biases = bias.view(sample.n_groups, -1)
-    parts = [
-        _conv(
-            found[group][sample.filters].permute(2, 0, 1),
-            by_group[:, group],
-            weight,
-            biases[group][sample.filters],
-            pad_bands,
-        )
-        for group, weight in zip(sample.groups, sample.weights, strict=True)
-    ]
+    by_group = windows.reshape(len(frames), sample.n_groups, -1, *windows.shape[2:]).double()
+    outputs = out[0][..., frames].reshape(sample.n_groups, -1, out.shape[2], len(frames))
+    biases = bias.view(sample.n_groups, -1).double()
+    parts = []
+    for group, weight in zip(sample.groups, sample.weights.double(), strict=True):
+        inputs, offsets = by_group[:, group], biases[group][sample.filters]
+        expected = F.conv2d(inputs, weight, offsets, padding=(pad_bands, 0)).squeeze(3)
+        sizes = F.conv2d(inputs.abs(), weight.abs(), padding=(pad_bands, 0)).squeeze(3)
+        parts.append((outputs[group][sample.filters].permute(2, 0, 1), expected, sizes))
     return Comparison(*(torch.stack(part) for part in zip(*parts, strict=True)))
-
-
-def _conv(found: Tensor, windows: Tensor, weight: Tensor, bias: Tensor, pad_bands: int) -> Comparison:
-    windows, weight, bias = windows.double(), weight.double(), bias.double()
-    expected = F.conv2d(windows, weight, bias, padding=(pad_bands, 0)).squeeze(3)
-    sizes = F.conv2d(windows.abs(), weight.abs(), padding=(pad_bands, 0)).squeeze(3)
-    return Comparison(found, expected, sizes)
 
 
 def compare_product(out: Tensor, rows: Tensor, matrix: Tensor, bias: Tensor | None) -> Comparison:
     """Compute some of `out` = rows @ matrix.T + bias again."""
-    some, outputs = spread(len(rows), N_FRAMES), spread(len(matrix), N_FILTERS)
+    some, outputs = _spread(len(rows), N_FRAMES), _spread(len(matrix), N_FILTERS)
     inputs, weights = rows[some].double(), matrix[outputs].double()
     expected = inputs @ weights.T + (0.0 if bias is None else bias[outputs].double())
     return Comparison(out[some][:, outputs], expected, inputs.abs() @ weights.abs().T)
-
-
-MAKING = threading.Lock()  # clips are in work side by side: what all need is made once
-
-Made = TypeVar("Made")
-
-
-class Layer(Protocol):
-    """A convolution with stride 1, "valid" in frames, as `elmarc.networks.blocks.RandomConv` is."""
-
-    @property
-    def weight(self) -> Tensor:
-        """Tensor [shape=(filters, channels, bands, frames)]."""
-
-    @property
-    def bias(self) -> Tensor:
-        """Tensor [shape=(filters,)]."""
-
-    @property
-    def pad_bands(self) -> int:
-        """Zeros added below and above."""
-
-    @property
-    def kept(self) -> Kept:
-        """What the faster ways have made of the weight."""
-
-
-class Kept:
-    """Kernels and matrices by name.
-
-    A copy or a pickle starts empty: what oneDNN laid out cannot be pickled.
-    """
-
-    def __init__(self) -> None:
-        self._made: dict[str, tuple[object, object]] = {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Kept, ()
-
-    def get(
-        self,
-        name: str,
-        weight: Tensor,
-        maps: Tensor,
-        make: Callable[[Tensor], Made],
-        *,
-        shape: object = None,
-    ) -> Made:
-        """Return `make(weight)`, made anew when weight, precision, device, threads or `shape` changed."""
-        key = (maps.dtype, maps.device, weight._version, torch.get_num_threads(), shape)
-        with MAKING:
-            if name not in self._made or self._made[name][0] != key:
-                self._made[name] = key, make(weight)
-            return cast("Made", self._made[name][1])

@@ -1,7 +1,16 @@
-"""Convolution with two to four times fewer multiplications, in float32.
+"""Convolution with two to four times fewer multiplications, in float32: Toom-Cook (Winograd) filters.
 
-Toom-Cook (Winograd) filters: `points` has the algebra, `tiles` the cut of a map. A network's features are
-within 1e-4 of the direct form's, relative to the largest.
+Take the values of two polynomials at n points, multiply them there, and find the product's coefficients
+again. Points at infinity and on the real axis cost one multiplication; a complex one stands for its conjugate
+too and costs three. Many real points magnify rounding; those on the unit circle do not, as in an FFT. Along
+two axes the factors multiply. A network's features are within 1e-4 of the direct form's, relative to the
+largest.
+
+A map is cut into tiles of one size along time, each of many small blocks: a block is the outputs of one
+application of the algorithm, (bands, frames); a tile is what is computed at a time.
+
+Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", arXiv 1509.09308; Winograd,
+"Arithmetic complexity of computations", SIAM 1980, for the transposition that turns products into filters.
 """
 
 from __future__ import annotations
@@ -19,73 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elmarc.networks.fast import onednn
-from elmarc.networks.fast.onednn import Kernel
-
-
-def transform_kernel(weight: Tensor, n_blocks: int) -> Kernel:
-    """Return a kernel (filters, channels, bands, frames) for `multiply` of `n_blocks` at once."""
-    _, n_channels, *taps = weight.shape
-    expand = _tensor(grid((taps[0], taps[1])).algorithm.expand, weight)
-    groups = expand @ weight.permute(2, 3, 0, 1).reshape(expand.shape[1], -1).contiguous()
-    rows = (1, len(expand) * n_channels, 1, n_blocks)
-    return onednn.pack_kernel(groups.view(-1, n_channels, 1, 1), rows, groups=len(expand))
-
-
-def at_points(maps: Tensor, taps: tuple[int, int]) -> Tensor:
-    """Take the values of each block of (bands, frames, channels): (blocks, products, channels).
-
-    They are good until the thread's next call.
-    """
-    (_, _, spread), inputs, outputs = grid(taps)
-    windows = maps.unfold(0, inputs[0], outputs[0]).unfold(1, inputs[1], outputs[1])
-    windows = windows.permute(0, 1, 3, 4, 2)
-    if not windows[0, 0].is_contiguous():  # as it is where a block is of one band
-        windows = SCRATCH.take("windows", maps, *windows.shape).copy_(windows)
-    blocks = windows.flatten(2, 3).flatten(0, 1)
-    out = SCRATCH.take("points", maps, len(blocks), len(spread), maps.shape[2])
-    return torch.bmm(_tensor(spread, maps).expand(len(blocks), -1, -1), blocks, out=out)
-
-
-def multiply(
-    values: Tensor, kernel: Kernel, bias: Tensor, taps: tuple[int, int], *, out: Tensor | None = None
-) -> Tensor:
-    """Return outputs (blocks, bands x frames, filters) of what `at_points` and `transform_kernel` gave."""
-    here = grid(taps)
-    n_blocks, n_products, _ = values.shape
-    biases = bias.new_zeros(n_products, len(bias))
-    biases[here.at_one] = bias
-    rows = values.view(1, 1, n_blocks, -1).permute(0, 3, 1, 2)
-    products = onednn.convolve(rows, kernel, biases.flatten())
-    products = products.permute(0, 2, 3, 1).view(n_blocks, n_products, -1)
-    gather = _tensor(here.algorithm.gather, bias)
-    return torch.bmm(gather.expand(n_blocks, -1, -1), products, out=out)
-
-
-def convolve(
-    maps: Tensor, kernel: Kernel, bias: Tensor, *, taps: tuple[int, int], pad_bands: int = 0
-) -> Tensor:
-    """Convolve (1, channels, bands, frames), "valid" in frames; `kernel` is for this tiling's blocks."""
-    cut = tiling(maps.shape, taps, pad_bands)
-    out = cut.new_output(maps, len(bias))
-    for tile, target in zip(cut.inputs(maps), cut.outputs(out), strict=True):
-        _multiply_into(target, at_points(tile, taps), kernel, bias, taps)
-    return cut.trimmed(out)
-
-
-def _multiply_into(
-    target: Tensor, values: Tensor, kernel: Kernel, bias: Tensor, taps: tuple[int, int]
-) -> None:
-    """Write outputs to `target` (bands, frames, *block, filters), directly where its memory allows."""
-    if target.is_contiguous():
-        multiply(values, kernel, bias, taps, out=target.view(len(values), -1, len(bias)))
-        return
-    fresh = SCRATCH.take("outputs", values, len(values), math.prod(grid(taps).outputs), len(bias))
-    target.copy_(multiply(values, kernel, bias, taps, out=fresh).view(target.shape))
-
-
-def _tensor(matrix: NDArray[np.float64], like: Tensor) -> Tensor:
-    return torch.from_numpy(matrix).to(like.device, like.dtype)
-
+from elmarc.networks.fast.onednn import Kernel, Layer
 
 INFINITY = complex("inf")
 REAL_4 = (0, INFINITY, 1, -1)
@@ -98,6 +41,7 @@ POINTS: dict[tuple[int, int], tuple[tuple[complex, ...], tuple[complex, ...]]] =
     (1, 7): ((0,), MIXED_16),
     (3, 3): (REAL_6, REAL_6),
 }
+TILE_POSITIONS = 2048  # at a time: fewer read the matrices too often, more leave the cache
 
 
 class Algorithm(NamedTuple):
@@ -106,14 +50,6 @@ class Algorithm(NamedTuple):
     gather: NDArray[np.float64]  # outputs x products
     expand: NDArray[np.float64]  # products x taps
     spread: NDArray[np.float64]  # products x inputs
-
-
-class _Products(NamedTuple):
-    """The products at one point: a column of `gather`, a row of `expand` and one of `spread` for each."""
-
-    gather: list[NDArray[np.float64]]
-    expand: list[NDArray[np.float64]]
-    spread: list[NDArray[np.float64]]
 
 
 @functools.cache
@@ -125,37 +61,36 @@ def algorithm(n_taps: int, points: tuple[complex, ...]) -> Algorithm:
     >>> bool(np.allclose(gather @ ((expand @ taps) * (spread @ x)), np.convolve(x, taps[::-1], "valid")))
     True
     """
-    both = [q for p in points for q in ((p, p.conjugate()) if _is_complex(p) else (p,))]
+    both = [q for p in points for q in ((p, p.conjugate()) if p.imag else (p,))]
     n_inputs = len(both)
     outputs, taps = _values(points, n_inputs - n_taps + 1), _values(points, n_taps)
     interpolation = np.linalg.inv(_values(both, n_inputs)).T  # transposed: from inputs to points
     first = [both.index(point) for point in points]
-    found = [_products(*rows) for rows in zip(points, outputs, taps, interpolation[first], strict=True)]
-    gather, expand, spread = ([row for at in found for row in at[part]] for part in range(3))
+    products = [_products(*rows) for rows in zip(points, outputs, taps, interpolation[first], strict=True)]
+    gather, expand, spread = ([row for at in products for row in at[part]] for part in range(3))
     return Algorithm(np.stack(gather, axis=1), np.stack(expand), np.stack(spread))
+
+
+def _values(points: Sequence[complex], n: int) -> NDArray[np.complex128]:
+    """Return a row for each point: what each of n coefficients adds to a polynomial's value there."""
+    rows = [np.eye(n)[-1] if p == INFINITY else np.power(complex(p), np.arange(n)) for p in points]
+    return np.stack(rows).astype(np.complex128)
 
 
 def _products(
     point: complex, e: NDArray[np.complex128], g: NDArray[np.complex128], b: NDArray[np.complex128]
-) -> _Products:
-    """Return e g b at a real point, and 2 Re(e g b), in three real products, at a complex one."""
-    if not _is_complex(point):
-        return _Products([e.real], [g.real], [b.real])
-    return _Products(
-        gather=[2 * (e.real - e.imag), -2 * e.imag, -2 * e.real],
-        expand=[g.real, g.imag - g.real, g.real + g.imag],
-        spread=[b.real + b.imag, b.real, b.imag],
+) -> tuple[list[NDArray[np.float64]], ...]:
+    """Return columns of `gather`, rows of `expand` and of `spread` for the products at one point.
+
+    They give e g b at a real point, and 2 Re(e g b), in three real products, at a complex one.
+    """
+    if not point.imag:
+        return [e.real], [g.real], [b.real]
+    return (
+        [2 * (e.real - e.imag), -2 * e.imag, -2 * e.real],
+        [g.real, g.imag - g.real, g.real + g.imag],
+        [b.real + b.imag, b.real, b.imag],
     )
-
-
-def _is_complex(point: complex) -> bool:
-    return point.imag != 0
-
-
-def _values(points: Sequence[complex], n: int) -> NDArray[np.complex128]:
-    """Return a row a point: what each of n coefficients adds to a polynomial's value there."""
-    rows = [np.eye(n)[-1] if p == INFINITY else np.power(complex(p), np.arange(n)) for p in points]
-    return np.stack(rows).astype(np.complex128)
 
 
 class Grid(NamedTuple):
@@ -183,9 +118,6 @@ def grid(taps: tuple[int, int]) -> Grid:
     )
 
 
-TILE_POSITIONS = 2048  # at a time: fewer read the matrices too often, more leave the cache
-
-
 class Tiling(NamedTuple):
     """The cut of one map.
 
@@ -194,7 +126,7 @@ class Tiling(NamedTuple):
     taps : (bands, frames) of the filters.
     pad_bands : zeros added to the map below and above.
     n_bands, n_frames : of the output.
-    bands, frames : blocks a tile along both axes.
+    bands, frames : blocks of a tile along both axes.
     n_tiles : along time.
     """
 
@@ -208,12 +140,12 @@ class Tiling(NamedTuple):
 
     @property
     def n_blocks(self) -> int:
-        """Blocks a tile."""
+        """Blocks of a tile."""
         return self.bands * self.frames
 
     @property
     def step(self) -> int:
-        """Output frames a tile."""
+        """Output frames of a tile."""
         return self.frames * grid(self.taps).outputs[1]
 
     @property
@@ -238,14 +170,6 @@ class Tiling(NamedTuple):
             tile = out[:, first : first + self.step]
             yield tile.view(self.bands, block[0], self.frames, block[1], -1).transpose(1, 2)
 
-    def new_output(self, like: Tensor, n_filters: int) -> Tensor:
-        """Return memory for the output of all tiles (bands, frames, filters)."""
-        return like.new_empty(self.all_bands, self.n_tiles * self.step, n_filters)
-
-    def trimmed(self, out: Tensor) -> Tensor:
-        """Return the map (1, filters, bands, frames) that `out` holds."""
-        return out[None, : self.n_bands, : self.n_frames].permute(0, 3, 1, 2)
-
 
 def tiling(shape: tuple[int, ...], taps: tuple[int, int], pad_bands: int) -> Tiling:
     """Cut the output of a map of this shape, (1, channels, bands, frames)."""
@@ -257,8 +181,75 @@ def tiling(shape: tuple[int, ...], taps: tuple[int, int], pad_bands: int) -> Til
     return Tiling(taps, pad_bands, n_bands, n_frames, math.ceil(n_bands / block_bands), frames, n_tiles)
 
 
+def convolve(layer: Layer, maps: Tensor) -> Tensor:
+    """Convolve a map (1, channels, bands, frames) with a layer's filters, "valid" in frames."""
+    taps = layer.weight.shape[2], layer.weight.shape[3]
+    cut = tiling(maps.shape, taps, layer.pad_bands)
+    kernel = layer.kept.get(
+        "products",
+        layer.weight,
+        maps,
+        lambda weight: transform_kernel(weight, cut.n_blocks),
+        shape=cut.n_blocks,
+    )
+    out = maps.new_empty(cut.all_bands, cut.n_tiles * cut.step, len(layer.bias))
+    for tile, target in zip(cut.inputs(maps), cut.outputs(out), strict=True):
+        _multiply_into(target, at_points(tile, taps), kernel, layer.bias, taps)
+    return out[None, : cut.n_bands, : cut.n_frames].permute(0, 3, 1, 2)
+
+
+def transform_kernel(weight: Tensor, n_blocks: int) -> Kernel:
+    """Return a kernel (filters, channels, bands, frames) for `multiply` of `n_blocks` at once."""
+    _, n_channels, *taps = weight.shape
+    expand = _tensor(grid((taps[0], taps[1])).algorithm.expand, weight)
+    groups = expand @ weight.permute(2, 3, 0, 1).reshape(expand.shape[1], -1).contiguous()
+    rows = (1, len(expand) * n_channels, 1, n_blocks)
+    return onednn.pack_kernel(groups.view(-1, n_channels, 1, 1), rows, groups=len(expand))
+
+
+def at_points(maps: Tensor, taps: tuple[int, int]) -> Tensor:
+    """Take the values of each block of (bands, frames, channels): (blocks, products, channels).
+
+    They are good until the thread's next call.
+    """
+    (_, _, spread), inputs, outputs = grid(taps)
+    windows = maps.unfold(0, inputs[0], outputs[0]).unfold(1, inputs[1], outputs[1])
+    windows = windows.permute(0, 1, 3, 4, 2)
+    if not windows[0, 0].is_contiguous():  # as it is where a block is of one band
+        windows = _scratch.take("windows", maps, *windows.shape).copy_(windows)
+    blocks = windows.flatten(2, 3).flatten(0, 1)
+    out = _scratch.take("points", maps, len(blocks), len(spread), maps.shape[2])
+    return torch.bmm(_tensor(spread, maps).expand(len(blocks), -1, -1), blocks, out=out)
+
+
+def multiply(
+    values: Tensor, kernel: Kernel, bias: Tensor, taps: tuple[int, int], *, out: Tensor | None = None
+) -> Tensor:
+    """Return outputs (blocks, bands x frames, filters) of what `at_points` and `transform_kernel` gave."""
+    here = grid(taps)
+    n_blocks, n_products, _ = values.shape
+    biases = bias.new_zeros(n_products, len(bias))
+    biases[here.at_one] = bias
+    rows = values.view(1, 1, n_blocks, -1).permute(0, 3, 1, 2)
+    products = onednn.convolve(rows, kernel, biases.flatten())
+    products = products.permute(0, 2, 3, 1).view(n_blocks, n_products, -1)
+    gather = _tensor(here.algorithm.gather, bias)
+    return torch.bmm(gather.expand(n_blocks, -1, -1), products, out=out)
+
+
+def _multiply_into(
+    target: Tensor, values: Tensor, kernel: Kernel, bias: Tensor, taps: tuple[int, int]
+) -> None:
+    """Write outputs to `target` (bands, frames, *block, filters), directly where its memory allows."""
+    if target.is_contiguous():
+        multiply(values, kernel, bias, taps, out=target.view(len(values), -1, len(bias)))
+        return
+    fresh = _scratch.take("outputs", values, len(values), math.prod(grid(taps).outputs), len(bias))
+    target.copy_(multiply(values, kernel, bias, taps, out=fresh).view(target.shape))
+
+
 class _Scratch(threading.local):
-    """One block of memory a name, for each thread."""
+    """One block of memory for each name and thread: the system would clear new memory for every tile."""
 
     def __init__(self) -> None:
         self._blocks: dict[str, Tensor] = {}
@@ -272,4 +263,8 @@ class _Scratch(threading.local):
         return self._blocks[name][:n].view(shape)
 
 
-SCRATCH = _Scratch()
+_scratch = _Scratch()
+
+
+def _tensor(matrix: NDArray[np.float64], like: Tensor) -> Tensor:
+    return torch.from_numpy(matrix).to(like.device, like.dtype)

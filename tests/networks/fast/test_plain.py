@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from elmarc.features.pooling import pool
-from elmarc.networks import STUDY_NETWORKS, build_network
-from elmarc.networks.fast import dispatch, onednn, plain
+from elmarc.networks import STUDY_NETWORKS, build_network, fast
+from elmarc.networks.fast import onednn, plain
 
 
 @pytest.fixture
@@ -21,18 +21,18 @@ def without_private_operators(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_features_are_within_1e4_of_the_largest(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = build_network(name, size="small")
     x = torch.rand(2, 1300 if network.input_unit == "frames" else 20_000, network.n_bands)
-    fast = pool(network, x)
+    ours = pool(network, x)
     monkeypatch.setattr(onednn, "OPS", None)
     with plain():
         found = pool(network, x)
-    torch.testing.assert_close(found, fast, rtol=0, atol=1e-4 * float(fast.max()))
+    torch.testing.assert_close(found, ours, rtol=0, atol=1e-4 * float(ours.max()))
 
 
 @pytest.mark.usefixtures("without_private_operators")
 @pytest.mark.parametrize("value", ["1", "true"])
 def test_the_environment_asks_for_it(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELMARC_PLAIN", value)
-    monkeypatch.setattr(dispatch, "BandProducts", None)
+    monkeypatch.setattr(fast, "BandProducts", None)
     for name in ("vgg", "timbral"):
         network = build_network(name, size="small")
         assert pool(network, torch.ones(1, 1300, 96)).isfinite().all()
@@ -41,7 +41,7 @@ def test_the_environment_asks_for_it(value: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("value", ["", "0"])
 def test_the_environment_may_say_no(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELMARC_PLAIN", value)
-    assert not dispatch.is_plain()
+    assert not fast.is_plain()
 
 
 def test_it_holds_in_all_threads_until_the_last_block_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,12 +50,12 @@ def test_it_holds_in_all_threads_until_the_last_block_is_closed(monkeypatch: pyt
         with plain():
             with plain():
                 pass
-            assert thread.submit(dispatch.is_plain).result()
-        assert not thread.submit(dispatch.is_plain).result()
+            assert thread.submit(fast.is_plain).result()
+        assert not thread.submit(fast.is_plain).result()
 
 
 def test_it_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ELMARC_PLAIN", raising=False)
     with pytest.raises(ZeroDivisionError), plain():
         raise ZeroDivisionError
-    assert not dispatch.is_plain()
+    assert not fast.is_plain()
