@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Run, rank
 
 from elmarc.datasets import open_dataset
-from elmarc.datasets.files import find_audio
+from elmarc.datasets.folder import find_audio
 from elmarc.errors import DatasetError
 from elmarc.evaluation.splits import Folds, dataset_splits
 from elmarc.results import collect

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run
 
-from elmarc.datasets.sources import SOURCES, Source
+from elmarc.datasets.named import NAMED, Archive
 
 pytest.importorskip("pooch")
 
@@ -42,7 +43,8 @@ def served(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     threading.Thread(target=http.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{http.server_port}/dances.zip"
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()
-    monkeypatch.setitem(SOURCES, "ballroom", Source(url, "dances.zip", "Dances", md5))
+    facts = replace(NAMED["ballroom"], archive=Archive(url, md5, "Dances"))
+    monkeypatch.setitem(NAMED, "ballroom", facts)
     yield url
     http.shutdown()
     http.server_close()

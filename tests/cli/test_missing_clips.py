@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Run
 
-from elmarc.datasets import gtzan
 from elmarc.datasets.base import MOST_MISSING
+from elmarc.datasets.named import GTZAN_LISTS, NAMED
 from elmarc.errors import DatasetError
 from elmarc.study import build
 from elmarc.study.spec import parse_experiment
 
-MOST = int(MOST_MISSING * gtzan.N_CLIPS)
+MOST = int(MOST_MISSING * NAMED["gtzan"].n_clips)
 LISTS = resources.files("elmarc.datasets") / "splits"
 
 
 def without(n_missing: int, folder: Path) -> dict[str, dict[str, Any]]:
     """Make files for all but some of GTZAN's clips; return the data sections that mean them."""
-    files = {part: Path(str(LISTS / name)) for part, name in gtzan.LISTS.items()}
+    files = {part: Path(str(LISTS / name)) for part, name in GTZAN_LISTS.items()}
     names = [name for file in files.values() for name in file.read_text().split()]
     missing = {k * len(names) // n_missing for k in range(n_missing)}
     for k, name in enumerate(names):

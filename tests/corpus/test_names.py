@@ -18,7 +18,7 @@ from tests.fuzz.watch import watched
 
 from elmarc.datasets import open_dataset, open_unlabelled, validate
 from elmarc.datasets.base import Dataset
-from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.datasets.folder import Unlabelled
 from elmarc.errors import DatasetError, TransientError
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.study import build

@@ -17,7 +17,7 @@ from tests.fuzz.watch import watched
 from elmarc.audio import decode
 from elmarc.datasets import open_dataset, validate
 from elmarc.datasets.base import Dataset
-from elmarc.datasets.files import is_audio
+from elmarc.datasets.folder import is_audio
 from elmarc.features.extractor import Extraction
 from elmarc.features.store import FeatureStore
 from elmarc.study import build

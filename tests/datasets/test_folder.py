@@ -77,11 +77,11 @@ def test_clips_beside_the_class_folders_are_told_of(folder: Path, write_clip: Wr
     write_clip("clips/stray.wav")
     data = open_dataset(folder)
     assert len(data) == 4
-    assert "1 clips lie beside the class folders" in data.notes[0]
+    assert "1 clips lie outside the class folders" in data.notes[0]
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no audio files: expected one sub-folder a class"):
+    with pytest.raises(DatasetError, match=r"no audio files \(.*\): expected one sub-folder per class"):
         open_dataset(tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_train_and_test_are_enough(tmp_path: Path, write_clip: Write) -> None:
     write_clip("train/stray.wav")
     data = open_dataset(tmp_path)
     assert {clip.fold for clip in data.clips} == {"train", "test"}
-    assert "1 clips lie beside the class folders" in data.notes[0]
+    assert "1 clips lie outside the class folders" in data.notes[0]
     split = dataset_splits(data)
     assert isinstance(split, Lists)
     assert (len(split.train), len(split.validation), len(split.test)) == (2, 0, 2)
@@ -144,7 +144,7 @@ def test_train_and_test_are_enough(tmp_path: Path, write_clip: Write) -> None:
     [
         (("train", "val"), "found folders train, val, but none of test clips: call one `test`"),
         (("train", "test", "dev", "val"), "two of them for the same list.*CSV file path,label,split"),
-        (("train", "test", "noise"), "found folders test, train, lists it seems, beside noise"),
+        (("train", "test", "noise"), "found folders test, train, lists it seems, next to noise"),
     ],
 )
 def test_lists_that_are_not_whole_are_refused(

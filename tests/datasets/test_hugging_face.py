@@ -73,7 +73,7 @@ def test_fold_and_group_columns_are_kept(folder: Path) -> None:
     assert data.split_kind == "folds"
     assert [clip.fold for clip in data.clips] == ["1", "2", "1", "2"]
     assert [clip.group for clip in data.clips] == ["a", None, "b", None]
-    named = open_dataset(held(folder, part=[1, 2, 1, 2], take=list("xxyy")), fold_column="part", group="take")
+    named = open_dataset(held(folder, part=[1, 2, 1, 2], take=list("xxyy")), fold="part", group="take")
     assert [clip.fold for clip in named.clips] == ["1", "2", "1", "2"]
     assert [clip.group for clip in named.clips] == ["x", "x", "y", "y"]
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import soundfile as sf
 from tests.datasets.conftest import Write
 
 from elmarc.audio.length import InputLength
-from elmarc.datasets import DATASETS, Clip, open_dataset, suggest_input_length
+from elmarc.datasets import NAMED, Clip, open_dataset, suggest_input_length
 from elmarc.errors import AudioError, DatasetError
 from elmarc.features.sounds import Files, default_length
 from elmarc.frontends import LogMel, RawWaveform
@@ -26,9 +25,9 @@ STUDY_LENGTHS = {  # frames of 256 samples, samples; both at 12 kHz, as in the 2
 }
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", NAMED)
 def test_lengths_in_seconds_are_the_frames_and_samples_of_the_study(name: str) -> None:
-    length = import_module(f"elmarc.datasets.{name}").INPUT_LENGTH
+    length = NAMED[name].input_length
     found = LogMel().n_positions(length.frames_s), RawWaveform().n_positions(length.samples_s)
     assert found == STUDY_LENGTHS[name]
 

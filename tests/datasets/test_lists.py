@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.datasets.conftest import Write
 
-from elmarc.datasets import ballroom, open_lists
-from elmarc.datasets.lists import read_list
+from elmarc.datasets import NAMED, open_lists
+from elmarc.datasets.table import read_list
 from elmarc.errors import DatasetError
 
 
@@ -26,7 +26,7 @@ def test_a_line_is_a_path_with_or_without_the_last_newline(tmp_path: Path, text:
 def test_an_empty_or_absent_list_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"list\.txt: names no clip"):
         read_list(write_list(tmp_path, "\n \n"))
-    with pytest.raises(DatasetError, match=r"none\.txt: cannot be read .* one path a line"):
+    with pytest.raises(DatasetError, match=r"none\.txt: cannot be read .* one path per line"):
         read_list(tmp_path / "none.txt")
 
 
@@ -72,7 +72,7 @@ def test_one_list_is_cut_into_ten_folds_as_in_the_study(tmp_path: Path, write_cl
     assert (data.split_kind, data.folds_to_make) == ("none", 10)
     assert [clip.label for clip in data.clips] == ["Rumba", "Jive"]
     assert data.classes == ("Jive", "Rumba")
-    assert data.input_length == ballroom.INPUT_LENGTH
+    assert data.input_length == NAMED["ballroom"].input_length
 
 
 def test_gtzan_lists_take_the_label_from_the_file_name(tmp_path: Path, write_clip: Write) -> None:
@@ -100,14 +100,14 @@ def test_urbansound8k_lists_take_label_and_fold_from_the_metadata(tmp_path: Path
 
 
 def test_a_line_of_another_data_set_is_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"list\.txt: 'cat/1\.wav' tells no class of gtzan"):
+    with pytest.raises(DatasetError, match=r"list\.txt: 'cat/1\.wav' has no class of gtzan"):
         open_lists(f"{folder}/", name="gtzan", files=write_list(tmp_path, "cat/1.wav"))
     with pytest.raises(DatasetError, match=r"gtzna: .*did you mean 'gtzan'"):
         open_lists("", name="gtzna", files=write_list(tmp_path, "cat/1.wav"))
 
 
 def test_a_line_that_is_no_path_is_shown_in_part_and_too_long_a_name_is_absent(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="tells no class of lists") as caught:
+    with pytest.raises(DatasetError, match="has no class of lists") as caught:
         open_lists("", files=write_list(tmp_path, "x" * 100_000))
     assert len(str(caught.value)) < 1000
     with pytest.raises(DatasetError, match="1 of 1 clips are missing"):

@@ -10,16 +10,16 @@ import pytest
 from tests.conftest import fixtures_folder
 from tests.datasets.conftest import Write
 
-from elmarc.datasets import gtzan, open_dataset, urbansound8k, validate
-from elmarc.datasets.esc import ESC10, ESC50, LABELS
+from elmarc.datasets import NAMED, named, open_dataset, validate
+from elmarc.datasets.named import ESC10, ESC50, ESC_FOLDERS, GTZAN_LISTS
 from elmarc.errors import DatasetError
 
-SPLITS = Path(gtzan.__file__).parent / "splits"
+SPLITS = Path(named.__file__).parent / "splits"
 
 
 def test_the_shipped_lists_are_the_published_ones() -> None:
     sums = dict(line.split()[::-1] for line in (SPLITS / "SHA256SUMS").read_text().splitlines())
-    assert set(sums) == set(gtzan.LISTS.values())
+    assert set(sums) == set(GTZAN_LISTS.values())
     for name, expected in sums.items():
         assert hashlib.sha256((SPLITS / name).read_bytes()).hexdigest() == expected
 
@@ -42,7 +42,7 @@ def test_gtzan_takes_the_listed_clips_in_any_format(tmp_path: Path, write_clip: 
 def test_gtzan_has_443_197_and_290_clips(tmp_path: Path) -> None:
     data = open_dataset("gtzan", audio=tmp_path, on_missing="keep")
     assert Counter(clip.fold for clip in data.clips) == {"train": 443, "validation": 197, "test": 290}
-    assert data.classes == gtzan.CLASSES
+    assert data.classes == NAMED["gtzan"].classes
     assert len(validate(data).missing) == 930
 
 
@@ -120,11 +120,11 @@ def test_the_metadata_as_published() -> None:
     table = fixtures_folder().parent / "UrbanSound8K.csv"
     if not table.is_file():
         pytest.skip(f"no {table}")
-    rows = urbansound8k.read_metadata(table)
-    assert len(rows) == urbansound8k.N_CLIPS == 8732
+    rows = named.read_urban_table(table)
+    assert len(rows) == NAMED["urbansound8k"].n_clips == 8732
     assert {tags.fold for tags in rows.values()} == {str(fold) for fold in range(1, 11)}
     classes = {int(line.split(",")[6]): line.split(",")[7] for line in table.read_text().splitlines()[1:]}
-    assert tuple(classes[i] for i in range(10)) == urbansound8k.CLASSES
+    assert tuple(classes[i] for i in range(10)) == NAMED["urbansound8k"].classes
     folds_of: dict[str | None, set[str | None]] = {}
     for tags in rows.values():
         folds_of.setdefault(tags.group, set()).add(tags.fold)
@@ -162,8 +162,8 @@ def test_esc_with_its_table(tmp_path: Path, write_clip: Write, name: str, n_clip
 
 def test_esc_numbers_tell_all_classes() -> None:
     assert set(ESC10) < set(ESC50)
-    assert (len(ESC10), len(set(ESC50)), len(LABELS)) == (10, 50, 60)
-    assert (LABELS["001"], LABELS["101"], LABELS["410"], LABELS["510"]) == (
+    assert (len(ESC10), len(set(ESC50)), len(ESC_FOLDERS)) == (10, 50, 60)
+    assert tuple(ESC_FOLDERS[number] for number in ("001", "101", "410", "510")) == (
         "dog", "dog", "glass_breaking", "hand_saw",
     )  # fmt: skip
 

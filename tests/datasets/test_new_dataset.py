@@ -1,4 +1,4 @@
-"""A new data set is one file and one line: the rest of elmarc then knows it."""
+"""A new data set is one row of a table: the rest of elmarc then knows it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 ASK = """
 import json, sys
 from elmarc.study import documents, spec
-from elmarc.datasets import DATASETS, open_dataset
-from elmarc.datasets.opening import dataset_module
+from elmarc.datasets import DATASETS, NAMED, open_dataset
 
 assert "torch" not in sys.modules
 print(json.dumps({
     "known": "birds" in DATASETS,
     "opened": len(open_dataset("birds", audio=sys.argv[1])),
-    "listed": dataset_module("birds").URL,
+    "listed": NAMED["birds"].url,
     "configured": spec.parse_experiment(
         {"data": {"kind": "named", "name": "birds", "audio": sys.argv[1]}, "network": "vgg"}).data.name,
     "in the schema": "birds" in json.dumps(documents.json_schema()),
@@ -36,20 +35,19 @@ print(json.dumps({
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of elmarc with one file more, the one shown in the documentation, and one line."""
+    """A copy of elmarc with one row more, the one shown in the documentation."""
     source = Path(elmarc.__file__).parent
     copy = tmp_path / "src" / "elmarc"
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (module,) = re.findall(r'^```python\n("""Birds: .*?)^```', DOCS.read_text(), re.MULTILINE | re.DOTALL)
-    (copy / "datasets" / "birds.py").write_text(module)
-    opening = copy / "datasets" / "opening.py"
-    text = opening.read_text()
-    assert text.count('    "esc50",\n') == 1
-    opening.write_text(text.replace('    "esc50",\n', '    "esc50",\n    "birds",\n'))
+    (row,) = re.findall(r'^    "birds": Named\(.*?^    \),\n', DOCS.read_text(), re.MULTILINE | re.DOTALL)
+    table = copy / "datasets" / "named.py"
+    text = table.read_text()
+    assert text.count('    "toy": Named(') == 1
+    table.write_text(text.replace('    "toy": Named(', f'{row}    "toy": Named('))
     return copy.parent
 
 
-def test_one_file_and_one_line(package: Path, tmp_path: Path, write_clip: Write) -> None:
+def test_one_row_of_the_table(package: Path, tmp_path: Path, write_clip: Write) -> None:
     for name in ("owl/1", "owl/2", "wren/1", "wren/2"):
         write_clip(f"birds/{name}.wav", seconds=0.2)
     found = subprocess.run(

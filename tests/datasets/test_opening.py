@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from elmarc.datasets import DATASETS, open_dataset
-from elmarc.datasets.opening import RECORDED, dataset_module
+from elmarc.datasets import DATASETS, NAMED, open_dataset
+from elmarc.datasets.named import RECORDED
 from elmarc.errors import DatasetError
 
 
@@ -33,7 +33,7 @@ def test_what_cannot_be_opened_is_named(data: str, options: dict[str, str], mess
 
 def test_a_file_that_is_no_table_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "clips.txt").write_text("cat/1.wav")
-    with pytest.raises(DatasetError, match=r"clips\.txt: .* folder with one sub-folder a class"):
+    with pytest.raises(DatasetError, match=r"clips\.txt: .* folder with one sub-folder per class"):
         open_dataset(tmp_path / "clips.txt")
 
 
@@ -47,5 +47,5 @@ def test_the_docs_list_every_data_set() -> None:
     text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", text, re.MULTILINE)
     assert {name: int(n.replace(",", "")) for name, n in rows} == {
-        name: dataset_module(name).N_CLIPS for name in DATASETS
+        name: facts.n_clips for name, facts in NAMED.items()
     }

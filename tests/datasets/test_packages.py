@@ -1,4 +1,4 @@
-"""Data sets of mirdata and soundata by name, from local files."""
+"""Data sets of mirdata and soundata, by name and loaded, and DataFrames."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from elmarc.datasets import open_dataset
-from elmarc.datasets.mirdata import KNOWN
-from elmarc.datasets.opening import package_name
+from elmarc.datasets.packages import KNOWN, package_name
 from elmarc.errors import DatasetError
 
 
@@ -130,6 +129,48 @@ def test_the_known_attributes_are_those_of_the_packages(name: str) -> None:
                 assert hasattr(kind, attribute) or f" {attribute} (" in str(kind.__doc__), attribute
             return
     raise AssertionError(name)
+
+
+def loaded(folder: Path, **more: Any) -> SimpleNamespace:
+    """Return a loaded data set of two tracks."""
+    two = {
+        "t1": SimpleNamespace(audio_path=str(folder / "cat" / "1.wav"), genre="cat", fold=1, **more),
+        "t2": SimpleNamespace(audio_path=str(folder / "dog" / "1.wav"), genre="dog", fold=2, **more),
+    }
+    return SimpleNamespace(name="gtzan_genre", load_tracks=lambda: two)
+
+
+def test_tracks_become_clips(folder: Path) -> None:
+    data = open_dataset(loaded(folder, artist="x"), label="genre", fold="fold", group="artist")
+    assert data.name == "gtzan_genre"
+    assert data.split_kind == "folds"
+    assert [(clip.id, clip.label, clip.fold, clip.group) for clip in data.clips] == [
+        ("t1", "cat", "1", "x"),
+        ("t2", "dog", "2", "x"),
+    ]
+
+
+def test_a_track_without_a_group_stands_alone(folder: Path) -> None:
+    data = open_dataset(loaded(folder, artist=float("nan")), label="genre", group="artist")
+    assert [clip.group for clip in data.clips] == [None, None]
+    with pytest.raises(DatasetError, match=r"t1 has \[None\] for 'artists'"):
+        open_dataset(loaded(folder, artist="x"), label="genre", group="artists")
+
+
+def test_soundata_clips_hold_their_label_in_tags(folder: Path) -> None:
+    clips = {
+        name: SimpleNamespace(audio_path=folder / name / "1.wav", tags=SimpleNamespace(labels=[name]))
+        for name in ("cat", "dog")
+    }
+    assert open_dataset(SimpleNamespace(load_clips=lambda: clips), label="tags").classes == ("cat", "dog")
+
+
+def test_what_a_track_lacks_is_named(folder: Path) -> None:
+    with pytest.raises(DatasetError, match=r"gtzan_genre: t1 has \[None\] for 'style': expected one label"):
+        open_dataset(loaded(folder), label="style")
+    silent = SimpleNamespace(load_clips=lambda: {"a": SimpleNamespace(audio_path=None, tag="x")})
+    with pytest.raises(DatasetError, match="a has no audio_path: download"):
+        open_dataset(silent, label="tag")
 
 
 def test_a_frame_is_read_as_a_csv_file_is(folder: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_folds_that_are_called_train_and_test_are_lists(
     rows = [f"{kind}/{i}.wav,{kind},{words[i % len(words)]}" for i in (1, 2) for kind in ("cat", "dog")]
     rows += [] if len(words) == 2 else [f"cat/../cat/1.wav,cat,{words[0]}"]
     path = table(folder, "\n".join([f"path,label,{column}", *rows]))
-    data = open_dataset(path, fold_column=column if column == "part" else None)
+    data = open_dataset(path, fold=column if column == "part" else None)
     named = open_dataset(table(folder, "\n".join(["path,label,split", *rows])))
     assert data.split_kind == "lists"
     assert data.clips == named.clips
@@ -83,9 +83,9 @@ def test_splits_under_their_usual_names(folder: Path) -> None:
 
 def test_the_fold_column_may_have_another_name(folder: Path) -> None:
     path = table(folder, "path,label,Speaker\ncat/1.wav,cat,ann\ndog/1.wav,dog,bob\n")
-    assert [clip.fold for clip in open_dataset(path, fold_column="Speaker").clips] == ["ann", "bob"]
+    assert [clip.fold for clip in open_dataset(path, fold="Speaker").clips] == ["ann", "bob"]
     with pytest.raises(DatasetError, match="no column 'voice'; found: path, label, speaker"):
-        open_dataset(path, fold_column="voice")
+        open_dataset(path, fold="voice")
 
 
 def test_as_spreadsheets_write_it(folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_start_and_end_cut_segments(folder: Path, write_clip: Write) -> None:
     assert [len(clip.load(sr=None)) for clip in data.clips] == [8000, 2000, 4000, 800]
     assert [clip.duration_s() for clip in data.clips] == [1.0, 0.25, 0.5, 0.1]
     assert validate(data, decode=True).ok
-    assert "4 clips come from 1 file, and those of one file may train and test" in data.notes[0]
+    assert "4 clips come from 1 file, and those of one file may be in training and in test" in data.notes[0]
 
 
 def test_segments_set_the_suggested_length(folder: Path, write_clip: Write) -> None:
@@ -223,7 +223,7 @@ def test_other_signs_are_legal_in_a_label(folder: Path, label: str) -> None:
 def test_labels_made_of_other_labels_are_told_of(folder: Path) -> None:
     rows = 'cat/1.wav,cat\ndog/1.wav,dog\ndog/2.wav,"cat,dog"\n'
     (note,) = open_dataset(table(folder, "path,label\n" + rows)).notes
-    assert "'cat,dog' is a class of its own beside 'cat' and 'dog'" in note
+    assert "'cat,dog' is a class besides 'cat' and 'dog'" in note
 
 
 @pytest.mark.parametrize(

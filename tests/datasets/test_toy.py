@@ -9,8 +9,8 @@ import pytest
 
 from elmarc._seeds import generator
 from elmarc.audio.decode import decode
-from elmarc.datasets import open_dataset, synthesis, toy, validate
-from elmarc.datasets.synthesis import DURATION_S, INSTRUMENTS, RHYTHMS, SR, onsets, tune
+from elmarc.datasets import open_dataset, toy, validate
+from elmarc.datasets.toy import DURATION_S, INSTRUMENTS, RHYTHMS, SR, onsets, tune
 from elmarc.errors import DatasetError
 
 SMALL = {"n_variations": 5}
@@ -19,7 +19,7 @@ SMALL = {"n_variations": 5}
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make clips of half a second, where it is the files that matter."""
-    monkeypatch.setattr(synthesis, "DURATION_S", 0.5)
+    monkeypatch.setattr(toy, "DURATION_S", 0.5)
 
 
 @pytest.mark.usefixtures("short")
@@ -140,7 +140,7 @@ def _spectrum(rhythm: str, i: int) -> np.ndarray:
 @pytest.mark.parametrize("instrument", INSTRUMENTS)
 def test_every_instrument_sounds_in_tune_or_as_a_bell(instrument: str) -> None:
     t = np.arange(int(0.5 * SR)) / SR
-    note = synthesis.INSTRUMENTS[instrument](220.0, t, 0.5, generator(0, instrument))
+    note = toy.INSTRUMENTS[instrument](220.0, t, 0.5, generator(0, instrument))
     assert note.shape == t.shape
     assert np.isfinite(note).all()
     spectrum = np.abs(np.fft.rfft(note * np.hanning(len(note))))

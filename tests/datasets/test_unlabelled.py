@@ -7,7 +7,7 @@ import pytest
 from tests.datasets.conftest import Write
 
 from elmarc.datasets import has_classes, open_clips, suggest_input_length
-from elmarc.datasets.unlabelled import open_unlabelled
+from elmarc.datasets.folder import open_unlabelled
 from elmarc.errors import DatasetError
 
 

@@ -13,7 +13,7 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.watch import Fault, refusal, watched
 
 from elmarc._names import printable
-from elmarc.datasets import base, lists, table
+from elmarc.datasets import base, open_lists, table
 from elmarc.errors import ElmarcError
 
 N_CLIPS = 6
@@ -99,7 +99,7 @@ def check(example: Example, folder: Path) -> str:
             if kind == "csv":
                 made = table.load(path, on_missing=on_missing)
             else:
-                made = lists.load(f"{folder}/", {"all": path}, on_missing=on_missing)
+                made = open_lists(f"{folder}/", files=path, on_missing=on_missing)
         except ElmarcError as problem:
             if (
                 path.name not in str(problem)

@@ -15,8 +15,7 @@ from tests.model.conftest import SR, classifier, noises
 
 from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
-from elmarc.datasets.base import Dataset
-from elmarc.datasets.groups import n_units
+from elmarc.datasets.base import Dataset, n_units
 from elmarc.errors import AudioError, ConfigError
 from elmarc.evaluation.splits import inner_splits, make_splits
 from elmarc.features.sounds import Waveforms

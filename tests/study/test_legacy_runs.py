@@ -11,7 +11,7 @@ import pytest
 import soundfile as sf
 
 from elmarc.cli import app as cli
-from elmarc.datasets import ballroom, extended_ballroom, gtzan
+from elmarc.datasets import NAMED
 from elmarc.results import Result, collect
 
 SR = 12000
@@ -42,7 +42,7 @@ def run_config(monkeypatch: pytest.MonkeyPatch, text: str, *options: str) -> lis
 def gtzan_like(rng: np.random.Generator) -> None:
     """Three genres: four clips to train on, one to validate, one to test."""
     lists: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
-    for pitch, genre in enumerate(gtzan.CLASSES[:3]):
+    for pitch, genre in enumerate(NAMED["gtzan"].classes[:3]):
         for i in range(6):
             name = f"{genre}/{genre}.{i:05d}.wav"
             write_clip(Path("GTZAN") / name, pitch, rng)
@@ -158,7 +158,7 @@ config_main = {
 def test_the_ballroom_example_runs(
     name: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classes = ballroom.CLASSES if name == "Ballroom" else extended_ballroom.CLASSES
+    classes = NAMED["ballroom" if name == "Ballroom" else "extended_ballroom"].classes
     lines = []
     for pitch, dance in enumerate(classes[:2]):
         for i in range(10):

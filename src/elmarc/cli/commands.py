@@ -29,7 +29,7 @@ from elmarc.cli.where import workers
 from elmarc.cli.winner import extract_command, fit_command, winning_cell, with_seeds
 from elmarc.comparison.records import Comparison
 from elmarc.datasets import cache_dir
-from elmarc.datasets.opening import RECORDED
+from elmarc.datasets.named import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS

@@ -104,19 +104,18 @@ def networks_show(
 
 def datasets_list(*, as_json: bool) -> None:
     """List the data sets known by name."""
-    from elmarc.datasets.opening import DATASETS, dataset_module
+    from elmarc.datasets import NAMED
 
-    modules = {name: dataset_module(name) for name in DATASETS}
     rows = [
         {
             "name": name,
-            "n_clips": module.N_CLIPS,
-            "n_classes": len(module.CLASSES),
-            "licence": module.LICENCE,
-            "url": module.URL,
-            "citation": module.CITATION,
+            "n_clips": facts.n_clips,
+            "n_classes": len(facts.classes),
+            "licence": facts.licence,
+            "url": facts.url,
+            "citation": facts.citation,
         }
-        for name, module in modules.items()
+        for name, facts in NAMED.items()
     ]
     if as_json:
         console.print_json(rows)

@@ -1,4 +1,4 @@
-"""The command that downloads a data set: what it asks and shows."""
+"""`elmarc datasets download`: show the size, ask, and download with a progress bar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from elmarc.errors import ConfigError
 
 
 def datasets_download(name: str, to: Path, *, yes: bool, quiet: bool) -> None:
-    """Say what is to come, ask, and fetch it."""
+    """Show what will be downloaded, ask, and download it."""
     offered = offer(name, to=to)
     console.out.print(escape(str(offered)), highlight=False, soft_wrap=True)
     if not yes:
@@ -25,11 +25,8 @@ def datasets_download(name: str, to: Path, *, yes: bool, quiet: bool) -> None:
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console.err, disable=quiet, transient=True) as bar:
         task = bar.add_task("", total=offered.size)
-        folder = offered.fetch(progress=lambda have, total: bar.update(task, completed=have, total=total))
-    console.out.print(
-        escape(
-            f"{offered.name}: lies in {folder}; rank it with: elmarc rank {offered.name} --audio {folder}"
-        ),
-        highlight=False,
-        soft_wrap=True,
-    )
+        folder = offered.fetch(
+            progress=lambda n_bytes, total: bar.update(task, completed=n_bytes, total=total)
+        )
+    text = f"{offered.name}: lies in {folder}; rank it with: elmarc rank {offered.name} --audio {folder}"
+    console.out.print(escape(text), highlight=False, soft_wrap=True)

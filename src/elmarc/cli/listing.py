@@ -83,10 +83,10 @@ def _names(kind: str) -> list[str]:
 
             return list(SPACES)
         case "recorded":
-            from elmarc.datasets.opening import RECORDED
+            from elmarc.datasets.named import RECORDED
 
             return list(RECORDED)
         case _:
-            from elmarc.datasets.opening import DATASETS
+            from elmarc.datasets.named import DATASETS
 
             return list(DATASETS)

@@ -112,7 +112,7 @@ def datasets_download(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say how large a data set is, and fetch, check and unpack it; what broke off is taken up again."""
+    """Show how large a data set is, and download, check and unpack it."""
     from elmarc.cli import fetching
 
     fetching.datasets_download(name, to, yes=yes, quiet=quiet)

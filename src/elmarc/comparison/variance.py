@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from elmarc.datasets.groups import units
+from elmarc.datasets.base import units
 from elmarc.errors import ConfigError
 from elmarc.results import Prediction
 

@@ -1,76 +1,85 @@
-"""Download a data set: say its size, fetch its archive, check it, unpack it."""
+"""Download a data set with pooch: ask for its size, fetch the archive, check its md5, unpack it."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 
 from elmarc._choices import choose
 from elmarc._names import expanded
-from elmarc.datasets.opening import DATASETS, dataset_module, known_name
-from elmarc.datasets.sources import Source, source_of
-from elmarc.datasets.transfer import Progress, Resuming, size_of
-from elmarc.datasets.unpacking import unpack
+from elmarc.datasets.named import DATASETS, NAMED, Archive, known_name
 from elmarc.errors import DatasetError
+
+Progress: TypeAlias = Callable[[int, int], object]  # bytes so far, of how many
+TIMEOUT_S = 30
+BY_HAND = "or download it in another way, unpack it, and name its folder with --audio"
 
 
 class Offer(NamedTuple):
-    """A data set that can be downloaded; a size of None is one that the server does not say."""
+    """A data set that can be downloaded; `size` is None where the server does not tell it."""
 
     name: str
-    source: Source
+    archive: Archive
     size: int | None
     to: Path
     licence: str
 
     @property
     def folder(self) -> Path:
-        """Where its clips will lie: what `audio` takes."""
-        return self.to / self.source.folder
-
-    @property
-    def here(self) -> int:
-        """How many bytes an earlier attempt left."""
-        return self._part.stat().st_size if self._part.is_file() else 0
-
-    @property
-    def _part(self) -> Path:
-        return self.to / f"{self.source.file}.part"
+        """Where its clips will lie: the value of `audio`."""
+        return self.to / self.archive.folder
 
     def __str__(self) -> str:
-        """Return what has to be known before it is fetched."""
+        """Return what to know before it is downloaded."""
         size = "an unknown size" if self.size is None else f"{self.size / 1e6:,.1f} MB"
-        here = f", {self.here / 1e6:,.1f} MB of them here already" if self.here else ""
-        check = "" if self.source.md5 else "; no checksum is known, so what comes cannot be checked"
-        places = f"from {self.source.url} to {self.folder}"
-        return f"{self.name}: {size}{here}, {places}; licence: {self.licence}{check}"
+        return f"{self.name}: {size}, from {self.archive.url} to {self.folder}; licence: {self.licence}"
 
-    def fetch(self, *, progress: Progress = lambda *_: None, pause_s: float = 1.0) -> Path:
-        """Fetch, check and unpack the archive; return the folder. An attempt that broke off is taken up.
+    def fetch(self, *, progress: Progress = lambda *_: None) -> Path:
+        """Download, check and unpack the archive; return the folder.
+
+        All is done in a hidden folder next to it, which is renamed at the end: what was interrupted is never
+        taken for whole, and a finished download is used by the next attempt.
 
         Raises
         ------
         DatasetError
-            pooch is not installed, the disk is too small, the server does not give the file, its checksum is
-            another, or the archive is damaged or unsafe.
+            The download fails, the checksum is another, or the archive is damaged, unsafe or too large.
         """
-        archive = self.to / self.source.file
-        was_there = archive.exists()
-        _retrieve(
-            self.source, archive, Resuming(self._part, name=self.name, progress=progress, pause_s=pause_s)
-        )
-        folder = unpack(archive, self.source.folder)
-        if not was_there:
-            archive.unlink()
-        return folder
+        pooch, place = _pooch(), self.to / f".{self.archive.folder}.download"
+        try:
+            path = pooch.retrieve(
+                self.archive.url,
+                f"md5:{self.archive.md5}",
+                fname=PurePosixPath(urlsplit(self.archive.url).path).name,
+                path=place,
+                downloader=pooch.HTTPDownloader(_Bar(progress), chunk_size=1 << 16, timeout=TIMEOUT_S),
+            )
+            folder = unpack(Path(path), self.archive.folder)
+            folder.replace(self.folder)
+        except OSError as problem:  # those of requests are
+            raise DatasetError(f"{self.name}: not downloaded ({problem}): try again, {BY_HAND}") from problem
+        except ValueError as problem:  # pooch's, for a checksum
+            shutil.rmtree(place, ignore_errors=True)
+            raise DatasetError(
+                f"{self.name}: what {self.archive.url} sent has another checksum than the known md5 "
+                f"{self.archive.md5}, and was deleted: download it again; if that does not help, the source "
+                "has changed"
+            ) from problem
+        shutil.rmtree(place, ignore_errors=True)
+        return self.folder
 
 
 def offer(name: str, *, to: str | Path = ".") -> Offer:
-    """Ask how large a data set is; nothing is fetched.
+    """Ask how large a data set is; nothing is downloaded.
 
     Parameters
     ----------
@@ -82,50 +91,103 @@ def offer(name: str, *, to: str | Path = ".") -> Offer:
     Raises
     ------
     DatasetError
-        No archive of it is known, the server does not have it or wants a login, the disk is too small, or
-        another file of its name is there.
+        No archive of it is known, the server cannot be reached or refuses, or the disk is too small.
     """
     known = known_name(name) or choose("data set", name, DATASETS)
-    module = dataset_module(known)
-    source = source_of(known, page=module.URL)
-    place = expanded(to)
-    if (place / source.folder).exists():
+    facts, place = NAMED[known], expanded(to)
+    if facts.layout is None:
+        raise DatasetError(f"{known}: is made where it is used: there is nothing to download")
+    if facts.archive is None:
         raise DatasetError(
-            f"{known}: {place / source.folder} is there already: use it as --audio, or move it"
+            f"{known}: no archive of it is known: see {facts.url}, and name the folder of its "
+            "clips with --audio"
         )
-    archive = place / source.file
-    if archive.exists() and _md5(archive) != source.md5:
-        raise DatasetError(
-            f"{known}: {archive} is there already, and is another file than would be fetched: move it, or "
-            "name another folder with --to"
-        )
-    try:
-        size = size_of(source.url, name=known)
-    except DatasetError as problem:
-        raise DatasetError(f"{problem}; see {module.URL}") from problem
+    folder = place / facts.archive.folder
+    if folder.exists():
+        raise DatasetError(f"{known}: {folder} is there already: use it as --audio, or move it")
+    size = _size(known, facts.archive.url)
     place.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(place).free
     if size is not None and size > free:
         raise DatasetError(f"{known}: has {size:,} bytes, and {place} has {free:,} free: use another disk")
-    return Offer(known, source, size, place, module.LICENCE)
+    return Offer(known, facts.archive, size, place, facts.licence)
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+def _size(name: str, url: str) -> int | None:
+    """Return how many bytes a server has of a file, None where it does not tell."""
+    _pooch()
+    requests = import_module("requests")  # pooch needs it
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT_S) as answer:
+            answer.raise_for_status()
+    except OSError as problem:
+        raise DatasetError(
+            f"{name}: cannot be downloaded ({problem}): try again later, see {NAMED[name].url}, {BY_HAND}"
+        ) from problem
+    if answer.headers.get("Content-Type", "").startswith("text/html"):
+        raise DatasetError(
+            f"{name}: {url} is a web page, not the archive: it may want a login, or have moved; see "
+            f"{NAMED[name].url}, {BY_HAND}"
+        )
+    length = answer.headers.get("Content-Length")
+    return int(length) if length else None
 
 
-def _retrieve(source: Source, archive: Path, downloader: Resuming) -> None:
+def _pooch() -> Any:
     try:
         pooch = import_module("pooch")
     except ImportError as problem:
         raise DatasetError(f"{problem}: install it with pip install 'elmarc[data]'") from problem
     pooch.get_logger().setLevel(logging.WARNING)
-    md5 = f"md5:{source.md5}" if source.md5 else None
+    return pooch
+
+
+class _Bar:
+    """A progress bar as pooch wants it."""
+
+    total = 0
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.n_bytes = progress, 0
+
+    def update(self, n_bytes: int) -> None:
+        self.n_bytes += n_bytes
+        self.progress(self.n_bytes, self.total)
+
+    def reset(self) -> None:  # before pooch adds the total once more
+        self.n_bytes = 0
+
+    def close(self) -> None:
+        pass
+
+
+def unpack(archive: Path, folder: str) -> Path:
+    """Unpack a zip or tar file into a new folder next to it; return the path of its part `folder`.
+
+    pooch's own processors do not filter what tar files write on Python 3.11.
+
+    Raises
+    ------
+    DatasetError
+        The archive is damaged, lacks the folder, or would write outside it.
+    OSError
+        The disk is full.
+    """
+    place = Path(tempfile.mkdtemp(dir=archive.parent))
     try:
-        pooch.retrieve(source.url, md5, fname=archive.name, path=str(archive.parent), downloader=downloader)
-    except ValueError as problem:
-        raise DatasetError(
-            f"{downloader.name}: what {source.url} sent has another checksum than the known md5 "
-            f"{source.md5}, and was deleted: download it again; if that does not help, the source has changed"
-        ) from problem
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as files:
+                files.extractall(place)  # leaves out "..", drives and the first slash of names
+        else:
+            with tarfile.open(archive) as files_of_tar:
+                files_of_tar.extractall(place, filter="data")  # refuses what leads out, and devices
+        if (place / folder).is_dir():
+            return place / folder
+        problem = f"it holds no folder {folder}"
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+        problem = str(error)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    shutil.rmtree(place, ignore_errors=True)
+    raise DatasetError(f"{archive}: cannot be unpacked ({problem}): delete it, and download it again")

@@ -1,39 +1,28 @@
-"""A folder with one sub-folder of clips a class: the sub-folder's name is the label.
-
-Or a folder with `train/` and `test/`, and such sub-folders in each.
-"""
+"""Audio files in folders: one sub-folder per class, perhaps below `train/` and `test/`, or no classes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from os.path import isdir, isfile  # say no to a name that is too long, where Path raises
-from pathlib import Path
+from os.path import exists, isdir, isfile, islink  # False for a name that is too long, where Path raises
+from pathlib import Path, PurePath
 
-from elmarc.datasets.base import PARTS, Clip, Dataset, classes_of
-from elmarc.datasets.files import (
-    as_text,
-    clip_id,
-    existing_folder,
-    find_audio,
-    is_audio,
-    linked_folders,
-    suffixes_text,
-)
+import platformdirs
+
+from elmarc._names import expanded, printable
+from elmarc.datasets.base import PARTS, Clip, Dataset, Unlabelled, classes_of, refuse_repeats
 from elmarc.errors import DatasetError
+
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".aif"})
+SUFFIXES_TEXT = " ".join(sorted(AUDIO_SUFFIXES))
 
 
 def load(audio_dir: str | Path) -> Dataset:
     """Open a folder of class folders; clips may lie deeper in these.
 
-    Stratified folds are to be made: ten, or as many as the smallest class has clips. Where the folder holds
-    `train/` and `test/`, perhaps `validation/` (or as `base.PARTS` has it), with class folders in each, these
-    are fixed lists.
-
-    Parameters
-    ----------
-    audio_dir : str or Path
-        The folder.
+    Where the folder holds `train/` and `test/`, perhaps `validation/` (or other names of `base.PARTS`), with
+    class folders in each, these are fixed lists.
 
     Raises
     ------
@@ -46,16 +35,19 @@ def load(audio_dir: str | Path) -> Dataset:
     if parts:
         clips = tuple(clip for part, place in parts.items() for clip in _part_clips(folder, place, part))
     else:
-        clips = class_folder_clips(folder, label_of=lambda name: name)
+        clips = class_folder_clips(folder)
     if not clips:
-        raise _no_classes(folder)
-    places = list(parts.values()) or [folder]
+        n_clips = sum(1 for _ in find_audio(folder))
+        what = f"{n_clips} clips lie in no class folder" if n_clips else f"no audio files ({SUFFIXES_TEXT})"
+        raise DatasetError(
+            f"{folder}: {what}: expected one sub-folder per class, with clips in it, or a CSV file path,label"
+        )
     return Dataset(
-        name=as_text(folder.resolve().name),
+        name=printable(folder.resolve().name),
         clips=clips,
         classes=classes_of(clips),
         split_kind="lists" if parts else "none",
-        notes=(*_left_out([folder, *parts.values()]), *_links_below(folder, places)),
+        notes=_notes(folder, list(parts.values())),
         audio_dir=folder,
     )
 
@@ -63,36 +55,46 @@ def load(audio_dir: str | Path) -> Dataset:
 def list_folders(folder: Path) -> dict[str, Path]:
     """Return the folders of the lists by "train", "validation" and "test"; none where they are classes.
 
-    Parameters
-    ----------
-    folder : Path
-        Its sub-folders without audio do not count.
+    Sub-folders without audio do not count.
 
     Raises
     ------
     DatasetError
-        There are a training and another list, but no test list, two of a kind, or other folders beside them.
+        There is a training and another list, but no test list, two of a kind, or other folders next to them.
     """
     subs = [sub for sub in _sub_folders(folder) if next(find_audio(sub), None)]
-    named = {sub: PARTS[sub.name.lower()] for sub in subs if sub.name.lower() in PARTS}
-    others = [sub.name for sub in subs if sub not in named]
-    parts = {part: sub for sub, part in named.items()}
-    if "train" not in parts or len(named) < 2 or (others and "test" not in parts):
+    lists = {sub: PARTS[sub.name.lower()] for sub in subs if sub.name.lower() in PARTS}
+    others = [printable(sub.name) for sub in subs if sub not in lists]
+    parts = {part: sub for sub, part in lists.items()}
+    if "train" not in parts or len(lists) < 2 or (others and "test" not in parts):
         return {}  # a class may be called train
-    found = f"{folder}: found folders {', '.join(as_text(sub.name) for sub in named)}"
+    text = f"{folder}: found folders {', '.join(printable(sub.name) for sub in lists)}"
     way_out = "or name the split of each clip in a CSV file path,label,split"
     if "test" not in parts:
-        raise DatasetError(f"{found}, but none of test clips: call one `test`, {way_out}")
-    if len(parts) < len(named):
-        raise DatasetError(f"{found}, two of them for the same list: keep one, {way_out}")
+        raise DatasetError(f"{text}, but none of test clips: call one `test`, {way_out}")
+    if len(parts) < len(lists):
+        raise DatasetError(f"{text}, two of them for the same list: keep one, {way_out}")
     if others:
-        beside = ", ".join(map(as_text, others))
-        raise DatasetError(f"{found}, lists it seems, beside {beside}: move the others away, {way_out}")
+        raise DatasetError(
+            f"{text}, lists it seems, next to {', '.join(others)}: move the others away, {way_out}"
+        )
     return parts
 
 
+def class_folder_clips(
+    folder: Path, *, label_of: Callable[[str], str | None] = lambda name: name
+) -> tuple[Clip, ...]:
+    """Return the clips of every sub-folder to whose name `label_of` gives a label; ids are paths below."""
+    clips = []
+    for sub in _sub_folders(folder):
+        label = label_of(printable(sub.name))
+        if label is not None:
+            clips += [Clip(clip_id(path, folder), path, label) for path in find_audio(sub)]
+    return tuple(clips)
+
+
 def _part_clips(folder: Path, place: Path, part: str) -> list[Clip]:
-    clips = class_folder_clips(place, label_of=lambda name: name)
+    clips = class_folder_clips(place)
     if not clips:
         raise DatasetError(
             f"{place}: clips of the {part} list lie in no class folder: expected "
@@ -102,62 +104,143 @@ def _part_clips(folder: Path, place: Path, part: str) -> list[Clip]:
 
 
 def _sub_folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, hidden ones and links that lead back up left out."""
+    """Return the folders in a folder, without hidden ones and links that lead back up."""
     subs = (path for path in folder.iterdir() if isdir(path) and not path.name.startswith("."))
     return sorted(path for path in subs if not _leads_up(path))
 
 
 def _leads_up(path: Path) -> bool:
-    """Tell a link to a folder in which it lies itself: all classes would be one more class."""
+    """Return whether a path is a link to a folder above it: all classes would be one more class."""
     return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
 
 
-def class_folder_clips(folder: Path, *, label_of: Callable[[str], str | None]) -> tuple[Clip, ...]:
-    """Return the clips of every sub-folder that `label_of` gives a label.
-
-    Parameters
-    ----------
-    folder : Path
-        Their ids are their paths below it.
-    label_of : callable
-        Folder name to label, or to None where the folder is left out.
-    """
-    clips = []
-    for sub in _sub_folders(folder):
-        label = label_of(as_text(sub.name))
-        if label is not None:
-            clips += [Clip(clip_id(path, folder), path, label) for path in find_audio(sub)]
-    return tuple(clips)
-
-
-def _no_classes(folder: Path) -> DatasetError:
-    n_clips = sum(1 for _ in find_audio(folder))
-    if n_clips:
-        return DatasetError(
-            f"{folder}: {n_clips} clips lie in no class folder: expected one sub-folder a class, or a CSV "
-            "file path,label"
+def _notes(folder: Path, parts: Sequence[Path]) -> tuple[str, ...]:
+    """Return notes on clips that were left out: outside class folders, and behind links to folders."""
+    inside = [path for place in (folder, *parts) for path in place.iterdir()]
+    n_outside = sum(1 for path in inside if isfile(path) and is_audio(path.name))
+    notes = [f"{n_outside} clips lie outside the class folders and were left out"] if n_outside else []
+    notes += [
+        f"{printable(path.name)} is a link to a folder above it, and was left out"
+        for path in inside
+        if isdir(path) and _leads_up(path)
+    ]
+    classes = [sub for place in parts or [folder] for sub in _sub_folders(place)]
+    links = [clip_id(path, folder) for sub in classes for path in _linked_folders(sub)]
+    if links:
+        notes.append(
+            f"{len(links)} links to folders below the class folders are not followed, such as {links[0]}: "
+            "clips behind them were left out; move them into the class folder, or make that a link"
         )
-    return DatasetError(
-        f"{folder}: no audio files: expected one sub-folder a class with clips ({suffixes_text()})"
-    )
-
-
-def _left_out(folders: Sequence[Path]) -> tuple[str, ...]:
-    inside = [path for folder in folders for path in folder.iterdir()]
-    n_beside = sum(1 for path in inside if isfile(path) and is_audio(path.name))
-    up = [path for path in inside if isdir(path) and _leads_up(path)]
-    notes = [f"{n_beside} clips lie beside the class folders and were left out"] if n_beside else []
-    notes += [f"{as_text(path.name)} is a link to a folder above it, and was left out" for path in up]
     return tuple(notes)
 
 
-def _links_below(folder: Path, places: Sequence[Path]) -> list[str]:
-    """Return a note on links to folders inside class folders: whoever made one meant the clips behind it."""
-    subs = [sub for place in places for sub in _sub_folders(place)]
-    links = [clip_id(path, folder) for sub in subs for path in linked_folders(sub)]
-    if not links:
-        return []
-    return [
-        f"{len(links)} links to folders below the class folders are not followed, such as {links[0]}: clips "
-        "behind them were left out; move them into the class folder, or make the class folder a link"
-    ]
+def open_clips(paths: str | Path | Iterable[str | Path]) -> tuple[Clip, ...]:
+    """Return clips without labels; sub-folders are searched, and their names are not used.
+
+    Parameters
+    ----------
+    paths : str, Path, or iterable of them
+        A folder, an audio file, or several of these. In folders, audio files are known by their suffix and
+        hidden ones left out; a file that is named is taken whatever its suffix. Ids are the paths below the
+        folder, the file's name, or, of several, the paths below the folder that holds all.
+
+    Raises
+    ------
+    DatasetError
+        Nothing is there, it is no regular file, a folder holds no audio, or a file is named twice.
+    """
+    if isinstance(paths, str | Path):
+        place = expanded(paths)
+        files, folder = list(_files(place)), place if isdir(place) else place.parent
+    else:
+        files = [Path(os.path.abspath(file)) for path in paths for file in _files(expanded(path))]
+        if not files:
+            raise DatasetError("no files were named: expected a folder, or at least one audio file")
+        folder = Path(os.path.commonpath([file.parent for file in files]))
+    clips = tuple(Clip(clip_id(file, folder), file, label="") for file in files)
+    refuse_repeats("files", [clip.id for clip in clips])
+    return clips
+
+
+def open_unlabelled(paths: str | Path | Iterable[str | Path]) -> Unlabelled:
+    """Return `open_clips` with a name: that of the folder or file, or "clips"."""
+    clips = open_clips(paths)
+    single = isinstance(paths, str | Path)
+    return Unlabelled(printable(expanded(str(paths)).resolve().name) if single else "clips", clips)
+
+
+def has_classes(folder: str | Path) -> bool:
+    """Return whether a folder has clips in at least two sub-folders, which then are classes or lists."""
+    place = expanded(folder)
+    return isdir(place) and len({clip.label for clip in class_folder_clips(place)}) > 1
+
+
+def _files(place: Path) -> Iterator[Path]:
+    if isdir(place):
+        files = [file for file in find_audio(place) if isfile(file)]  # a pipe would wait for its writer
+        if not files:
+            raise DatasetError(f"{place}: no audio files: expected clips ({SUFFIXES_TEXT}), nested or not")
+        yield from files
+    elif isfile(place):
+        yield place
+    elif exists(place):
+        raise DatasetError(f"{place}: is a device or pipe: expected a regular file, or a folder")
+    else:
+        raise DatasetError(f"{place}: nothing is there: expected an audio file or a folder")
+
+
+def find_audio(folder: Path) -> Iterator[Path]:
+    """Yield the audio files below a folder in the order of their names, without hidden ones.
+
+    Raises
+    ------
+    DatasetError
+        A folder below it cannot be read.
+    """
+    for parent, _, names in _walk(folder):
+        yield from (Path(parent, name) for name in sorted(names) if is_audio(name))
+
+
+def _linked_folders(folder: Path) -> list[Path]:
+    """Return the links to folders below a folder: `find_audio` follows none of them."""
+    paths = (Path(parent, name) for parent, folders, _ in _walk(folder) for name in folders)
+    return [path for path in paths if islink(path)]
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    for parent, folders, names in os.walk(folder, onerror=_refuse_folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield parent, folders, names
+
+
+def _refuse_folder(problem: OSError) -> None:
+    raise DatasetError(
+        f"{problem.filename}: the folder cannot be read ({problem.strerror}): check its permissions, or move "
+        "it away"
+    )
+
+
+def is_audio(name: str) -> bool:
+    """Return whether a name is an audio file's; `._x.wav` is a file of macOS, not a clip."""
+    return not name.startswith(".") and PurePath(name).suffix.lower() in AUDIO_SUFFIXES
+
+
+def clip_id(path: PurePath, folder: PurePath) -> str:
+    r"""Return a path below a folder as text; bytes that are not UTF-8 become `\xNN`."""
+    return printable(path.relative_to(folder).as_posix())
+
+
+def existing_folder(folder: str | Path, *, name: str) -> Path:
+    """Return a folder that exists. Raises DatasetError otherwise."""
+    folder = expanded(folder)
+    if isdir(folder):
+        return folder
+    what = "a file" if exists(folder) else "nothing"
+    raise DatasetError(f"{name}: found {what} at {folder}, expected the folder of its clips")
+
+
+def cache_dir() -> Path:
+    """Return the folder of what can be made again: $ELMARC_CACHE, or elmarc in the user's cache folder."""
+    if folder := os.environ.get("ELMARC_CACHE"):
+        return expanded(folder)
+    return platformdirs.user_cache_path("elmarc", appauthor=False)

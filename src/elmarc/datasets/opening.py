@@ -1,46 +1,17 @@
-"""Find out what is meant by a name or a path, and open it."""
+"""Open a data set: a folder, a CSV file, a name, list files, or what another package holds in memory."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from os.path import exists, isdir  # say no to a name that is too long, where Path raises
-from pathlib import Path
-from typing import Any, Protocol, cast
+from os.path import exists, isdir  # False for a name that is too long, where Path raises
+from pathlib import Path, PurePath
+from typing import Any
 
 from elmarc._choices import did_you_mean
 from elmarc._names import expanded
-from elmarc.datasets import folder, hugging_face, lists, mirdata, table
-from elmarc.datasets.base import Dataset, OnMissing
-from elmarc.datasets.objects import from_object, refuse
+from elmarc.datasets import folder, packages, table
+from elmarc.datasets.base import Dataset, OnMissing, Tags, classes_of, present
+from elmarc.datasets.named import DATASETS, NAMED, known_name, open_named
 from elmarc.errors import DatasetError
-
-RECORDED = (  # each the name of its module, whose clips lie in a folder of the user's
-    "gtzan",
-    "ballroom",
-    "extended_ballroom",
-    "urbansound8k",
-    "esc10",
-    "esc50",
-)
-DATASETS = (*RECORDED, "toy")
-PACKAGES = (*mirdata.PACKAGES, "hf")
-
-
-class NamedDataset(lists.Source, Protocol):
-    """What the module of a recorded data set offers."""
-
-    N_CLIPS: int
-
-    def load(
-        self, audio_dir: str | Path, *, metadata: str | Path | None = None, on_missing: OnMissing = "skip"
-    ) -> Dataset:
-        """Open the data set."""
-        ...
-
-
-def dataset_module(name: str) -> NamedDataset:
-    """Return the module of one of DATASETS: its constants, and `load`; imported when it is asked for."""
-    return cast("NamedDataset", import_module(f"elmarc.datasets.{name}"))
 
 
 def open_dataset(
@@ -50,7 +21,7 @@ def open_dataset(
     target: str | None = None,
     metadata: str | Path | None = None,
     label: str | None = None,
-    fold_column: str | None = None,
+    fold: str | None = None,
     group: str | None = None,
     split: str | None = None,
     config: str | None = None,
@@ -61,7 +32,7 @@ def open_dataset(
     Parameters
     ----------
     data : str, Path or object
-        One of DATASETS, a folder with one sub-folder a class, a CSV file (see `table.load`) or a DataFrame
+        One of DATASETS, a folder with one sub-folder per class, a CSV file (see `table.load`) or a DataFrame
         like it; "mirdata:NAME", "soundata:NAME" or "hf:NAME"; or a data set that one of these packages has
         loaded. A `Dataset` is returned as it is.
     audio : str, Path or None
@@ -70,10 +41,8 @@ def open_dataset(
         The label of `toy`.
     metadata : str, Path or None
         The CSV file of UrbanSound8K or ESC, where it does not lie with the clips.
-    label, group : str or None
-        The attribute or column that holds them in a data set of another package, where elmarc does not know.
-    fold_column : str or None
-        The same of folds; or the column of a CSV file, where it is not `fold`.
+    label, fold, group : str or None
+        The attribute or column that holds them, where elmarc does not know; of a CSV file, `fold` alone.
     split, config : str or None
         For "hf:NAME": one split alone, and which configuration of the data set.
     on_missing : {"raise", "skip", "keep"} or None
@@ -83,28 +52,76 @@ def open_dataset(
     Raises
     ------
     DatasetError
-        Nothing is found under this name, or it is laid out in another way than expected.
+        Nothing has this name, it is not laid out as expected, or an option does not belong to it.
     """
-    own = {"label": label, "group": group, "split": split, "config": config}
-    if package_name(data) or not isinstance(data, str | Path):
-        refuse(data, target=target, metadata=metadata)
-        options = own | {"fold_column": fold_column, "on_missing": on_missing}
-        return _open_object(data, audio, options)
-    refuse(data, **own)
+    package, name = packages.package_name(data) or ("", "")
+    missing: OnMissing = on_missing or "raise"
+    columns = {"label": label, "fold": fold, "group": group}
+    if package:
+        _refuse(data, target=target, metadata=metadata)
+    if package == "hf":
+        _refuse(data, audio=audio)
+        loaded = packages.load_hugging_face(name, config=config)
+        name = Path(name).name if exists(name) else name
+        return packages.from_hugging_face(loaded, name=name, split=split, on_missing=missing, **columns)
+    _refuse(data, config=config)
+    if package:
+        _refuse(data, split=split)
+        loaded = packages.load_mirdata(package, name, data_home=audio)
+        return packages.from_mirdata(loaded, on_missing=missing, **columns)
+    if not isinstance(data, str | Path):
+        _refuse(data, target=target, metadata=metadata)
+        return _open_object(data, audio=audio, split=split, on_missing=missing, **columns)
+    _refuse(data, split=split, label=label, group=group)
     name = known_name(str(data))
     if name == "toy":
-        from elmarc.datasets import toy  # what makes the clips takes half a second to import
+        from elmarc.datasets import toy  # SciPy's filters take half a second to import
 
+        _refuse(data, metadata=metadata, fold=fold)
         return toy.load(audio, target=target)
     if target is not None:
-        raise DatasetError(f"{data}: target {target!r} was asked for, but only toy has targets: leave it out")
+        raise DatasetError(f"target {target!r}: only toy has targets, {data} has none: leave it out")
     if name and (audio is not None or not exists(data)):
         if audio is None:
             raise DatasetError(
-                f"{name}: where do its clips lie? Name their folder: open_dataset({name!r}, audio=DIR)"
+                f"{name}: where do its clips lie? Name their folder: --audio DIR, in Python "
+                f"open_dataset({name!r}, audio=DIR)"
             )
-        return dataset_module(name).load(audio, metadata=metadata, on_missing=on_missing or "skip")
-    return _open_path(expanded(data), audio, fold_column, on_missing or "raise")
+        _refuse(data, fold=fold)
+        return open_named(name, audio, metadata=metadata, on_missing=on_missing or "skip")
+    _refuse(data, metadata=metadata)
+    path = expanded(data)
+    if path.suffix.lower() == ".csv":
+        return table.load(path, audio_dir=audio, fold=fold, on_missing=missing)
+    if isdir(path):
+        _refuse(data, audio=audio, fold=fold)
+        return folder.load(path)
+    if exists(path):
+        raise DatasetError(
+            f"{path}: expected a folder with one sub-folder per class, or a .csv file path,label"
+        )
+    raise _unknown(str(path))
+
+
+def _open_object(
+    data: Any, *, audio: str | Path | None, split: str | None, on_missing: OnMissing, **columns: str | None
+) -> Dataset:
+    if isinstance(data, Dataset):
+        _refuse(data, audio=audio, split=split, **columns)
+        return data
+    if packages.is_mirdata(data):
+        _refuse(data, audio=audio, split=split)
+        return packages.from_mirdata(data, on_missing=on_missing, **columns)
+    if packages.is_hugging_face(data):
+        _refuse(data, audio=audio)
+        return packages.from_hugging_face(data, split=split, on_missing=on_missing, **columns)
+    if hasattr(data, "itertuples"):
+        _refuse(data, split=split, label=columns["label"], group=columns["group"])
+        return table.from_frame(data, audio_dir=audio, fold=columns["fold"], on_missing=on_missing)
+    raise DatasetError(
+        f"found a {type(data).__name__}: expected a name, a folder, a CSV file, a DataFrame, or a data set "
+        "of mirdata, soundata or Hugging Face"
+    )
 
 
 def open_lists(
@@ -123,15 +140,13 @@ def open_lists(
     Parameters
     ----------
     audio : str
-        Put before each line as it stands.
+        Put before each line as it stands, so a folder ends in a slash; "" where lines are whole paths.
     name : str or None
         The data set whose labels and folds these are; None: a clip's label is the folder it lies in.
-    files : str, Path or None
-        One list, to be cut into folds.
-    train, validation, test : str, Path or None
-        Three lists.
+    files, train, validation, test : str, Path or None
+        One list, or three.
     metadata : str, Path or None
-        The CSV file of UrbanSound8K or ESC.
+        The CSV file of UrbanSound8K.
     on_missing : {"raise", "skip", "keep"}
         What to do about clips that are named but absent: refuse, leave out with a note, or keep.
 
@@ -140,69 +155,51 @@ def open_lists(
     DatasetError
         The lists do not make a split, cannot be read, or name absent clips.
     """
-    parts = {lists.ALL: files, "train": train, "validation": validation, "test": test}
-    given = {part: path for part, path in parts.items() if path is not None}
-    if set(given) not in ({lists.ALL}, {"train", "validation", "test"}):
-        raise DatasetError(f"found lists {sorted(given)}: expected files, or train, validation and test")
-    known = known_name(name) if name else ""
-    if name and known not in RECORDED:
+    paths = {"files": files, "train": train, "validation": validation, "test": test}
+    lists = {part: path for part, path in paths.items() if path is not None}
+    if set(lists) not in ({"files"}, {"train", "validation", "test"}):
+        raise DatasetError(f"found lists {sorted(lists)}: expected files, or train, validation and test")
+    facts = NAMED.get(known_name(name)) if name else None
+    if name and (facts is None or facts.layout is None):
         raise _unknown(name)
-    source = dataset_module(known) if known else None
-    return lists.load(
-        audio, given, name=name or "lists", source=source, metadata=metadata, on_missing=on_missing
+    tagger = facts.layout.tagger(audio, metadata) if facts and facts.layout else _folder_tags
+    clips = table.read_lists(audio, lists, name=name or "lists", tagger=tagger)
+    source = ", ".join(map(str, lists.values())) + table.slash_hint(audio, clips[0])
+    there, notes = present(clips, source=source, on_missing=on_missing)
+    return Dataset(
+        name=name or "lists",
+        clips=there,
+        classes=facts.classes if facts else classes_of(there),
+        split_kind="lists" if files is None else "folds" if there[0].fold else "none",
+        n_folds=10 if facts else None,
+        input_length=facts.input_length if facts else None,
+        citation=facts.citation if facts else "",
+        licence=facts.licence if facts else "",
+        url=facts.url if facts else "",
+        notes=notes,
+        n_expected=len(clips),
     )
 
 
-def _open_path(
-    path: Path, audio: str | Path | None, fold_column: str | None, on_missing: OnMissing
-) -> Dataset:
-    if path.suffix.lower() == ".csv":
-        return table.load(path, audio_dir=audio, fold_column=fold_column, on_missing=on_missing)
-    if isdir(path):
-        return folder.load(path)
-    if exists(path):
-        raise DatasetError(
-            f"{path}: expected a folder with one sub-folder a class, or a .csv file path,label"
-        )
-    raise _unknown(str(path))
+def _folder_tags(path: PurePath) -> Tags | None:
+    return Tags(path.parent.name) if path.parent.name else None
 
 
-def package_name(data: object) -> tuple[str, str] | None:
-    """Return the package and the name in it, where that is what the data are called by.
-
-    >>> package_name("mirdata:gtzan_genre"), package_name("clips")
-    (('mirdata', 'gtzan_genre'), None)
-    """
-    package, colon, name = str(data).partition(":") if isinstance(data, str) else ("", "", "")
-    return (package, name) if colon and name and package in PACKAGES else None
+def is_data_set(data: Any) -> bool:
+    """Return whether `open_dataset` opens this, such as a path; not so a sequence of clips."""
+    if isinstance(data, str | Path | Dataset) or packages.is_mirdata(data) or packages.is_hugging_face(data):
+        return True
+    return hasattr(data, "itertuples") and {"path", "label"} <= set(data.columns)
 
 
-def _open_object(data: Any, audio: str | Path | None, options: dict[str, Any]) -> Dataset:
-    """Open what another package holds, or loads by its name."""
-    config = options.pop("config")
-    package, name = package_name(data) or ("", "")
-    if package != "hf":
-        refuse(data, config=config)
-    if package == "hf":
-        refuse(data, audio=audio)
-        held = hugging_face.load(name, config=config)
-        return from_object(held, name=Path(name).name if exists(name) else name, **options)
-    if package:
-        return from_object(mirdata.initialize(package, name, data_home=audio), **options)
-    return from_object(data, audio=audio, **options)
-
-
-def known_name(text: str) -> str:
-    """Return the data set meant by a spelling, "" if none is.
-
-    >>> known_name("ESC-10"), known_name("Extended Ballroom"), known_name("my clips")
-    ('esc10', 'extended_ballroom', '')
-    """
-    plain = text.lower().translate(str.maketrans("", "", "-_ "))
-    return next((name for name in DATASETS if name.replace("_", "") == plain), "")
+def _refuse(data: object, **options: object) -> None:
+    """Raise DatasetError for an option that would be ignored in silence."""
+    for option, value in options.items():
+        if value is not None:
+            what = data if isinstance(data, str | Path) else f"a {type(data).__name__}"
+            raise DatasetError(f"{option}: {what} does not take it: leave it out")
 
 
 def _unknown(data: str) -> DatasetError:
-    expected = f": expected {', '.join(DATASETS)}, a folder or a CSV file"
-    hint = did_you_mean(data, DATASETS) or expected
+    hint = did_you_mean(data, DATASETS) or f": expected {', '.join(DATASETS)}, a folder or a CSV file"
     return DatasetError(f"{data}: no such data set, folder or CSV file{hint}")

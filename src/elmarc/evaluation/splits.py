@@ -4,7 +4,7 @@ All folds are made here, outer ones by `make_splits` and inner ones by `inner_sp
 the same clips have the same folds, whoever asks and whatever type the labels have. Where groups of clips fit
 a fold equally well, scikit-learn's choice follows the order of the classes, which is that of the text.
 
-Clips of one group stay together, and a clip without a group stands alone: see `elmarc.datasets.groups`.
+Clips of one group stay together, and a clip without a group stands alone: see `elmarc.datasets.base`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from elmarc.datasets.base import Dataset, SplitKind, folds_for
-from elmarc.datasets.groups import n_units, units
+from elmarc.datasets.base import Dataset, SplitKind, folds_for, n_units, units
 from elmarc.errors import DatasetError
 
 Index = NDArray[np.intp]

@@ -26,7 +26,7 @@ from elmarc.audio.decode import content_hash
 from elmarc.audio.oddities import Oddities
 from elmarc.audio.opening import opened, refuse_if_away
 from elmarc.datasets.base import Clip
-from elmarc.datasets.files import AUDIO_SUFFIXES, cache_dir
+from elmarc.datasets.folder import AUDIO_SUFFIXES, cache_dir
 from elmarc.errors import AudioError, ConfigError
 
 N_AT_ONCE = 2000  # files, whose hashes are lost when a run is killed

@@ -19,9 +19,7 @@ from sklearn.utils.validation import validate_data
 from elmarc._types import FeatureArray, Waveform
 from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
-from elmarc.datasets.base import Clip, Dataset
-from elmarc.datasets.lengths import length_for, trusted_durations
-from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.datasets.base import Clip, Dataset, Unlabelled, length_for, trusted_durations
 from elmarc.errors import (
     AudioError,
     ConfigError,

@@ -30,7 +30,7 @@ from elmarc._io import write_atomic
 from elmarc._names import special
 from elmarc._types import Definition, FeatureArray
 from elmarc.audio.oddities import Oddities
-from elmarc.datasets.files import cache_dir
+from elmarc.datasets.folder import cache_dir
 from elmarc.errors import StoreError, StoreWarning
 
 SCHEMA_VERSION = 1  # rises whenever the same definition would give other numbers

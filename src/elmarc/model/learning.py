@@ -14,7 +14,7 @@ from sklearn.model_selection import ParameterGrid
 from elmarc._types import FeatureArray
 from elmarc.classifiers.calibration import Split, fit_scale, held_out_values
 from elmarc.classifiers.grids import ClassifierSpec, fit
-from elmarc.datasets.groups import units as numbered
+from elmarc.datasets.base import units as numbered
 from elmarc.evaluation.protocol import INNER_SEED, some_to_choose_by
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import inner_splits

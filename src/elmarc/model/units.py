@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc.datasets.base import PARTS, SplitKind
-from elmarc.datasets.groups import group_name
+from elmarc.datasets.base import PARTS, SplitKind, group_name
 from elmarc.evaluation.splits import Folds, Lists, keep_together, make_splits
 from elmarc.features.sounds import Files, Sounds
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from elmarc import datasets
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
-from elmarc.datasets.base import Dataset, OnMissing, nearly_whole
-from elmarc.datasets.unlabelled import Unlabelled
+from elmarc.datasets.base import Dataset, OnMissing, Unlabelled, nearly_whole
 from elmarc.errors import DatasetError
 from elmarc.features.assemble import assemble, make_frontend
 from elmarc.features.cache import FrontEndCache
@@ -48,7 +47,7 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
                 f"{section.kind}:{section.name}",
                 audio=section.audio,
                 label=section.label,
-                fold_column=section.fold,
+                fold=section.fold,
                 group=section.group,
                 on_missing=on_missing,
             )
@@ -58,7 +57,7 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
                 config=section.config,
                 split=section.split,
                 label=section.label,
-                fold_column=section.fold,
+                fold=section.fold,
                 group=section.group,
                 on_missing=on_missing,
             )

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from elmarc.datasets.base import Clip, Dataset
-from elmarc.datasets.files import AUDIO_SUFFIXES
+from elmarc.datasets.folder import AUDIO_SUFFIXES
 from elmarc.errors import ConfigError
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.recipes import BASELINE

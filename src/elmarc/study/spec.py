@@ -29,7 +29,8 @@ from elmarc.config.schema import (
     Year,
     checked,
 )
-from elmarc.datasets.opening import RECORDED, package_name
+from elmarc.datasets.named import RECORDED
+from elmarc.datasets.packages import package_name
 from elmarc.features.recipes import RECIPES, settings
 from elmarc.features.statistics import STATISTICS
 from elmarc.frontends import FRONTENDS, frontends_of

@@ -14,7 +14,8 @@ from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.config.files import read_document
 from elmarc.config.network_files import is_network_file, sections_of
 from elmarc.datasets import Dataset
-from elmarc.datasets.opening import known_name, package_name
+from elmarc.datasets.named import known_name
+from elmarc.datasets.packages import package_name
 from elmarc.errors import ConfigError
 from elmarc.features.recipes import BASELINE as BASELINE
 from elmarc.features.recipes import WHOLE_CLIPS
