@@ -82,7 +82,7 @@ def test_a_click_at_one_second_peaks_at_one_second(name: str | None, rng: np.ran
 
 
 def test_a_wrong_centre_would_be_seen(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("elmarc.features.frames.first_centre", lambda network, layer: 0.0)
+    monkeypatch.setattr("elmarc.networks.base.Network.first_centre", lambda network, layer: 0.0)
     with pytest.raises(AssertionError):
         test_a_click_is_in_the_middle_of_its_response("frame_level", "back1", rng)
 

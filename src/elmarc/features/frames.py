@@ -22,9 +22,7 @@ from elmarc.features.parallel import checked, full_precision
 from elmarc.features.pooling import device_of, rounding
 from elmarc.frontends.base import FrontEnd, check_positive
 from elmarc.frontends.mfcc import MFCC
-from elmarc.networks.base import Network
-from elmarc.networks.centres import first_centre
-from elmarc.networks.layers import FeatureMap
+from elmarc.networks.base import FeatureMap, Network
 
 FASTEST_HZ = 50.0  # of the default grid: 20 ms, as detection tasks use
 ROUNDING = 1e-6  # of a position
@@ -147,7 +145,7 @@ class _Layers:
 
     @cached_property
     def _first_centres(self) -> dict[str, float | None]:
-        return {layer: first_centre(self._network, layer) for layer in self._network.layers}
+        return {layer: self._network.first_centre(layer) for layer in self._network.layers}
 
     def curves(self, y: Waveform, rate: float) -> Iterator[_Curve]:
         """Yield a curve for each layer."""

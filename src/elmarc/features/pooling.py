@@ -12,8 +12,7 @@ from torch import Tensor
 from elmarc._choices import choose
 from elmarc.errors import ConfigError
 from elmarc.features.statistics import BLOCK_VALUES, STATISTICS, Map
-from elmarc.networks.base import Network
-from elmarc.networks.layers import FeatureMap, Input
+from elmarc.networks.base import FeatureMap, Input, Network
 
 Features = Float32[Tensor, "clips features"]
 CACHE_LINE = 16  # channels that are adjacent in memory: reading fewer reads them all

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from elmarc.networks.layers import FeatureMap
+    from elmarc.networks.base import FeatureMap
 
 LAGS = (1, 2, 4, 8, 16)  # positions of a map
 CONSTANT = 1e-5  # deviations below this share of the mean are rounding

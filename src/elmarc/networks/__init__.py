@@ -17,8 +17,7 @@ from elmarc._types import Precision, Size, Unit
 from elmarc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elmarc.networks.base import Network
-    from elmarc.networks.layers import LayerCost, LayerInfo, Tile
+    from elmarc.networks.base import LayerCost, LayerInfo, Network, Tile
     from elmarc.networks.make import make_network
     from elmarc.networks.module import ExternalNetwork
     from elmarc.networks.random_cnn import Compat, RandomCNN
@@ -40,11 +39,11 @@ __all__ = [
 
 _HOMES = {
     "ExternalNetwork": "module",
-    "LayerCost": "layers",
-    "LayerInfo": "layers",
+    "LayerCost": "base",
+    "LayerInfo": "base",
     "Network": "base",
     "RandomCNN": "random_cnn",
-    "Tile": "layers",
+    "Tile": "base",
     "make_network": "make",
 }
 
@@ -64,17 +63,17 @@ class Preset:
     shortest : int
         Frames or samples that a clip must have.
     frontend : str
-        The front-end it reads where nothing else is said; a key of `elmarc.frontends.FRONTENDS`.
+        The default front-end; a key of `elmarc.frontends.FRONTENDS`.
     study : bool
         Whether Pons & Serra 2018 compare it.
     fixed : mapping
         Arguments of the class that make the network what it is.
     shapes : mapping
-        Shapes that may be chosen, with their defaults; None for one that must be given.
+        Shapes that may be chosen, with their defaults; None for one that is required.
     lists, numbers : tuple of str
         Further shapes that may be chosen, lists of numbers and single ones; the class knows the study's.
     layers : tuple of str or None
-        The layers that are read where nothing else is said; None for all.
+        The layers that are read by default; None for all.
     """
 
     source: str
@@ -104,12 +103,12 @@ class Preset:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The shapes that must be given."""
+        """The shapes that are required."""
         return tuple(option for option, default in self.shapes.items() if default is None)
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The shapes that may be given."""
+        """The shapes that can be chosen."""
         return (*self.shapes, *self.lists, *self.numbers)
 
 
@@ -243,15 +242,15 @@ def build_network(
     )
 
 
-def _shape_options(name: str, preset: Preset, given: Mapping[str, Any]) -> dict[str, Any]:
-    for option in given:
+def _shape_options(name: str, preset: Preset, options: Mapping[str, Any]) -> dict[str, Any]:
+    for option in options:
         if not preset.choices:
             raise ConfigError(f"{name} takes no option {option!r}: its shapes are fixed")
         choose(f"option of {name}", option, preset.choices)
-    missing = [option for option in preset.required if given.get(option) is None]
+    missing = [option for option in preset.required if options.get(option) is None]
     if missing:
         raise ConfigError(f"{name} needs {' and '.join(missing)}, each a pair (frames, bands)")
-    return {**preset.shapes, **given}
+    return {**preset.shapes, **options}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,22 +1,79 @@
-"""Networks that turn clips into named feature maps, and are never trained.
+"""The contract of a network: clips in, named feature maps out, never trained.
 
 A network yields its maps tile by tile (`tiles`), one clip at a time on a CPU: a clip's maps depend on nothing
-but the clip, and no layer is ever held for a whole batch. `forward` joins the tiles for those who want maps.
+but the clip, and no layer is ever held for a whole batch. `forward` joins the tiles into whole maps.
 """
 
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from elmarc._choices import choose
 from elmarc._types import Definition, Unit
 from elmarc.errors import ConfigError
 from elmarc.networks.fast import plain
-from elmarc.networks.layers import FeatureMap, Input, LayerInfo, Tile
+
+Input: TypeAlias = Float[Tensor, "clips length bands"]
+FeatureMap: TypeAlias = Float[Tensor, "clips channels *positions"]  # the first axis of positions is time
+
+
+class Tile(NamedTuple):
+    """A block of one layer's map, and the clip and channel at which it starts."""
+
+    layer: str
+    maps: FeatureMap
+    clip: int = 0
+    channel: int = 0
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """What a layer gives, as timm's `feature_info` has it.
+
+    Attributes
+    ----------
+    name : str
+    n_channels : int
+    reduction : float
+        Input positions (frames or samples) per position of the layer, over time. Infinite where the number
+        of positions does not grow with the clip.
+    """
+
+    name: str
+    n_channels: int
+    reduction: float
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer costs for one clip.
+
+    Attributes
+    ----------
+    layer : str
+    kind : str
+        What it computes, in words.
+    shape : tuple of int
+        Of its map: (channels, *positions).
+    n_parameters : int
+        Weights and biases.
+    multiply_adds : int
+        Of the dense convolution.
+    """
+
+    layer: str
+    kind: str
+    shape: tuple[int, ...]
+    n_parameters: int = 0
+    multiply_adds: int = 0
 
 
 class Network(nn.Module, abc.ABC):
@@ -25,7 +82,7 @@ class Network(nn.Module, abc.ABC):
     Attributes
     ----------
     name : str
-        As asked for.
+        What messages call it.
     input_unit : {"frames", "samples"}
         What the length of the input counts: frames of a spectrogram or samples of a waveform. Any front-end
         of that unit and number of bands will do.
@@ -68,11 +125,6 @@ class Network(nn.Module, abc.ABC):
     def min_input_length(self) -> int:
         """The frames or samples that the selected layers need."""
 
-    @property
-    def is_storable(self) -> bool:
-        """Whether features can be found again by the definition."""
-        return True
-
     @abc.abstractmethod
     def definition(self) -> Definition:
         """Return everything that changes the maps, JSON-able."""
@@ -82,9 +134,29 @@ class Network(nn.Module, abc.ABC):
         """Yield the selected layers' maps of a few clips, computing nothing else."""
 
     @property
+    def is_storable(self) -> bool:
+        """Whether features can be found again by the definition."""
+        return True
+
+    @property
     def layer_names(self) -> tuple[str, ...]:
         """All layers."""
         return tuple(info.name for info in self.layer_info)
+
+    @property
+    def last(self) -> str:
+        """The last selected layer, in the order of computation."""
+        return max(self.layers, key=self.layer_names.index)
+
+    @property
+    def n_features(self) -> int:
+        """The channels of all selected layers: features per pooling statistic."""
+        return sum(self.n_channels(layer) for layer in self.layers)
+
+    @property
+    def collapsed_layers(self) -> tuple[str, ...]:
+        """Layers whose 2018 average was one number; empty unless `compat="2018"` asks for it."""
+        return ()
 
     def n_channels(self, layer: str) -> int:
         """Return the channels of a layer."""
@@ -97,24 +169,77 @@ class Network(nn.Module, abc.ABC):
     def _info(self, layer: str) -> LayerInfo:
         return self.layer_info[self.layer_names.index(layer)]
 
-    @property
-    def n_features(self) -> int:
-        """The channels of all selected layers: features per pooling statistic."""
-        return sum(self.n_channels(layer) for layer in self.layers)
+    def first_centre(self, layer: str) -> float | None:
+        """Return the centre of a layer's first position, in input positions from the middle of the first.
 
-    @property
-    def collapsed_layers(self) -> tuple[str, ...]:
-        """Layers whose 2018 average was one number; empty unless `compat="2018"` asks for it."""
-        return ()
+        The network is symmetric in time, so its output positions are centred in the shortest input that gives
+        the same number of positions.
+
+        Parameters
+        ----------
+        layer : str
+            One of the selected layers, with positions that grow with the clip.
+
+        Returns
+        -------
+        float or None
+            None where it depends on the clip's length (`padding_follows_length`), and the positions lie in
+            the middle of the clip.
+
+        Examples
+        --------
+        >>> from elmarc.networks import build_network
+        >>> build_network("vgg").first_centre("pool1"), build_network("frame_level").first_centre("conv")
+        (1.5, 255.5)
+        """
+        if self.padding_follows_length:
+            return None
+        reduction = self.reduction(layer)
+        low, high = self.min_input_length, self.min_input_length + math.ceil(reduction)
+        n_positions = self._n_positions(layer, high)
+        while low < high:
+            middle = (low + high) // 2
+            if self._n_positions(layer, middle) == n_positions:
+                high = middle
+            else:
+                low = middle + 1
+        return (high - 1 - reduction * (n_positions - 1)) / 2
+
+    def _n_positions(self, layer: str, length: int) -> int:
+        """Return the positions over time that an input of this length gives."""
+        tiles = self.tiles(torch.zeros(1, length, self.n_bands))
+        return next(maps.shape[2] for name, maps, _, _ in tiles if name == layer)
+
+    def check_input(self, shape: tuple[int, ...]) -> None:
+        """Check that the network takes an input of this shape, (clips, length, bands).
+
+        Raises
+        ------
+        ConfigError
+            It has other axes or bands, or the clips are too short.
+        """
+        if len(shape) != 3 or shape[2] != self.n_bands:
+            raise ConfigError(
+                f"{self.name} takes input of shape (clips, {self.input_unit}, {self.n_bands}), not {shape}"
+            )
+        if shape[1] < self.min_input_length:
+            raise ConfigError(
+                f"{self.name} needs clips of at least {self.min_input_length} {self.input_unit} to reach "
+                f"layer {self.last!r}, not {shape[1]}: take longer clips, lengthen them (fix_length "
+                f"'repeat-pad' or 'zero-pad'), select earlier layers, or use another network"
+            )
+
+    def _prepared(self, x: Input) -> Tensor:
+        return x
 
     @torch.no_grad()
     def tiles(self, x: Input) -> Iterator[Tile]:
-        """Yield the selected layers' maps, block by block.
+        """Yield the selected layers' maps, block by block: one clip at a time on a CPU, all at once on a GPU.
 
         Parameters
         ----------
         x : Tensor [shape=(clips, length, bands)]
-            Frames or samples; one clip at a time is computed on a CPU, all at once on a GPU.
+            Frames or samples.
 
         Yields
         ------
@@ -124,7 +249,7 @@ class Network(nn.Module, abc.ABC):
         Raises
         ------
         ConfigError
-            If the shape is not the network's, or the clips are too short.
+            The shape is not the network's, or the clips are too short.
         """
         self.check_input(tuple(x.shape))
         at_once = 1 if x.device.type == "cpu" else len(x)
@@ -138,20 +263,6 @@ class Network(nn.Module, abc.ABC):
 
         Gradients flow through the maps where they are enabled. In float32, maps agree with those of `tiles`
         within 1e-4 of the network's largest.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(clips, length, bands)]
-
-        Yields
-        ------
-        Tile
-            Maps of a layer, for all clips and some channels.
-
-        Raises
-        ------
-        ConfigError
-            As in `tiles`.
         """
         self.check_input(tuple(x.shape))
         with plain():
@@ -180,35 +291,3 @@ class Network(nn.Module, abc.ABC):
                 maps[layer] = block.new_empty(len(x), self.n_channels(layer), *block.shape[2:])
             maps[layer][clip : clip + len(block), channel : channel + block.shape[1]] = block
         return {layer: maps[layer] for layer in self.layers}
-
-    def check_input(self, shape: tuple[int, ...]) -> None:
-        """Check that the network takes an input.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Of the input, (clips, length, bands).
-
-        Raises
-        ------
-        ConfigError
-            It has other axes or bands, or the clips are too short.
-        """
-        if len(shape) != 3 or shape[2] != self.n_bands:
-            raise ConfigError(
-                f"{self.name} takes input of shape (clips, {self.input_unit}, {self.n_bands}), not {shape}"
-            )
-        if shape[1] < self.min_input_length:
-            raise ConfigError(
-                f"{self.name} needs clips of at least {self.min_input_length} {self.input_unit} to reach "
-                f"layer {self.last!r}, not {shape[1]}: take longer clips, lengthen them (fix_length "
-                f"'repeat-pad' or 'zero-pad'), select earlier layers, or use another network"
-            )
-
-    @property
-    def last(self) -> str:
-        """The last selected layer, in the order of computation."""
-        return max(self.layers, key=self.layer_names.index)
-
-    def _prepared(self, x: Input) -> Tensor:
-        return x

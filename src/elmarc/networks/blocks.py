@@ -1,4 +1,4 @@
-"""What the networks are made of: convolutions, max-pools, TensorFlow's "same", the residual back-end.
+"""Building blocks of the networks: convolutions, max-pools, TensorFlow's "same", the residual back-end.
 
 Maps inside a network are (clips, channels, bands, frames) in channels-last memory, with one band for
 waveforms: the layout in which oneDNN's and cuDNN's convolutions are fastest. Max-pools come before the
@@ -54,7 +54,7 @@ class RandomConv(nn.Module):
         weight = torch.zeros(self.n_filters, self.n_channels, *taps)
         self.weight = nn.Parameter(weight.to(memory_format=torch.channels_last), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(self.n_filters), requires_grad=False)
-        self.kept = fast.Kept()
+        self.cache = fast.WeightCache()
 
     @property
     def n_parameters(self) -> int:
@@ -92,9 +92,9 @@ class RandomConv(nn.Module):
         -------
         Tensor [shape=(clips, filters, bands, frames)]
         """
-        sooner = fast.convolve(self, maps, filters)
-        if sooner is not None:
-            return sooner
+        faster = fast.convolve(self, maps, filters)
+        if faster is not None:
+            return faster
         weight, bias = self.weight[filters].to(maps.dtype), self.bias[filters].to(maps.dtype)
         return F.conv2d(maps, weight, bias, padding=(self.pad_bands, 0))
 
@@ -117,10 +117,10 @@ class BandConv(RandomConv):
         (int, Tensor) [shape=(clips, filters, frames)]
             The first of some filters, and their maps.
         """
-        sooner = fast.band_peaks(self, maps)
+        faster = fast.band_peaks(self, maps)
         for first in range(0, self.n_filters, FILTERS_AT_ONCE):
             filters = slice(first, first + FILTERS_AT_ONCE)
-            yield first, sooner(filters) if sooner else self(maps, filters=filters).relu_().amax(dim=2)
+            yield first, faster(filters) if faster else self(maps, filters=filters).relu_().amax(dim=2)
 
 
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
@@ -206,7 +206,7 @@ def conv_pool(
     filters: slice = EVERY,
     before: Activation | None = None,
 ) -> Tensor:
-    """Convolve, max-pool and activate, a few frames at a time: the convolution's own map is never kept.
+    """Convolve, max-pool and activate, a few frames at a time: the convolution's own map is never stored.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def conv_pool(
     filters : slice
         Those to convolve with.
     before : callable or None
-        Makes the maps to convolve, frame by frame, so that they are not kept either.
+        Makes the maps to convolve, frame by frame, so that they are not stored either.
 
     Returns
     -------

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
+from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.blocks import BACK_END_TAPS, RandomConv, back_end, back_end_convs, same_padding, to_hops
-from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, sequence
 
 STRIDE, FILTER_LENGTH = 32, 512  # samples, the study's
@@ -20,7 +20,7 @@ SHORTEST_FRONT_MAP = BACK_END_TAPS + 1  # frames: one is left after the last poo
 
 
 class _FrameLevel(RandomCNN):
-    """What both have in common: strided filters, and the back-end of a front map."""
+    """Common to both: strided filters, and the back-end of a front map."""
 
     input_unit = "samples"
 

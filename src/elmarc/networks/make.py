@@ -169,9 +169,9 @@ def _key(spec: ModuleSpec, module: nn.Module) -> str | None:
 
 
 def identity(section: Mapping[str, Any]) -> Definition | None:
-    """Return what results of a user's module are found again by; None for elmarc's networks.
+    """Return what identifies the results of a user's module; None for elmarc's networks.
 
-    The key and a digest of the weights that are not drawn; without a key, a text that never comes again.
+    The key and a digest of the weights that are not drawn; without a key, a new text on each call.
 
     Raises
     ------
@@ -220,9 +220,9 @@ def _called(call: Callable[..., Any], options: Mapping[str, Any], shown: str) ->
     try:
         return call(**options) if config_class is None else call(config_class(**options))
     except Exception as problem:
-        given = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
+        arguments = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
         raise ConfigError(
-            f"factory {shown} fails with {given}: {type(problem).__name__}: {problem}"
+            f"factory {shown} fails with {arguments}: {type(problem).__name__}: {problem}"
         ) from problem
 
 

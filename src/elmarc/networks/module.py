@@ -30,8 +30,7 @@ from torch import Tensor, nn
 from elmarc._choices import choose
 from elmarc._types import Definition, Unit
 from elmarc.errors import ConfigError
-from elmarc.networks.base import Network
-from elmarc.networks.layers import Input, LayerInfo, Tile
+from elmarc.networks.base import Input, LayerInfo, Network, Tile
 from elmarc.networks.section import OUTPUT, ModulePrecision
 from elmarc.networks.weights import redraw
 
@@ -211,7 +210,7 @@ class ExternalNetwork(Network):
 
     @property
     def is_storable(self) -> bool:
-        """Whether the module has a key, by which stored features can be found again."""
+        """Whether the module states a key."""
         return self.contract.key is not None
 
     def definition(self) -> Definition:
@@ -266,7 +265,7 @@ class _Reader:
             The module fails, or a layer gives no tensor (clips, channels, ...) of floating-point numbers.
         """
         calls: dict[str, list[object]] = {layer: [] for layer in layers if layer in self._parts}
-        hooks = [self._parts[layer].register_forward_hook(_appending(kept)) for layer, kept in calls.items()]
+        hooks = [self._parts[layer].register_forward_hook(_appending(outs)) for layer, outs in calls.items()]
         try:
             output = self.module(self._contract.fed(x))
         except Exception as problem:  # of the user's code: whatever it is, this network cannot be run
@@ -278,13 +277,13 @@ class _Reader:
             for hook in hooks:
                 hook.remove()
         returned = dict(output) if isinstance(output, Mapping) else {OUTPUT: output}
-        for layer, kept in calls.items():
-            if layer not in returned and len(kept) != 1:
+        for layer, outs in calls.items():
+            if layer not in returned and len(outs) != 1:
                 raise ConfigError(
-                    f"{self._name}: submodule {layer!r} ran {len(kept)} times in a forward pass, and can be "
+                    f"{self._name}: submodule {layer!r} ran {len(outs)} times in a forward pass, and can be "
                     "read where it runs once: return what you want of it in a mapping"
                 )
-        outputs = {layer: kept[0] for layer, kept in calls.items() if kept} | returned
+        outputs = {layer: outs[0] for layer, outs in calls.items() if outs} | returned
         for layer in layers:
             choose(f"layer of {self._name}", layer, (*returned, *filter(None, self._parts)))
         return {layer: self._checked(layer, outputs[layer], len(x)) for layer in layers or returned}
@@ -308,9 +307,9 @@ class _Reader:
         )
 
 
-def _appending(kept: list[object]) -> Any:
-    """Return a hook that keeps what a submodule gives; a copy, since later modules may work in place."""
-    return lambda _module, _inputs, out: kept.append(out.clone() if isinstance(out, Tensor) else out)
+def _appending(outs: list[object]) -> Any:
+    """Return a hook that appends a submodule's output; a copy, since later modules may work in place."""
+    return lambda _module, _inputs, out: outs.append(out.clone() if isinstance(out, Tensor) else out)
 
 
 class _Trial:

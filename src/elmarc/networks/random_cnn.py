@@ -1,4 +1,4 @@
-"""What the study's networks have in common: random convolutions, their weights and their definition."""
+"""The study's networks in common: random convolutions, their weights and their definition."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from torch import Tensor
 from elmarc._choices import choose
 from elmarc._types import Definition, Precision, Unit
 from elmarc.errors import ConfigError
-from elmarc.networks.base import Network
+from elmarc.networks.base import FeatureMap, Input, LayerCost, LayerInfo, Network
 from elmarc.networks.blocks import RandomConv
-from elmarc.networks.layers import FeatureMap, Input, LayerCost, LayerInfo
 from elmarc.networks.weights import draw_kernel
 
 Compat = Literal["2018"]
@@ -27,7 +26,7 @@ N_BANDS = 96  # of the study's log-mel spectrograms
 
 
 class RandomCNN(Network):
-    """A network of the study: convolutions with random weights that are never trained.
+    """A network of convolutions with random weights that are never trained, as the study has them.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ class RandomCNN(Network):
 
     @classmethod
     def _bands(cls, name: str, n_bands: int | None) -> int:
-        """Return the bands that are asked for, or the unit's."""
+        """Return the bands of the input, or the unit's default."""
         if cls.input_unit == "frames":
             return N_BANDS if n_bands is None else n_bands
         if n_bands not in (None, 1):
@@ -134,6 +133,9 @@ class RandomCNN(Network):
         """
         self.check_input((1, input_length, self.n_bands))
         return list(self._costs(input_length))
+
+    def _n_positions(self, layer: str, length: int) -> int:
+        return [cost.shape[1] for cost in self.layer_costs(length) if cost.layer == layer][-1]
 
     def multiply_adds(self, input_length: int) -> int:
         """Return the dense arithmetic of one clip; a multiply-add is two operations."""
@@ -202,17 +204,17 @@ class RandomCNN(Network):
         """
         arrays = [np.ascontiguousarray(array, np.float32) for array in weights]
         self._check_weights(arrays)
-        given = [np.ascontiguousarray(array, np.float32) for array in standards or ()]
-        self._check_standards(given)
+        levels = [np.ascontiguousarray(array, np.float32) for array in standards or ()]
+        self._check_standards(levels)
         digest = hashlib.sha256()
         for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
             conv.set_kernel(kernel)
             with torch.no_grad():
                 conv.bias.copy_(torch.from_numpy(bias))
             digest.update(kernel.tobytes() + bias.tobytes())
-        digest.update(b"".join(array.tobytes() for array in given))
+        digest.update(b"".join(array.tobytes() for array in levels))
         self._weights_hash = digest.hexdigest()
-        self._standards = (given[0], given[1]) if given else None
+        self._standards = (levels[0], levels[1]) if levels else None
 
     def _check_weights(self, arrays: Sequence[NDArray[np.float32]]) -> None:
         if len(arrays) != 2 * len(self.convs):
@@ -229,11 +231,11 @@ class RandomCNN(Network):
                         f"{self.name}: {layer} {part} has shape {array.shape}, expected {shape}"
                     )
 
-    def _check_standards(self, given: Sequence[NDArray[np.float32]]) -> None:
-        is_shaped = all(array.shape == (self.n_bands,) for array in given)
-        if not is_shaped or not all((spread > 0).all() for spread in given[1:]):
+    def _check_standards(self, levels: Sequence[NDArray[np.float32]]) -> None:
+        is_shaped = all(array.shape == (self.n_bands,) for array in levels)
+        if not is_shaped or not all((spread > 0).all() for spread in levels[1:]):
             raise ConfigError(
-                f"{self.name}: standards have shapes {[array.shape for array in given]}, expected level and "
+                f"{self.name}: standards have shapes {[array.shape for array in levels]}, expected level and "
                 f"positive spread of {self.n_bands} bands"
             )
 

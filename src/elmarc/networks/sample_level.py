@@ -10,8 +10,8 @@ from torch import Tensor
 
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
+from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.blocks import Activation, RandomConv, conv_pool, to_hops
-from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, sequence
 
 N_POOLS, STRIDE = 6, 3  # the study's
@@ -26,7 +26,7 @@ class SampleLevel(RandomCNN):
     stride : int
         Samples of the first filters and between them, and positions of every max-pool.
     n_pools : int
-        Layers behind the first.
+        Layers after the first.
 
     References
     ----------

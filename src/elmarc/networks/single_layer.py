@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
+from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.blocks import FILTERS_AT_ONCE, BandConv, conv_pool
-from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, spectrogram
 
 

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
+from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.blocks import BandConv, RandomConv, same_padding
-from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, spectrogram
 
 BRANCHES = ("timbral", "temporal")
@@ -30,7 +30,7 @@ class TimbralTemporal(RandomCNN):
     Parameters
     ----------
     branches : sequence of {"timbral", "temporal"}
-        Those that exist; "timbral" alone has the weights it has beside "temporal".
+        Those that exist; "timbral" has the same weights with and without "temporal".
     temporal_lengths : sequence of int
         Frames of the four temporal filters; the study's are in `NETWORKS`.
     timbral_frames, timbral_percents : sequence of int
@@ -104,17 +104,17 @@ class TimbralTemporal(RandomCNN):
 
     def options(self) -> Definition:
         """Return the filters' shapes: the temporal ones where they matter, others where not the study's."""
-        found: Definition = {}
+        shapes: Definition = {}
         if "temporal" in self.layers:
-            found["temporal_lengths"] = list(self.temporal_lengths)
+            shapes["temporal_lengths"] = list(self.temporal_lengths)
             if self.n_temporal != self.n_filters:
-                found["n_temporal"] = self.n_temporal
+                shapes["n_temporal"] = self.n_temporal
         if "timbral" in self.layers:
             if self.timbral_frames != FRAMES:
-                found["timbral_frames"] = list(self.timbral_frames)
+                shapes["timbral_frames"] = list(self.timbral_frames)
             if self.timbral_percents != PERCENTS:
-                found["timbral_percents"] = list(self.timbral_percents)
-        return found
+                shapes["timbral_percents"] = list(self.timbral_percents)
+        return shapes
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
         for branch in self.layers:

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
+from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.blocks import RandomConv, conv_pool
-from elmarc.networks.layers import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.random_cnn import RandomCNN, spectrogram
 
 POOL_FRAMES, POOL_BANDS = (4, 4, 5, 4, 4), (2, 3, 2, 2, 4)  # the study's

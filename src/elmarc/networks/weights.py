@@ -78,19 +78,12 @@ def draw_normal(
 
 
 def check_fits(shape: tuple[int, ...], owner: str) -> None:
-    """Refuse a kernel that could not be drawn, before anything is allocated for it.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the kernel.
-    owner : str
-        What the message calls the layer.
+    """Refuse a kernel of this shape if it does not fit into memory, before anything is allocated for it.
 
     Raises
     ------
     ConfigError
-        The kernel does not fit into memory.
+        It does not fit; `owner` is what the message calls the layer.
     """
     if math.prod(shape) * BYTES > memory_bytes():
         raise ConfigError(

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elmarc.features.statistics import STATISTICS, Map
-from elmarc.networks.base import Network
+from elmarc.networks.base import Input, Network
 from elmarc.networks.blocks import EVERY, RandomConv
-from elmarc.networks.layers import Input
 from elmarc.networks.random_cnn import RandomCNN
 
 

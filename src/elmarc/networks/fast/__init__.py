@@ -28,9 +28,9 @@ from torch import Tensor
 
 from elmarc.networks.fast import onednn, toom_cook
 from elmarc.networks.fast.band_products import BandProducts
-from elmarc.networks.fast.onednn import VARIABLE, Kept, Layer, Untrusted
+from elmarc.networks.fast.onednn import VARIABLE, Layer, Untrusted, WeightCache
 
-__all__ = ["Kept", "band_peaks", "convolve", "plain"]
+__all__ = ["WeightCache", "band_peaks", "convolve", "plain"]
 
 FEWEST_CHANNELS = 128  # from which Toom-Cook pays: at 64 it loses, at 256 it wins by 1.1 to 1.9
 FEWEST_BANDS = 64  # the same for filters over bands, whose values at points serve all places
@@ -147,7 +147,7 @@ def _is_large(layer: Layer, maps: Tensor, taps: tuple[int, int], has_channels: b
 def _by_packed_kernel(layer: Layer, maps: Tensor, filters: slice) -> Tensor | None:
     if not onednn.packs_kernels(maps):
         return None
-    kernel = layer.kept.get(
+    kernel = layer.cache.get(
         f"kernel {filters}",
         layer.weight,
         maps,

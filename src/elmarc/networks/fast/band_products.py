@@ -65,7 +65,7 @@ class BandProducts:
     def peaks_at_points(self, filters: slice) -> Tensor:
         """Return the same for one clip with fewer products: values at Toom-Cook's points serve all places."""
         values, taps = self._at_points, (1, self.frames)
-        kernel = self.layer.kept.get(
+        kernel = self.layer.cache.get(
             f"products {filters}",
             self.layer.weight,
             self.input,
@@ -111,7 +111,7 @@ class BandProducts:
             yield first, values.view(len(rows), self.at_once, -1)
 
     def _matrix(self, filters: slice) -> Matrix:
-        return self.layer.kept.get(
+        return self.layer.cache.get(
             f"{self.at_once} places of filters {filters.start}:{filters.stop}",
             self.layer.weight,
             self.input,

@@ -49,11 +49,11 @@ class Layer(Protocol):
         """Zeros added below and above."""
 
     @property
-    def kept(self) -> Kept:
-        """Kernels and matrices made of the weight."""
+    def cache(self) -> WeightCache:
+        """What was packed of the weight."""
 
 
-class Kept:
+class WeightCache:
     """Kernels and matrices by name, good until the layer's weight changes.
 
     A copy or a pickle starts empty: what oneDNN laid out cannot be pickled.
@@ -63,7 +63,7 @@ class Kept:
         self._made: dict[str, tuple[object, object]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Kept, ()
+        return WeightCache, ()
 
     def get(
         self,
@@ -79,7 +79,7 @@ class Kept:
         with _making:
             if name not in self._made or self._made[name][0] != key:
                 self._made[name] = key, make(weight)
-            return cast(Made, self._made[name][1])
+            return cast("Made", self._made[name][1])
 
 
 class Kind(NamedTuple):

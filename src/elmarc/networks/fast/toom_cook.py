@@ -185,7 +185,7 @@ def convolve(layer: Layer, maps: Tensor) -> Tensor:
     """Convolve a map (1, channels, bands, frames) with a layer's filters, "valid" in frames."""
     taps = layer.weight.shape[2], layer.weight.shape[3]
     cut = tiling(maps.shape, taps, layer.pad_bands)
-    kernel = layer.kept.get(
+    kernel = layer.cache.get(
         "products",
         layer.weight,
         maps,
