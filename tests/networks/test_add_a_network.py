@@ -82,7 +82,7 @@ def test_the_page_adds_a_network_that_configurations_and_commands_know(extended:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "features": 160, "layers": [[80, 20], [80, 10]], "as stated": True, "reductions": [2, 4],
-        "study": False, "row": 160, "family": "two_layers", "front": "logmel", "schema": True, "help": True,
+        "features": 3584, "layers": [[1792, 20], [1792, 10]], "as stated": True, "reductions": [2, 4],
+        "study": False, "row": 3584, "family": "two_layers", "front": "logmel", "schema": True, "help": True,
         "listed": [3584],
     }  # fmt: skip
