@@ -61,7 +61,7 @@ def main() -> None:
     for name, accuracies in scores.items():
         print(
             f"{name}: {np.mean(accuracies):.1f} % of 100 held-out clips right ({args.draws} draws: "
-            f"{min(accuracies):.0f} to {max(accuracies):.0f}); fit takes {np.median(seconds[name]):.1f} s (median)"
+            f"{min(accuracies):.0f} to {max(accuracies):.0f}); median of fit {np.median(seconds[name]):.1f} s"
         )
 
 
