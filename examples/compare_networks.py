@@ -8,26 +8,17 @@ points, with an interval well above zero and a p-value under 0.05. docs/statisti
 
 from __future__ import annotations
 
-import tempfile
-
-from elmarc.comparison.compare import compare
+import elmarc
 from elmarc.comparison.records import Comparison
-from elmarc.study.cells import make_cells
-from elmarc.study.runner import run_cells
-from elmarc.study.studies import grid_cells
 
 
 def main(seeds: int = 3) -> Comparison:
     """Print and return the comparison of two networks on toy's rhythms."""
-    cells = grid_cells(
-        {"name": "compare", "recipe": "2018", "data": {"kind": "toy", "target": "rhythm"}},
-        networks=[{"kind": name, "size": "small"} for name in ("timbral", "temporal")],
-        classifiers=["linear_svm"],
-        seeds=seeds,
-        standardise=True,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        comparison = compare(run_cells(make_cells(cells, folder)))
+    ranking = elmarc.rank(
+        "toy", networks="timbral,temporal", classifiers="linear_svm", recipe="2018", size="small",
+        seeds=seeds, baseline=False,
+    )  # fmt: skip
+    (comparison,) = ranking.comparisons
     better, worse = comparison.scores
     (contrast,) = comparison.families[0].contrasts
     print(f"{better.label}: {100 * better.accuracy:.1f} %, {worse.label}: {100 * worse.accuracy:.1f} %")

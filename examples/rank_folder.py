@@ -9,23 +9,13 @@ temporal network first: about 70 %, beside about 25 % (chance) for the timbral o
 from __future__ import annotations
 
 import sys
-import tempfile
 
-from elmarc.comparison.compare import compare
-from elmarc.reports import tables
-from elmarc.study.cells import make_cells
-from elmarc.study.runner import run_cells
-from elmarc.study.studies import data_section, grid_cells
+import elmarc
 
 
-def main(data: str = "toy", networks: tuple[str, ...] = ("mfcc", "timbral", "temporal")) -> None:
-    """Print the ranking of `networks`, small, each with an SVM."""
-    sections = [name if name == "mfcc" else {"kind": name, "size": "small"} for name in networks]
-    document = {"name": "rank", "recipe": "2018", "data": data_section(data)}
-    cells = grid_cells(document, networks=sections, classifiers=["svm"], seeds=1, standardise=True)
-    with tempfile.TemporaryDirectory() as folder:  # name a folder of your own to keep and resume the results
-        results = run_cells(make_cells(cells, folder))
-    print(tables.to_text(compare(results)))
+def main(data: str = "toy", networks: tuple[str, ...] = ("timbral", "temporal")) -> None:
+    """Print the ranking of `networks`, small, each with an SVM; `output=` keeps the results."""
+    print(elmarc.rank(data, networks=networks, classifiers="svm", recipe="2018", size="small", seeds=1))
 
 
 if __name__ == "__main__":

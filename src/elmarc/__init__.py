@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from elmarc.model.loading import load
     from elmarc.model.sound_classifier import SoundClassifier
     from elmarc.networks import build_network, list_networks
-    from elmarc.study.ranking import Ranking, rank
-    from elmarc.study.training_study import train
+    from elmarc.study.ranking import Ranking, rank, train
 
 __version__ = "0.1.0"
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # or logging prints what nobody handles
@@ -42,7 +41,7 @@ _HOMES = {
     "list_networks": "networks",
     "load": "model.loading",
     "rank": "study.ranking",
-    "train": "study.training_study",
+    "train": "study.ranking",
 }
 
 __all__ = [

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from tests.cli.conftest import Run
 
-from elmarc.cli.winner import extract_command, with_seeds
+from elmarc.cli.commands import extract_command, with_seeds
 from elmarc.features.matrix import FeatureMatrix
-from elmarc.study import build, studies
+from elmarc.study import build
+from elmarc.study.request import Rank
 
 
 def command_of(out: str) -> list[str]:
@@ -47,10 +48,8 @@ def test_rank_ends_with_the_command_that_extracts_the_best(elmarc: Run, folder: 
 
 @pytest.mark.parametrize("network", ["temporal", "mfcc"])
 def test_its_rows_are_those_of_the_rank(elmarc: Run, folder: Path, network: str) -> None:
-    section = network if network == "mfcc" else {"kind": network, "size": "small"}
-    (config,) = studies.grid_cells(
-        {"data": studies.data_section(str(folder))}, networks=[section], classifiers=["svm"], seeds=1
-    )
+    networks = [] if network == "mfcc" else [network]
+    config = Rank(data=folder, networks=networks, baseline=not networks, seeds=1).experiments()[0]
     data = build.dataset(config.data)
     extractor, _ = build.extractor(config, data)
     code, _, err = elmarc(*shlex.split(extract_command(config))[1:])
@@ -73,22 +72,16 @@ def test_the_advice_to_draw_more_seeds_is_a_command(typed: str, expected: str) -
 
 
 def test_every_option_that_matters_is_said() -> None:
-    document = {"data": {"kind": "toy", "target": "timbre"}, "recipe": "v2", "device": "cpu", "strict": True}
-    sections = [{"kind": "timbral", "size": "large", "precision": "bfloat16"}]
-    config = studies.grid_cells(
-        document,
-        networks=sections,
-        classifiers=["svm"],
-        seeds=2,
-        overrides=["frontend.sr=16000"],
-    )[1]
+    config = Rank(
+        data="toy", target="timbre", networks="timbral", recipe="2018", size="large", precision="bfloat16",
+        device="cpu", strict=True, baseline=False, overrides=["frontend.sr=16000"],
+    ).experiments()[1]  # fmt: skip
     assert extract_command(config) == (
-        "elmarc extract toy --target timbre --network timbral --size large --seed 1 --recipe v2 "
-        "--precision bfloat16 --device cpu --strict --set frontend.sr=16000 -o features.npz"
+        "elmarc extract toy --target timbre --device cpu --strict --set frontend.sr=16000 "
+        "--network timbral --size large --seed 1 --recipe 2018 --precision bfloat16 -o features.npz"
     )
 
 
 def test_named_data_sets_say_where_their_clips_lie() -> None:
-    data = studies.data_section("esc10", audio=Path("my clips"))
-    (config,) = studies.grid_cells({"data": data}, networks=["mfcc"], classifiers=["svm"], seeds=1)
+    (config,) = Rank(data="esc10", audio=Path("my clips"), networks=[], seeds=1).experiments()
     assert extract_command(config) == "elmarc extract esc10 --audio 'my clips' --network mfcc -o features.npz"

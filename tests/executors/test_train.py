@@ -31,7 +31,8 @@ from elmarc.study.executors.base import Executor
 from elmarc.study.executors.here import Here, n_here
 from elmarc.study.executors.processes import Processes
 from elmarc.study.observer import Observer
-from elmarc.study.trained import as_trained, train_cells, training_configs
+from elmarc.study.request import Train
+from elmarc.study.trained import as_trained, train_cells
 from elmarc.study.training_forecast import _n_at_once
 from elmarc.study.training_parts import Trainings
 from elmarc.study.training_task import TrainingTask, do
@@ -49,8 +50,11 @@ TRAIN = (
 
 def cells_of(root: Path, output: Path, *, networks: Any = (NETWORK,), seeds: int = 2) -> list[Cell]:
     data = {"kind": "folder", "path": str(root / "clips"), "n_folds": N_PARTS}
-    configs = training_configs(data, networks=list(networks), seeds=seeds, device="cpu")
-    return as_trained(make_cells(configs, output), RECIPE)
+    study = Train(
+        data=data, networks=networks, recipe="2018", seeds=seeds, device="cpu", epochs=RECIPE.epochs,
+        learning_rates=RECIPE.learning_rates,
+    )  # fmt: skip
+    return as_trained(make_cells(study.experiments(), output), RECIPE)
 
 
 @dataclass(frozen=True)

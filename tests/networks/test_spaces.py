@@ -15,7 +15,7 @@ from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, fast, make_network
 from elmarc.networks.spaces import FAMILIES, SECONDS, cost, n_features, sample_space
 from elmarc.study.documents import load_config
-from elmarc.study.studies import ranking_cells
+from elmarc.study.request import Rank
 
 N = 16
 
@@ -77,9 +77,8 @@ def test_rank_and_run_take_the_file(tmp_path, sections: list[dict]) -> None:
     file.write_text(space_text(sections, heading="a space", about={"seed": 3, "target": None}))
     toy = {"kind": "toy", "target": "rhythm"}
     for recipe in ("2018", "v2"):
-        cells = ranking_cells(
-            toy, networks=f"{file},vgg", classifiers="ridge", seeds=1, baseline=False, recipe=recipe
-        )
+        study = Rank(data=toy, networks=f"{file},vgg", seeds=1, baseline=False, recipe=recipe)
+        cells = study.experiments()
         assert {cell.network.label for cell in cells} == {"vgg", *(section["name"] for section in sections)}
     config = tmp_path / "sweep.yaml"
     config.write_text(f"data: toy\nnetwork: {file}\nclassifier: ridge\n")
@@ -111,6 +110,6 @@ def test_a_mistake_is_named(change: dict, match: str) -> None:
 def test_two_networks_of_one_name_are_refused(sections: list[dict]) -> None:
     twice = [sections[0], {**sections[1], "name": sections[0]["name"]}]
     with pytest.raises(ConfigError, match="give each a name of its own"):
-        ranking_cells({"kind": "toy"}, networks=twice, classifiers="ridge", seeds=1)
+        Rank(data="toy", networks=twice, seeds=1).experiments()
     with pytest.raises(ConfigError, match="several are called 'vgg'"):
-        ranking_cells({"kind": "toy"}, networks=["vgg", {**sections[0], "name": "vgg"}], seeds=1)
+        Rank(data="toy", networks=["vgg", {**sections[0], "name": "vgg"}], seeds=1).experiments()

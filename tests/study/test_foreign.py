@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from elmarc.errors import ConfigError
 from elmarc.study.cells import by_features, make_cells
 from elmarc.study.foreign import named_files, read_foreign
 from elmarc.study.group import run_group
-from elmarc.study.studies import choose_networks, ranking_cells
+from elmarc.study.plan import choose_networks
+from elmarc.study.request import Rank
 
 
 def write(path: Path, ids, X=None, **arrays) -> Path:
@@ -133,30 +135,26 @@ def test_a_file_whose_path_has_an_equals_sign(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mfcc", "vgg", "temporal"])
 def test_a_file_cannot_be_called_like_a_row_of_elmarcs(tones: Path, name: str) -> None:
-    section = {"kind": "folder", "path": str(tones)}
+    study = Rank(data=tones, networks="temporal", features=[f"{name}=f.npz"])
     with pytest.raises(ConfigError, match=rf"features {name}: .*my-{name}=FILE"):
-        ranking_cells(section, networks="temporal", features=[f"{name}=f.npz"])
+        study.experiments()
 
 
 def test_cells_of_a_file_are_one_group_that_no_override_of_networks_touches(
     tmp_path: Path, tones: Path, data: Dataset
 ) -> None:
     path = write(tmp_path / "openl3.npz", [clip.id for clip in data.clips])
-    found = ranking_cells(
-        {"kind": "folder", "path": str(tones)},
+    study = Rank(
+        data=tones,
         networks="temporal",
         classifiers="knn,ridge",
+        seeds=2,
         features=[path],
-        recipe="v2",
         overrides=["network.n_filters=4", "network.size=null", "frontend.hop_length=128", "pooling=std"],
     )
-    mine = [config for config in found if config.features_name == "openl3"]
+    mine = [config for config in study.experiments() if config.features_name == "openl3"]
     assert len(mine) == 4
-    plain = ranking_cells(
-        {"kind": "folder", "path": str(tones)},
-        networks=[], classifiers="knn,ridge", features=[path], recipe="v2", baseline=False,
-    )  # fmt: skip
-    assert plain == mine
+    assert replace(study, networks=[], baseline=False, overrides=()).experiments() == mine
     made = make_cells(mine, tmp_path)
     assert len(by_features(made)) == 1
     assert {cell.n_read for cell in made} == {2}
@@ -185,7 +183,7 @@ def test_networks_are_names_factories_or_sections(tmp_path: Path, monkeypatch: p
 
 def test_nothing_to_rank_is_said(tones: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to rank"):
-        ranking_cells({"kind": "folder", "path": str(tones)}, networks=[], baseline=False)
+        Rank(data=tones, networks=[], baseline=False).experiments()
 
 
 @pytest.mark.parametrize("keys", [{"network": "vgg", "features_file": "f.npz"}, {"network": None}])

@@ -15,10 +15,11 @@ from elmarc.errors import AudioError, ConfigError, OutOfBudgetError
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.store import FeatureStore
 from elmarc.results import Failure, Result, collect
-from elmarc.study import group, studies
+from elmarc.study import group, plan
 from elmarc.study.cells import failures, make_cells
 from elmarc.study.documents import parse_config
 from elmarc.study.observer import Observer
+from elmarc.study.request import Clips, Rank
 from elmarc.study.runner import run_cells
 from elmarc.study.spec import Experiment
 from elmarc.study.summary import summarise
@@ -143,25 +144,23 @@ def test_strict_ends_the_run_at_a_bad_clip(sweep: list[Experiment], tmp_path: Pa
 
 
 def test_a_reproduction_holds_both_averages_and_both_protocols(tmp_path: Path) -> None:
-    cells = studies.reproduction_cells(
-        "esc10", audio=tmp_path, size="small", seeds=2, protocols=("nested", "paper")
-    )
+    data = Clips(data="esc10", audio=tmp_path).data_section()
+    cells = plan.reproduction(data, size="small", seeds=2, protocols=("nested", "paper"))
     kinds = {(c.network.kind, c.network.compat) for c in cells if c.network}
     assert len(kinds) == 11
     assert {("frame_level", None), ("frame_level", "2018")} <= kinds
     assert len(cells) == 12 * 2 * 2 * 2
-    assert not any(config.classifier.standardise for config in cells)
+    assert not any(config.classifier and config.classifier.standardise for config in cells)
     assert cells[0].network is None  # the cheapest first
 
 
 @pytest.mark.data
 def test_the_study_is_remade_on_real_clips(data_dir: Path, tmp_path: Path) -> None:
-    cells = studies.grid_cells(
-        {"data": studies.data_section("esc10", audio=data_dir / "esc10"), "protocol": "paper"},
-        networks=["mfcc"],
-        classifiers=("svm",),
-        seeds=1,
-    )
+    study = Rank(
+        data="esc10", audio=data_dir / "esc10", protocol="paper", recipe="2018", networks=[], seeds=1,
+        classifiers="svm",
+    )  # fmt: skip
+    cells = study.experiments()
     (result,) = run_cells(make_cells(cells, tmp_path), n_jobs=2)
     assert [fold.n_test for fold in result.folds] == [80] * 5
     assert abs(100 * result.accuracy - 81.3) < 2  # the 2018 program's, by its grid on the same folds

@@ -22,7 +22,8 @@ from elmarc.errors import ConfigError
 from elmarc.results import Result, collect
 from elmarc.study.cells import Cell, make_cells
 from elmarc.study.observer import Observer
-from elmarc.study.trained import as_trained, train_cells, training_configs
+from elmarc.study.request import Train
+from elmarc.study.trained import as_trained, train_cells
 from elmarc.study.training_forecast import training_forecast
 from elmarc.training.recipe import TrainingRecipe
 
@@ -36,8 +37,11 @@ TIMELESS: dict[str, Any] = {"timings": {}, "environment": {}, "created": "", "co
 
 def test_a_trained_network_beats_chance_on_toy(tmp_path: Path) -> None:
     toy = load_toy(target="timbre", n_variations=5)
-    configs = training_configs({"kind": "object", "name": "toy"}, networks=[SMALL], seeds=1)
-    recipe = TrainingRecipe(epochs=3, learning_rates=(0.01,))
+    study = Train(
+        data={"kind": "object", "name": "toy"}, networks=[SMALL], recipe="2018", seeds=1, epochs=3,
+        learning_rates=[0.01],
+    )  # fmt: skip
+    configs, recipe = study.experiments(), TrainingRecipe(epochs=3, learning_rates=(0.01,))
     (result,) = train_cells(as_trained(make_cells(configs, tmp_path, materials={"toy": toy}), recipe), recipe)
     hits = sum(p.label == p.predicted for p in result.predictions)
     assert len(result.predictions) == 80
@@ -112,11 +116,12 @@ def test_from_python_it_takes_modules_and_tables(sounds: Path) -> None:
 
 
 def cells_of(folder: Path, output: Path, **options: Any) -> list[Cell]:
-    configs = training_configs(
-        {"kind": "folder", "path": str(folder), "n_folds": 4},
-        **{"networks": [SMALL], "seeds": 1, "device": "cpu", **options},
+    brief = {"epochs": BRIEF.epochs, "learning_rates": BRIEF.learning_rates}
+    data = {"kind": "folder", "path": str(folder), "n_folds": 4}
+    study = Train(
+        data=data, **{"networks": [SMALL], "recipe": "2018", "seeds": 1, "device": "cpu", **brief, **options}
     )
-    return as_trained(make_cells(configs, output), BRIEF)
+    return as_trained(make_cells(study.experiments(), output), BRIEF)
 
 
 class Stopping(Observer):

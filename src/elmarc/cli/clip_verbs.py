@@ -3,80 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from elmarc import _defaults
-from elmarc.cli.folders import store_at
-from elmarc.cli.listing import completer
-from elmarc.cli.numbers import positive
-from elmarc.cli.options import (
-    DEFAULT_RECIPE,
-    DEFAULT_SIZE,
-    Audio,
-    Batch,
-    Data,
-    Device,
-    Executor,
-    ExecutorName,
-    Force,
-    Json,
-    Overrides,
-    Precision,
-    Processes,
-    Quiet,
-    Recipe,
-    RecipeName,
-    Scheduler,
-    SchedulerFile,
-    Seed,
-    SizeName,
-    SizeOption,
-    Split,
-    Store,
-    Strict,
-    Target,
-    Together,
-    Trust,
-    Workers,
-    data_names,
-    together,
-    wanted,
-)
+from elmarc.cli.options import TRUST, FileOutput, Force, Json, Quiet, command, positive, refuse
 from elmarc.errors import ConfigError
+from elmarc.study.request import Extract, Fit, Run
+
+FILE = Path("features.npz")
+SYSTEM = ("network", "classifier", "recipe", "size", "n_filters", "precision", "seed", "overrides")
 
 
+@command(output=...)
 def extract(
-    data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.npz, FILE.parquet or FILE.csv.")],
-    network: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="mfcc, one of {networks}, or a module of your own: package.module:Name or file.py:Name.",
-            autocompletion=completer("networks", more=["mfcc"]),
-        ),
-    ] = _defaults.NETWORK,
-    force: Force = False,
-    audio: Audio = None,
-    target: Target = None,
-    split: Split = None,
-    size: SizeOption = DEFAULT_SIZE,
-    n_filters: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Width, in place of --size.")
-    ] = None,
-    seed: Seed = 0,
-    recipe: Recipe = DEFAULT_RECIPE,
-    precision: Precision = "float32",
-    device: Device = "auto",
-    batch_size: Batch = None,
-    n_workers: Workers = None,
-    executor: Executor = ExecutorName.serial,
-    workers: Processes = None,
-    scheduler: Scheduler = None,
-    scheduler_file: SchedulerFile = None,
-    set_: Overrides = None,
+    what: Extract,
+    out: FileOutput,
+    where: Run,
     per_frame: Annotated[
         bool, typer.Option("--per-frame", help="Features over time: a row a frame, with its time in seconds.")
     ] = False,
@@ -88,10 +31,6 @@ def extract(
             help="With --per-frame: frames per second; default: the fastest layer's, at most 50.",
         ),
     ] = None,
-    store: Store = None,
-    strict: Strict = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Write the features of a folder of clips to a file.
 
@@ -100,121 +39,47 @@ def extract(
     columns are id, time_s and the features; clips are read whole, and nothing is stored.
     """
     from elmarc.cli import commands, frames
-    from elmarc.networks.section import EXTERNAL, section_of_text
-    from elmarc.study import studies
 
-    width: dict[str, Any] = {"n_filters": n_filters} if n_filters else {"size": size.value}
-    work = {
-        "batch_size": batch_size,
-        "n_workers": n_workers,
-        "device": device,
-        "strict": strict,
-        "seed": seed,
-    }
-    what: dict[str, Any] = {
-        "common": {"recipe": recipe.value} | {key: value for key, value in work.items() if value is not None},
-        "overrides": set_ or [],
-        "force": force,
-        "quiet": quiet,
-        "as_json": as_json,
-    }
-    section = studies.data_section(data, audio=audio, target=target, split=split)
-    settings = {**section_of_text(network), "precision": precision}
-    if settings["kind"] != EXTERNAL or n_filters:
-        settings |= width
-    where = wanted(executor, workers, scheduler, scheduler_file)
     if per_frame and where.executor != "serial":
         raise ConfigError(
             f"--executor {where.executor}: features over time are made in this process: leave it out"
         )
     if per_frame:
-        frames.extract_frames(section, settings, output, rate=rate, **what)
+        frames.extract_frames(what, out, rate=rate)
     elif rate is not None:
-        raise ConfigError(f"--rate {rate:g}: a vector a clip has no rate: add --per-frame")
+        raise ConfigError(f"--rate {rate:g}: a vector per clip has no rate: add --per-frame")
     else:
-        commands.extract(section, settings, output, store=store_at(store), wanted=where, **what)
+        commands.extract(what, where, out)
 
 
+@command(data=None, output=Path("model.elmarc"))
 def fit(
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            help="As for `elmarc rank`. With --from it may be left out: the clips that were ranked.",
-            show_default=False,
-            autocompletion=data_names,
-        ),
-    ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
-        "model.elmarc"
-    ),
-    force: Force = False,
+    context: typer.Context,
+    what: Fit,
+    out: FileOutput,
     from_: Annotated[
         Path | None, typer.Option("--from", help="A folder of `elmarc rank`: its winner is fitted.")
     ] = None,
-    trust: Trust = False,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            help=f"mfcc, or one of {{networks}}; default: {_defaults.NETWORK}.",
-            autocompletion=completer("networks", more=["mfcc"]),
-        ),
-    ] = None,
-    classifier: Annotated[
-        str | None,
-        typer.Option(
-            help=f"One of {{classifiers}}; default: {_defaults.CLASSIFIER}.",
-            autocompletion=completer("classifiers"),
-        ),
-    ] = None,
-    recipe: Annotated[
-        RecipeName | None, typer.Option(help=f"2018 or v2; default: {_defaults.RECIPE}.")
-    ] = None,
-    size: Annotated[SizeName | None, typer.Option(help=f"large or small; default: {_defaults.SIZE}.")] = None,
-    audio: Audio = None,
-    target: Target = None,
-    keep_duplicates_together: Together = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the weights; default: 0.")] = None,
-    device: Device = "auto",
-    n_workers: Workers = None,
-    set_: Overrides = None,
-    store: Store = None,
-    strict: Strict = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False,
 ) -> None:
     """Fit a classifier on all clips and write it to a file.
 
     `elmarc predict` reads the file. Its hyper-parameters are chosen by cross-validation. The accuracy to
     expect is the nested score: each fold is predicted by a classifier that was chosen and fitted without
-    it.
+    it. With --from DATA may be left out: the clips that were ranked.
     """
     from elmarc.cli import fit as work
-    from elmarc.study import studies
 
-    section = None if data is None else studies.data_section(data, audio=audio, target=target)
-    if section is not None:
-        section = together(section, keep_duplicates_together)
-    elif keep_duplicates_together:
-        raise ConfigError("--keep-duplicates-together: the ranking says whether they were: name DATA too")
-    common: dict[str, Any] = {"device": device, "strict": strict}
-    common |= {} if n_workers is None else {"n_workers": n_workers}
-    named: dict[str, Any] = {"--network": network, "--classifier": classifier, "--recipe": recipe}
-    named |= {"--size": size, "--seed": seed, "--set": set_ or None}
     if from_ is not None:
-        if typed := [option for option, value in named.items() if value is not None]:
-            raise ConfigError(f"{typed[0]}: --from says what is fitted: leave one of the two out")
-        chosen = work.from_ranking(from_, section, trust=trust, **common)
-    elif section is None:
+        refuse(context, *SYSTEM, because="--from says what is fitted")
+        if what.data is None and what.keep_duplicates_together:
+            raise ConfigError("--keep-duplicates-together: the ranking says whether they were: name DATA too")
+        chosen = work.from_ranking(from_, what, trust=trust)
+    elif what.data is None:
         raise ConfigError("no DATA: name a folder, a CSV file or a data set, or a ranking with --from")
     else:
-        chosen = work.named(
-            section,
-            network={"kind": network or _defaults.NETWORK, "size": size.value if size else _defaults.SIZE},
-            classifier=classifier or _defaults.CLASSIFIER,
-            common={**common, "recipe": recipe.value if recipe else _defaults.RECIPE, "seed": seed or 0},
-            overrides=set_ or [],
-        )
-    work.fit(chosen, output, store=store_at(store), force=force, quiet=quiet, as_json=as_json)
+        chosen = work.Chosen(what.experiment())
+    work.fit(chosen, out)
 
 
 def predict(
@@ -241,7 +106,9 @@ def predict(
     plot: Annotated[
         Path | None, typer.Option(help="With --window: a picture of the time line, FILE.png or FILE.svg.")
     ] = None,
-    strict: Strict = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Let a clip that cannot be read end the run.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

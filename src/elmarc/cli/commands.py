@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -24,29 +25,28 @@ from elmarc.cli.folders import (
     check_writable,
     files_read,
 )
+from elmarc.cli.options import FileOutput, Output, words
 from elmarc.cli.pages import write_page
-from elmarc.cli.where import workers
-from elmarc.cli.winner import extract_command, fit_command, winning_cell, with_seeds
-from elmarc.comparison.records import Comparison
-from elmarc.datasets import cache_dir
+from elmarc.comparison.records import Comparison, SystemScore, system_of
 from elmarc.datasets.named import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.store import FeatureStore
-from elmarc.networks import STUDY_NETWORKS
+from elmarc.networks.section import EXTERNAL
 from elmarc.reports import agreements, tables
 from elmarc.results import Result, to_frame
-from elmarc.study import build, studies, trained
+from elmarc.study import build, plan, trained
 from elmarc.study.cells import Cell, failures, finished, make_cells
 from elmarc.study.documents import load_config
-from elmarc.study.executors import Wanted
+from elmarc.study.executors import Wanted, opened
+from elmarc.study.executors.base import Executor
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.foretelling import WRITTEN, agreements_of, write_agreements
+from elmarc.study.request import Clips, Extract, Rank, Run, Study
 from elmarc.study.runner import run_cells, seconds
-from elmarc.study.spec import TRAINED, Experiment
+from elmarc.study.spec import Experiment
 from elmarc.study.summary import Unwritten, beside, names_of, summarise, write_run
 from elmarc.study.training_forecast import training_forecast
 from elmarc.study.winner import can_be_fitted
-from elmarc.training.recipe import TrainingRecipe
 
 
 @dataclass(frozen=True)
@@ -57,212 +57,104 @@ class Finished:
     results: list[Result]
     compared: list[Comparison]
 
-    def end(self) -> None:
-        """End the command with exit code 1 where a cell could not be run; what can be has been."""
-        end_after(self.cells)
 
-
-def demo(output: Path, *, store: FeatureStore, quiet: bool, as_json: bool) -> None:
+def demo(out: Output) -> None:
     """Rank the nine networks on toy, by rhythm and by timbre."""
-    networks: list[Any] = [{"kind": name, "size": "small"} for name in STUDY_NETWORKS]
-    _check_folders(output, store)
+    store = out.open_store()
+    _check_folders(out.output, store)
     runs = []
     for target in ("rhythm", "timbre"):
-        configs = studies.grid_cells(
-            {"name": "demo", "recipe": "2018", "data": {"kind": "toy", "target": target}},
-            networks=[studies.BASELINE, *networks],
-            classifiers=("svm", "elm"),
-            seeds=2,
-            standardise=True,
-        )
-        cells = make_cells(configs, output / target)
-        runs.append(_run(cells, output / target, work=partial(run_cells, store=store, n_jobs=2), quiet=quiet))
-    show(
-        [result for run in runs for result in run.results],
-        [comparison for run in runs for comparison in run.compared],
-        output,
-        as_json=as_json,
-    )
+        request = Rank(data="toy", target=target, recipe="2018", classifiers="svm,elm", size="small", seeds=2)
+        folder = out.output / target
+        work = partial(run_cells, store=store, n_jobs=2)
+        runs.append(_run(make_cells(request.experiments(), folder), folder, work=work, quiet=out.quiet))
+    results = [result for run in runs for result in run.results]
+    show(results, [comparison for run in runs for comparison in run.compared], out)
 
 
-def run(
-    config: Path,
-    overrides: Sequence[str],
-    output: Path | None,
-    *,
-    store: Path | None,
-    budget: str | None,
-    n_jobs: int,
-    wanted: Wanted,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def run(config: Path, overrides: Sequence[str], where: Run, out: Output) -> None:
     """Run a configuration file."""
     loaded = load_config(config, overrides)
     configs = [loaded] if isinstance(loaded, Experiment) else loaded.cells()
-    folder = output or configs[0].results / loaded.name
-    kept = FeatureStore(store or configs[0].store or cache_dir() / "features")
-    _check_folders(folder, kept)
-    for note in configs[0].notes if not quiet else ():
+    first = configs[0]
+    out = replace(out, output=out.output or first.results / loaded.name, store=out.store or first.store)
+    for note in first.notes if not out.quiet else ():
         console.note(note)
-    cells = make_cells(configs, folder)
-    with workers(wanted, configs[0], quiet=quiet) as executor:
-        work = partial(run_cells, store=kept, n_jobs=n_jobs, executor=executor)
-        run = _run(cells, folder, work=work, budget=budget, quiet=quiet, read=[config])
-    _show_run(run, folder, quiet=quiet, as_json=as_json)
-    run.end()
+    _study(configs, where, out, keep_going=False, timed=False, read=[config])
 
 
-def rank(
-    data: dict[str, Any],
-    *,
-    networks: str,
-    classifiers: str,
-    size: str,
-    seeds: int,
-    protocol: str,
-    baseline: bool,
-    standardise: bool | None,
-    features: Sequence[str],
-    budget: str | None,
-    common: dict[str, Any],
-    precision: str,
-    overrides: Sequence[str],
-    output: Path,
-    store: FeatureStore,
-    n_jobs: int,
-    wanted: Wanted,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Rank networks, and features made elsewhere, on a data set."""
-    configs = studies.ranking_cells(
-        data,
-        networks=networks,
-        classifiers=classifiers,
-        size=size,
-        precision=precision,
-        seeds=seeds,
-        protocol=protocol,
-        baseline=baseline,
-        standardise=standardise,
-        features=features,
-        overrides=overrides,
-        **common,
-    )
-    _check_folders(output, store)
-    cells, keep_going = make_cells(configs, output), not common["strict"]
-    with workers(wanted, configs[0], quiet=quiet) as executor:
-        run = _run(
-            cells, output, budget=budget, quiet=quiet,
-            work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=keep_going, executor=executor),
-            foretell=partial(forecast, store=store, n_jobs=n_jobs),
-        )  # fmt: skip
-    _show_run(run, output, quiet=quiet, as_json=as_json)
-    run.end()
+def study(request: Study, where: Run, out: Output) -> None:
+    """Rank or train networks on a data set."""
+    _study(request.experiments(), where, out, keep_going=not request.strict)
 
 
-def train(
-    data: dict[str, Any],
-    *,
-    networks: str,
-    size: str,
-    seeds: int,
-    recipe: TrainingRecipe,
-    budget: str | None,
-    common: dict[str, Any],
-    overrides: Sequence[str],
-    output: Path,
-    store: FeatureStore,
-    wanted: Wanted,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Train networks on a data set."""
-    configs = trained.training_configs(
-        data, networks=networks, size=size, seeds=seeds, overrides=overrides, **common
-    )
-    _check_folders(output, store)
-    cells = trained.as_trained(make_cells(configs, output), recipe)
-    with workers(wanted, configs[0], quiet=quiet) as executor:
-        work = partial(trained.train_cells, recipe=recipe, store=store, executor=executor)
-        run = _run(
-            cells, output, budget=budget, quiet=quiet, work=partial(work, keep_going=not common["strict"]),
-            foretell=partial(training_forecast, recipe=recipe, executor=executor),
-        )  # fmt: skip
-    _show_run(run, output, quiet=quiet, as_json=as_json)
-    run.end()
-
-
-def reproduce(
-    name: str,
-    audio: Path | None,
-    *,
-    size: str,
-    seeds: int,
-    protocols: Sequence[str],
-    overrides: Sequence[str],
-    output: Path,
-    store: FeatureStore,
-    n_jobs: int,
-    wanted: Wanted,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Make the study's figure for a data set anew."""
-    studies.choose_names(name, RECORDED, what="data set")
+def reproduce(name: str, audio: Path | None, where: Run, out: Output, **options: Any) -> None:
+    """Make the study's figure for a data set anew; `options` as for `plan.reproduction`."""
+    plan.choose_names(name, RECORDED, what="data set")
     if audio is None:
         raise ConfigError(f"{name}: where do its clips lie? Say so with --audio DIR")
-    configs = studies.reproduction_cells(
-        name, audio=audio, size=size, seeds=seeds, protocols=protocols, overrides=overrides
-    )
-    _check_folders(output, store)
-    cells = make_cells(configs, output)
-    with workers(wanted, configs[0], quiet=quiet) as executor:
-        run = _run(
-            cells, output, quiet=quiet, also=["report.html"],
-            work=partial(run_cells, store=store, n_jobs=n_jobs, keep_going=True, executor=executor),
-            foretell=partial(forecast, store=store, n_jobs=n_jobs),
-        )  # fmt: skip
-    write_page(run.results, run.compared, output / "report.html", embed_mb=20.0)
-    show(run.results, run.compared, output, as_json=as_json)
-    if not as_json:
-        console.show_beside(run.compared)
-    run.end()
+    configs = plan.reproduction(Clips(data=name, audio=audio).data_section(), **options)
+    _study(configs, where, out, keep_going=True, page=out.output / "report.html")
 
 
-def extract(
-    data: dict[str, Any],
-    network: dict[str, Any],
-    output: Path,
+def _study(
+    configs: Sequence[Experiment],
+    where: Run,
+    out: Output,
     *,
-    common: dict[str, Any],
-    overrides: Sequence[str],
-    store: FeatureStore,
-    wanted: Wanted,
-    force: bool,
-    quiet: bool,
-    as_json: bool,
+    keep_going: bool,
+    timed: bool = True,
+    read: Sequence[Path] = (),
+    page: Path | None = None,
 ) -> None:
+    """Run experiments and print how they compare.
+
+    `timed`: whether the time is predicted; `read`: further files that are read; `page`: one to write.
+    """
+    store = out.open_store()
+    _check_folders(out.output, store)
+    cells = make_cells(configs, out.output)
+    with workers(where, configs[0], quiet=out.quiet) as executor:
+        work: Any = partial(run_cells, store=store, n_jobs=where.n_jobs, executor=executor)
+        predict: Any = partial(forecast, store=store, n_jobs=where.n_jobs)
+        if recipe := configs[0].training:
+            cells = trained.as_trained(cells, recipe)
+            work = partial(trained.train_cells, recipe=recipe, store=store, executor=executor)
+            predict = partial(training_forecast, recipe=recipe, executor=executor)
+        finished = _run(
+            cells, out.output, work=partial(work, keep_going=keep_going), quiet=out.quiet, read=read,
+            budget=where.budget, foretell=predict if timed else None, also=[page.name] if page else (),
+        )  # fmt: skip
+    if page:
+        write_page(finished.results, finished.compared, page, embed_mb=20.0)
+        show(finished.results, finished.compared, out)
+        if not out.as_json:
+            console.show_beside(finished.compared)
+    else:
+        _show_run(finished, out)
+    end_after(cells)
+
+
+def extract(request: Extract, where: Run, out: FileOutput) -> None:
     """Write features to a file."""
     from elmarc.features.files import FORMATS
 
+    output, store = out.output, out.open_store()
     if output.suffix.lower() not in FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
-    config = studies.extraction_config(data, network, common, overrides)
-    found = build.clips(config.data)
-    read = files_read(config, found.clips)
-    check_output(output, FEATURES, option="--output", force=force, read=read)
+    config = request.experiment()
+    data = build.clips(config.data)
+    check_output(output, FEATURES, option="--output", force=out.force, read=files_read(config, data.clips))
     check_store(store)
-    extractor, notes = build.extractor(config, found, store=store)
-    with workers(wanted, config, quiet=quiet) as executor, console.Live(quiet=quiet) as live:
-        live.on_features(config.label, len(found.clips))
+    extractor, notes = build.extractor(config, data, store=store)
+    with workers(where, config, quiet=out.quiet) as executor, console.Live(quiet=out.quiet) as live:
+        live.on_features(config.label, len(data.clips))
         compute = executor.computing(config) if executor else None
-        extraction = extractor.extract(found.clips, progress=live.on_clips, compute=compute)
+        extraction = extractor.extract(data.clips, progress=live.on_clips, compute=compute)
     extraction.matrix.save(output)
-    console.show_problems(extraction.skipped, [*found.notes, *notes, *extraction.notes], quiet=quiet)
+    console.show_problems(extraction.skipped, [*data.notes, *notes, *extraction.notes], quiet=out.quiet)
     n_clips, n_features = extraction.matrix.X.shape
-    if as_json:
+    if out.as_json:
         skipped = [{"id": name, "reason": reason} for name, reason in extraction.skipped]
         console.print_json(
             {"output": str(output), "n_clips": n_clips, "n_features": n_features, "skipped": skipped,
@@ -274,6 +166,16 @@ def extract(
             f"{extraction.n_computed} computed in {extraction.seconds:.1f} s",
             highlight=False,
         )
+
+
+@contextmanager
+def workers(where: Run, config: Experiment, *, quiet: bool) -> Iterator[Executor | None]:
+    """Give the executor that was asked for, and print what it has; None is this process."""
+    options = Wanted(where.executor, where.workers, where.scheduler, where.scheduler_file)
+    with opened(options, device=config.device) as executor:
+        if executor is not None and not quiet:
+            console.err.print(escape(executor.described), highlight=False, soft_wrap=True)
+        yield executor
 
 
 def agreement(
@@ -307,16 +209,14 @@ def end_after(cells: Sequence[Cell]) -> None:
         raise typer.Exit(1)
 
 
-def show(
-    results: list[Result], compared: list[Comparison], folder: Path, *, as_json: bool, next_step: str = ""
-) -> None:
+def show(results: list[Result], compared: list[Comparison], out: Output, *, next_step: str = "") -> None:
     """Print the rankings and results of a run, and where everything lies."""
-    if as_json:
+    if out.as_json:
         rankings = [tables.document(each) for each in compared]
         console.print_json({"rankings": rankings, "results": to_frame(results).to_dict(orient="records")})
         return
     console.show_results(compared, results, next_step=next_step)
-    _say_where(folder)
+    _say_where(out.output)
 
 
 def _say_where(folder: Path) -> None:
@@ -335,7 +235,7 @@ def _run(
     *,
     work: Callable[..., list[Result]],
     quiet: bool,
-    budget: str | None = None,
+    budget: str | float | None = None,
     foretell: Callable[[list[Cell]], Forecast] | None = None,
     read: Sequence[Path] = (),
     also: Sequence[str] = (),
@@ -402,20 +302,25 @@ def _end(folder: Path, expected: Forecast | None, taken_s: float) -> None:
         console.show_taken(expected, taken_s)
 
 
-def _show_run(run: Finished, folder: Path, *, quiet: bool, as_json: bool) -> None:
+def _show_run(run: Finished, out: Output) -> None:
     """Print the answer of a run with what to do next, and how to extract the features of the best."""
     first = run.compared[0]
-    winner = winning_cell(first.scores[0], run.cells)
-    result = winner.finished() if winner else None
-    next_step = "" if quiet else _next_step(first, result, folder)
-    show(run.results, run.compared, folder, as_json=as_json, next_step=next_step)
-    if quiet or as_json:
+    cell = _first_cell(first.scores[0], run.cells)
+    result = cell.finished() if cell else None
+    show(run.results, run.compared, out, next_step="" if out.quiet else _next_step(first, result, out.output))
+    if out.quiet or out.as_json:
         return
-    if winner and result and winner.config.features_file is None and result.classifier != TRAINED:
-        line = f"features of the best: {escape(extract_command(winner.config))}"
+    if cell and cell.config.features_file is None and cell.config.classifier:
+        line = f"features of the best: {escape(extract_command(cell.config))}"
         console.out.print(line, highlight=False, soft_wrap=True)
-    if sentence := beside(run.results, folder):
+    if sentence := beside(run.results, out.output):
         console.note(sentence)
+
+
+def _first_cell(best: SystemScore, cells: Sequence[Cell]) -> Cell | None:
+    """Return the first finished cell of a system, by seed."""
+    own = [cell for cell in cells if (r := cell.finished()) is not None and system_of(r) == best.system]
+    return min(own, key=lambda cell: cell.config.seed, default=None)
 
 
 def _next_step(first: Comparison, result: Result | None, folder: Path) -> str:
@@ -424,5 +329,25 @@ def _next_step(first: Comparison, result: Result | None, folder: Path) -> str:
     if not first.design.can_tell and (more := first.design.more_seeds):
         steps.insert(0, with_seeds(sys.argv[1:], more))
     elif result and can_be_fitted(result):
-        steps.insert(0, fit_command(folder, result))
+        is_own = (result.config.get("network") or {}).get("kind") == EXTERNAL
+        fit = ["elmarc", "fit", "--from", str(folder), *["--trust"] * is_own, "-o", "model.elmarc"]
+        steps.insert(0, shlex.join(fit))
     return "; ".join(steps)
+
+
+def extract_command(config: Experiment, *, output: str = "features.npz") -> str:
+    """Return `elmarc extract ...`, quoted for a shell, that gives the features of an experiment."""
+    return shlex.join(["elmarc", "extract", *words(Extract.of(config)), "-o", output])
+
+
+def with_seeds(typed: Sequence[str], n: int) -> str:
+    """Return a command that was typed, quoted for a shell, with n seeds.
+
+    >>> with_seeds(["rank", "sounds", "--seeds", "2"], 5), with_seeds(["run", "a.yaml"], 2)
+    ('elmarc rank sounds --seeds 5', "elmarc run a.yaml --set 'seed=[0,1]'")
+    """
+    if typed[:1] == ["run"]:
+        return shlex.join(["elmarc", *typed, "--set", f"seed=[{','.join(map(str, range(n)))}]"])
+    pairs = zip(typed, ["", *typed], strict=False)
+    other = [w for w, before in pairs if not w.startswith("--seeds") and before != "--seeds"]
+    return shlex.join(["elmarc", *other, "--seeds", str(n)])

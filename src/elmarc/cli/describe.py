@@ -18,6 +18,7 @@ from elmarc.cli.folders import CONFIGURATION, check_output
 from elmarc.cli.folders import NETWORKS as SPACE
 from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, build_network
+from elmarc.study.request import Clips
 
 
 def networks_list(*, as_json: bool) -> None:
@@ -132,13 +133,13 @@ def datasets_list(*, as_json: bool) -> None:
     )
 
 
-def datasets_validate(section: dict[str, Any], *, decode: bool, as_json: bool) -> int:
+def datasets_validate(clips: Clips, *, decode: bool, as_json: bool) -> int:
     """Check a data set; return the exit code."""
     from elmarc.datasets import validate
-    from elmarc.study import build, studies
+    from elmarc.study import build
     from elmarc.study.spec import parse_experiment
 
-    config = parse_experiment({"data": section, "network": studies.BASELINE})
+    config = parse_experiment({"data": clips.data_section(), "network": "mfcc"})
     found = build.dataset(config.data, keep_missing=True)
     report = validate(found, decode=decode)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -12,13 +11,16 @@ from rich.markup import escape
 
 from elmarc.cli import console
 from elmarc.cli.folders import MODEL, check_output, check_store, files_read
+from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Dataset
 from elmarc.features.contents import contents_of
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
-from elmarc.study import build, studies
+from elmarc.study import build
 from elmarc.study.cells import open_material
 from elmarc.study.copies import check_can_group, class_notes, copies, copy_notes, kept_together
+from elmarc.study.request import Extract
+from elmarc.study.request import Fit as FitRequest
 from elmarc.study.spec import Experiment
 from elmarc.study.summary import read_results, tell_apart
 from elmarc.study.trained_fit import Fit, fit_trained
@@ -37,24 +39,22 @@ class Chosen:
     folder: Path | None = None  # where its training is kept
 
 
-def fit(
-    chosen: Chosen, output: Path, *, store: FeatureStore, force: bool, quiet: bool, as_json: bool
-) -> None:
+def fit(chosen: Chosen, out: FileOutput) -> None:
     """Fit a classifier on all clips of its data set, and write it."""
-    config = chosen.config
+    config, output, store = chosen.config, out.output, out.open_store()
     opened = build.dataset(config.data)
     ranked = chosen.folder.parent.rglob("result.json") if chosen.folder else ()
     read = chain(files_read(config, opened.clips), ranked)
-    check_output(output, MODEL, option="--output", force=force, read=read)
+    check_output(output, MODEL, option="--output", force=out.force, read=read)
     check_store(store)
     data = _with_copies(opened, config)
-    with console.Live(quiet=quiet) as live:
+    with console.Live(quiet=out.quiet) as live:
         found = _fitted(chosen, data, store, live)
     found.model.save(output)
-    console.show_problems(found.skipped, [*chosen.notes, *data.notes, *found.notes], quiet=quiet)
+    console.show_problems(found.skipped, [*chosen.notes, *data.notes, *found.notes], quiet=out.quiet)
     model, skipped = found.model, dict(found.skipped)
     label = f"{config.label} + {model.classifier}"
-    if as_json:
+    if out.as_json:
         console.print_json(_document(model, label, output, skipped))
     else:
         _show(model, label, output, len(data.clips) - len(skipped))
@@ -86,43 +86,32 @@ def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Li
     return Fit(model, extraction.skipped, tuple(notes))
 
 
-def from_ranking(folder: Path, data: dict[str, Any] | None, *, trust: bool = False, **common: Any) -> Chosen:
-    """Return the winner of a folder of results, on the clips that were ranked or on others, and what to say.
+def from_ranking(folder: Path, what: FitRequest, *, trust: bool = False) -> Chosen:
+    """Return the winner of a folder of results, and what to say of it.
 
     Parameters
     ----------
     folder : Path
-    data : dict or None
-        The data section that was typed.
+    what : Fit
+        Its data, if not None, is fitted on in place of the clips that were ranked; it says how to compute.
     trust : bool
         Whether a module that the results name may be imported.
-    **common : Any
-        Further keys of the configuration.
     """
-    found, notes = read_results(folder)
-    results, more = tell_apart(found)
-    typed = None if data is None else studies.extraction_config(data, {"kind": studies.BASELINE}, common, ())
-    key = open_material(typed).key if typed else None
+    results, notes = read_results(folder)
+    results, more = tell_apart(results)
+    data = (
+        None
+        if what.data is None
+        else Extract(data=what.data_section(), network="mfcc", n_workers=what.n_workers).experiment()
+    )
+    key = open_material(data).key if data else None
     best = winner(results, clips_key=key)
-    config = best.config(trust=trust, **common)
+    config = best.config(trust=trust, **what.work_keys())
     key = key or open_material(config).key
-    if typed:
-        config = config.model_copy(update={"data": typed.data})
-    said = (*notes, *more, *_said(best, same=key == best.result.clips_key))
-    return Chosen(config, said, best if best.is_trained else None, folder / FITTED)
-
-
-def named(
-    data: dict[str, Any],
-    *,
-    network: dict[str, Any],
-    classifier: str,
-    common: dict[str, Any],
-    overrides: Sequence[str],
-) -> Chosen:
-    """Return what is named: a network, a classifier and a recipe, on a data set."""
-    document = {**common, "classifier": {"name": classifier}}
-    return Chosen(studies.extraction_config(data, network, document, overrides))
+    if data:
+        config = config.model_copy(update={"data": data.data})
+    notes = [*notes, *more, *_said(best, same=key == best.result.clips_key)]
+    return Chosen(config, tuple(notes), best if best.is_trained else None, folder / FITTED)
 
 
 def _said(best: Winner, *, same: bool) -> list[str]:

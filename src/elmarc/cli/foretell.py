@@ -12,6 +12,7 @@ from pathlib import Path
 
 from elmarc.cli import commands, console
 from elmarc.cli.folders import check_results_folder, check_writable
+from elmarc.cli.options import Output
 from elmarc.features.pooling import one_thread
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
@@ -20,6 +21,7 @@ from elmarc.study.cells import Cell, make_cells
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.foretell_study import FULL, QUICK, Study, write_space
 from elmarc.study.foretelling import WRITTEN
+from elmarc.study.request import Run
 from elmarc.study.runner import run_cells
 from elmarc.study.training_forecast import training_forecast
 
@@ -36,17 +38,9 @@ class _Step:
     forecast: Callable[[list[Cell]], Forecast]
 
 
-def foretell(
-    audio: Path | None,
-    *,
-    quick: bool,
-    output: Path,
-    store: FeatureStore,
-    n_jobs: int,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def foretell(audio: Path | None, *, quick: bool, where: Run, out: Output) -> None:
     """Run the study, or a small one that only shows that it runs."""
+    output, store, n_jobs, quiet = out.output, out.open_store(), where.n_jobs, out.quiet
     check_writable(output, option="--output")
     check_results_folder(output, WRITTEN)
     study = QUICK if quick else FULL
@@ -60,7 +54,7 @@ def foretell(
             with console.Live(quiet=quiet) as live:
                 step.work(step.cells, observer=live, keep_going=True, command=command)
     commands.agreement(
-        output / RANK, output / TRAINED, short=output / SHORT, naswot=True, output=output, as_json=as_json
+        output / RANK, output / TRAINED, short=output / SHORT, naswot=True, output=output, as_json=out.as_json
     )
     commands.end_after([cell for step in steps for cell in step.cells])
 
@@ -76,7 +70,10 @@ def _steps(
         )  # fmt: skip
     for name, training, seeds in ((SHORT, study.short, 1), (TRAINED, study.training, study.trained_seeds)):
         yield _Step(
-            name, trained.as_trained(make_cells(study.trainings(sets, seeds=seeds), output / name), training),
+            name,
+            trained.as_trained(
+                make_cells(study.trainings(sets, training, seeds=seeds), output / name), training
+            ),
             partial(trained.train_cells, recipe=training, store=store),
             partial(training_forecast, recipe=training),
         )  # fmt: skip

@@ -4,49 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from elmarc.audio.oddities import notes
 from elmarc.cli import console
 from elmarc.cli.folders import FRAMES, check_output, files_read
+from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.files import FRAME_FORMATS, write_frames
 from elmarc.features.frames import FrameFeatures
-from elmarc.study import build, studies
+from elmarc.study import build
+from elmarc.study.request import Extract
 
 
-def extract_frames(
-    data: dict[str, Any],
-    network: dict[str, Any],
-    output: Path,
-    *,
-    rate: float | None,
-    common: dict[str, Any],
-    overrides: Sequence[str],
-    force: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def extract_frames(what: Extract, out: FileOutput, *, rate: float | None) -> None:
     """Write features over time to a file."""
+    output = out.output
     if output.suffix.lower() not in FRAME_FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FRAME_FORMATS)}")
-    config = studies.extraction_config(data, network, common, overrides)
+    config = what.experiment()
     found = build.clips(config.data)
     read = files_read(config, found.clips)
-    check_output(output, FRAMES, option="--output", force=force, read=read)
+    check_output(output, FRAMES, option="--output", force=out.force, read=read)
     extractor, _ = build.extractor(config, found)
     sequencer = extractor.sequencer(rate)
     skipped: list[tuple[str, str]] = []
     definition = {**extractor.frame_definition, "frames": {"rate_hz": sequencer.rate}}
-    with console.Live(quiet=quiet) as live:
+    with console.Live(quiet=out.quiet) as live:
         live.on_features(config.label, len(found.clips))
         good = _good(extractor, found.clips, rate, skipped, live)
         n_clips, n_frames = write_frames(output, good, columns=sequencer.columns, definition=definition)
     odd = {clip.id: extractor.oddities[clip.id] for clip in found.clips if clip.id in extractor.oddities}
-    console.show_problems(skipped, [*found.notes, *notes(odd, n_clips)], quiet=quiet)
-    _show(output, n_clips, n_frames, len(sequencer.columns), sequencer.rate, skipped, as_json=as_json)
+    console.show_problems(skipped, [*found.notes, *notes(odd, n_clips)], quiet=out.quiet)
+    _show(output, n_clips, n_frames, len(sequencer.columns), sequencer.rate, skipped, as_json=out.as_json)
 
 
 def _good(

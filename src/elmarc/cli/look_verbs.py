@@ -7,19 +7,11 @@ from typing import Annotated
 
 import typer
 
+from elmarc import _defaults
+from elmarc._types import Size
 from elmarc.cli.listing import completer
-from elmarc.cli.numbers import positive
-from elmarc.cli.options import (
-    DEFAULT_SIZE,
-    Audio,
-    Data,
-    Force,
-    Json,
-    Quiet,
-    SizeName,
-    SizeOption,
-    Split,
-)
+from elmarc.cli.options import Force, Json, Quiet, command, positive
+from elmarc.study.request import Clips
 
 
 def networks_list(as_json: Json = False) -> None:
@@ -37,7 +29,7 @@ def networks_show(
             autocompletion=completer("networks", more=["single_layer"]),
         ),
     ],
-    size: SizeOption = DEFAULT_SIZE,
+    size: Annotated[Size, typer.Option(help="About 3,500 features, or about 160.")] = _defaults.SIZE,
     n_filters: Annotated[int | None, typer.Option(min=1, help="Width, in place of --size.")] = None,
     length: Annotated[int | None, typer.Option(min=1, help="Frames or samples of a clip.")] = None,
     filter_shape: Annotated[str | None, typer.Option(help="For single_layer: FRAMES,BANDS.")] = None,
@@ -48,9 +40,7 @@ def networks_show(
     from elmarc.cli import describe
 
     shapes = {"filter_shape": filter_shape, "pool_shape": pool_shape}
-    describe.networks_show(
-        name, "small" if size is SizeName.small else "large", n_filters, length, shapes, as_json=as_json
-    )
+    describe.networks_show(name, size, n_filters, length, shapes, as_json=as_json)
 
 
 def networks_sample(
@@ -88,19 +78,16 @@ def datasets_list(as_json: Json = False) -> None:
     describe.datasets_list(as_json=as_json)
 
 
+@command()
 def datasets_validate(
-    data: Data,
-    audio: Audio = None,
-    split: Split = None,
+    clips: Clips,
     decode: Annotated[bool, typer.Option(help="Read every clip to its end, not its header alone.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say which files are missing, unreadable, duplicated or off the list. Exit code 1 if any is."""
     from elmarc.cli import describe
-    from elmarc.study import studies
 
-    section = studies.data_section(data, audio=audio, target=None, split=split)
-    raise typer.Exit(describe.datasets_validate(section, decode=decode, as_json=as_json))
+    raise typer.Exit(describe.datasets_validate(clips, decode=decode, as_json=as_json))
 
 
 def datasets_download(

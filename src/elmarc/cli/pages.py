@@ -15,7 +15,7 @@ from elmarc.comparison.records import Comparison
 from elmarc.errors import ElmarcError
 from elmarc.reports.page import build_page
 from elmarc.results import Result
-from elmarc.study import studies
+from elmarc.study import build
 from elmarc.study.media import media_for
 from elmarc.study.summary import (
     read_failures,
@@ -49,7 +49,7 @@ def write_page(
     for name in dict.fromkeys(result.dataset for result in results):
         of_set = [result for result in results if result.dataset == name]
         try:
-            clips = studies.open_source(of_set[0]).clips
+            clips = build.open_source(of_set[0]).clips
             read += [*map(Path, map(str, of_set[0].source.values())), *(clip.path for clip in clips)]
             media[name] = media_for(of_set, clips, page_folder=output.parent)
         except ElmarcError as problem:

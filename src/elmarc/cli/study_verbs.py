@@ -1,62 +1,25 @@
-"""The commands that run studies: their options and help; `commands.py` does what they say."""
+"""The commands that run studies: their options and help; `commands.py` runs them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from elmarc import _defaults
 from elmarc._resources import keep_freed_memory
-from elmarc.cli.folders import store_at
+from elmarc._types import Size
 from elmarc.cli.listing import completer
-from elmarc.cli.numbers import not_negative
-from elmarc.cli.options import (
-    DEFAULT_RECIPE,
-    DEFAULT_SIZE,
-    Audio,
-    Budget,
-    Data,
-    Device,
-    Executor,
-    ExecutorName,
-    Force,
-    Jobs,
-    Json,
-    Networks,
-    Output,
-    Overrides,
-    Precision,
-    Processes,
-    ProtocolName,
-    Quiet,
-    Recipe,
-    Scheduler,
-    SchedulerFile,
-    SizeName,
-    SizeOption,
-    Split,
-    Store,
-    Strict,
-    Target,
-    Together,
-    Trust,
-    rare,
-    together,
-    wanted,
-)
+from elmarc.cli.options import TRUST, Force, Output, Quiet, command, not_negative, refuse
+from elmarc.study.request import Protocol, Rank, Run, Train
 
 FORETELL = "foretell"  # the study that `reproduce` makes beside those of 2018
 EXECUTOR_OPTIONS = ("executor", "workers", "scheduler", "scheduler_file")
 
 
-def demo(
-    output: Output = Path("runs/demo"),
-    store: Store = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
+@command(output=Path("runs/demo"))
+def demo(out: Output) -> None:
     """Rank nine untrained networks on built-in clips, in a minute.
 
     Once by rhythm and once by timbre, it shows the study's point: long temporal filters win where rhythm
@@ -64,24 +27,17 @@ def demo(
     """
     from elmarc.cli import commands
 
-    commands.demo(output, store=store_at(store), quiet=quiet, as_json=as_json)
+    commands.demo(out)
 
 
+@command(output=None)
 def run(
     config: Annotated[Path, typer.Argument(help="YAML, TOML or JSON, or a 2018 config_file.py.")],
-    set_: Annotated[
+    where: Run,
+    out: Output,
+    overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override a key: --set classifier.name=elm.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
-    store: Store = None,
-    budget: Budget = None,
-    n_jobs: Jobs = 2,
-    executor: Executor = ExecutorName.serial,
-    workers: Processes = None,
-    scheduler: Scheduler = None,
-    scheduler_file: SchedulerFile = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Run an experiment or a sweep from a configuration file.
 
@@ -89,167 +45,34 @@ def run(
     """
     from elmarc.cli import commands
 
-    commands.run(
-        config, set_ or [], output, store=store, budget=budget, n_jobs=n_jobs, quiet=quiet, as_json=as_json,
-        wanted=wanted(executor, workers, scheduler, scheduler_file),
-    )  # fmt: skip
+    commands.run(config, overrides or [], where, out)
 
 
-def rank(
-    data: Data,
-    audio: Audio = None,
-    target: Target = None,
-    split: Split = None,
-    keep_duplicates_together: Together = False,
-    networks: Networks = "all",
-    classifiers: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES",
-            help="With commas between, or all. Known: {classifiers}.",
-            autocompletion=completer("classifiers", more=["all"]),
-        ),
-    ] = _defaults.CLASSIFIER,
-    size: SizeOption = DEFAULT_SIZE,
-    seeds: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Draws of the weights; with one nothing is tested.")
-    ] = _defaults.SEEDS,
-    protocol: Annotated[
-        ProtocolName, rare(help="paper is the 2018 study's: optimistic on folds.")
-    ] = ProtocolName.nested,
-    baseline: Annotated[bool, rare(help="Rank the MFCC baseline beside the networks.")] = True,
-    features: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Features made elsewhere, ranked beside the networks: FILE or NAME=FILE; .npz, .parquet, "
-            ".csv or .pt. May be given several times.",
-            show_default=False,
-        ),
-    ] = None,
-    standardise: Annotated[
-        bool | None,
-        rare(
-            help="Standardise the features; default: yes, but not under --protocol paper.", show_default=False
-        ),
-    ] = None,
-    recipe: Recipe = DEFAULT_RECIPE,
-    budget: Budget = None,
-    precision: Precision = "float32",
-    device: Device = "auto",
-    set_: Overrides = None,
-    output: Output = Path("runs/rank"),
-    store: Store = None,
-    n_jobs: Jobs = 2,
-    executor: Executor = ExecutorName.serial,
-    workers: Processes = None,
-    scheduler: Scheduler = None,
-    scheduler_file: SchedulerFile = None,
-    strict: Strict = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
+@command(output=Path("runs/rank"))
+def rank(study: Rank, where: Run, out: Output) -> None:
     """Say which untrained network suits a data set.
 
     How sure that is, and whether any beats the MFCC. Networks run cheapest first; the last lines are the
     commands that extract the features of the best, and that fit a classifier of them.
     """
     from elmarc.cli import commands
-    from elmarc.study import studies
 
-    commands.rank(
-        together(
-            studies.data_section(data, audio=audio, target=target, split=split), keep_duplicates_together
-        ),
-        networks=networks,
-        classifiers=classifiers,
-        size=size.value,
-        seeds=seeds,
-        protocol=protocol.value,
-        baseline=baseline,
-        standardise=standardise,
-        features=features or [],
-        budget=budget,
-        common={"device": device, "strict": strict, "recipe": recipe.value},
-        precision=precision,
-        overrides=set_ or [],
-        output=output,
-        store=store_at(store),
-        n_jobs=n_jobs,
-        wanted=wanted(executor, workers, scheduler, scheduler_file),
-        quiet=quiet,
-        as_json=as_json,
-    )
+    commands.study(study, where, out)
 
 
-def train(
-    data: Data,
-    audio: Audio = None,
-    target: Target = None,
-    split: Split = None,
-    keep_duplicates_together: Together = False,
-    networks: Networks = "all",
-    size: SizeOption = DEFAULT_SIZE,
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Draws of the first weights.")] = (
-        _defaults.SEEDS
-    ),
-    epochs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="At most so many times through the clips.")
-    ] = 40,
-    learning_rates: Annotated[
-        str,
-        typer.Option(
-            metavar="NUMBERS",
-            help="With commas between; an inner fold chooses, and how many epochs. One alone is taken, for "
-            "all epochs, in a third of the time.",
-        ),
-    ] = "0.001,0.004",
-    recipe: Recipe = DEFAULT_RECIPE,
-    budget: Budget = None,
-    device: Device = "auto",
-    set_: Overrides = None,
-    output: Output = Path("runs/trained"),
-    store: Store = None,
-    executor: Executor = ExecutorName.serial,
-    workers: Processes = None,
-    scheduler: Scheduler = None,
-    scheduler_file: SchedulerFile = None,
-    strict: Strict = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
+@command(output=Path("runs/trained"))
+def train(study: Train, where: Run, out: Output) -> None:
     """Train networks end to end, to compare with the untrained.
 
-    Front-end, statistics, folds and form of the results are those of rank; the classifier is "trained".
-    Stopped or killed, the same command goes on where it was.
-    docs/training.md has the recipe.
+    The classifier is called "trained". Stopped or killed, the same command goes on where it was.
     """
     keep_freed_memory()  # before anything heavy is imported
     from elmarc.cli import commands
-    from elmarc.cli.numbers import positive_numbers
-    from elmarc.study import studies
-    from elmarc.training.recipe import TrainingRecipe
 
-    rates = positive_numbers(learning_rates, option="--learning-rates")
-    commands.train(
-        together(
-            studies.data_section(data, audio=audio, target=target, split=split), keep_duplicates_together
-        ),
-        networks=networks,
-        size=size.value,
-        seeds=seeds,
-        recipe=TrainingRecipe(epochs=epochs, learning_rates=rates),
-        budget=budget,
-        common={"device": device, "strict": strict, "recipe": recipe.value},
-        overrides=set_ or [],
-        output=output,
-        store=store_at(store),
-        wanted=wanted(executor, workers, scheduler, scheduler_file),
-        quiet=quiet,
-        as_json=as_json,
-    )
+    commands.study(study, where, out)
 
 
+@command(output=None)
 def reproduce(
     context: typer.Context,
     name: Annotated[
@@ -260,6 +83,8 @@ def reproduce(
             autocompletion=completer("recorded", more=[FORETELL]),
         ),
     ],
+    where: Run,
+    out: Output,
     audio: Annotated[
         Path | None,
         typer.Option(
@@ -269,22 +94,16 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="For foretell: a few minutes on toy; its numbers mean nothing.")
     ] = False,
-    size: SizeOption = SizeName.large,
+    size: Annotated[Size, typer.Option(help="About 3,500 features, or about 160.")] = "large",
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 3,
     protocol: Annotated[
-        ProtocolName | None,
+        Protocol | None,
         typer.Option(help="One protocol alone; default: nested beside paper.", show_default=False),
     ] = None,
-    set_: Overrides = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results.")] = None,
-    store: Store = None,
-    n_jobs: Jobs = 2,
-    executor: Executor = ExecutorName.serial,
-    workers: Processes = None,
-    scheduler: Scheduler = None,
-    scheduler_file: SchedulerFile = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other key of the configuration."),
+    ] = None,
 ) -> None:
     """Make the 2018 study's figure for a data set anew.
 
@@ -295,38 +114,22 @@ def reproduce(
     `foretell` ranks architectures untrained, trains them, and says how well the one foretells the other. It
     takes a day or more; stopped, the same command goes on.
     """
-    where = output or Path("runs") / f"reproduce-{name}"
-    work: dict[str, Any] = {"store": store_at(store), "n_jobs": n_jobs, "quiet": quiet, "as_json": as_json}
+    out = replace(out, output=out.output or Path("runs") / f"reproduce-{name}")
     if name == FORETELL:
-        _refuse(context, "size", "seeds", "protocol", "set_", because="the study's plan sets it")
-        _refuse(context, *EXECUTOR_OPTIONS, because="the study is made in this process")
+        refuse(context, "size", "seeds", "protocol", "overrides", because="the study's plan sets it")
+        refuse(context, *EXECUTOR_OPTIONS, because="the study is made in this process")
         keep_freed_memory()  # before anything heavy is imported
         from elmarc.cli.foretell import foretell
 
-        foretell(audio, quick=quick, output=where, **work)
+        foretell(audio, quick=quick, where=where, out=out)
         return
-    _refuse(context, "quick", because=f"{name} has no quick form")
+    refuse(context, "quick", because=f"{name} has no quick form")
     from elmarc.cli import commands
 
+    protocols = [protocol] if protocol else ["nested", "paper"]
     commands.reproduce(
-        name,
-        audio,
-        size=size.value,
-        seeds=seeds,
-        protocols=[protocol.value] if protocol else ["nested", "paper"],
-        overrides=set_ or [],
-        output=where,
-        wanted=wanted(executor, workers, scheduler, scheduler_file),
-        **work,
+        name, audio, where, out, size=size, seeds=seeds, protocols=protocols, overrides=overrides or []
     )
-
-
-def _refuse(context: typer.Context, *names: str, because: str) -> None:
-    """Refuse options that were given and would change nothing."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"{because}: leave {parameter.opts[0]} out")
 
 
 def agreement(
@@ -341,9 +144,11 @@ def agreement(
     naswot: Annotated[
         bool, typer.Option("--naswot", help="As a control: NASWOT of the untrained networks on 64 clips.")
     ] = False,
-    trust: Trust = False,
-    output: Output = Path("runs/agreement"),
-    as_json: Json = False,
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")] = Path(
+        "runs/agreement"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
     """Say how well an untrained ranking foretells the trained one.
 

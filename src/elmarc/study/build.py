@@ -17,6 +17,7 @@ from elmarc.features.store import FeatureStore
 from elmarc.frontends import FrontEnd
 from elmarc.networks import make_network
 from elmarc.networks.base import Network
+from elmarc.results import Result
 from elmarc.study import spec as cfg
 
 
@@ -176,3 +177,15 @@ def _lengthened(extractor: FeatureExtractor, length: int) -> list[str]:
         return []
     needs = f"{net.name} needs {net.min_input_length} {net.input_unit}"
     return [f"{needs}; clips of {length} were made {longer} by {extractor.fix_length}"]
+
+
+def open_source(result: Result) -> Dataset:
+    """Open again the data set that a result was made of.
+
+    Raises
+    ------
+    ElmarcError
+        It does not lie where it lay.
+    """
+    config = cfg.parse_experiment({"data": result.source, "network": "mfcc"}, source="result.json")
+    return dataset(config.data)

@@ -187,7 +187,12 @@ def make_cells(
 
 def _check_choice(config: Experiment, data: Dataset) -> None:
     """Refuse, before any work, a classifier that has too few clips to choose its hyper-parameters by."""
-    if config.protocol != "nested" or data.split_kind != "none" or len(data.clips) > 2 * len(data.classes):
+    if (
+        config.training
+        or config.protocol != "nested"
+        or data.split_kind != "none"
+        or len(data.clips) > 2 * len(data.classes)
+    ):
         return
     spec = build.classifier(config)
     if len(ParameterGrid(spec.grid)) > 1:

@@ -26,6 +26,7 @@ from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.section import EXTERNAL
+from elmarc.study.request import study_of
 from elmarc.study.sections import (
     FRONTEND_SECTIONS,
     NETWORK_SECTIONS,
@@ -97,6 +98,9 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Experiment |
 
 def parse_config(document: Mapping[str, Any], *, source: str = "config") -> Experiment | SweepConfig:
     """Check a document that is already in memory; a list where one value belongs makes it a sweep."""
+    if "study" in document:
+        study = study_of({key: value for key, value in document.items() if key != "name"})
+        return SweepConfig(str(document.get("name", study.kind)), document, tuple(study.experiments()))
     return make_sweep(document, source) if is_sweep(document) else parse_experiment(document, source=source)
 
 

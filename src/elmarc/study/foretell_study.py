@@ -13,7 +13,8 @@ from elmarc.config import network_files
 from elmarc.datasets import toy
 from elmarc.errors import ConfigError, DatasetError
 from elmarc.networks import spaces
-from elmarc.study import studies, trained
+from elmarc.study import plan
+from elmarc.study.request import Clips, Rank
 from elmarc.study.spec import Experiment
 from elmarc.training.recipe import TrainingRecipe
 
@@ -88,25 +89,29 @@ class Study:
             config
             for heard in sets
             for network in self.networks()
-            for config in studies.ranking_cells(
-                heard.data, networks=[network], classifiers=self.classifiers, size="small",
-                seeds=self.seeds, recipe=recipe, baseline=False, input=heard.of(network),
-            )
-        ]  # fmt: skip
+            for config in Rank(
+                data=heard.data,
+                networks=[network],
+                classifiers=self.classifiers,
+                size="small",
+                seeds=self.seeds,
+                recipe=recipe,  # type: ignore[arg-type]
+                baseline=False,
+                keys={"input": heard.of(network)},
+            ).experiments()
+        ]
 
-    def trainings(self, sets: Sequence[Heard], *, seeds: int) -> list[Experiment]:
+    def trainings(self, sets: Sequence[Heard], recipe: TrainingRecipe, *, seeds: int) -> list[Experiment]:
         """Return the cells of the trained side."""
         return [
             config
             for heard in sets
             for network in self.networks()
-            for config in trained.training_configs(
-                heard.data,
-                networks=[network],
-                size="small",
+            for config in plan.experiments(
+                {"name": "train", "data": heard.data, "recipe": "2018", "input": heard.of(network)},
+                systems=[{"network": network}],
+                heads=[{"training": recipe}],
                 seeds=seeds,
-                recipe="2018",
-                input=heard.of(network),
             )
         ]
 
@@ -151,9 +156,9 @@ def _sets(audio: Path | None, output: Path) -> list[Heard]:
         raise DatasetError("foretell: where do esc10/ and fsdd/ lie? Say so with --audio DIR")
     digits = audio / "fsdd"
     return [
-        Heard(studies.data_section("esc10", audio=audio / "esc10"), 5.0),
-        Heard(studies.data_section("toy", target="rhythm"), 8.0),
-        Heard(studies.data_section(str(_some_digits(digits, output)), audio=digits), 0.7),
+        Heard(Clips(data="esc10", audio=audio / "esc10").data_section(), 5.0),
+        Heard(Clips(data="toy", target="rhythm").data_section(), 8.0),
+        Heard(Clips(data=str(_some_digits(digits, output)), audio=digits).data_section(), 0.7),
     ]
 
 
@@ -187,7 +192,7 @@ def _quick_sets(audio: Path | None, output: Path) -> list[Heard]:
     ]
     file = output / f"toy-{len(rows)}.csv"
     _write(file, "\n".join(["path,label,fold", *rows]) + "\n")
-    return [Heard(studies.data_section(str(file)), QUICK_SECONDS)]
+    return [Heard(Clips(data=str(file)).data_section(), QUICK_SECONDS)]
 
 
 _TRAINING = TrainingRecipe(epochs=16, learning_rates=(0.008,), crop=0.5, mixup=0.0)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from torch import nn
 
-from elmarc import _defaults
 from elmarc._io import temporary_folder
 from elmarc.comparison.answer import answer, not_run
 from elmarc.comparison.records import Comparison, SystemScore
@@ -22,9 +22,10 @@ from elmarc.model import SoundClassifier
 from elmarc.networks.make import hold_all
 from elmarc.reports import figures, tables, terminal, wording
 from elmarc.results import Failure, Result
-from elmarc.study import build, studies
+from elmarc.study import build
 from elmarc.study.cells import failures, make_cells
 from elmarc.study.observer import Lines
+from elmarc.study.request import Rank, Run, Study, Train
 from elmarc.study.runner import run_cells, seconds
 from elmarc.study.summary import beside, summarise
 from elmarc.study.trained_fit import fit_trained
@@ -133,24 +134,12 @@ class Ranking:
 def rank(
     data: Any,
     *,
-    networks: str | Sequence[Any] = "all",
-    classifiers: str | Sequence[str] = _defaults.CLASSIFIER,
-    recipe: str = _defaults.RECIPE,
-    size: str = _defaults.SIZE,
-    seeds: int = _defaults.SEEDS,
-    protocol: str = "nested",
-    baseline: bool = True,
-    standardise: bool | str | None = None,
-    features: Sequence[str | Path] | Mapping[str, str | Path] | None = None,
-    audio: str | Path | None = None,
-    target: str | None = None,
-    keep_duplicates_together: bool = False,
     output: str | Path | None = None,
     store: str | Path | None = None,
     budget: float | str | None = None,
     n_jobs: int = 2,
     progress: bool = True,
-    **keys: Any,
+    **options: Any,
 ) -> Ranking:
     """Rank untrained networks on a data set: which suits it, how sure that is, does any beat the MFCC?
 
@@ -162,29 +151,6 @@ def rank(
         What `elmarc rank` takes (a folder with one sub-folder a class, a CSV file, a name), the data section
         of a configuration, or what `open_dataset` takes: a `Dataset`, a DataFrame, a data set of mirdata,
         soundata or Hugging Face.
-    networks : "all" or sequence
-        Names of `list_networks()`, factories as "package.module:Name", network sections of a configuration,
-        modules, which keep their weights, or classes and functions that make one. "all" is the study's nine.
-    classifiers : str or sequence of str
-        Names of `elmarc.classifiers.CLASSIFIERS`.
-    recipe : {"v2", "2018"}
-        See docs/recipe.md.
-    size : {"large", "small"}
-        Of networks that do not say their own.
-    seeds : int
-        How many draws of the weights; one cannot tell networks apart.
-    protocol : {"nested", "paper"}
-        "nested" is honest; "paper" is the 2018 study's.
-    baseline : bool
-        Whether the MFCC baseline stands beside the networks.
-    standardise : bool, "squashed" or None
-        Whether classifiers see standardised features; None as `elmarc rank` has it.
-    features : sequence of paths, mapping of names to paths, or None
-        Files of features made elsewhere, see docs/foreign-features.md.
-    audio, target
-        As for `open_dataset`, for named data sets and tables.
-    keep_duplicates_together : bool
-        Whether clips of equal bytes stay in one fold.
     output : str, Path or None
         Folder for results, tables and figures; what is finished there is not run again. None keeps nothing.
     store : str, Path or None
@@ -195,52 +161,108 @@ def rank(
         Threads for the classifiers' grids.
     progress : bool
         Whether a line is written to stderr for each result.
-    **keys
-        Further keys of the configuration: `device`, `input`, `pooling`, `frontend`, `strict`, `n_workers`.
+    **options
+        The options of `elmarc rank`: `networks` ("all", names, factories, network sections, modules, which
+        keep their weights, or classes and functions that make one), `classifiers`, `recipe`, `size`,
+        `seeds`, `protocol`, `baseline`, `standardise`, `features` (files made elsewhere), `audio`, `target`,
+        `keep_duplicates_together`, `device`, `strict`, ...; and further keys of the configuration: `input`,
+        `pooling`, `frontend`.
 
     Raises
     ------
     ElmarcError
         Anything is unknown or does not fit, or no result was found.
     """
-    section, held = data_of(data, audio=audio, target=target)
-    if keep_duplicates_together:
-        section = {**section, "keep_duplicates_together": True}
-    networks, modules = hold_all(networks)
-    configs = studies.ranking_cells(
-        section, networks=networks, classifiers=classifiers, size=size, seeds=seeds, protocol=protocol,
-        baseline=baseline, standardise=standardise, features=features or (), recipe=recipe, **keys,
-    )  # fmt: skip
+    work = Run(budget=budget, n_jobs=n_jobs)
+    return _ranked(Rank, data, options, work, output=output, store=store, progress=progress)
+
+
+def train(
+    data: Any,
+    *,
+    output: str | Path | None = None,
+    budget: float | str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Ranking:
+    """Train networks end to end: what does each reach, and is that more than chance?
+
+    The results are those of `elmarc train` with the same options; docs/training.md has the recipe.
+
+    Parameters
+    ----------
+    data, output, budget, progress
+        As for `rank`.
+    **options
+        The options of `elmarc train`: `networks`, `epochs`, `learning_rates`, `recipe`, `size`, `seeds`, ...;
+        and further keys of the configuration. Modules are copied, and stay as they are.
+
+    Returns
+    -------
+    Ranking
+        Systems whose classifier is "trained"; its `fit` trains the best on all clips.
+
+    Raises
+    ------
+    ElmarcError
+        Anything is unknown or does not fit, or no result was found.
+    """
+    return _ranked(Train, data, options, Run(budget=budget), output=output, store=None, progress=progress)
+
+
+def _signed(function: Callable[..., Ranking], study: type[Study]) -> None:
+    """Let a function show the options of a study in its signature."""
+    own = [each for each in signature(function).parameters.values() if each.name != "options"]
+    names = [each for each in fields(study) if each.name not in ("data", "overrides", "keys")]
+    more = [Parameter(each.name, Parameter.KEYWORD_ONLY, default=each.default) for each in names]
+    keys = Parameter("keys", Parameter.VAR_KEYWORD)
+    function.__signature__ = Signature([own[0], *more, *own[1:], keys])  # type: ignore[attr-defined]
+
+
+_signed(rank, Rank)
+_signed(train, Train)
+
+
+def _ranked(
+    study: type[Study],
+    data: Any,
+    options: Mapping[str, Any],
+    work: Run,
+    *,
+    output: str | Path | None,
+    store: str | Path | None,
+    progress: bool,
+) -> Ranking:
+    """Run a study and return how its systems compare."""
+    options = {key: value for key, value in options.items() if value is not None}
+    opened: dict[str, Dataset] = {}
+    if not isinstance(data, Mapping | str | Path):
+        dataset = open_dataset(
+            data, **{key: options.pop(key) for key in ("audio", "target") if key in options}
+        )
+        name = dataset.name.replace("/", "-").replace("\\", "-")
+        data, opened = {"kind": "object", "name": name}, {name: dataset}
+    networks, modules = hold_all(options.pop("networks", "all"))
+    names = {each.name for each in fields(study)}
+    known = {key: options.pop(key) for key in list(options) if key in names}
+    request = study(data=data, networks=networks, **known, keys=options)
     kept = FeatureStore(store) if store else None
     observer = Lines(quiet=not progress)
     with results_folder(output) as folder:
-        cells = make_cells(configs, folder, materials=held)
+        cells = make_cells(request.experiments(), folder, materials=opened)
         results = run_cells(
-            cells, store=kept, observer=observer, budget_s=seconds(budget), n_jobs=n_jobs,
-            keep_going=not keys.get("strict"), command="elmarc.rank",
+            cells, store=kept, observer=observer, budget_s=seconds(work.budget), n_jobs=work.n_jobs,
+            keep_going=not request.strict, command=f"elmarc.{study.kind}",
         )  # fmt: skip
         failed = failures(cells)
         own, compared, notes = summarise(results, folder if output else None, failed)
     if output and (both := beside(own, folder)):
         notes.append(both)
-    said = [*notes, *observer.problems, *(note for result in own for note in result.notes)]
-    how = {key: keys[key] for key in HOW if key in keys}
+    notes += [*observer.problems, *(note for result in own for note in result.notes)]
+    how = {key: known[key] for key in HOW if key in known}
     return Ranking(
-        own, compared, cells[0].material.dataset, tuple(dict.fromkeys(said)), kept, how, modules, failed
+        own, compared, cells[0].material.dataset, tuple(dict.fromkeys(notes)), kept, how, modules, failed
     )
-
-
-def data_of(
-    data: Any, *, audio: str | Path | None, target: str | None
-) -> tuple[Mapping[str, Any], dict[str, Dataset]]:
-    """Return the data section, and the data sets in memory that it stands for, by name."""
-    if isinstance(data, Mapping):
-        return data, {}
-    if isinstance(data, str | Path):
-        return studies.data_section(str(data), audio=Path(audio) if audio else None, target=target), {}
-    opened = open_dataset(data, audio=audio, target=target)
-    name = opened.name.replace("/", "-").replace("\\", "-")
-    return {"kind": "object", "name": name}, {name: opened}
 
 
 @contextmanager

@@ -157,10 +157,7 @@ def config_of(result: Result, *, trust: bool, **changes: Any) -> Experiment:
     ConfigError
         It names such a module, which is not trusted; or it says what this elmarc does not know.
     """
-    settings = {key: value for key, value in result.config.items() if key != "training"}
-    if "training" in result.config:
-        settings["classifier"] = "ridge"  # none is fitted, but a configuration has one
-    config = parse_experiment({"data": result.source, **settings, **changes}, source="result.json")
+    config = parse_experiment({"data": result.source, **result.config, **changes}, source="result.json")
     factory = getattr(config.network, "factory", None)
     if isinstance(factory, str) and not trust and not is_held(factory):
         raise ConfigError(

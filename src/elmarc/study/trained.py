@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from hashlib import sha256
 
 from elmarc.features.store import FeatureStore, definition_key
 from elmarc.results import Result
-from elmarc.study import studies
 from elmarc.study.cells import Cell, by_features
 from elmarc.study.executors.base import Executor
 from elmarc.study.executors.here import Here, n_here
 from elmarc.study.observer import Observer
 from elmarc.study.runner import front_ends, run_cells
-from elmarc.study.spec import TRAINED, Experiment
+from elmarc.study.spec import TRAINED
 from elmarc.study.training_parts import Trainings
 from elmarc.training.recipe import TrainingRecipe
-
-
-def training_configs(data: Mapping[str, object], **options: object) -> list[Experiment]:
-    """Return the configurations of a training: those of a ranking, one for each network and seed.
-
-    Parameters
-    ----------
-    data : mapping
-        The data section.
-    **options : Any
-        As for `studies.ranking_cells`: networks, size, seeds, recipe, overrides and further keys.
-
-    Raises
-    ------
-    ConfigError
-        Anything is unknown or does not fit together.
-    """
-    configs = studies.ranking_cells(
-        data,
-        classifiers=["ridge"],
-        baseline=False,
-        standardise=None,
-        **options,  # type: ignore[arg-type]
-    )
-    return [config.model_copy(update={"name": "train"}) for config in configs]
 
 
 def as_trained(cells: Sequence[Cell], recipe: TrainingRecipe) -> list[Cell]:

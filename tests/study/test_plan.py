@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from elmarc.errors import ConfigError
+from elmarc.study.plan import experiments
 from elmarc.study.spec import Experiment
-from elmarc.study.studies import grid_cells
 
 MIXED = ("mfcc", "temporal", "sample_level")
 
 
 def grid(*overrides: str, networks: Any = MIXED) -> dict[str, Experiment]:
-    cells = grid_cells({"data": "toy"}, networks=networks, classifiers=["svm"], seeds=1, overrides=overrides)
+    systems = [{"network": network} for network in networks]
+    heads = [{"classifier": "svm"}]
+    cells = experiments({"data": "toy"}, systems=systems, heads=heads, seeds=1, overrides=overrides)
     return {cell.network.kind if cell.network else "mfcc": cell for cell in cells}
 
 

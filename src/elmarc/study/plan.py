@@ -1,0 +1,197 @@
+"""From what is asked for to experiments: networks by name, and systems x seeds x heads, cheapest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from elmarc._choices import choose
+from elmarc.audio.length import STUDY_LENGTH
+from elmarc.config.files import read_document
+from elmarc.config.network_files import is_network_file, sections_of
+from elmarc.errors import ConfigError
+from elmarc.features.recipes import BASELINE, WHOLE_CLIPS
+from elmarc.networks import NETWORKS, STUDY_NETWORKS
+from elmarc.networks.random_cnn import RandomCNN
+from elmarc.networks.section import EXTERNAL, is_factory, module_spec, section_of_text
+from elmarc.study import build
+from elmarc.study.documents import apply_overrides, check_cells, fit_cells
+from elmarc.study.foreign import check_names
+from elmarc.study.spec import Experiment, expand, parse_experiment
+
+
+def experiments(
+    document: Mapping[str, Any],
+    *,
+    systems: Sequence[Mapping[str, Any]],
+    heads: Sequence[Mapping[str, Any]],
+    seeds: int,
+    overrides: Sequence[str] = (),
+) -> list[Experiment]:
+    """Return an experiment for each system, seed and head, the cheapest network first.
+
+    Parameters
+    ----------
+    document : mapping
+        The keys of a configuration that all share: data, recipe, ...
+    systems, heads : sequence of mappings
+        Further keys: `network`, or `features_file` and `features_name`; `classifier` or `training`.
+    overrides : sequence of str
+        `key=value`, applied wherever it can be; one that no experiment can use is an error.
+
+    Raises
+    ------
+    ConfigError
+        Anything is unknown, does not fit together, or would have one name with another.
+    """
+    if not systems:
+        raise ConfigError("nothing to rank: name a network, a file of features, or keep the baseline")
+    cells = [
+        apply_overrides({**document, **system, **head, "seed": seed}, overrides)
+        for system in systems
+        for seed in range(seeds)
+        for head in heads
+    ]
+    configs = check_cells([_whole(cell) for cell in fit_cells(cells, "--set")])
+    foreign = {c.features_name: c.features_file for c in configs if c.features_name and c.features_file}
+    check_names([config.label for config in configs if not config.features_name], foreign)
+    costs = {config.network: _multiply_adds(config) for config in configs}
+    return sorted(configs, key=lambda config: costs[config.network])
+
+
+def experiment(document: Mapping[str, Any], overrides: Sequence[str] = ()) -> Experiment:
+    """Return one experiment, its network given as a section; that of kind mfcc is the baseline."""
+    if document["network"]["kind"] == BASELINE:
+        document = {**document, "network": BASELINE, "frontend": WHOLE_CLIPS}
+    return parse_experiment(apply_overrides(document, overrides))
+
+
+def reproduction(
+    study: Mapping[str, Any],
+    *,
+    size: str,
+    seeds: int,
+    protocols: Sequence[str],
+    overrides: Sequence[str] = (),
+) -> list[Experiment]:
+    """Return the experiments of the study's figure for a data set: nine networks and the MFCC, SVM and ELM.
+
+    The frame-level networks come twice: averaged as they should be, and as the published numbers were.
+
+    Parameters
+    ----------
+    study : mapping
+        The data section, of a named set.
+    """
+    networks = [{"kind": kind, "size": size} for kind in STUDY_NETWORKS]
+    networks += [
+        {"kind": kind, "size": size, "compat": "2018"} for kind in ("frame_level", "frame_level_many")
+    ]
+    if study["name"] == "urbansound8k":
+        networks.append({"kind": "timbral_temporal_audio", "size": size})
+    each = [
+        experiments(
+            {"name": f"reproduce-{study['name']}", "data": study, "protocol": protocol, "recipe": "2018"},
+            systems=[{"network": network} for network in (BASELINE, *networks)],
+            heads=[{"classifier": name} for name in ("svm", "elm")],
+            seeds=seeds,
+            overrides=overrides,
+        )
+        for protocol in protocols
+    ]
+    return [config for pair in zip(*each, strict=True) for config in pair]
+
+
+def _whole(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a cell without a network in full: features made elsewhere have no front-end."""
+    if cell.get("features_name"):
+        return {key: value for key, value in cell.items() if key != "frontend"} | {"network": None}
+    if expand("network", cell["network"]) == {"kind": BASELINE}:
+        return {**cell, "frontend": {**WHOLE_CLIPS, **expand("frontend", cell.get("frontend", {}))}}
+    return cell
+
+
+def choose_names(text: str, known: Sequence[str], *, what: str) -> list[str]:
+    """Read a comma-separated list of names; "all" means all known ones.
+
+    >>> choose_names("svm, elm", ["svm", "elm", "knn"], what="classifier")
+    ['svm', 'elm']
+    """
+    given = [name.strip().lower() for name in text.split(",") if name.strip()]
+    chosen = list(known) if given == ["all"] else given
+    return list(dict.fromkeys(choose(what, name, known) for name in chosen))
+
+
+def choose_networks(given: str | Sequence[Any], *, size: str, precision: str) -> list[dict[str, Any]]:
+    """Return the sections of networks; "all" means the study's nine.
+
+    Parameters
+    ----------
+    given : str or sequence
+        Names, factories, files of networks (`config.network_files`), or sections; in a text with commas
+        between.
+    size, precision : str
+        Of those that do not say their own.
+
+    Raises
+    ------
+    ConfigError
+        A name is unknown or there twice, or a network is given that no configuration can name.
+    """
+    words = _words(given)
+    if words == ["all"]:
+        words = list(STUDY_NETWORKS)
+    known = [name for name, preset in NETWORKS.items() if not preset.required]
+    sections = []
+    for word in words:
+        if not isinstance(word, str | Mapping):
+            raise ConfigError(
+                f"networks: found a {type(word).__name__} object, expected a name, a section of a "
+                "configuration, 'package.module:Name' or 'path/to/file.py:Name'; rank takes modules too"
+            )
+        if isinstance(word, Mapping):
+            sections.append(dict(word))
+        elif is_network_file(word):
+            sections += sections_of(read_document(word), word)
+        elif is_factory(word):
+            sections.append({**section_of_text(word), "precision": precision})
+        else:
+            name = choose("network", word.lower(), known)
+            sections.append({"kind": name, "size": size, "precision": precision})
+    chosen = [section for k, section in enumerate(sections) if section not in sections[:k]]
+    _check_names(chosen)
+    return chosen
+
+
+def _check_names(sections: Sequence[Mapping[str, Any]]) -> None:
+    """Two networks that bear one name would be taken for draws of one; the study's are told by their size."""
+    names = [module_spec(section).label for section in sections if section.get("kind") == EXTERNAL]
+    given = [section["name"] for section in sections if section.get("kind") != EXTERNAL and "name" in section]
+    others = {section["kind"] for section in sections if "kind" in section and "name" not in section}
+    for name in [*names, *given]:
+        if [*names, *given, *others].count(name) > 1:
+            raise ConfigError(
+                f"networks: several are called {name!r}: give each a name of its own (key: name)"
+            )
+
+
+def _words(given: str | Sequence[Any]) -> list[Any]:
+    words = given.split(",") if isinstance(given, str) else given
+    return [word for word in (w.strip() if isinstance(w, str) else w for w in words) if word != ""]
+
+
+def _multiply_adds(config: Experiment) -> float:
+    """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost.
+
+    That of a network of one's own is not known: it comes last.
+    """
+    if config.network is None:
+        return 0.0
+    if config.network.kind == EXTERNAL:
+        return math.inf
+    front = build.frontend(config.frontend)
+    net = build.network(config.network, seed=0, n_bands=front.n_bands)
+    assert isinstance(net, RandomCNN)
+    length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))
+    return float(net.multiply_adds(max(length, net.min_input_length)))
