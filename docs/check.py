@@ -25,7 +25,7 @@ from notebook import problems as problems_of_notebook
 
 from elmarc.cli.app import app
 from elmarc.errors import ElmarcError
-from elmarc.study.documents import parse_config
+from elmarc.study.load import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -12,7 +12,7 @@ from examples import compare_networks, own_network, rank_folder, sklearn_pipelin
 
 from elmarc.datasets import toy
 from elmarc.datasets.base import Dataset
-from elmarc.study.documents import load_config
+from elmarc.study.load import load_config
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 CHANCE = 0.25

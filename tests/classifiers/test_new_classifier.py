@@ -28,7 +28,7 @@ import json
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from elmarc.classifiers import make_classifier
-from elmarc.study import documents, spec
+from elmarc.study import load, spec
 from elmarc.evaluation.search import candidate_scores
 
 y = np.arange(40) % 2
@@ -40,7 +40,7 @@ config = spec.parse_experiment(
 print(json.dumps({
     "candidates": len(scores.candidates), "accuracy": scores.scores.mean(),
     "configured": config.classifier.name,
-    "in the schema": "nearest_mean" in json.dumps(documents.json_schema()),
+    "in the schema": "nearest_mean" in json.dumps(load.json_schema()),
 }))
 """
 

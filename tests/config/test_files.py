@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from elmarc.errors import ConfigError
-from elmarc.study.documents import apply_overrides, load_config, parse_config
+from elmarc.study.load import load_config, parse_config
+from elmarc.study.sweep import apply_overrides
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)

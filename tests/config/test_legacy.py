@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from elmarc.config import legacy
-from elmarc.study.documents import load_config, to_yaml
+from elmarc.study.load import load_config, to_yaml
 from elmarc.study.sections import FRONTEND_SECTIONS
 from elmarc.study.spec import Experiment, ListsData, parse_experiment
 

@@ -11,7 +11,7 @@ from tests.corpus.watching import harmless
 from tests.fuzz import of_configs
 
 from elmarc.study import build
-from elmarc.study.documents import load_config
+from elmarc.study.load import load_config
 from elmarc.study.spec import Experiment
 
 BAD, ODD = configs.bad(), configs.odd()

@@ -18,7 +18,7 @@ import elmarc
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 ASK = """
 import json, sys
-from elmarc.study import documents, spec
+from elmarc.study import load, spec
 from elmarc.datasets import DATASETS, NAMED, open_dataset
 
 assert "torch" not in sys.modules
@@ -28,7 +28,7 @@ print(json.dumps({
     "listed": NAMED["birds"].url,
     "configured": spec.parse_experiment(
         {"data": {"kind": "named", "name": "birds", "audio": sys.argv[1]}, "network": "vgg"}).data.name,
-    "in the schema": "birds" in json.dumps(documents.json_schema()),
+    "in the schema": "birds" in json.dumps(load.json_schema()),
 }))
 """
 

@@ -21,7 +21,8 @@ USE = """
 import json
 import numpy as np
 import yaml
-from elmarc.study.documents import apply_overrides, json_schema, parse_config
+from elmarc.study.load import json_schema, parse_config
+from elmarc.study.sweep import apply_overrides
 from elmarc.study.spec import parse_experiment
 from elmarc.study import build
 from elmarc.frontends.pcen import PCEN

@@ -15,7 +15,7 @@ from tests.fuzz.watch import CANARY, Fault, refusal, watched
 from elmarc.errors import ElmarcError
 from elmarc.frontends import FRONTENDS
 from elmarc.networks import NETWORKS
-from elmarc.study.documents import load_config, to_yaml
+from elmarc.study.load import load_config, to_yaml
 
 WHOLES: tuple[dict[str, Any], ...] = (
     {"name": "a", "data": "toy", "network": "vgg"},

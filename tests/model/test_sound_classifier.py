@@ -59,7 +59,7 @@ def statistics_of(model: SoundClassifier) -> set[str]:
 @pytest.mark.parametrize("recipe", ["2018", "v2"])
 def test_its_features_are_those_of_the_transformer_and_the_command_line(clips, recipe: str) -> None:
     from elmarc.datasets.base import Dataset
-    from elmarc.study.documents import parse_config
+    from elmarc.study.load import parse_config
 
     options = {"recipe": recipe, "duration": 0.5}
     model = classifier("timbral", **options, store=False).fit(clips)

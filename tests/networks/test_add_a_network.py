@@ -24,7 +24,7 @@ import torch
 import yaml
 from typer.testing import CliRunner
 from elmarc.cli.app import app
-from elmarc.study.documents import json_schema
+from elmarc.study.load import json_schema
 from elmarc.study.spec import parse_experiment
 from elmarc.study import build
 from elmarc.networks import STUDY_NETWORKS, build_network, list_networks

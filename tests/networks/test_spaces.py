@@ -14,7 +14,7 @@ from elmarc.errors import ConfigError
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, fast, make_network
 from elmarc.networks.spaces import FAMILIES, SECONDS, cost, n_features, sample_space
-from elmarc.study.documents import load_config
+from elmarc.study.load import load_config
 from elmarc.study.request import Rank
 
 N = 16

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc.study.documents import parse_config
+from elmarc.study.load import parse_config
 from elmarc.study.spec import Experiment
 
 SR = 12000

@@ -104,7 +104,7 @@ def test_extracted_features_are_loaded_with_the_callers_settings(
     text = GTZAN_EXAMPLE.replace("512", "4")
     run_config(monkeypatch, text)
     from elmarc.study import build
-    from elmarc.study.documents import load_config
+    from elmarc.study.load import load_config
 
     config = load_config("config_file.py")
     data = build.dataset(config.data)

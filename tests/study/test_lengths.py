@@ -17,8 +17,8 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.frontends import LogMel, RawWaveform
 from elmarc.networks import build_network
 from elmarc.study import build
-from elmarc.study.documents import apply_overrides
 from elmarc.study.spec import parse_experiment
+from elmarc.study.sweep import apply_overrides
 
 SECONDS = 10.0
 RATES: list[dict[str, Any]] = [{}, {"hop_length": 128}, {"hop_length": 512}, {"sr": 22050}]

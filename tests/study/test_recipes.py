@@ -18,8 +18,9 @@ from elmarc.features.recipes import STATISTICS
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
 from elmarc.networks.make import narrowed
 from elmarc.study import build
-from elmarc.study.documents import SweepConfig, parse_config, to_yaml
+from elmarc.study.load import parse_config, to_yaml
 from elmarc.study.spec import Experiment, parse_experiment, recipe_name
+from elmarc.study.sweep import SweepConfig
 
 TOY: dict[str, Any] = {"data": "toy", "network": {"kind": "7x96", "size": "small"}}
 

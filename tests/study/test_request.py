@@ -15,8 +15,9 @@ from elmarc.cli.options import command, words
 from elmarc.config.files import yaml_text
 from elmarc.errors import ConfigError
 from elmarc.networks import STUDY_NETWORKS
-from elmarc.study.documents import SweepConfig, load_config, parse_config, to_yaml
+from elmarc.study.load import load_config, parse_config, to_yaml
 from elmarc.study.request import Clips, Extract, Rank, Study, Train, study_of
+from elmarc.study.sweep import SweepConfig
 
 Request = TypeVar("Request", bound=Clips)
 NUMBERS = st.one_of(st.none(), st.integers(1, 8))

@@ -17,7 +17,7 @@ from elmarc.features.store import FeatureStore
 from elmarc.results import Failure, Result, collect
 from elmarc.study import group, plan
 from elmarc.study.cells import failures, make_cells
-from elmarc.study.documents import parse_config
+from elmarc.study.load import parse_config
 from elmarc.study.observer import Observer
 from elmarc.study.request import Clips, Rank
 from elmarc.study.runner import run_cells

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from elmarc.errors import ConfigError
-from elmarc.study.documents import SweepConfig, is_sweep, load_config, parse_config, to_yaml
+from elmarc.study.load import load_config, parse_config, to_yaml
 from elmarc.study.spec import Experiment
+from elmarc.study.sweep import SweepConfig, is_sweep
 
 TOY = {"data": "toy", "network": "vgg"}
 

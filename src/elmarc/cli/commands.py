@@ -36,11 +36,11 @@ from elmarc.reports import agreements, tables
 from elmarc.results import Result, to_frame
 from elmarc.study import build, plan, trained
 from elmarc.study.cells import Cell, failures, finished, make_cells
-from elmarc.study.documents import load_config
 from elmarc.study.executors import Wanted, opened
 from elmarc.study.executors.base import Executor
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.foretelling import WRITTEN, agreements_of, write_agreements
+from elmarc.study.load import load_config
 from elmarc.study.request import Clips, Extract, Rank, Run, Study
 from elmarc.study.runner import run_cells, seconds
 from elmarc.study.spec import Experiment

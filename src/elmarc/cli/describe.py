@@ -151,7 +151,7 @@ def datasets_validate(clips: Clips, *, decode: bool, as_json: bool) -> int:
 
 def config_convert(config: Path, output: Path | None, *, force: bool) -> None:
     """Print a configuration in today's form."""
-    from elmarc.study.documents import load_config, to_yaml
+    from elmarc.study.load import load_config, to_yaml
 
     text = to_yaml(load_config(config))
     if output is None:
@@ -163,7 +163,7 @@ def config_convert(config: Path, output: Path | None, *, force: bool) -> None:
 
 def config_schema() -> None:
     """Print the JSON schema of a configuration."""
-    from elmarc.study.documents import json_schema
+    from elmarc.study.load import json_schema
 
     console.print_json(json_schema())
 

@@ -222,7 +222,7 @@ def _is_networks(path: Path) -> bool:
 
 def _is_configuration(path: Path) -> bool:
     """Tell a configuration that is to the letter what elmarc writes: not one that was edited since."""
-    from elmarc.study.documents import load_config, to_yaml
+    from elmarc.study.load import load_config, to_yaml
 
     return path.suffix.lower() in (".yaml", ".yml") and path.read_text() == to_yaml(load_config(path))
 

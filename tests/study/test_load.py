@@ -16,16 +16,10 @@ import yaml
 
 from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS
-from elmarc.study.documents import (
-    SweepConfig,
-    apply_overrides,
-    json_schema,
-    load_config,
-    parse_config,
-    to_yaml,
-)
+from elmarc.study.load import json_schema, load_config, parse_config, to_yaml
 from elmarc.study.sections import FRONTEND_SECTIONS, NETWORK_SECTIONS
 from elmarc.study.spec import Experiment, parse_experiment
+from elmarc.study.sweep import SweepConfig, apply_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -126,7 +120,7 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 def test_reading_a_configuration_imports_no_torch() -> None:
-    code = "import sys, elmarc.study.documents; sys.exit('torch' in sys.modules)"
+    code = "import sys, elmarc.study.load; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
