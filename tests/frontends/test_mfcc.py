@@ -9,6 +9,7 @@ import pytest
 
 from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends import MFCC
+from elmarc.frontends.mfcc import STUDY, V2
 
 
 def by_librosa(y: np.ndarray, **settings: Any) -> np.ndarray:
@@ -85,6 +86,8 @@ def test_too_short_clips_are_refused_with_the_way_out(n_samples: int) -> None:
         ({"fix_length": "pad"}, "fix_length: 'pad' is unknown"),
         ({"pad_mode": "edge"}, "pad_mode: 'edge' is unknown"),
         ({"sr": 0}, "sr: found 0"),
+        ({"statistics": ["median"]}, "statistics: found 'median', expected mean"),
+        ({"statistics": []}, "statistics: found ''"),
     ],
 )
 def test_impossible_settings_are_refused(settings: dict[str, Any], message: str) -> None:
@@ -102,5 +105,38 @@ def test_the_recipe_holds_what_changes_the_numbers_and_no_more() -> None:
         {"fixed_length": 3000},
         {"fixed_length": 3000, "fix_length": "zero-pad"},
         {"pad_mode": "reflect"},
+        {"statistics": V2},
     ):
         assert MFCC(**change).definition() != definition
+
+
+@pytest.mark.parametrize("n_samples", [2048, 20000])
+def test_slopes_are_librosas_deltas_and_lags_are_correlations(
+    rng: np.random.Generator, n_samples: int
+) -> None:
+    front = MFCC(statistics=V2)
+    y = (np.cumsum(rng.standard_normal(n_samples)) / 200).astype(np.float32)
+    coefficients = front.frames(y)[0].astype(np.float64)
+    n = len(coefficients)
+    width = min(9, n - 1 + n % 2)
+    half = width // 2
+    slopes = librosa.feature.delta(coefficients.T, width=width)[:, half : n - half]
+    centred = coefficients - coefficients.mean(axis=0)
+    lags = [(centred[lag:] * centred[:-lag]).sum(axis=0) / (centred**2).sum(axis=0) for lag in (1, 4)]
+    expected = [coefficients.mean(axis=0), coefficients.std(axis=0), slopes.mean(axis=1), slopes.std(axis=1)]
+    np.testing.assert_allclose(front(y).reshape(6, 20), [*expected, *lags], rtol=1e-4, atol=1e-5)
+
+
+def test_statistics_of_silence_are_finite() -> None:
+    vector = MFCC(statistics=V2)(np.zeros(20000, np.float32)).reshape(6, 20)
+    np.testing.assert_allclose(vector[1:], 0, atol=1e-9)
+
+
+def test_each_statistic_alone_is_that_of_them_all(rng: np.random.Generator) -> None:
+    y = rng.standard_normal(12000).astype(np.float32)
+    names = (*STUDY, *V2[2:])
+    rows = MFCC(statistics=names)(y).reshape(len(names), 20)
+    for name, row in zip(names, rows, strict=True):
+        front = MFCC(statistics=[name])
+        assert np.array_equal(front(y), row)
+        assert front.columns[3] == f"mfcc/{name}/3"

@@ -22,7 +22,7 @@ from elmarc.study.load import parse_config, to_yaml
 from elmarc.study.spec import Experiment, parse_experiment, recipe_name
 from elmarc.study.sweep import SweepConfig
 
-TOY: dict[str, Any] = {"data": "toy", "network": {"kind": "7x96", "size": "small"}}
+TOY: dict[str, Any] = {"recipe": "2018", "data": "toy", "network": {"kind": "7x96", "size": "small"}}
 
 
 def parse(**changes: Any) -> Experiment:
@@ -33,9 +33,14 @@ def named(config: Experiment) -> str:
     return recipe_name(config.recipe, config.model_dump())
 
 
-def test_2018_is_the_default_and_leaves_every_default_as_it_is() -> None:
+def test_v2_is_the_default() -> None:
+    document = {key: value for key, value in TOY.items() if key != "recipe"}
+    assert parse_experiment(document) == parse(recipe="v2")
+
+
+def test_2018_leaves_every_default_as_it_is() -> None:
     config = parse()
-    assert config == parse(recipe=2018) == parse(recipe="2018")
+    assert config == parse(recipe=2018)
     front = build.frontend(config.frontend).definition()
     assert not {"shift_db", "scale_db", "levelling"} & front.keys()
     assert config.pooling == ("mean",)

@@ -9,18 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from elmarc._choices import choose
+from elmarc.frontends import mfcc
 from elmarc.networks import NETWORKS
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
 SHORT_MAPS = {"vgg": ("mean", "std")}  # its pools leave too few frames for a lag
-FRONT_ENDS: dict[str, dict[str, dict[str, float]]] = {
+FRONT_ENDS: dict[str, dict[str, dict[str, Any]]] = {
     "2018": {
         "logmel": {"shift_db": 0.0, "scale_db": 1.0, "levelling": 0.0},
         "waveform": {"levelling": 0.0},
+        "mfcc": {"statistics": mfcc.STUDY},
     },
     "v2": {
         "logmel": {"shift_db": 25.0, "scale_db": 20.0, "levelling": 0.5},
         "waveform": {"levelling": 0.5},
+        "mfcc": {"statistics": mfcc.V2},
     },
 }
 RECIPES = tuple(FRONT_ENDS)
@@ -53,8 +56,8 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
     ConfigError
         The recipe is unknown.
 
-    >>> settings("v2", frontend="mfcc", network=None, classifier="elm")
-    {'frontend': {}, 'classifier': {'ridge': True, 'standardise': 'squashed'}}
+    >>> settings("v2", frontend="waveform", network=None, classifier="elm")
+    {'frontend': {'levelling': 0.5}, 'classifier': {'ridge': True, 'standardise': 'squashed'}}
     """
     recipe = choose("recipe", str(recipe), RECIPES)
     new = recipe == "v2"

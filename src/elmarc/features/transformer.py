@@ -268,10 +268,12 @@ class RandomCNNFeatures(_ClipTransformer):
 
 
 class MFCCFeatures(_ClipTransformer):
-    """The study's baseline: 20 MFCCs and two differences, mean and deviation over time (section 3.3).
+    """The baseline: 20 MFCCs, and six statistics of each over time.
 
     Parameters
     ----------
+    recipe : {"v2", "2018"}
+        Which statistics: see docs/recipe.md.
     sr : int
         Hz; the rate that clips are brought to.
     input_sr : int or None
@@ -283,8 +285,15 @@ class MFCCFeatures(_ClipTransformer):
     """
 
     def __init__(
-        self, *, sr: int = 12000, input_sr: int | None = None, n_mfcc: int = 20, min_length: int = 2048
+        self,
+        *,
+        recipe: str = _defaults.RECIPE,
+        sr: int = 12000,
+        input_sr: int | None = None,
+        n_mfcc: int = 20,
+        min_length: int = 2048,
     ) -> None:
+        self.recipe = recipe
         self.sr = sr
         self.input_sr = input_sr
         self.n_mfcc = n_mfcc
@@ -298,7 +307,7 @@ class MFCCFeatures(_ClipTransformer):
     def restore(self, length: int | None, fix_length: FixLength | None) -> Self:
         """Make the extractor, which reads clips of any length."""
         options = {"n_mfcc": self.n_mfcc, "fixed_length": self.min_length}
-        self.extractor_ = assemble(BASELINE, frontend=options, sr=self.sr, strict=True)
+        self.extractor_ = assemble(BASELINE, recipe=self.recipe, frontend=options, sr=self.sr, strict=True)
         return self
 
 

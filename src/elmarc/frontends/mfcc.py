@@ -1,7 +1,8 @@
-"""The study's baseline: 120 statistics of mel-frequency cepstral coefficients."""
+"""The baseline: statistics over time of mel-frequency cepstral coefficients, 120 in both recipes."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, get_args
@@ -18,16 +19,18 @@ from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends.base import Waveforms, as_waveforms, check_positive
 from elmarc.frontends.logmel import LogMel, PadMode
 
-N_STATISTICS = 6  # mean and std of the coefficients, of their first and of their second differences
+# "delta" and "delta2" are differences of neighbouring frames, "slope" the straight line through nine of them.
+STUDY = ("mean", "std", "delta-mean", "delta-std", "delta2-mean", "delta2-std")
+V2 = ("mean", "std", "slope-mean", "slope-std", "lag1", "lag4")  # 4 frames are 170 ms, as 8 of a log-mel map
 MIN_FRAMES = 3  # for one second difference
+SLOPE_FRAMES = 9
 
 
 @dataclass(frozen=True, kw_only=True)
 class MFCC:
-    """Mean and std over time of MFCCs and their first and second differences, Pons & Serra 2018, section 3.
+    """Statistics over time of MFCCs; by default those of Pons & Serra 2018, section 3.
 
-    The coefficients are librosa's at its defaults (n_fft 2048, hop 512, 128 mels), the differences those of
-    neighbouring frames. The order is mean, std, d-mean, d-std, dd-mean, dd-std, each of `n_mfcc` numbers.
+    The coefficients are librosa's at its defaults (n_fft 2048, hop 512, 128 mels).
 
     Parameters
     ----------
@@ -40,6 +43,10 @@ class MFCC:
         (repeat-pad by whole repeats, which may exceed it), "crop" only cuts longer ones.
     fix_length : {"crop", "zero-pad", "repeat-pad"}
         What `fixed_length` does.
+    statistics : sequence of str
+        Each of `n_mfcc` numbers, in this order: "mean" and "std" of the coefficients, of their differences
+        ("delta-mean", "delta2-std") and of their slope over nine frames ("slope-mean", "slope-std");
+        "lag1" and its like, the autocorrelation at a lag in frames (43 ms).
     pad_mode : {"constant", "reflect"}
         How the first and last half window are filled: zeros as in today's librosa, or reflected as in 2018's.
 
@@ -57,6 +64,7 @@ class MFCC:
     n_mfcc: int = 20
     fixed_length: int | None = None
     fix_length: FixLength = "crop"
+    statistics: tuple[str, ...] = STUDY
     pad_mode: PadMode = "constant"
 
     def __post_init__(self) -> None:
@@ -70,19 +78,25 @@ class MFCC:
                 )
         if self.fix_length not in get_args(FixLength):
             raise ConfigError(f"fix_length: {self.fix_length!r} is unknown: use crop, zero-pad or repeat-pad")
+        object.__setattr__(self, "statistics", tuple(self.statistics))
+        for name in self.statistics or ("",):
+            if name not in STUDY and not re.fullmatch(r"slope-(mean|std)|lag[1-9]\d?", name):
+                raise ConfigError(
+                    f"statistics: found {name!r}, expected {', '.join(STUDY)}, slope-mean, slope-std, lag1 "
+                    "or another lag below 100"
+                )
         if self.n_mfcc > self._logmel.n_mels:
             raise ConfigError(f"n_mfcc: found {self.n_mfcc}, expected at most {self._logmel.n_mels}")
 
     @property
     def n_bands(self) -> int:
         """Size of the vector: 120 for 20 coefficients."""
-        return N_STATISTICS * self.n_mfcc
+        return len(self.statistics) * self.n_mfcc
 
     @property
     def columns(self) -> tuple[str, ...]:
         """What each number of the vector is, as "delta-std/3"."""
-        parts = [f"{name}{statistic}" for name in ("", "delta-", "delta2-") for statistic in ("mean", "std")]
-        return tuple(f"mfcc/{part}/{i}" for part in parts for i in range(self.n_mfcc))
+        return tuple(f"mfcc/{part}/{i}" for part in self.statistics for i in range(self.n_mfcc))
 
     @property
     def frames_per_second(self) -> float:
@@ -118,6 +132,7 @@ class MFCC:
         """Return everything that changes the numbers."""
         fixed = self.fixed_length is not None
         return {
+            **({} if self.statistics == STUDY else {"statistics": list(self.statistics)}),
             "kind": self.kind,
             "n_mfcc": int(self.n_mfcc),
             "fixed_length": int(self.fixed_length) if self.fixed_length is not None else None,
@@ -126,7 +141,7 @@ class MFCC:
         }
 
     def __call__(self, y: Waveforms) -> Float32[np.ndarray, "*clips features"]:
-        """Return vectors [shape=(..., 6 * n_mfcc)] of waveforms [shape=(..., n_samples)].
+        """Return vectors [shape=(..., n_bands)] of waveforms [shape=(..., n_samples)].
 
         Raises
         ------
@@ -159,7 +174,17 @@ class MFCC:
 
     def _clip_statistics(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the vector of one clip."""
-        return np.concatenate([f(axis=0) for order in self._orders(y) for f in (order.mean, order.std)])
+        orders = dict(zip(("", "delta", "delta2"), self._orders(y), strict=True))
+        if any(name.startswith("slope") for name in self.statistics):
+            orders["slope"] = _slopes(orders[""])
+        parts = []
+        for name in self.statistics:
+            order, _, statistic = name.rpartition("-")
+            if statistic.startswith("lag"):
+                parts.append(_autocorrelation(orders[order], int(statistic[3:])))
+            else:
+                parts.append(getattr(orders[order], statistic)(axis=0))
+        return np.concatenate(parts)
 
     def _orders(self, y: NDArray[np.float32]) -> list[NDArray[np.float64]]:
         """Return the coefficients of one clip over time, their first and their second differences."""
@@ -170,3 +195,19 @@ class MFCC:
     @cached_property
     def _logmel(self) -> LogMel:
         return LogMel(sr=self.sr, n_fft=2048, hop_length=512, n_mels=128, pad_mode=self.pad_mode)
+
+
+def _slopes(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the slope of the straight line through each nine frames, or as many as there are."""
+    half = min(SLOPE_FRAMES, len(coefficients) - 1 + len(coefficients) % 2) // 2
+    weights = np.arange(-half, half + 1) / np.sum(np.arange(-half, half + 1) ** 2)
+    n = len(coefficients) - 2 * half
+    return sum(weight * coefficients[k : k + n] for k, weight in enumerate(weights))
+
+
+def _autocorrelation(of: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
+    """Return the autocorrelation over time; 0 where there is no variance, or no frame after the lag."""
+    centred = of - of.mean(axis=0)
+    power = np.square(centred).sum(axis=0)
+    shifted = (centred[lag:] * centred[:-lag]).sum(axis=0)
+    return np.divide(shifted, power, out=np.zeros_like(power), where=power > 1e-9 * len(of))
