@@ -202,7 +202,8 @@ def _slopes(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
     half = min(SLOPE_FRAMES, len(coefficients) - 1 + len(coefficients) % 2) // 2
     weights = np.arange(-half, half + 1) / np.sum(np.arange(-half, half + 1) ** 2)
     n = len(coefficients) - 2 * half
-    return sum(weight * coefficients[k : k + n] for k, weight in enumerate(weights))
+    slopes = [weight * coefficients[k : k + n] for k, weight in enumerate(weights)]
+    return np.asarray(np.sum(slopes, axis=0))
 
 
 def _autocorrelation(of: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
@@ -210,4 +211,4 @@ def _autocorrelation(of: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
     centred = of - of.mean(axis=0)
     power = np.square(centred).sum(axis=0)
     shifted = (centred[lag:] * centred[:-lag]).sum(axis=0)
-    return np.divide(shifted, power, out=np.zeros_like(power), where=power > 1e-9 * len(of))
+    return np.asarray(np.where(power > 1e-9 * len(of), shifted / np.maximum(power, 1e-300), 0.0))
