@@ -80,18 +80,7 @@ class RandomConv(nn.Module):
         return n_bands + 2 * self.pad_bands - self.taps[0] + 1
 
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
-        """Convolve, "valid" in frames.
-
-        Parameters
-        ----------
-        maps : Tensor [shape=(clips, channels, bands, frames)]
-        filters : slice
-            Those to convolve with.
-
-        Returns
-        -------
-        Tensor [shape=(clips, filters, bands, frames)]
-        """
+        """Convolve maps (clips, channels, bands, frames) with some filters, "valid" in frames."""
         faster = fast.convolve(self, maps, filters)
         if faster is not None:
             return faster
@@ -106,16 +95,9 @@ class BandConv(RandomConv):
         super().__init__((n_frames, n_bands, 1, n_filters), taps=(n_bands, n_frames))
 
     def peaks(self, maps: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Convolve, rectify, and take the maximum over all bands that are left.
+        """Convolve maps (clips, 1, bands, frames), rectify, and take the maximum over the bands left.
 
-        Parameters
-        ----------
-        maps : Tensor [shape=(clips, 1, bands, frames)]
-
-        Yields
-        ------
-        (int, Tensor) [shape=(clips, filters, frames)]
-            The first of some filters, and their maps.
+        Yields the number of the first of some filters, and their maps (clips, filters, frames).
         """
         faster = fast.band_peaks(self, maps)
         for first in range(0, self.n_filters, FILTERS_AT_ONCE):
@@ -124,15 +106,8 @@ class BandConv(RandomConv):
 
 
 def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
-    """Return TensorFlow's "same" padding (before, after): the smaller half comes first.
+    """Return TensorFlow's "same" padding (before, after) of `n` positions: the smaller half comes first.
 
-    Parameters
-    ----------
-    n, kernel, stride : int
-        Positions of the input, of the kernel, and between two places of the kernel.
-
-    Examples
-    --------
     >>> same_padding(6000, 512, stride=32), same_padding(188, 128)
     ((248, 248), (63, 64))
     """
@@ -141,37 +116,18 @@ def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
 
 
 def to_hops(signal: Tensor, hop: int) -> Tensor:
-    """Cut signals into hops. A convolution of k samples with stride `hop` is one of k / hop taps over them.
+    """Cut signals (clips, samples) into hops, a view (clips, hop, 1, n_hops); a rest is dropped.
 
-    Parameters
-    ----------
-    signal : Tensor [shape=(clips, samples)]
-    hop : int
-        Samples.
-
-    Returns
-    -------
-    Tensor [shape=(clips, hop, 1, n_hops)]
-        A view; a rest is dropped.
+    A convolution of k samples with stride `hop` is one of k / hop taps over them.
     """
     n_hops = signal.shape[-1] // hop
     return signal[:, : n_hops * hop].reshape(len(signal), 1, n_hops, hop).permute(0, 3, 1, 2)
 
 
 def padded_slice(maps: Tensor, start: int, stop: int, *, before: Activation | None = None) -> Tensor:
-    """Return some frames of maps, with zeros for those outside.
+    """Return frames `start` to `stop` of maps (clips, channels, bands, frames).
 
-    Parameters
-    ----------
-    maps : Tensor [shape=(clips, channels, bands, frames)]
-    start, stop : int
-        The frames; before 0 and from the map's end on they are zeros.
-    before : callable or None
-        Applied to the frames inside.
-
-    Returns
-    -------
-    Tensor [shape=(clips, channels, bands, stop - start)]
+    Frames before 0 and from the map's end on are zeros; `before` is applied to the others.
     """
     n = maps.shape[-1]
     inside = maps[..., max(start, 0) : min(stop, n)]
@@ -181,17 +137,7 @@ def padded_slice(maps: Tensor, start: int, stop: int, *, before: Activation | No
 
 
 def conv_same(maps: Tensor, conv: RandomConv) -> Tensor:
-    """Convolve with zeros around, so that there are as many frames as before, and rectify.
-
-    Parameters
-    ----------
-    maps : Tensor [shape=(clips, channels, bands, frames)]
-    conv : RandomConv
-
-    Returns
-    -------
-    Tensor [shape=(clips, filters, bands, frames)]
-    """
+    """Convolve maps (clips, channels, bands, frames) "same", with as many frames as before, and rectify."""
     padding = same_padding(maps.shape[-1], conv.taps[1])
     return conv_pool(maps, conv, pool=(1, 1), activation=torch.relu_, padding=padding)
 
@@ -259,18 +205,9 @@ def _even_step(n: int, n_tiles: int) -> int:
 
 
 def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
-    """Return the back-end's three convolutions.
+    """Return the back-end's convolutions "back1" to "back3", for a front map of `n_channels`.
 
-    Parameters
-    ----------
-    n_channels : int
-        Of the front map.
-    n_filters : int
-
-    Returns
-    -------
-    dict of str to RandomConv
-        "back1" to "back3"; 2018 wrote their kernels over (frames, channels, 1).
+    The 2018 program wrote their kernels over (frames, channels, 1).
     """
     return {
         f"back{i}": RandomConv((BACK_END_TAPS, channels, 1, n_filters), taps=(1, BACK_END_TAPS))
@@ -279,19 +216,9 @@ def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
 
 
 def back_end(maps: Tensor, convs: Mapping[str, RandomConv]) -> Iterator[tuple[str, Tensor]]:
-    """Yield the residual back-end's layers one by one, so that the caller may stop.
+    """Yield name and map (clips, filters, 1, frames) of the residual back-end's layers, one by one.
 
-    Parameters
-    ----------
-    maps : Tensor [shape=(clips, channels, 1, frames)]
-        The front map.
-    convs : mapping of str to RandomConv
-        From `back_end_convs`.
-
-    Yields
-    ------
-    (str, Tensor) [shape=(clips, filters, 1, frames)]
-        The layer's name and map.
+    `maps` is the front map (clips, channels, 1, frames), `convs` are those of `back_end_convs`.
     """
     first = convs["back1"](maps).relu_()
     del maps

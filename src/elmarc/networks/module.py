@@ -40,7 +40,7 @@ MORE = (2**6 * 3 * 5, 2**6 * 3**3 * 5, 2**5 * 3**7 * 5)  # positions: most reduc
 
 @dataclass(frozen=True)
 class Contract:
-    """What a module takes and gives; see the head of `elmarc.networks.module`."""
+    """What a module takes and gives; see the docstring of `elmarc.networks.module`."""
 
     input: str = "time bands"
     output: str | None = None
@@ -121,7 +121,7 @@ class Contract:
 
 
 class ExternalNetwork(Network):
-    """A user's module as a network: see the head of `elmarc.networks.module` for the contract.
+    """A user's module as a network, by the contract in the docstring of `elmarc.networks.module`.
 
     The module is copied, so what is done to it later does not reach the network. Each thread runs a copy of
     its own that shares the weights, so a module may work in place, or keep values on itself while it runs.
