@@ -61,8 +61,8 @@ class StoreWarning(ElmarcWarning):
     """Stored features are damaged or cannot be written; the run goes on without them."""
 
 
-class OddWarning(ElmarcWarning):
-    """Clips that can be read are odd: far too loud, silent, or cut short."""
+class ClipWarning(ElmarcWarning):
+    """Clips that can be read have issues: far too loud, silent, constant or cut short."""
 
 
 class ModelError(ElmarcError, ValueError):

@@ -206,7 +206,7 @@ for ask in (load, content_hash):
         ask(sys.argv[1])
     except TransientError as problem:
         print(problem)
-opening._check_there = lambda path: None  # as where another thread takes the last one in between
+opening._check_readable = lambda path: None  # as where another thread takes the last one in between
 try:
     load(sys.argv[1])
 except TransientError as problem:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc.audio.oddities import Oddities
+from elmarc.audio.issues import Issues
 from elmarc.datasets.base import Clip
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import Extraction, FeatureExtractor
@@ -25,13 +25,13 @@ DECODING_S = 0.5
 @pytest.fixture
 def clips(tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> list[Clip]:
     """Four clips whose decoding takes long."""
-    decode = Clip.hear
+    decode = Clip.load_with_issues
 
-    def slowly(clip: Clip, *, sr: int) -> tuple[np.ndarray, Oddities]:
+    def slowly(clip: Clip, *, sr: int) -> tuple[np.ndarray, Issues]:
         time.sleep(DECODING_S)
         return decode(clip, sr=sr)
 
-    monkeypatch.setattr(Clip, "hear", slowly)
+    monkeypatch.setattr(Clip, "load_with_issues", slowly)
     for i in range(4):
         sf.write(tmp_path / f"{i}.wav", 0.1 * rng.standard_normal(SR), SR)
     return [Clip(f"{i}", tmp_path / f"{i}.wav", "ab"[i % 2]) for i in range(4)]

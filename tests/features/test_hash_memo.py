@@ -129,11 +129,11 @@ def test_a_clip_that_changes_after_the_memo_was_asked_is_not_heard(tmp_path: Pat
     contents_of([clip])
     found = contents_of([clip])
     assert read == ["s.wav"]
-    assert len(found.hear(clip, sr=12000)[0]) == 500
+    assert len(found.load(clip, sr=12000)[0]) == 500
     sf.write(tmp_path / "t.wav", np.linspace(1, -1, 500), 12000)
     (tmp_path / "t.wav").replace(clip.path)
     with pytest.raises(contents.AudioError, match=r"s\.wav: the file has changed since the run began"):
-        found.hear(clip, sr=12000)
+        found.load(clip, sr=12000)
 
 
 def garbage(file: Path) -> None:

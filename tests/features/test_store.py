@@ -212,7 +212,7 @@ def test_computed_rows_are_written_once_a_shard_at_a_time(
     stored, kept = store.read(RECIPE, list("abcde"))
     assert stored == list("abcde")
     assert np.array_equal(kept, X)
-    assert store.oddities(RECIPE) == {"b": {"loud": "peak 9"}}
+    assert store.issues(RECIPE) == {"b": {"loud": "peak 9"}}
 
 
 def test_a_store_that_cannot_be_written_is_done_without_after_one_warning(

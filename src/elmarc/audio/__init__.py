@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import content_hash, decode, duration_s, load, resample
 from elmarc.audio.length import InputLength, fit_length
-from elmarc.audio.windows import Window, windows
+from elmarc.audio.recordings import Window, blocks, windows
 
 __all__ = [
     "InputLength",

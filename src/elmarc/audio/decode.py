@@ -1,8 +1,8 @@
-"""Read a clip: decode with libsndfile, average the channels, resample with soxr.
+"""Decode with libsndfile, average the channels, resample with soxr.
 
-The numbers are those of `librosa.load`: mono first, then soxr HQ, cut or padded to `ceil(n_samples * ratio)`
-samples. Decoding and resampling release the GIL, so clips can be read in a thread pool. A file goes
-through in pieces: what is held is the mono result and little more.
+The samples are those of `librosa.load`: mono first, then soxr HQ, cut or padded to `ceil(n_samples *
+ratio)`. Decoding and resampling release the GIL, so threads can read clips at once. A file is read in
+pieces, so memory holds the mono result and little more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from elmarc._types import Waveform
-from elmarc.audio.oddities import Listener, Oddities
+from elmarc.audio.issues import IssueFinder, Issues
 from elmarc.audio.opening import Forward, check_regular, opened, unreadable
 from elmarc.errors import AudioError, ConfigError
 
@@ -32,15 +32,15 @@ def load(
 ) -> Waveform:
     """Return a clip, or a segment of one, as mono samples at rate `sr`.
 
-    Only the segment is read and resampled: at its borders the resampler takes what lies outside for silence,
-    which touches the first and last few milliseconds. Segments that meet share no sample and leave none out.
+    Only the segment is read. At its borders the resampler assumes silence outside, which changes the first
+    and last few milliseconds. Adjacent segments share no sample and leave none out.
 
     Parameters
     ----------
     path : str or Path
         An audio file of any rate and any number of channels, which are averaged.
     sr : int or None
-        Rate wanted, in Hz; None keeps the file's own.
+        Hz; None keeps the file's own.
     start, end : float or None
         Seconds from the beginning of the file; None is the beginning, and the end. `end` may lie up to 10 ms
         beyond the end of the file, as rounded times do.
@@ -56,21 +56,21 @@ def load(
         The file is missing, no regular file, cannot be decoded, is empty, holds samples that are not finite,
         does not hold the segment, or the clip would take more than 300 MB: `blocks` reads it piece by piece.
     """
-    return hear(path, sr=sr, start=start, end=end)[0]
+    return load_with_issues(path, sr=sr, start=start, end=end)[0]
 
 
-def hear(
+def load_with_issues(
     path: str | Path, *, sr: int | None = 12000, start: float | None = None, end: float | None = None
-) -> tuple[Waveform, Oddities]:
-    """Return what `load` does, and what is odd about it: see `elmarc.audio.oddities`."""
-    listener = Listener()
+) -> tuple[Waveform, Issues]:
+    """Return what `load` does, and the issues of the clip: see `elmarc.audio.issues`."""
+    finder = IssueFinder()
     with opened(path) as sound:
         first, stop = span(sound, start, end, name=path)
         n_samples = resampled_length(stop - first, orig_sr=int(sound.samplerate), target_sr=sr)
-        check_size(4 * n_samples, name=path, what=f"{n_samples} samples at {sr or sound.samplerate} Hz")
-        pieces = resampled(sound, first, stop, sr=sr, name=path, listener=listener)
+        _check_size(4 * n_samples, name=path, what=f"{n_samples} samples at {sr or sound.samplerate} Hz")
+        pieces = resampled(sound, first, stop, sr=sr, name=path, finder=finder)
         y = _filled(np.empty(n_samples, np.float32), pieces)
-    return y, listener.oddities(path, n_asked=stop - first, to_end=end is None)
+        return y, finder.issues(path, n_expected=stop - first, to_end=end is None)
 
 
 def decode(
@@ -97,7 +97,7 @@ def decode(
     with opened(path) as sound:
         first, stop = span(sound, start, end, name=path)
         what = f"{stop - first} samples of {sound.channels} channels"
-        check_size(4 * (stop - first) * sound.channels, name=path, what=what)
+        _check_size(4 * (stop - first) * sound.channels, name=path, what=what)
         samples = np.empty((stop - first, sound.channels), np.float32)
         return _filled(samples, _pieces(sound, first, stop, name=path)), int(sound.samplerate)
 
@@ -111,17 +111,17 @@ def resample(y: Waveform, *, orig_sr: int, target_sr: int) -> Waveform:
     n_samples = resampled_length(len(y), orig_sr=orig_sr, target_sr=target_sr)
     if orig_sr == target_sr:
         return y
-    found: Waveform = soxr.resample(y, orig_sr, target_sr, quality="HQ")[:n_samples]
-    return np.pad(found, (0, n_samples - len(found)))
+    samples: Waveform = soxr.resample(y, orig_sr, target_sr, quality="HQ")[:n_samples]
+    return np.pad(samples, (0, n_samples - len(samples)))
 
 
 def resampled_length(n_samples: int, *, orig_sr: int, target_sr: int | None) -> int:
-    """Return how many samples a clip has at another rate; `target_sr` None is its own.
+    """Return how many samples a clip has at another rate, with librosa's float rounding.
+
+    `target_sr` None is its own rate.
 
     >>> resampled_length(220500, orig_sr=44100, target_sr=12000)
     60001
-
-    That is float rounding and all, in librosa and here.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def resampled(
     *,
     sr: int | None,
     name: str | Path,
-    listener: Listener | None = None,
+    finder: IssueFinder | None = None,
 ) -> Iterator[Waveform]:
     """Yield mono pieces of a file at rate `sr`; put together they are `resample` of the whole, bit for bit.
 
@@ -158,8 +158,8 @@ def resampled(
         Hz; None keeps the file's own.
     name : str or Path
         What error messages call the file.
-    listener : Listener or None
-        Hears the samples at the file's own rate.
+    finder : IssueFinder or None
+        Receives the samples at the file's own rate.
 
     Raises
     ------
@@ -167,20 +167,20 @@ def resampled(
         There are no samples, or some are not finite, or so large that their mean or resampling is not.
     """
     orig_sr = int(sound.samplerate)
-    hears = (listener or Listener()).hear
-    mono = (hears(_fits(_average(piece), name)) for piece in _pieces(sound, first, stop, name=name))
+    observe = (finder or IssueFinder()).add
+    mono = (observe(_finite(_average(piece), name)) for piece in _pieces(sound, first, stop, name=name))
     if sr is None or sr == orig_sr:
         yield from mono
         return
     stream = soxr.ResampleStream(orig_sr, sr, 1, dtype="float32", quality="HQ")
-    n_read = n_given = 0
+    n_read = n_yielded = 0
     for y in mono:
         n_read += len(y)
-        piece = _fits(stream.resample_chunk(y), name)
-        n_given += len(piece)
+        piece = _finite(stream.resample_chunk(y), name)
+        n_yielded += len(piece)
         yield piece
-    left = resampled_length(n_read, orig_sr=orig_sr, target_sr=sr) - n_given
-    rest = _fits(stream.resample_chunk(np.empty(0, np.float32), last=True)[:left], name)
+    left = resampled_length(n_read, orig_sr=orig_sr, target_sr=sr) - n_yielded
+    rest = _finite(stream.resample_chunk(np.empty(0, np.float32), last=True)[:left], name)
     yield np.pad(rest, (0, left - len(rest)))
 
 
@@ -197,17 +197,42 @@ def duration_s(path: str | Path, *, start: float | None = None, end: float | Non
     AudioError
         The file is missing, not audio, or does not hold the segment.
     """
-    n_samples, sr = header(path)
-    if start is None and end is None:
-        return n_samples / sr
-    first, stop = segment_samples(n_samples, sr, start, end, name=path)
-    return (stop - first) / sr
+    with opened(path) as sound:
+        first, stop = span(sound, start, end, name=path)
+        return (stop - first) / int(sound.samplerate)
+
+
+def true_duration_s(
+    path: str | Path, *, sr: int = 12000, start: float | None = None, end: float | None = None
+) -> float:
+    """Return the length in seconds of the sound in a file, whatever its header states.
+
+    Every sample is decoded, in memory that does not grow with the file.
+
+    Parameters
+    ----------
+    path, start, end
+        As for `load`.
+    sr : int
+        Hz; a clip that `load` refuses at this rate is refused here.
+
+    Raises
+    ------
+    AudioError
+        As for `load`.
+    """
+    with opened(path) as sound:
+        rate = int(sound.samplerate)
+        first, stop = span(sound, start, end, name=path)
+        n_samples = resampled_length(stop - first, orig_sr=rate, target_sr=sr)
+        _check_size(4 * n_samples, name=path, what=f"{n_samples} samples at {sr} Hz")
+        return sum(map(len, resampled(sound, first, stop, sr=None, name=path))) / rate
 
 
 def header(path: str | Path) -> tuple[int, int]:
-    """Return the number of samples (a channel) and the rate in Hz that a file's header states.
+    """Return the number of samples per channel and the rate in Hz that a file's header states.
 
-    A file whose header leaves the number open is decoded, to count them.
+    A file whose header leaves the number open is decoded to count them.
 
     Raises
     ------
@@ -219,7 +244,7 @@ def header(path: str | Path) -> tuple[int, int]:
 
 
 def span(sound: Forward, start: float | None, end: float | None, *, name: str | Path) -> tuple[int, int]:
-    """Return the first sample asked for of a file that is open, and the one after the last: see `load`."""
+    """Return the first sample of a segment of an open file and the one after its last: see `load`."""
     if start is None and end is None:
         return 0, int(sound.frames)
     return segment_samples(sound.frames, sound.samplerate, start, end, name=name)
@@ -233,7 +258,7 @@ def segment_samples(
     Parameters
     ----------
     n_samples, sr : int
-        What the file holds, and its rate in Hz.
+        Samples of the file, and its rate in Hz.
     start, end : float or None
         As for `load`.
     name : str or Path
@@ -251,37 +276,17 @@ def segment_samples(
     """
     length_s = n_samples / sr
     begin, finish = start or 0.0, length_s if end is None else end
-    asked = f"{name}: the segment from {begin:g} s to {'the end' if end is None else f'{end:g} s'}"
+    segment = f"{name}: the segment from {begin:g} s to {'the end' if end is None else f'{end:g} s'}"
     if not (0 <= begin < length_s and finish <= length_s + ROUNDING_S):
-        raise AudioError(f"{asked} does not lie in the file, which lasts {length_s:g} s: correct its times")
+        raise AudioError(f"{segment} does not lie in the file, which lasts {length_s:g} s: correct its times")
     first, stop = round(begin * sr), min(round(finish * sr), n_samples)
     if stop <= first:
-        raise AudioError(f"{asked} holds no sample: its start has to come before its end")
+        raise AudioError(f"{segment} holds no sample: its start has to come before its end")
     return first, stop
-
-
-def check_size(n_bytes: int, *, name: str | Path, what: str) -> None:
-    """Refuse a clip that takes more memory than MAX_CLIP_BYTES, such as one of an absurd rate.
-
-    Raises
-    ------
-    AudioError
-        It does.
-    """
-    if n_bytes > MAX_CLIP_BYTES:
-        raise AudioError(
-            f"{name}: {what} take {n_bytes / 1e6:.0f} MB, more than the {MAX_CLIP_BYTES / 1e6:.0f} MB that a "
-            "clip may take: is the rate in its header right? Split a long recording, or read it by windows"
-        )
 
 
 def content_hash(source: str | Path | NDArray[np.floating]) -> str:
     """Return the sha256, in hex, of a file's bytes, or of an array's shape and float32 samples.
-
-    Parameters
-    ----------
-    source : str, Path or np.ndarray
-        A file, read as bytes, or an array of samples.
 
     Raises
     ------
@@ -299,15 +304,24 @@ def content_hash(source: str | Path | NDArray[np.floating]) -> str:
         raise unreadable(source, problem) from problem
 
 
+def _check_size(n_bytes: int, *, name: str | Path, what: str) -> None:
+    """Refuse a clip that takes more memory than MAX_CLIP_BYTES, such as one of an absurd rate."""
+    if n_bytes > MAX_CLIP_BYTES:
+        raise AudioError(
+            f"{name}: {what} take {n_bytes / 1e6:.0f} MB, more than the {MAX_CLIP_BYTES / 1e6:.0f} MB that a "
+            "clip may take: is the rate in its header right? Split a long recording, or read it by windows"
+        )
+
+
 def _pieces(sound: Forward, first: int, stop: int, *, name: str | Path) -> Iterator[NDArray[np.float32]]:
     """Yield samples [shape=(n_samples, n_channels)] of a part of a file, piece by piece."""
     n_read = 0
     step = max(1, PIECE_SAMPLES // sound.channels)
     if first:
-        sound.pass_over(first)
+        sound.skip(first)
     while n_read < stop - first:
-        n_wanted = min(step, stop - first - n_read)
-        piece: NDArray[np.float32] = sound.read(n_wanted, dtype="float32", always_2d=True)
+        n_next = min(step, stop - first - n_read)
+        piece: NDArray[np.float32] = sound.read(n_next, dtype="float32", always_2d=True)
         if not len(piece):
             break
         n_read += len(piece)
@@ -324,7 +338,7 @@ def _pieces(sound: Forward, first: int, stop: int, *, name: str | Path) -> Itera
 
 
 def _filled(out: NDArray[np.float32], pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return pieces put together in `out`, which is cut where a file holds less than its header says."""
+    """Return pieces put together in `out`, cut where a file holds less than its header states."""
     filled = 0
     for piece in pieces:
         out[filled : filled + len(piece)] = piece
@@ -332,7 +346,17 @@ def _filled(out: NDArray[np.float32], pieces: Iterator[NDArray[np.float32]]) -> 
     return out[:filled]
 
 
-def _fits(y: Waveform, name: str | Path) -> Waveform:
+def _average(samples: NDArray[np.float32]) -> Waveform:
+    """Average channels; a sum of columns takes a tenth of the time of `samples.mean(axis=1)`."""
+    n_channels = samples.shape[1]
+    total: Waveform = samples[:, 0]
+    with np.errstate(over="ignore", invalid="ignore"):  # refused by `_finite`
+        for channel in range(1, n_channels):
+            total = total + samples[:, channel]
+    return total if n_channels == 1 else total / np.float32(n_channels)
+
+
+def _finite(y: Waveform, name: str | Path) -> Waveform:
     """Return the samples, or refuse them: a file may be finite, and its sums beyond float32."""
     if not np.isfinite(y).all():
         raise AudioError(
@@ -340,13 +364,3 @@ def _fits(y: Waveform, name: str | Path) -> Waveform:
             "export the file again, or leave it out"
         )
     return y
-
-
-def _average(samples: NDArray[np.float32]) -> Waveform:
-    """Average channels; a sum of columns takes a tenth of the time of `samples.mean(axis=1)`."""
-    n_channels = samples.shape[1]
-    total: Waveform = samples[:, 0]
-    with np.errstate(over="ignore", invalid="ignore"):  # refused by `_fits`
-        for channel in range(1, n_channels):
-            total = total + samples[:, channel]
-    return total if n_channels == 1 else total / np.float32(n_channels)

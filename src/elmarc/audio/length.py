@@ -1,4 +1,4 @@
-"""Make every clip of a data set as long as the network's input: crop, zero-pad or repeat-pad."""
+"""Make clips as long as the network's input: crop, zero-pad or repeat-pad."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from elmarc._types import FixLength, Unit
 from elmarc.errors import AudioError, ConfigError
 
-STUDY_S = 29.2  # what the study's longest clips hold, rounded
+STUDY_S = 29.2  # length of the study's longest clips, rounded
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class InputLength:
     Parameters
     ----------
     frames_s, samples_s : float
-        For networks that read frames, and for those that read samples: the study's own two lengths differ.
+        For networks that read frames, and for those that read samples: the study's two lengths differ.
     fix_length : {"crop", "zero-pad", "repeat-pad"}
-        What becomes of clips of another length.
+        What to do with clips of another length.
     """
 
     frames_s: float
@@ -49,14 +49,13 @@ def fit_length(
 ) -> NDArray[Any]:
     """Return `x` with exactly `length` entries along `axis`, of the same dtype.
 
-    Longer inputs are always cut to their first `length` entries (a view, no copy). Shorter ones follow `how`.
-
     Parameters
     ----------
     x : np.ndarray
-        Waveform or log-mel. Zeros appended to a log-mel are 0 dB, not silence, as in the study's program.
+        Waveform or log-mel. Longer ones are cut to their first `length` entries (a view, no copy).
     how : {"crop", "zero-pad", "repeat-pad"}
-        "crop" refuses short inputs; "zero-pad" appends zeros; "repeat-pad" tiles, then cuts.
+        For shorter ones: "crop" refuses them; "zero-pad" appends zeros, which in a log-mel are 0 dB, not
+        silence, as in the study's program; "repeat-pad" tiles, then cuts.
     name, unit : str
         What the error message calls the clip and its entries.
 
@@ -70,7 +69,10 @@ def fit_length(
     >>> fit_length(np.array([1, 2, 3]), 5, how="repeat-pad")
     array([1, 2, 3, 1, 2])
     """
-    _check(length, how)
+    if length < 1:
+        raise ConfigError(f"length: {length} is not a length: give a positive number")
+    if how not in get_args(FixLength):
+        raise ConfigError(f"fix_length: {how!r} is unknown: use {', '.join(map(repr, get_args(FixLength)))}")
     n = x.shape[axis]
     if n == 0:
         raise AudioError(f"{name}: has no {unit}: replace it, or leave it out")
@@ -81,17 +83,10 @@ def fit_length(
         tiled: NDArray[Any] = np.take(x, np.arange(length) % n, axis=axis)
         return tiled
     if how == "zero-pad":
-        rest = list(x.shape)
-        rest[axis] = length - n
-        return np.concatenate([x, np.zeros(rest, x.dtype)], axis=axis)
+        shape = list(x.shape)
+        shape[axis] = length - n
+        return np.concatenate([x, np.zeros(shape, x.dtype)], axis=axis)
     raise AudioError(
         f"{name}: has {n} {unit}, {length} are needed: set fix_length (in a file of 2018: "
         f"fix_length_by) to 'zero-pad' or 'repeat-pad', or ask for at most {n} {unit}"
     )
-
-
-def _check(length: int, how: str) -> None:
-    if length < 1:
-        raise ConfigError(f"length: {length} is not a length: give a positive number")
-    if how not in get_args(FixLength):
-        raise ConfigError(f"fix_length: {how!r} is unknown: use {', '.join(map(repr, get_args(FixLength)))}")

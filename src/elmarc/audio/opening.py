@@ -1,4 +1,4 @@
-"""Open a sound file: a regular file alone, and what goes wrong with it becomes an AudioError."""
+"""Open a sound file; what goes wrong becomes an AudioError, or a TransientError where it may pass."""
 
 from __future__ import annotations
 
@@ -17,70 +17,66 @@ from elmarc._names import special
 from elmarc.errors import AudioError, ElmarcError, TransientError
 
 FORMATS = "wav, flac, ogg, mp3, au and aiff"
-UNSAID = 2**63 - 1  # samples: libsndfile's answer where a header leaves the length open, as FLAC allows
+UNKNOWN = 2**63 - 1  # samples: libsndfile's answer where a header leaves the length open, as FLAC allows
 # Subtypes whose samples have a fixed size: a place in the file is a sample. All others are decoded from the
 # start: libsndfile seeks to wrong samples of Vorbis, ALAC and SDS near the end, and resets MP3 and Opus.
 FIXED_SIZE = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 IN_BLOCKS = ("OGG", "PAF", "SDS")  # formats that pack such samples
+PIECE = 2**16  # samples of all channels, read at a time to be skipped or counted
 # Faults of the file itself. All others come from the machine, its drives or its network, and may pass.
-LASTING = (
-    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG,
-    errno.EINVAL, errno.EILSEQ, errno.ENXIO, errno.EFBIG, errno.EOVERFLOW,
-)  # fmt: skip
-SYSTEM_ERROR, NO_MEMORY = 2, 17  # codes of libsndfile, which keeps errno to itself
-PIECE = 2**16  # samples of all channels, read at a time to be passed over or counted
+_LASTING = "ENOENT ENOTDIR EISDIR EACCES EPERM ELOOP ENAMETOOLONG EINVAL EILSEQ ENXIO EFBIG EOVERFLOW"
+LASTING = {getattr(errno, name) for name in _LASTING.split()}
+SYSTEM_ERROR, NO_MEMORY = 2, 17  # codes of libsndfile, which hides errno
 
 
 class Forward(sf.SoundFile):
-    """A sound file that is read on where the last read ended.
+    """A sound file that is read from front to back.
 
-    soundfile seeks to that place after each read where it can, which resets an MP3 decoder: pieces would
-    differ from the whole.
+    soundfile seeks after each read where it can, which resets an MP3 decoder: pieces would differ from the
+    whole.
     """
 
     def seekable(self) -> bool:
-        """Say no; `pass_over` before the first read works all the same."""
+        """Return False; `skip` before the first read works all the same."""
         return False
 
     @cached_property
     def frames(self) -> int:
-        """The number of samples a channel; a file whose header leaves it open is decoded to count them."""
-        said = int(self._info.frames)
-        if said < UNSAID:
-            return said
-        with Forward(self.name) as counted:
-            return int(counted.pass_over(UNSAID))
+        """The number of samples per channel; a file whose header leaves it open is decoded to count them."""
+        n_samples = int(self._info.frames)
+        if n_samples < UNKNOWN:
+            return n_samples
+        with Forward(self.name) as other:
+            return int(other.skip(UNKNOWN))
 
     @property
     def seeks_exactly(self) -> bool:
         """Whether a seek leads to the samples that decoding from the start gives there, bit for bit."""
         is_exact = self.subtype in FIXED_SIZE and self.format not in IN_BLOCKS
-        return is_exact and super().seekable() and self._info.frames < UNSAID
+        return is_exact and super().seekable() and self._info.frames < UNKNOWN
 
-    def pass_over(self, n_samples: int) -> int:
-        """Leave out samples at the beginning; return how many: fewer where the file ends before."""
+    def skip(self, n_samples: int) -> int:
+        """Skip samples at the beginning; return how many: fewer where the file ends before."""
         if self.seeks_exactly:
             return int(self.seek(n_samples))
-        n_passed, step = 0, max(1, PIECE // self.channels)
-        while n_passed < n_samples:
-            n_read = len(self.read(min(step, n_samples - n_passed), dtype="float32", always_2d=True))
+        n_skipped, step = 0, max(1, PIECE // self.channels)
+        while n_skipped < n_samples:
+            n_read = len(self.read(min(step, n_samples - n_skipped), dtype="float32", always_2d=True))
             if not n_read:
                 break
-            n_passed += n_read
-        return n_passed
+            n_skipped += n_read
+        return n_skipped
 
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Forward]:
-    """Open a sound file; what goes wrong with it, also while it is read, becomes an AudioError.
-
-    What may pass, such as too many open files, becomes a TransientError.
-    """
-    _check_there(path)
+    """Open a sound file; an error of opening or reading it becomes an AudioError or a TransientError."""
+    _check_readable(path)
     try:
-        with Forward(_system_name(path)) as sound:
-            if sound.format == "RAW":  # what libsndfile makes of anything that is called .au, .gsm or .vox
-                raise _no_sound(path, "no header")
+        # libsndfile opens names that are not UTF-8 by their bytes alone
+        with Forward(os.fspath(path) if sys.platform == "win32" else os.fsencode(path)) as sound:
+            if sound.format == "RAW":  # libsndfile's guess for anything that is called .au, .gsm or .vox
+                raise _not_sound(path, "no header")
             yield sound
     except ElmarcError:
         raise
@@ -89,28 +85,27 @@ def opened(path: str | Path) -> Iterator[Forward]:
     except MemoryError as problem:
         raise transient(path, "out of memory") from problem
     except (sf.SoundFileError, TypeError, ValueError) as problem:  # the latter two come from soundfile
-        if getattr(problem, "code", 0) in (SYSTEM_ERROR, NO_MEMORY):
-            _check_there(path)  # in the system's words, if it still says so
-            raise transient(path, str(getattr(problem, "error_string", problem))) from problem
         reason = getattr(problem, "error_string", str(problem))
+        if getattr(problem, "code", 0) in (SYSTEM_ERROR, NO_MEMORY):
+            _check_readable(path)  # for the system's own words
+            raise transient(path, reason) from problem
         if "filename too long" in reason:
             raise AudioError(
                 f"{path}: the path is longer than libsndfile takes, 1,023 bytes: move the file to a folder "
                 "of a shorter path"
             ) from problem
-        # what it says of anything that is called .mp3; what is no file was refused above
-        reason = "no MPEG frames" if "possibly a pipe" in reason else reason
-        raise _no_sound(path, reason) from problem
+        # libsndfile suspects a pipe behind anything that is called .mp3; pipes were refused above
+        raise _not_sound(path, "no MPEG frames" if "possibly a pipe" in reason else reason) from problem
 
 
-def _no_sound(path: str | Path, reason: str) -> AudioError:
+def _not_sound(path: str | Path, reason: str) -> AudioError:
     return AudioError(
         f"{path}: is damaged, or of another format than {FORMATS} (libsndfile: {reason}): "
         "convert it, or leave it out"
     )
 
 
-def _check_there(path: str | Path) -> None:
+def _check_readable(path: str | Path) -> None:
     """Refuse what cannot be opened, in the system's words: libsndfile says "System error"."""
     try:
         check_regular(path)
@@ -122,20 +117,15 @@ def _check_there(path: str | Path) -> None:
         raise AudioError(f"{path}: the file is empty (0 bytes): replace it, or leave it out")
 
 
-def _system_name(path: str | Path) -> str | bytes:
-    """Return a name as the system has it: libsndfile is told of bytes that are not UTF-8 by these alone."""
-    return os.fspath(path) if sys.platform == "win32" else os.fsencode(path)
-
-
 def check_regular(path: str | Path) -> None:
-    """Refuse what is no regular file before it is opened: opening a pipe waits for whoever writes to it.
+    """Refuse a pipe, a socket or a device before it is opened, which might block.
 
     Raises
     ------
     AudioError
-        The path leads to a pipe, a socket or a device.
+        It is one.
     OSError, ValueError
-        It leads nowhere, or is no path.
+        There is no such file, or it is no path.
     """
     if kind := special(path):
         raise AudioError(
@@ -144,7 +134,7 @@ def check_regular(path: str | Path) -> None:
 
 
 def is_there(path: str | Path) -> bool:
-    """Tell whether a path leads to a regular file; raise a TransientError where the system does not say."""
+    """Return whether a path leads to a regular file; raise a TransientError where the system cannot tell."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError) as problem:
@@ -154,7 +144,7 @@ def is_there(path: str | Path) -> bool:
 
 
 def unreadable(path: str | Path, problem: OSError | ValueError) -> AudioError | TransientError:
-    """Return what the system said of a file, as an AudioError, or as a TransientError where that may pass."""
+    """Return an error of the system as an AudioError, or as a TransientError where it may pass."""
     if isinstance(problem, OSError) and problem.errno not in LASTING:
         return transient(path, problem.strerror or str(problem))
     if isinstance(problem, IsADirectoryError):
@@ -187,8 +177,8 @@ def refuse_if_away(path: str | Path, problem: AudioError) -> None:
     if not isinstance(problem.__cause__, FileNotFoundError):
         return
     try:
-        with os.scandir(Path(path).parent) as inside:
-            is_away = next(inside, None) is None
+        with os.scandir(Path(path).parent) as entries:
+            is_away = next(entries, None) is None
     except OSError:
         is_away = True
     if is_away:

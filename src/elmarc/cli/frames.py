@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from elmarc.audio.oddities import notes
+from elmarc.audio.issues import notes
 from elmarc.cli import console
 from elmarc.cli.folders import FRAMES, check_output, files_read
 from elmarc.cli.options import FileOutput
@@ -35,7 +35,7 @@ def extract_frames(what: Extract, out: FileOutput, *, rate: float | None) -> Non
         live.on_features(config.label, len(found.clips))
         good = _good(extractor, found.clips, rate, skipped, live)
         n_clips, n_frames = write_frames(output, good, columns=sequencer.columns, definition=definition)
-    odd = {clip.id: extractor.oddities[clip.id] for clip in found.clips if clip.id in extractor.oddities}
+    odd = {clip.id: extractor.issues[clip.id] for clip in found.clips if clip.id in extractor.issues}
     console.show_problems(skipped, [*found.notes, *notes(odd, n_clips)], quiet=out.quiet)
     _show(output, n_clips, n_frames, len(sequencer.columns), sequencer.rate, skipped, as_json=out.as_json)
 

@@ -16,8 +16,8 @@ from rich.markup import escape
 
 from elmarc._io import csv_text, write_atomic
 from elmarc._names import expanded
-from elmarc.audio.oddities import notes as notes_of
-from elmarc.audio.windows import n_windows
+from elmarc.audio.issues import notes as notes_of
+from elmarc.audio.recordings import n_windows
 from elmarc.cli import console
 from elmarc.cli.folders import PICTURE, PREDICTIONS, check_output
 from elmarc.datasets import open_clips
@@ -168,7 +168,7 @@ def _of_recordings(
                 live.on_features(clip.path.name, n_all)
                 found[clip.id] = timeline(
                     model, clip.path, window_s=window_s, hop_s=hop_s, min_confidence=asked.min_confidence,
-                    progress=partial(live.on_clips, total=n_all), heard=odd[clip.id],
+                    progress=partial(live.on_clips, total=n_all), issues=odd[clip.id],
                 )  # fmt: skip
             except AudioError as problem:
                 if asked.strict:

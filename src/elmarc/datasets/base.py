@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from elmarc._names import printable
 from elmarc._types import Waveform
-from elmarc.audio.blocks import true_duration_s
-from elmarc.audio.decode import duration_s, hear
+from elmarc.audio.decode import duration_s, load_with_issues, true_duration_s
+from elmarc.audio.issues import Issues
 from elmarc.audio.length import STUDY_S, InputLength
-from elmarc.audio.oddities import Oddities
 from elmarc.audio.opening import is_there
 from elmarc.datasets.labels import similar_notes
 from elmarc.errors import AudioError, DatasetError
@@ -104,11 +103,11 @@ class Clip:
 
     def load(self, *, sr: int | None = 12000) -> Waveform:
         """Return the clip's samples: see `elmarc.audio.load`."""
-        return self.hear(sr=sr)[0]
+        return self.load_with_issues(sr=sr)[0]
 
-    def hear(self, *, sr: int | None = 12000) -> tuple[Waveform, Oddities]:
-        """Return the clip's samples, and what is odd about them: see `elmarc.audio.oddities`."""
-        return hear(self.path, sr=sr, start=self.start, end=self.end)
+    def load_with_issues(self, *, sr: int | None = 12000) -> tuple[Waveform, Issues]:
+        """Return the clip's samples and their issues: see `elmarc.audio.issues`."""
+        return load_with_issues(self.path, sr=sr, start=self.start, end=self.end)
 
     def duration_s(self) -> float:
         """Return the clip's length in seconds, from the header of its file. Raises AudioError."""

@@ -11,9 +11,9 @@ from os.path import isfile  # False for a name that is too long, where Path rais
 from pathlib import Path
 from typing import Any
 
-from elmarc.audio.blocks import blocks
 from elmarc.audio.decode import content_hash, duration_s
-from elmarc.audio.oddities import in_words
+from elmarc.audio.issues import in_words
+from elmarc.audio.recordings import blocks
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.datasets.folder import clip_id, find_audio
 from elmarc.errors import AudioError
@@ -98,8 +98,8 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
     missing = [clip.id for clip in dataset.clips if _is_missing(clip.path)]
     absent = set(missing)
     there = [clip for clip in dataset.clips if clip.id not in absent]
-    oddities: dict[str, dict[str, str]] = {clip.id: {} for clip in there}
-    problems = {clip.id: _problem(clip, oddities[clip.id], decode=decode) for clip in there}
+    issues: dict[str, dict[str, str]] = {clip.id: {} for clip in there}
+    problems = {clip.id: _problem(clip, issues[clip.id], decode=decode) for clip in there}
     return ValidationReport(
         name=dataset.name,
         n_clips=len(dataset.clips),
@@ -107,7 +107,7 @@ def validate(dataset: Dataset, *, decode: bool = False) -> ValidationReport:
         missing=tuple(missing),
         unreadable=tuple((clip, reason) for clip, reason in problems.items() if reason),
         zero_length=tuple(clip for clip, reason in problems.items() if reason == ""),
-        odd=tuple((clip, in_words(odd)) for clip, odd in oddities.items() if odd) if decode else None,
+        odd=tuple((clip, in_words(odd)) for clip, odd in issues.items() if odd) if decode else None,
         duplicated=_duplicates([clip for clip in there if isfile(clip.path)]),
         off_list=_off_list(dataset),
         counts=_counts(dataset),
@@ -125,14 +125,14 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
-def _problem(clip: Clip, oddities: dict[str, str], *, decode: bool) -> str | None:
-    """Return why a clip cannot be read, "" if it has no samples, None if all is well; note its oddities."""
+def _problem(clip: Clip, issues: dict[str, str], *, decode: bool) -> str | None:
+    """Return why a clip cannot be read, "" if it has no samples, None if all is well; note its issues."""
     try:
         if (isfile(clip.path) and not clip.path.stat().st_size) or not duration_s(clip.path):
             return ""
         clip.duration_s()  # does the file hold the segment?
         if decode:
-            deque(blocks(clip.path, sr=None, start=clip.start, end=clip.end, heard=oddities), maxlen=0)
+            deque(blocks(clip.path, sr=None, start=clip.start, end=clip.end, issues=issues), maxlen=0)
     except (AudioError, OSError) as problem:
         return str(problem)
     return None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from elmarc._io import write_atomic
 from elmarc._types import Definition
-from elmarc.audio.oddities import Oddities
+from elmarc.audio.issues import Issues
 from elmarc.features.store import definition_key
 from elmarc.frontends.base import FrontEnd
 
@@ -66,7 +66,7 @@ class FrontEndCache:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
-        self.oddities: dict[str, Oddities] = {}  # of the clips that were decoded, by content hash
+        self.issues: dict[str, Issues] = {}  # of the clips that were decoded, by content hash
         self._watch = Stopwatch()
 
     def output(self, frontend: FrontEnd, content: str, load: Callable[[int], Array]) -> Array:

@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeAlias
 from elmarc._resources import n_cores
 from elmarc._types import Waveform
 from elmarc.audio.decode import content_hash
-from elmarc.audio.oddities import Oddities
+from elmarc.audio.issues import Issues
 from elmarc.audio.opening import opened, refuse_if_away
 from elmarc.datasets.base import Clip
 from elmarc.datasets.folder import AUDIO_SUFFIXES, cache_dir
@@ -78,7 +78,7 @@ class Contents:
                 chosen[content] = clip
         return chosen
 
-    def hear(self, clip: Clip, *, sr: int) -> tuple[Waveform, Oddities]:
+    def load(self, clip: Clip, *, sr: int) -> tuple[Waveform, Issues]:
         """Return a clip's samples, after checking that they are those that were hashed, and its issues.
 
         Raises
@@ -86,7 +86,7 @@ class Contents:
         AudioError
             The clip cannot be read, or its file has changed since it was hashed.
         """
-        samples = clip.hear(sr=sr)
+        samples = clip.load_with_issues(sr=sr)
         if not self._is_unchanged(clip):
             raise AudioError(
                 f"{clip}: the file has changed since the run began: run again when nothing writes to it"

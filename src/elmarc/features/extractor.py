@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from elmarc._resources import memory_bytes, n_cores
 from elmarc._types import Definition, FeatureArray, FixLength
+from elmarc.audio.issues import Issues, notes
 from elmarc.audio.length import fit_length
-from elmarc.audio.oddities import Oddities, notes
 from elmarc.audio.opening import refuse_if_away
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
@@ -51,7 +51,7 @@ class Extraction:
     frontend_s, network_s : float or None
         Median seconds per clip on one worker of decoding and front-end, also where another network of the
         study had them computed, and of the network; None where nothing was computed.
-    oddities : mapping
+    issues : mapping
         Issues by clip id.
     """
 
@@ -61,12 +61,12 @@ class Extraction:
     seconds: float
     frontend_s: float | None = None
     network_s: float | None = None
-    oddities: Mapping[str, Oddities] = field(default_factory=dict)
+    issues: Mapping[str, Issues] = field(default_factory=dict)
 
     @property
     def notes(self) -> list[str]:
         """Issues of the clips, in sentences."""
-        return notes(self.oddities, len(self.matrix))
+        return notes(self.issues, len(self.matrix))
 
 
 class FeatureExtractor:
@@ -126,7 +126,7 @@ class FeatureExtractor:
         self.store = store if network is None or network.is_storable else None
         self.cache = cache
         self.strict = strict
-        self.oddities: dict[str, Oddities] = {} if cache is None else cache.oddities  # by content hash, or id
+        self.issues: dict[str, Issues] = {} if cache is None else cache.issues  # by content hash, or id
         self.watch = Stopwatch()  # of the current extraction
         self._sequencers: dict[float | None, Sequencer] = {}
         _check_fit(network, frontend, length)
@@ -213,10 +213,13 @@ class FeatureExtractor:
             columns=self.columns,
             definition=self.definition,
         )
-        odd = {clip.id: found for clip in used if (found := self.oddities.get(contents.of(clip)))}
+        by_id = {clip.id: self.issues.get(contents.of(clip)) for clip in used}
+        issues = {name: found for name, found in by_id.items() if found}
         n_computed = len(missing) - len(reasons)
         seconds = time.perf_counter() - start
-        return Extraction(matrix, tuple(skipped.items()), n_computed, seconds, *self._costs(n_computed), odd)
+        return Extraction(
+            matrix, tuple(skipped.items()), n_computed, seconds, *self._costs(n_computed), issues
+        )
 
     def _stored_rows(self, places: Mapping[str, int]) -> tuple[FeatureArray, set[str]]:
         """Return an array with a row for each content, filled where it is stored, and the stored contents."""
@@ -225,7 +228,7 @@ class FeatureExtractor:
             return np.empty((len(places), n_features), np.float32), set()
         stored, rows = self.store.read(self.definition, list(places), n_features=n_features)
         if stored:
-            self.oddities |= self.store.oddities(self.definition)
+            self.issues |= self.store.issues(self.definition)
         if len(stored) == len(places):
             return rows, set(stored)
         X = np.empty((len(places), n_features), np.float32)
@@ -242,7 +245,7 @@ class FeatureExtractor:
     ) -> dict[str, str]:
         """Put computed rows into X and into the store; return why clips have none, by content hash."""
         reasons: dict[str, str] = {}
-        writer = RowWriter(self.store, self.definition, self.oddities)
+        writer = RowWriter(self.store, self.definition, self.issues)
         progress(0)
         try:
             with closing(outcomes):
@@ -346,9 +349,9 @@ class FeatureExtractor:
         def load(sr: int) -> Array:
             if contents is None:
                 return clip.load(sr=sr)
-            y, odd = contents.hear(clip, sr=sr)
-            if odd:
-                self.oddities[contents.of(clip)] = odd
+            y, issues = contents.load(clip, sr=sr)
+            if issues:
+                self.issues[contents.of(clip)] = issues
             return y
 
         if self.cache is None or contents is None:
@@ -406,9 +409,9 @@ class FeatureExtractor:
         if not isinstance(clip, Clip):
             return sequencer(clip)
         try:
-            y, odd = clip.hear(sr=self.frontend.sr)
-            if odd:
-                self.oddities[clip.id] = odd
+            y, issues = clip.load_with_issues(sr=self.frontend.sr)
+            if issues:
+                self.issues[clip.id] = issues
             return sequencer(y)
         except AudioError as problem:
             raise named(problem, str(clip), str(clip.path)) from None

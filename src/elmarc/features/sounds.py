@@ -22,10 +22,10 @@ from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip, Dataset, Unlabelled, length_for, trusted_durations
 from elmarc.errors import (
     AudioError,
+    ClipWarning,
     ConfigError,
     CutWarning,
     DatasetError,
-    OddWarning,
     RateWarning,
     warn,
 )
@@ -142,9 +142,9 @@ def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
 
 
 def warn_of_oddities(extraction: Extraction) -> None:
-    """Name clips that are far too loud, silent or cut short, in an `OddWarning` a kind."""
+    """Name clips that are far too loud, silent or cut short, in an `ClipWarning` a kind."""
     for note in extraction.notes:
-        warn(note, OddWarning)
+        warn(note, ClipWarning)
 
 
 def warn_of_cuts(sounds: Sounds, extractor: FeatureExtractor) -> None:

@@ -29,7 +29,7 @@ from elmarc import _io
 from elmarc._io import write_atomic
 from elmarc._names import special
 from elmarc._types import Definition, FeatureArray
-from elmarc.audio.oddities import Oddities
+from elmarc.audio.issues import Issues
 from elmarc.datasets.folder import cache_dir
 from elmarc.errors import StoreError, StoreWarning
 
@@ -149,16 +149,17 @@ class FeatureStore:
         stored = [clip for clip, place in places.items() if is_stored[place]]
         return stored, rows if is_stored.all() else rows[np.flatnonzero(is_stored)]
 
-    def oddities(self, definition: Definition) -> dict[str, Oddities]:
+    def issues(self, definition: Definition) -> dict[str, Issues]:
         """Return the issues of stored clips that have some, by content hash."""
-        return {clip: odd for *_, oddities in self._headers(definition) for clip, odd in oddities.items()}
+        headers = self._headers(definition)
+        return {clip: of_clip for *_, issues in headers for clip, of_clip in issues.items()}
 
     def append(
         self,
         definition: Definition,
         clips: Sequence[str],
         rows: FeatureArray,
-        oddities: Mapping[str, Oddities] | None = None,
+        issues: Mapping[str, Issues] | None = None,
     ) -> None:
         """Write a shard of rows [shape=(n_clips, n_features)], with issues of some of the clips.
 
@@ -170,9 +171,9 @@ class FeatureStore:
         if not (folder / "definition.json").exists():
             document = {"schema_version": SCHEMA_VERSION, "definition": definition}
             write_atomic(folder / "definition.json", json.dumps(document, indent=1, sort_keys=True))
-        write_shard(folder, clips, rows, oddities)
+        write_shard(folder, clips, rows, issues)
 
-    def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str], dict[str, Oddities]]]:
+    def _headers(self, definition: Definition) -> Iterator[tuple[Path, list[str], dict[str, Issues]]]:
         folder = self.folder(definition)
         _io.clear(folder, ".shard-*.part")
         for shard in sorted(folder.glob(SHARDS)):
@@ -260,14 +261,14 @@ class RowWriter:
     store : FeatureStore or None
         None: nothing is written.
     definition : dict
-    oddities : mapping
+    issues : mapping
         Issues of clips by content hash; may grow as rows are added.
     """
 
     def __init__(
-        self, store: FeatureStore | None, definition: Definition, oddities: Mapping[str, Oddities]
+        self, store: FeatureStore | None, definition: Definition, issues: Mapping[str, Issues]
     ) -> None:
-        self._store, self._definition, self._oddities = store, definition, oddities
+        self._store, self._definition, self._issues = store, definition, issues
         self._rows: dict[str, FeatureArray] = {}
         self._since = time.monotonic()
 
@@ -282,9 +283,9 @@ class RowWriter:
         rows, self._rows, self._since = self._rows, {}, time.monotonic()
         if self._store is None or not rows:
             return
-        odd = {content: self._oddities[content] for content in rows if self._oddities.get(content)}
+        issues = {content: self._issues[content] for content in rows if self._issues.get(content)}
         try:
-            self._store.append(self._definition, list(rows), np.stack(list(rows.values())), odd)
+            self._store.append(self._definition, list(rows), np.stack(list(rows.values())), issues)
         except OSError as problem:
             store, self._store = self._store, None
             if not store.was_refused:
@@ -301,20 +302,20 @@ def write_shard(
     folder: Path,
     clips: Sequence[str],
     rows: FeatureArray,
-    oddities: Mapping[str, Oddities] | None = None,
+    issues: Mapping[str, Issues] | None = None,
 ) -> Path:
     """Write rows [shape=(n_clips, n_features)] as a new shard: see `FeatureStore.append`."""
     X = np.ascontiguousarray(rows, dtype="<f4")
     metadata = {"clips": json.dumps(list(clips))}
-    if oddities:
-        metadata["oddities"] = json.dumps({clip: dict(odd) for clip, odd in oddities.items()})
+    if issues:
+        metadata["oddities"] = json.dumps({clip: dict(of_clip) for clip, of_clip in issues.items()})
     metadata["sha256"] = _checksum(folder.name, metadata, X)
     path = folder / f"shard-{uuid.uuid4().hex}.safetensors"
     write_atomic(path, save({"X": X}, metadata=metadata))
     return path
 
 
-def read_header(shard: Path) -> tuple[list[str], dict[str, Oddities]]:
+def read_header(shard: Path) -> tuple[list[str], dict[str, Issues]]:
     """Return the clips of a shard, in the order of its rows, and issues by clip. Does not check the rows.
 
     Raises
@@ -324,11 +325,12 @@ def read_header(shard: Path) -> tuple[list[str], dict[str, Oddities]]:
     """
     metadata, _ = _load(shard, with_rows=False)
     try:
-        clips, oddities = json.loads(metadata["clips"]), json.loads(metadata.get("oddities", "{}"))
+        clips, issues = json.loads(metadata["clips"]), json.loads(metadata.get("oddities", "{}"))
         if not isinstance(clips, list):
             raise TypeError
         return list(map(_text, clips)), {
-            clip: {_text(kind): _text(what) for kind, what in odd.items()} for clip, odd in oddities.items()
+            clip: {_text(kind): _text(details) for kind, details in of_clip.items()}
+            for clip, of_clip in issues.items()
         }
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         raise _damaged(shard, "its header does not list its clips") from None
@@ -367,8 +369,8 @@ def _load(shard: Path, *, with_rows: bool) -> tuple[dict[str, str], Any]:
 
 
 def _checksum(key: str, metadata: Mapping[str, str], X: FeatureArray) -> str:
-    oddities = [metadata["oddities"]] if metadata.get("oddities") else []
-    parts = [key, metadata.get("clips"), X.dtype.str, X.shape, *oddities]
+    issues = [metadata["oddities"]] if metadata.get("oddities") else []
+    parts = [key, metadata.get("clips"), X.dtype.str, X.shape, *issues]
     digest = hashlib.sha256(json.dumps(parts).encode())
     digest.update(np.ascontiguousarray(X).data)
     return digest.hexdigest()

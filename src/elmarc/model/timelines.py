@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmarc._types import FeatureArray
-from elmarc.audio.windows import Window, windows
+from elmarc.audio.recordings import Window, windows
 from elmarc.errors import AudioError, CutWarning
 from elmarc.model.sound_classifier import SoundClassifier
 
@@ -86,7 +86,7 @@ def timeline(
     hop_s: float | None = None,
     min_confidence: float = 0.0,
     progress: Callable[[int], None] | None = None,
-    heard: dict[str, str] | None = None,
+    issues: dict[str, str] | None = None,
 ) -> Timeline:
     """Return what a model hears in a recording, which is read piecewise.
 
@@ -104,8 +104,8 @@ def timeline(
         In [0, 1]; the label of a window whose best class is less probable is "".
     progress : callable or None
         Called with the number of windows done.
-    heard : dict or None
-        Takes what is odd about the recording: see `elmarc.audio.oddities`.
+    issues : dict or None
+        Receives the issues of the recording: see `elmarc.audio.issues`.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def timeline(
     """
     times, labels, shares = [], [], []
     hop_s = hop_s if hop_s is not None else window_s / 2
-    found = windows(path, window_s=window_s, hop_s=hop_s, heard=heard)
+    found = windows(path, window_s=window_s, hop_s=hop_s, issues=issues)
     for part, features in _chunks(model, found, str(path)):
         said, probabilities = model.classify(features)
         times += part

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc.audio.oddities import notes
+from elmarc.audio.issues import notes
 from elmarc.audio.opening import refuse_if_away
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, DatasetError
@@ -63,7 +63,7 @@ class Inputs:
     @property
     def notes(self) -> list[str]:
         """What is odd about the clips, in sentences."""
-        odd = {clip.id: self.extractor.oddities.get(self.contents.of(clip)) for clip in self.clips}
+        odd = {clip.id: self.extractor.issues.get(self.contents.of(clip)) for clip in self.clips}
         return notes({name: found for name, found in odd.items() if found}, len(self.clips))
 
     def standards(self, rows: Index) -> tuple[Array, Array]:

@@ -129,7 +129,7 @@ class Executor(ABC):
             for task, future in self.finished(tasks.do, self._cut(pairs, make, sizes)):
                 done = future.result()
                 sizes.learn(len(task.pairs), done.seconds)
-                extractor.oddities |= done.oddities
+                extractor.issues |= done.issues
                 extractor.watch.add(done.watch)
                 for content, row in zip(done.contents, done.rows, strict=True):
                     yield first[content], row

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from elmarc import __version__, _resources
 from elmarc._resources import keep_freed_memory
 from elmarc._types import FeatureArray
-from elmarc.audio.oddities import Oddities
+from elmarc.audio.issues import Issues
 from elmarc.errors import AudioError, ConfigError, ElmarcError, TransientError
 from elmarc.features.cache import FrontEndCache, Stopwatch
 from elmarc.features.contents import Contents
@@ -72,14 +72,14 @@ class Task:
 class Done:
     """What became of a task: rows of the clips that have them, and what is wrong with the others.
 
-    `rows` [shape=(n_good, n_features)] are of `contents`; `problems` and `oddities` are by content. `seconds`
+    `rows` [shape=(n_good, n_features)] are of `contents`; `problems` and `issues` are by content. `seconds`
     are those of the work, without the time that making the network took.
     """
 
     contents: tuple[str, ...]
     rows: FeatureArray
     problems: dict[str, str]
-    oddities: dict[str, Oddities]
+    issues: dict[str, Issues]
     watch: Stopwatch
     seconds: float
     host: str
@@ -177,7 +177,7 @@ def do(task: Task) -> Done:
         raise not_seen(problem) from None
     seconds = time.perf_counter() - start
     X = np.stack(list(rows.values())) if rows else np.empty((0, len(extractor.columns)), np.float32)
-    odd = {content: extractor.oddities.pop(content) for content in rows if content in extractor.oddities}
+    odd = {content: extractor.issues.pop(content) for content in rows if content in extractor.issues}
     return Done(tuple(rows), X, problems, odd, extractor.watch, seconds, platform.node())
 
 

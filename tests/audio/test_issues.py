@@ -1,4 +1,4 @@
-"""What is odd about clips that can be decoded, whatever their format."""
+"""Issues of clips that can be decoded, whatever their format."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from elmarc.audio.blocks import blocks
-from elmarc.audio.decode import hear, load
+from elmarc.audio.decode import load, load_with_issues
+from elmarc.audio.recordings import blocks
 from elmarc.errors import AudioError
 
 FORMATS = {
@@ -44,22 +44,22 @@ def noise(rng: np.random.Generator) -> np.ndarray:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_whole_file_is_not_odd_and_a_cut_one_is(tmp_path: Path, noise: np.ndarray, name: str) -> None:
     path = made(tmp_path, name, noise)
-    whole, odd = hear(path)
-    assert odd == {}
+    whole, issues = load_with_issues(path)
+    assert issues == {}
     data = path.read_bytes()
     path.write_bytes(data[: int(0.6 * len(data))])
     if name == "flac":
         with pytest.raises(AudioError, match="lost sync"):
             load(path)
         return
-    cut, odd = hear(path)
+    cut, issues = load_with_issues(path)
     assert 0.3 * len(whole) < len(cut) < 0.7 * len(whole)
-    assert list(odd) == ["cut"]
-    assert odd["cut"] == "its last page is missing" if name == "ogg" else "% of what its header" in odd["cut"]
-    heard: dict[str, str] = {}
-    assert len(np.concatenate(list(blocks(path, seconds=0.5, heard=heard)))) == len(cut)
-    assert heard == odd
-    assert hear(path, end=0.5)[1] == {}  # that part is whole
+    assert list(issues) == ["cut"]
+    assert ("its last page is missing" if name == "ogg" else "% of what its header") in issues["cut"]
+    found: dict[str, str] = {}
+    assert len(np.concatenate(list(blocks(path, seconds=0.5, issues=found)))) == len(cut)
+    assert found == issues
+    assert load_with_issues(path, end=0.5)[1] == {}  # that part is whole
 
 
 def test_sizes_that_are_not_known_promise_nothing(tmp_path: Path, noise: np.ndarray) -> None:
@@ -68,14 +68,14 @@ def test_sizes_that_are_not_known_promise_nothing(tmp_path: Path, noise: np.ndar
     for size in (0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF024):  # of programs that write to a pipe
         data[40:44] = struct.pack("<I", size)
         path.write_bytes(data)
-        assert hear(path)[1] == {}
+        assert load_with_issues(path)[1] == {}
     data[40:44] = struct.pack("<I", 120000 + 36)  # of programs that count the header
     path.write_bytes(data)
-    assert hear(path)[1] == {}
+    assert load_with_issues(path)[1] == {}
 
 
 @pytest.mark.parametrize(
-    ("y", "odd"),
+    ("y", "issues"),
     [
         (np.zeros(1000), {"silent": "all samples are 0"}),
         (np.full(1000, -0.5), {"constant": "-0.5"}),
@@ -85,19 +85,19 @@ def test_sizes_that_are_not_known_promise_nothing(tmp_path: Path, noise: np.ndar
         (np.outer(np.linspace(0, 1, 1000), [1, -1]), {"silent": "all samples are 0"}),
     ],
 )
-def test_samples_that_are_odd(tmp_path: Path, y: np.ndarray, odd: dict[str, str]) -> None:
-    assert hear(made(tmp_path, "float wav", y))[1] == odd
+def test_samples_that_are_odd(tmp_path: Path, y: np.ndarray, issues: dict[str, str]) -> None:
+    assert load_with_issues(made(tmp_path, "float wav", y))[1] == issues
 
 
 def test_a_segment_is_judged_by_itself(tmp_path: Path, noise: np.ndarray) -> None:
     noise[:24000] = 0
     path = made(tmp_path, "wav", noise)
-    assert hear(path, end=2)[1] == {"silent": "all samples are 0"}
-    assert hear(path, start=1)[1] == {}
+    assert load_with_issues(path, end=2)[1] == {"silent": "all samples are 0"}
+    assert load_with_issues(path, start=1)[1] == {}
 
 
 @pytest.mark.data
 def test_real_clips_are_whole(data_dir: Path) -> None:
     paths = sorted(data_dir.rglob("*.ogg"))[::40] + sorted(data_dir.rglob("*.wav"))[::200]
     assert len(paths) > 20
-    assert {str(path): hear(path)[1] for path in paths if hear(path)[1]} == {}
+    assert {str(path): load_with_issues(path)[1] for path in paths if load_with_issues(path)[1]} == {}
