@@ -63,7 +63,7 @@ class Files:
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row a clip, where the extractor is strict."""
         extraction = extractor.extract(self.clips)
-        warn_of_oddities(extraction)
+        warn_of_issues(extraction)
         return extraction.matrix.X
 
 
@@ -141,7 +141,7 @@ def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
     return sounds.features(extractor)
 
 
-def warn_of_oddities(extraction: Extraction) -> None:
+def warn_of_issues(extraction: Extraction) -> None:
     """Name clips that are far too loud, silent or cut short, in an `ClipWarning` a kind."""
     for note in extraction.notes:
         warn(note, ClipWarning)

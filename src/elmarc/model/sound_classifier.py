@@ -23,7 +23,7 @@ from elmarc.errors import ConfigError, CutWarning, ModelError, warn
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.recipes import settings
-from elmarc.features.sounds import Files, Sounds, extract, warn_of_cuts, warn_of_oddities
+from elmarc.features.sounds import Files, Sounds, extract, warn_of_cuts, warn_of_issues
 from elmarc.features.transformer import RandomCNNFeatures, seed_of
 from elmarc.model.expectation import Expectation, expect
 from elmarc.model.learning import learn
@@ -256,7 +256,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         self.extractor_.strict = False
         extraction = self.extractor_.extract(sounds.clips)
         self.extractor_.strict = True  # what is predicted has a row for each clip
-        warn_of_oddities(extraction)
+        warn_of_issues(extraction)
         skipped = dict(extraction.skipped)
         if skipped:
             warn(
