@@ -11,7 +11,7 @@ import pytest
 
 from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends import LogMel
-from elmarc.frontends.mel import mel_to_hz
+from elmarc.frontends.logmel import hz_to_mel, mel_filterbank, mel_to_hz
 
 SETTINGS: list[dict[str, Any]] = [
     {},
@@ -261,3 +261,34 @@ def test_levelling_takes_out_a_share_of_a_clips_own_loudness(rng: np.random.Gene
 def test_levelling_is_a_share() -> None:
     with pytest.raises(ConfigError, match=r"levelling: found 1\.5"):
         LogMel(levelling=1.5)
+
+
+FILTERS: dict[str, Any] = {"sr": 12000, "n_fft": 512, "n_mels": 96, "fmin": 0.0, "fmax": 6000.0}
+FILTER_SETTINGS: list[dict[str, Any]] = [
+    FILTERS,
+    FILTERS | {"n_fft": 2048, "n_mels": 128},
+    FILTERS | {"sr": 44100, "n_fft": 2048, "fmin": 30.0, "fmax": 16000.0},
+    FILTERS | {"sr": 8000, "n_fft": 255, "n_mels": 20, "fmax": 4000.0},
+]
+
+
+def test_the_scale_inverts_and_rises() -> None:
+    hz = np.linspace(0, 24000, 1001)
+    np.testing.assert_allclose(mel_to_hz(hz_to_mel(hz)), hz, rtol=1e-12)
+    assert (np.diff(hz_to_mel(hz)) > 0).all()
+
+
+@pytest.mark.parametrize("settings", FILTER_SETTINGS)
+def test_filters_equal_librosa(settings: dict[str, Any]) -> None:
+    np.testing.assert_allclose(
+        mel_filterbank(**settings), librosa.filters.mel(**settings), rtol=2e-6, atol=1e-9
+    )
+
+
+def test_a_bin_feeds_two_bands_at_most() -> None:
+    assert ((mel_filterbank(**FILTERS) > 0).sum(axis=0) <= 2).all()
+
+
+def test_filters_have_unit_area() -> None:
+    filters = mel_filterbank(**FILTERS | {"n_fft": 2**15})  # so many bins that a sum is an integral
+    np.testing.assert_allclose(filters.sum(axis=1) * 12000 / 2**15, 1.0, rtol=1e-3)

@@ -1,7 +1,7 @@
-"""Recipes: the settings that one word stands for. What is said beside the word goes before them.
+"""Recipes: named defaults of front-end, statistics, width and classifier. Explicit settings override them.
 
-"2018" is the study's: decibels or samples as they are, the mean of each map, the machine of 2018. "v2" is
-explained, with the figures behind each setting, in docs/recipe.md. Importing this module loads no torch.
+"2018" is the study's: decibels or samples as they are, the mean of each map, the machine of 2018.
+docs/recipe.md explains "v2", with the figures behind each setting. Importing this module loads no torch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What scikit-learn users pass as X: clips in files, or samples in memory, each at its rate.
-
-Both kinds say how long their clips last and give their features, so that nobody else asks which one it is.
-"""
+"""X of the scikit-learn estimators: clips in files, or waveforms in memory, behind one interface."""
 
 from __future__ import annotations
 
@@ -33,35 +30,35 @@ from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.frontends.base import as_waveforms
 
 EXPECTED = "paths, Clips, waveforms (arrays of n_samples) or pairs (waveform, rate in Hz), all of one kind"
-SHORT_BYTES = 2  # scikit-learn has every estimator take longer integers
+SHORT_BYTES = 2  # longer integers are taken: scikit-learn checks that of every estimator
 
 
 @dataclass(frozen=True)
 class Files:
-    """Clips in files; `input_length` is the data set's own, where it has one, and `dataset` is theirs."""
+    """Clips in files, with their data set and its input length where there are."""
 
     clips: tuple[Clip, ...]
     input_length: InputLength | None = None
     dataset: Dataset | None = None
 
     def durations_s(self) -> list[float]:
-        """Return the seconds of each clip, 0 where it cannot be read: extraction says why."""
+        """Return the seconds of each clip by its header, 0 where it cannot be read."""
         return [_duration_s(clip) for clip in self.clips]
 
     def trusted_s(self) -> list[float]:
-        """Return the same, the longest clips decoded: a header may lie."""
+        """Return the same, with the longest clips decoded: headers may be wrong."""
         return trusted_durations(self.clips)[0]
 
     def at(self, sr: int) -> Sequence[Clip]:
-        """Return what `FeatureExtractor.sequences` takes."""
+        """Return the clips, for `FeatureExtractor.sequences`."""
         return self.clips
 
     def n_samples(self, sr: int) -> list[int]:
-        """Return the samples of each clip at a rate. Raises AudioError."""
+        """Return the number of samples of each clip at a rate. Raises AudioError."""
         return [len(clip.load(sr=sr)) for clip in self.clips]
 
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
-        """Return a row a clip, where the extractor is strict."""
+        """Return a row per clip; the extractor has to be strict."""
         extraction = extractor.extract(self.clips)
         warn_of_issues(extraction)
         return extraction.matrix.X
@@ -69,7 +66,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Waveforms:
-    """Samples in memory: mono arrays and their rates in Hz."""
+    """Mono waveforms in memory and their rates in Hz."""
 
     arrays: tuple[Waveform, ...]
     rates: tuple[int, ...]
@@ -88,11 +85,11 @@ class Waveforms:
         return _Resampled(self, sr)
 
     def n_samples(self, sr: int) -> list[int]:
-        """Return the samples of each array at a rate."""
+        """Return the number of samples of each array at a rate."""
         return list(map(len, self.at(sr)))
 
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
-        """Return a row an array."""
+        """Return a row per array."""
         return extractor.extract_waveforms(self.at(extractor.frontend.sr))
 
 
@@ -101,7 +98,7 @@ Sounds: TypeAlias = Files | Waveforms
 
 @dataclass(frozen=True)
 class _Resampled(Sequence[Waveform]):
-    """Waveforms at one rate, as files are brought to it; each is resampled when it is asked for."""
+    """Waveforms at one rate, each resampled when it is used."""
 
     of: Waveforms
     sr: int
@@ -114,7 +111,7 @@ class _Resampled(Sequence[Waveform]):
 
 
 def default_length(sounds: Sounds) -> InputLength:
-    """Return what the command line feeds of these clips: the data set's own length, or `length_for` them.
+    """Return the data set's input length, or `length_for` the clips.
 
     Raises
     ------
@@ -130,7 +127,7 @@ def default_length(sounds: Sounds) -> InputLength:
 
 
 def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
-    """Return a row a clip, and warn of clips that are cut at the end.
+    """Return a row per clip, and warn of clips that are cut at the end.
 
     Raises
     ------
@@ -142,19 +139,19 @@ def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
 
 
 def warn_of_issues(extraction: Extraction) -> None:
-    """Name clips that are far too loud, silent or cut short, in an `ClipWarning` a kind."""
+    """Warn of clips that are far too loud, silent, constant or truncated, in one `ClipWarning` per kind."""
     for note in extraction.notes:
         warn(note, ClipWarning)
 
 
 def warn_of_cuts(sounds: Sounds, extractor: FeatureExtractor) -> None:
-    """Warn in Python of clips that are longer than the input: a cross-validation does so once."""
-    if said := cuts(sounds, extractor):
-        warn(f"{said}; with a greater duration=SECONDS more of each is used", CutWarning, once=True)
+    """Warn of clips that are longer than the input, once in a cross-validation."""
+    if message := cuts(sounds, extractor):
+        warn(f"{message}; with a greater duration=SECONDS more of each is used", CutWarning, once=True)
 
 
 def cuts(sounds: Sounds, extractor: FeatureExtractor) -> str:
-    """Count the clips that are longer than the input; "" where none is."""
+    """Return how many clips are longer than the input, in words; "" where none is."""
     front, length = extractor.frontend, extractor.length
     if length is None:
         return ""
@@ -169,13 +166,13 @@ def cuts(sounds: Sounds, extractor: FeatureExtractor) -> str:
 
 
 def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> Sounds:
-    """Return the clips that X holds.
+    """Return the clips of X.
 
     Parameters
     ----------
     X : sequence, array, Series, one-column DataFrame, tensor or Dataset
-        Paths, `Clip`s, waveforms, or pairs (waveform, rate). Numbers in rows of one length are checked as
-        scikit-learn does: `transform` takes as many as `fit` did.
+        Paths, `Clip`s, waveforms, or pairs (waveform, rate). Numbers in rows of one length are checked by
+        scikit-learn: `transform` takes rows as long as those of `fit`.
     sr : int
         Hz; the rate of waveforms that come without one.
     estimator, reset
@@ -214,7 +211,7 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
 
 
 def _warn_of_rate(estimator: Any, sr: int, *, reset: bool) -> None:
-    """Say, once a fit, which rate is assumed where neither the waveforms nor the estimator name one."""
+    """Warn, once per fit, of the rate that is assumed where neither waveforms nor estimator have one."""
     if estimator.input_sr is None and (reset or not getattr(estimator, "_rate_assumed", False)):
         warn(
             f"X holds waveforms without a rate, which are taken for {sr} Hz: say so with input_sr={sr}, or "
@@ -226,7 +223,7 @@ def _warn_of_rate(estimator: Any, sr: int, *, reset: bool) -> None:
 
 
 def _refuse_one(X: Any) -> None:
-    """Refuse a single clip, and what is no sequence."""
+    """Refuse a single clip, and objects that are no sequence."""
     if isinstance(X, str | Path | Clip):
         way_out = f"elmarc.datasets.open_clips({str(X)!r})" if Path(str(X)).is_dir() else f"[{str(X)!r}]"
         raise ConfigError(f"X is one path, {str(X)!r}, expected several clips: give {way_out}")
@@ -247,7 +244,7 @@ def _plain(X: Any) -> Any:
 
 
 def _is_table(X: Any) -> bool:
-    """Tell numbers in rows of one length from a sequence of clips."""
+    """Return whether X holds numbers in rows of one length, rather than a sequence of clips."""
     if isinstance(X, list | tuple):
         return bool(X) and not (
             isinstance(X[0], str | Path | Clip) or hasattr(X[0], "shape") or _is_pair(X[0])
@@ -260,7 +257,7 @@ def _is_numeric(X: Any) -> bool:
 
 
 def _floating(X: Any) -> Any:
-    """Refuse samples as sound cards give them, whose full scale is not 1."""
+    """Refuse integer samples, whose full scale is not 1."""
     if isinstance(X, np.ndarray) and X.dtype.kind in "iu" and X.dtype.itemsize <= SHORT_BYTES:
         as_waveforms(X)
     return X
@@ -288,7 +285,7 @@ def _pair(item: Any, i: int, sr: int) -> tuple[Waveform, int]:
 
 
 def _array(samples: Any) -> NDArray[Any]:
-    """Return an array or a tensor as an array, half precision too."""
+    """Return an array, or a tensor of any precision, as an array."""
     if hasattr(samples, "detach"):
         samples = samples.detach().cpu()
         samples = (samples.float() if samples.is_floating_point() else samples).numpy()
@@ -300,7 +297,7 @@ def _clip(item: str | Path | Clip) -> Clip:
 
 
 def _named(clip: Clip) -> Clip:
-    """Name a clip by its file and segment: ids are told apart within one data set alone."""
+    """Name a clip by its file and segment: ids are unique within one data set only."""
     return replace(clip, id=str(clip))
 
 

@@ -1,6 +1,6 @@
-"""The scikit-learn face: clips in, features out, in a Pipeline beside any classifier.
+"""scikit-learn transformers: clips in, features out, in a Pipeline with any classifier.
 
-`fit` draws the weights and settles the input length, `transform` applies them; labels are never looked at.
+`fit` draws the weights and fixes the input length, `transform` applies them; labels are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from elmarc.frontends import FrontEnd
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):
-    """What both transformers share; a subclass sets `extractor_` in `fit`."""
+    """Base of both transformers; a subclass sets `extractor_` in `fit`."""
 
     extractor_: FeatureExtractor
     input_sr: int | None
@@ -79,9 +79,8 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         clips = self.sounds(X).at(self.extractor_.frontend.sr)
-        return [
-            found for found in self.extractor_.sequences(clips, rate=rate) if not isinstance(found, Exception)
-        ]
+        sequences = self.extractor_.sequences(clips, rate=rate)  # strict: a bad clip raises
+        return [sequence for sequence in sequences if not isinstance(sequence, Exception)]
 
     def timestamps(self, X: Any, *, rate: float | None = None) -> list[Times]:
         """Return the times of the frames of `sequences`, without computing their features.
@@ -96,20 +95,20 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         list of np.ndarray [shape=(n_frames,)]
-            Centres in seconds, one array a clip.
+            Centres in seconds, one array per clip.
         """
         check_is_fitted(self)
         sequencer = self.extractor_.sequencer(rate)
         return [sequencer.times(n) for n in self.sounds(X).n_samples(sequencer.sr)]
 
     def sounds(self, X: Any) -> Sounds:
-        """Return the clips that X holds, as for `transform`."""
+        """Return the clips of X, as for `transform`."""
         check_is_fitted(self)
         rate = self.input_sr or self.extractor_.frontend.sr
         return read_sounds(X, sr=rate, estimator=self, reset=False)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Name the columns: layer, channel and statistic."""
+        """Return the names of the columns: layer, channel and statistic."""
         check_is_fitted(self)
         return np.asarray(self.extractor_.columns, dtype=object)
 
@@ -140,26 +139,26 @@ class RandomCNNFeatures(_ClipTransformer):
     frontend : str, mapping, FrontEnd or None
         A kind, its options, or a front-end. None follows from the network.
     sr : int or None
-        Hz; the rate that clips are brought to. None: the front-end's, 12000 where nothing is said.
+        Hz; the rate that clips are resampled to. None: the front-end's, 12000 by default.
     input_sr : int or None
         Hz; the rate of waveforms that come without one. None: that of the front-end, with a `RateWarning`.
     duration : float or None
-        Seconds of each clip that are fed to the network. None: as many as hold 95 % of the clips seen in
-        `fit`, at most 29.2 s, and what the network needs at least; a `Dataset` may say its own.
+        Seconds of each clip that are fed to the network. None: as many as hold 95 % of the clips in `fit`, at
+        most 29.2 s, and at least what the network needs; a `Dataset` may have its own.
     input_length : int or None
-        The same in frames or samples; one of the two may be given.
+        The same in frames or samples; one of the two at most.
     fix_length : {"repeat-pad", "zero-pad", "crop"} or None
-        What to do with shorter clips; None: repeat-pad, unless a `Dataset` says otherwise.
+        What to do with shorter clips; None: repeat-pad, unless a `Dataset` has its own.
     statistics : sequence of str or None
-        What is kept of each feature map; None: what the recipe says.
+        Statistics of each feature map; None: the recipe's.
     precision : {"float32", "tf32", "bfloat16"}
         How the network computes; "tf32" is float32 on a CPU.
     batch_size : int, n_workers : int or None, device : str
-        Clips in work at once; threads, None for one a core; "auto", "cpu" or "cuda". Without influence on the
-        features.
+        Clips processed at once; threads, None for one per core; "auto", "cpu" or "cuda". Without influence on
+        the features.
     store : bool, str, Path or None
-        Where features of clips in files are kept and found again: a folder; True, the one that the command
-        line uses (see `elmarc store info`); False or None, nowhere. Those of arrays are not kept.
+        Where features of clips in files are stored and reused: a folder; True, the one of the command line;
+        False or None, nowhere. Those of arrays are not stored.
     random_state : int, RandomState or None
         Seed of the weights.
 
@@ -212,7 +211,7 @@ class RandomCNNFeatures(_ClipTransformer):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Draw the weights and settle the input length.
+        """Draw the weights and fix the input length.
 
         Parameters
         ----------
@@ -275,7 +274,7 @@ class MFCCFeatures(_ClipTransformer):
     recipe : {"v2", "2018"}
         Which statistics: see docs/recipe.md.
     sr : int
-        Hz; the rate that clips are brought to.
+        Hz; the rate that clips are resampled to.
     input_sr : int or None
         Hz; the rate of waveforms that come without one. None: `sr`, with a `RateWarning`.
     n_mfcc : int

@@ -1,7 +1,4 @@
-"""From waveforms to what a network is fed, or to one vector a clip.
-
-`FRONTENDS` lists every front-end, in one line each.
-"""
+"""Waveforms to network input, or to one vector per clip. `FRONTENDS` lists every front-end in one line."""
 
 from __future__ import annotations
 
@@ -22,9 +19,9 @@ FRONTENDS: dict[str, type[Any]] = {
 
 
 def frontends_of(unit: str | None) -> tuple[str, ...]:
-    """Return the front-ends of a unit, by name; None for those that give one vector a clip.
+    """Return the names of the front-ends of a unit; None for those that give one vector per clip.
 
     >>> frontends_of("samples")
     ('waveform',)
     """
-    return tuple(name for name, made in FRONTENDS.items() if made.unit == unit)
+    return tuple(name for name, frontend in FRONTENDS.items() if frontend.unit == unit)

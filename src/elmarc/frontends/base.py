@@ -1,4 +1,4 @@
-"""What every front-end is: a pure function of waveforms, and the definition its numbers follow from."""
+"""The contract of front-ends: a pure function of waveforms, and its definition."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Frames: TypeAlias = Float32[np.ndarray, "*clips frames bands"]
 
 
 class FrontEnd(Protocol):
-    """Waveforms to network input, or to one vector a clip, batched over the leading axes.
+    """Waveforms to network input, or to one vector per clip, batched over the leading axes.
 
     A front-end is a frozen, keyword-only dataclass; its fields are the keys of its section in a
     configuration. A network takes every front-end of its unit and number of bands. A clip's output depends on
-    the clip and the definition alone, bit for bit, whatever batch it rode in.
+    the clip and the definition alone, bit for bit, not on the batch.
     """
 
     @property
@@ -33,7 +33,7 @@ class FrontEnd(Protocol):
 
     @property
     def unit(self) -> Unit | None:
-        """What the length of its output counts; None where it gives one vector a clip."""
+        """What the length of its output counts; None where it gives one vector per clip."""
 
     @property
     def n_bands(self) -> int:
@@ -41,11 +41,11 @@ class FrontEnd(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Name each number of the vector; empty where a network comes behind it."""
+        """Name of each number of the vector; empty where it feeds a network."""
 
     @property
     def positions_per_second(self) -> float | None:
-        """Frames or samples in a second of its output; None where it gives one vector a clip."""
+        """Frames or samples per second of its output; None where it gives one vector per clip."""
 
     def n_positions(self, seconds: float) -> int:
         """Return the length of its output for a clip of that many seconds; 1 where it gives a vector."""
@@ -53,7 +53,7 @@ class FrontEnd(Protocol):
     def __call__(self, y: Waveforms) -> NDArray[np.float32]:
         """Return the output of waveforms [shape=(..., n_samples)].
 
-        It has the shape (..., length, n_bands), or (..., n_bands) where it is one vector a clip.
+        It has the shape (..., length, n_bands), or (..., n_bands) where it is one vector per clip.
         """
 
     def definition(self) -> Definition:

@@ -1,8 +1,9 @@
 """Log-mel spectrogram: the input of the spectrogram networks.
 
-The Fourier transform is done in double precision, as in librosa: in single precision, cells 80 dB under the
-loudest one would be off by up to 0.002 dB. Frames go through in blocks that stay in the processor's cache,
-and the filters are a sparse matrix: faster than a dense product, and no BLAS threads beside the caller's.
+The Fourier transform is in double precision, as in librosa: in single precision, cells 80 dB below the
+loudest would be off by up to 0.002 dB. Frames are processed in blocks that stay in the processor's cache.
+The filters are a sparse matrix: faster than a dense product, and without BLAS threads in addition to the
+caller's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from elmarc._types import Definition, Unit
@@ -27,12 +29,17 @@ from elmarc.frontends.base import (
     check_share,
     nearest_sample,
 )
-from elmarc.frontends.mel import mel_filterbank
 
 PadMode: TypeAlias = Literal["reflect", "constant"]
 FLOOR_DB = -100.0
-MAX_FILTERS = 2**24  # bands x samples of the transform: 64 MB of filters while they are made
+MAX_FILTERS = 2**24  # bands x samples of the transform: 64 MB of filters when they are built
 BLOCK_SAMPLES = 2**15  # 64 frames of 512 points: 256 KiB
+
+# Slaney's mel scale (Auditory Toolbox, 1998), as in librosa
+HZ_PER_MEL = 200.0 / 3.0  # linear below 1 kHz
+KNEE_HZ = 1000.0
+KNEE_MEL = KNEE_HZ / HZ_PER_MEL
+LOG_STEP = np.log(6.4) / 27.0  # logarithmic above: 27 mels from 1 kHz to 6.4 kHz
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +57,12 @@ class LogMel:
     power : float
         1 for magnitudes, 2 for energies.
     top_db : float or None
-        Cells are raised to this far under the whole clip's own maximum; None leaves them. Silence is -100 dB.
+        Cells are raised to this far below the clip's maximum; None leaves them. Silence is -100 dB.
     pad_mode : {"reflect", "constant"}
-        How the first and last half window are filled: by reflection as in the paper (to and fro, where a clip
+        How the first and last half window are filled: by reflection as in the paper (repeated, where a clip
         is shorter than half a window), or with zeros as in today's librosa.
     shift_db, scale_db : float
-        Cells become `(dB + shift_db) / scale_db`, after the cut at `top_db`; 0 and 1 leave decibels.
+        Cells become `(dB + shift_db) / scale_db`, after `top_db`; 0 and 1 leave decibels.
     levelling : float
         Share, 0 to 1, by which the clip's mean is first moved to `-shift_db`: 1 makes all clips equally loud.
 
@@ -109,11 +116,11 @@ class LogMel:
 
     @property
     def positions_per_second(self) -> float:
-        """Frames in a second."""
+        """Frames per second."""
         return self.sr / self.hop_length
 
     def n_positions(self, seconds: float) -> int:
-        """Return how many frames a clip of that many seconds gives.
+        """Return the number of frames of a clip of that many seconds.
 
         >>> LogMel().n_positions(10), LogMel(hop_length=128).n_positions(10)
         (469, 938)
@@ -121,11 +128,11 @@ class LogMel:
         return self.n_frames(nearest_sample(seconds, self.sr))
 
     def n_frames(self, n_samples: int) -> int:
-        """Return how many frames a clip of `n_samples` gives."""
+        """Return the number of frames of a clip of `n_samples`."""
         return 1 + (n_samples - self.n_fft % 2) // self.hop_length
 
     def definition(self) -> Definition:
-        """Return everything that changes the numbers; plain decibels name no scaling."""
+        """Return everything that changes the numbers; plain decibels omit the scaling."""
         scaling = {name: float(getattr(self, name)) for name in ("shift_db", "scale_db", "levelling")}
         return {
             "kind": self.kind,
@@ -156,7 +163,7 @@ class LogMel:
         return out
 
     def _clip_db(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return dB [shape=(n_frames, n_mels)] of one clip, scaled."""
+        """Return scaled dB [shape=(n_frames, n_mels)] of one clip."""
         frames = self._frames(y)
         step = max(1, BLOCK_SAMPLES // self.n_fft)
         mel = np.empty((len(frames), self.n_mels))
@@ -211,3 +218,36 @@ class LogMel:
                 f"stay silent: use fewer n_mels, or a longer n_fft than {self.n_fft}",
                 stacklevel=4,
             )
+
+
+def hz_to_mel(hz: ArrayLike) -> NDArray[np.float64]:
+    """Return frequencies in mel.
+
+    >>> hz_to_mel([500.0, 1000.0, 6400.0]).round(6).tolist()
+    [7.5, 15.0, 42.0]
+    """
+    hz = np.asarray(hz, dtype=np.float64)
+    above = KNEE_MEL + np.log(np.maximum(hz, KNEE_HZ) / KNEE_HZ) / LOG_STEP
+    return np.where(hz < KNEE_HZ, hz / HZ_PER_MEL, above)
+
+
+def mel_to_hz(mel: ArrayLike) -> NDArray[np.float64]:
+    """Return frequencies in Hz; the inverse of `hz_to_mel`."""
+    mel = np.asarray(mel, dtype=np.float64)
+    above = KNEE_HZ * np.exp(LOG_STEP * np.maximum(mel - KNEE_MEL, 0.0))
+    return np.where(mel < KNEE_MEL, mel * HZ_PER_MEL, above)
+
+
+def mel_filterbank(
+    *, sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float
+) -> Float64[np.ndarray, "mels bins"]:
+    """Return triangles of equal area, evenly spaced in mel [shape=(n_mels, 1 + n_fft // 2)].
+
+    A filter that is narrower than the distance of two bins may contain no bin: its row is all zeros.
+    """
+    bins_hz = np.fft.rfftfreq(n_fft, d=1.0 / sr)
+    corners_hz = mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), n_mels + 2))
+    left, centre, right = (corners_hz[i : i + n_mels, np.newaxis] for i in range(3))
+    rising = (bins_hz - left) / (centre - left)
+    falling = (right - bins_hz) / (right - centre)
+    return np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (right - left)

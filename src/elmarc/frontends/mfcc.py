@@ -37,7 +37,7 @@ class MFCC:
     sr : int
         Rate of the waveforms, in Hz.
     n_mfcc : int
-        Coefficients a frame.
+        Coefficients per frame.
     fixed_length : int or None
         Samples, as in the study's program: "zero-pad" and "repeat-pad" only make shorter clips longer
         (repeat-pad by whole repeats, which may exceed it), "crop" only cuts longer ones.
@@ -95,24 +95,24 @@ class MFCC:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What each number of the vector is, as "delta-std/3"."""
+        """Name of each number of the vector, as "delta-std/3"."""
         return tuple(f"mfcc/{part}/{i}" for part in self.statistics for i in range(self.n_mfcc))
 
     @property
     def frames_per_second(self) -> float:
-        """Frames in a second of what the statistics are of."""
+        """Frames of coefficients per second."""
         return self.sr / self._logmel.hop_length
 
     @property
     def frame_columns(self) -> tuple[str, ...]:
-        """What each number of a frame is, as "mfcc/delta/3"."""
+        """Name of each number of a frame, as "mfcc/delta/3"."""
         return tuple(f"mfcc/{part}{i}" for part in ("", "delta/", "delta2/") for i in range(self.n_mfcc))
 
     def frames(self, y: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return what the statistics are of, for one clip [shape=(n_samples,)] of any length.
+        """Return the coefficients of one clip [shape=(n_samples,)] over time, and their differences.
 
         Coefficients [shape=(n_frames, n_mfcc)], first differences, with a frame less, and second differences,
-        with two less. A clip of less than three frames is continued in silence.
+        with two less. A clip of less than three frames is extended with silence.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from elmarc.frontends.base import (
     nearest_sample,
 )
 
-SILENCE = 1e-4  # -80 dB of full scale: quieter clips are not made louder than this would be
+SILENCE = 1e-4  # -80 dB of full scale: quieter clips are amplified as if they were this loud
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +53,15 @@ class RawWaveform:
 
     @property
     def positions_per_second(self) -> float:
-        """Samples in a second."""
+        """Samples per second."""
         return float(self.sr)
 
     def n_positions(self, seconds: float) -> int:
-        """Return how many samples a clip of that many seconds gives."""
+        """Return the number of samples of a clip of that many seconds."""
         return nearest_sample(seconds, self.sr)
 
     def definition(self) -> Definition:
-        """Return everything that changes the numbers; samples as they are name no levelling."""
+        """Return everything that changes the numbers; unchanged samples omit the levelling."""
         levelling = {"levelling": float(self.levelling)} if self.levelling else {}
         return {"kind": self.kind, "sr": int(self.sr), **levelling}
 
@@ -79,7 +79,7 @@ class RawWaveform:
         return y[..., np.newaxis]
 
     def _level(self, y: Waveforms) -> NDArray[np.float64]:
-        """Return what each clip [shape=(..., n_samples)] is divided by [shape=(..., 1)]."""
+        """Return the divisor [shape=(..., 1)] of each clip [shape=(..., n_samples)]."""
         level = np.empty((*y.shape[:-1], 1))
         for i in np.ndindex(y.shape[:-1]):  # clip by clip: the same sum in any batch, to the last bit
             level[i] = np.square(y[i], dtype=np.float64).mean()
