@@ -29,7 +29,7 @@ from elmarc.features.pooling import pool
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.networks.fast import plain
 
-SR, N_CLIPS = 12000, 4
+SR, N_CLIPS = 12000, 2
 
 
 def write_clips(folder: Path, seconds: float) -> list[Clip]:

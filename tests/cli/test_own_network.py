@@ -154,6 +154,7 @@ def test_a_module_without_a_key_is_computed_again(elmarc: Run, folder: Path, min
         assert code == 0, err
         newest = [r for r in collect("out") if r.definition["features"]["network"]["run"]]
         predictions.append(len(newest))
+    assert "MyNet states no key: its features are not stored" in Path("out/ranking.txt").read_text()
     assert predictions == [2, 4]  # the results of both runs, which are two systems
     runs = {result.definition["features"]["network"]["run"] for result in collect("out")}
     assert len(runs) == 2

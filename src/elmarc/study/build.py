@@ -164,6 +164,8 @@ def extractor(
         **work,
     )
     notes: list[str] = []
+    if built.network is not None and not built.network.is_storable:
+        notes.append(f"{built.network.name} states no key: its features are not stored")
     is_given = config.input.seconds or config.input.positions(front.unit)
     if is_given or default is None:
         return built, notes
