@@ -1,4 +1,4 @@
-"""Weights depend on (seed, family, layer) alone, and are distributed as the 2018 program's; redrawn ones too."""
+"""Weights depend on (seed, family, layer) alone, and have the 2018 program's distribution; redrawn ones too."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from elmarc.comparison.records import _without_seeds
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from elmarc.comparison.records import _without_seeds
 from elmarc.errors import ConfigError
 from elmarc.networks import NETWORKS, ExternalNetwork, build_network
 from elmarc.networks.weights import draw_kernel, redraw
