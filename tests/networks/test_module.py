@@ -211,6 +211,9 @@ def test_a_module_states_its_contract_and_who_passes_it_goes_first() -> None:
         ({"output": "time bands channels"}, r"gives float32 \(1, 6, 5\).*\(clips, time, bands, channels\)"),
         ({"layers": ["cnov"]}, "did you mean 'conv'"),
         ({"precision": "tf32"}, "precision of a module"),
+        ({"reduction": {"outptu": 2}}, "did you mean 'output'"),
+        ({"input": "time"}, "the front-end gives 20 bands: state one with the word bands"),
+        ({"key": 3}, "key is 3, expected a text"),
     ],
 )
 def test_a_contract_that_is_not_kept_is_refused(stated: dict[str, Any], match: str) -> None:

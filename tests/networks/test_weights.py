@@ -1,4 +1,4 @@
-"""Weights depend on (seed, family, layer) alone, and have the 2018 program's distribution; redrawn ones too."""
+"""Weights follow from (seed, family, layer), and have the 2018 program's distribution; as have redrawn."""
 
 from __future__ import annotations
 

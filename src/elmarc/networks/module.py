@@ -49,7 +49,7 @@ class Contract:
 
     @classmethod
     def of(cls, module: nn.Module, name: str, unit: Unit, **stated: Any) -> Contract:
-        """Return what a caller states, else what the module does, else the defaults.
+        """Return what a caller states, else what the module states, else the defaults.
 
         Raises
         ------
@@ -70,9 +70,10 @@ class Contract:
         return contract
 
     def _check(self, name: str) -> None:
-        axes = self.input.split()
-        words = [axis for axis in axes if axis != "1"]
-        if sorted(words) not in (["bands", "time"], ["time"]):
+        for key in ("input", "output", "key"):
+            if not isinstance(value := getattr(self, key), str | None):
+                raise ConfigError(f"{name}: {key} is {value!r}, expected a text")
+        if sorted(self._words) not in (["bands", "time"], ["time"]):
             raise ConfigError(
                 f"{name}: input is {self.input!r}, expected the words time and bands (for samples time "
                 "alone) in some order, and 1 for an axis of one"
@@ -89,15 +90,17 @@ class Contract:
                 f"{name}: reduction is {self.reduction!r}, expected a number above 0, or one for each layer"
             )
 
+    @property
+    def _words(self) -> list[str]:
+        return [axis for axis in self.input.split() if axis != "1"]
+
     def fed(self, x: Input) -> Tensor:
         """Return clips (clips, length, bands) as the module takes them."""
-        axes = self.input.split()
-        words = [axis for axis in axes if axis != "1"]
-        if words == ["time"]:
-            x = x[:, :, 0]
-        elif words == ["bands", "time"]:
+        if self._words == ["time"]:
+            x = x.squeeze(2)
+        elif self._words == ["bands", "time"]:
             x = x.transpose(1, 2)
-        for place, axis in enumerate(axes, start=1):
+        for place, axis in enumerate(self.input.split(), start=1):
             x = x.unsqueeze(place) if axis == "1" else x
         return x
 
@@ -181,6 +184,11 @@ class ExternalNetwork(Network):
     ) -> None:
         stated = {"input": input, "output": output, "reduction": reduction, "key": key}
         contract = Contract.of(module, name, input_unit, **stated)
+        if n_bands > 1 and "bands" not in contract.input:
+            raise ConfigError(
+                f"{name}: input is {contract.input!r}, and the front-end gives {n_bands} bands: state one "
+                "with the word bands, such as 'time bands'"
+            )
         choose("precision of a module", precision, get_args(ModulePrecision))
         module, drawn = prepared(module, name, seed, precision)
         state = state_sha256(module)
@@ -332,8 +340,20 @@ class _Trial:
         again = self._read(clips.flip(0), layers)
         for layer, alone in maps.items():
             self._check_alone(layer, alone, again[layer][1:])
+        if isinstance(self._contract.reduction, Mapping):
+            for layer in self._contract.reduction:
+                choose(f"layer of {self._name}'s reduction", layer, tuple(maps))
+        more = max((n for n in MORE if n <= 2 * self._shape[0]), default=MORE[0])
+        try:
+            longer = self._read(self._noise(1, self._shape[0] + more), layers)
+        except ConfigError:  # it takes clips of one length alone
+            longer = {}
         return [
-            LayerInfo(layer, self._contract.arranged(alone).shape[1], self._reduction(layer, alone))
+            LayerInfo(
+                layer,
+                self._contract.arranged(alone).shape[1],
+                self._reduction(layer, alone, longer.get(layer), more),
+            )
             for layer, alone in maps.items()
         ]
 
@@ -357,16 +377,13 @@ class _Trial:
                 "statistics over the batch, no state kept from clip to clip)"
             )
 
-    def _reduction(self, layer: str, alone: Tensor) -> float:
-        """Return the stated reduction, checked on a longer clip where the module takes one."""
-        stated, length = self._contract.reduction_of(layer), self._shape[0]
+    def _reduction(self, layer: str, alone: Tensor, longer: Tensor | None, more: int) -> float:
+        """Return the stated reduction, checked on the longer clip where the module takes one."""
         if not self._contract.has_time(alone):
             return math.inf
+        stated, length = self._contract.reduction_of(layer), self._shape[0]
         n_positions = self._contract.arranged(alone).shape[2]
-        more = max((n for n in MORE if n <= 2 * length), default=MORE[0])
-        try:
-            longer = self._read(self._noise(1, length + more), [layer])[layer]
-        except ConfigError:  # it takes clips of one length alone
+        if longer is None:
             growth, gain, over = 0, n_positions, length
             expected, tolerance = length / stated, length / stated / 2
         else:
