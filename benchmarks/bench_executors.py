@@ -39,11 +39,9 @@ from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.study import build
-from elmarc.study.executors.base import Executor
-from elmarc.study.executors.cluster import Cluster
-from elmarc.study.executors.processes import Processes
-from elmarc.study.executors.tasks import Done, Task
+from elmarc.study.executors import Dask, Pool, Processes
 from elmarc.study.spec import Experiment, parse_experiment
+from elmarc.study.tasks import Extraction, Rows, computing
 
 CLIP_S = 0.2  # of a clip that is pretended; large vgg takes as long
 
@@ -61,9 +59,9 @@ def config_of(network: str) -> Experiment:
 
 def pace(options: argparse.Namespace) -> None:
     n = n_cores()
-    makes: dict[str, Callable[[], Executor]] = {
+    makes: dict[str, Callable[[], Pool]] = {
         "processes": lambda: Processes(n),
-        "dask": lambda: Cluster(n_workers=n),
+        "dask": lambda: Dask(n_workers=n),
     }
     print(f"| network | serial, clips/s | {' | '.join(makes)} |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, makes["processes"]() as first, makes["dask"]() as second:
@@ -75,7 +73,7 @@ def pace(options: argparse.Namespace) -> None:
             seconds: dict[str, list[float]] = defaultdict(list)
             for turn in range(options.rounds + 1):
                 for name, executor in executors.items():
-                    compute = executor.computing(config) if executor else None
+                    compute = computing(config, executor)
                     some = clips if turn else clips[: 4 * n]  # the first round sets workers up
                     start = time.perf_counter()
                     extractor.extract(some, compute=compute)
@@ -107,7 +105,7 @@ def nothing(task: Nothing) -> str:
 
 def overhead(options: argparse.Namespace) -> None:
     n = n_cores()
-    for name, executor in (("processes", Processes(n)), ("dask", Cluster(n_workers=n))):
+    for name, executor in (("processes", Processes(n)), ("dask", Dask(n_workers=n))):
         with executor:
             wait([executor.submit(nothing, Nothing(f"first {i}")) for i in range(4 * n)])
             start = time.perf_counter()
@@ -116,15 +114,15 @@ def overhead(options: argparse.Namespace) -> None:
         print(f"{name}: {1e3 * seconds / options.tasks:.2f} ms a task")
 
 
-def pretend(task: Task, *, n_features: int) -> Done:
+def pretend(task: Extraction, *, n_features: int) -> Rows:
     """Sleep as long as a slot would work, and give rows."""
     seconds = CLIP_S * len(task.pairs)
     time.sleep(seconds)
     rows = np.zeros((len(task.pairs), n_features), np.float32)
-    return Done(tuple(content for _, content in task.pairs), rows, {}, {}, Stopwatch(), seconds, "nowhere")
+    return Rows(tuple(content for _, content in task.pairs), rows, {}, {}, Stopwatch(), seconds, "nowhere")
 
 
-class Pretending(Cluster):
+class Pretending(Dask):
     """A cluster whose workers sleep."""
 
     n_features = 0
@@ -153,7 +151,7 @@ def scaling(options: argparse.Namespace) -> None:
         ):
             executor.n_features = len(extractor.columns)
             start = time.perf_counter()
-            extractor.extract(clips, contents=contents, compute=executor.computing(config))
+            extractor.extract(clips, contents=contents, compute=computing(config, executor))
             seconds = time.perf_counter() - start
         print(
             f"| {n_slots} | {n_clips} | {n_clips * CLIP_S / 20:.0f} | {seconds:.1f} "

@@ -32,7 +32,7 @@ from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import Result
 from elmarc.study import build
 from elmarc.study.cells import make_cells
-from elmarc.study.runner import run_cells
+from elmarc.study.run import run_cells
 from elmarc.study.sections import default_frontend
 from elmarc.study.spec import Experiment, parse_experiment
 from elmarc.study.sweep import apply_overrides

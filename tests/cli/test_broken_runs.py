@@ -11,12 +11,12 @@ import soundfile as sf
 from tests.cli.conftest import SR, Run, rank, tone
 
 from elmarc.results import collect
-from elmarc.study import group, summary
+from elmarc.study import run, summary
 
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, n: int, problem: BaseException) -> None:
     """Let the n + 1st classifier of a run end it."""
-    evaluate, calls = group.evaluate, []
+    evaluate, calls = run.evaluate, []
 
     def broken(*args, **options):
         calls.append(1)
@@ -24,7 +24,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, n: int, problem: BaseExcept
             raise problem
         return evaluate(*args, **options)
 
-    monkeypatch.setattr(group, "evaluate", broken)
+    monkeypatch.setattr(run, "evaluate", broken)
 
 
 def test_an_interrupted_run_keeps_results_and_tables(

@@ -15,7 +15,7 @@ from elmarc.datasets.folder import find_audio
 from elmarc.errors import DatasetError
 from elmarc.evaluation.splits import Folds, dataset_splits
 from elmarc.results import collect
-from elmarc.study.cells import Material, open_material
+from elmarc.study.clips import Material, open_material
 from elmarc.study.spec import parse_experiment
 
 

@@ -17,7 +17,7 @@ from tests.study.conftest import cells, write_tones
 
 from elmarc.results import Result
 from elmarc.study.cells import make_cells
-from elmarc.study.runner import run_cells
+from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
 
 PATIENCE_S = 240

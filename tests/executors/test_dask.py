@@ -17,10 +17,9 @@ from tests.executors.conftest import PATIENCE_S, timeless, until
 from elmarc.errors import ConfigError
 from elmarc.results import collect
 from elmarc.study.cells import make_cells
-from elmarc.study.executors import Wanted, opened
-from elmarc.study.executors.cluster import Cluster
+from elmarc.study.executors import Dask, ExecutorOptions, opened
 from elmarc.study.observer import Observer
-from elmarc.study.runner import run_cells
+from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
 
 distributed = pytest.importorskip("distributed")
@@ -38,7 +37,7 @@ def test_results_are_those_of_the_serial_path_and_a_killed_worker_costs_nothing(
             if 4 <= done < total - 4 and workers[0].poll() is None:
                 workers[0].kill()
 
-    with opened(Wanted("dask", scheduler_file=root / "s.json")) as executor:
+    with opened(ExecutorOptions("dask", scheduler_file=root / "s.json")) as executor:
         assert executor is not None
         until(lambda: executor.n_slots == 2)
         found = run_cells(make_cells(configs, root / "dask"), executor=executor, observer=Killer())
@@ -67,7 +66,7 @@ def test_a_cluster_of_ones_own_that_does_not_answer_leaves_nothing_behind(
     monkeypatch.setattr(distributed, "LocalCluster", start)
     monkeypatch.setattr(distributed, "Client", refuse)
     with pytest.raises(ConfigError, match="no answer"):
-        Cluster(n_workers=1)
+        Dask(n_workers=1)
     assert own.closed
     assert not list(tmp_path.iterdir())
 
@@ -83,7 +82,7 @@ def test_nobody_else_can_connect_to_a_cluster_that_elmarc_starts(tmp_path: Path)
         yield {"address": plain.replace("tcp://", "ws://")}
         yield {"address": address, "security": Security.temporary()}
 
-    with Cluster(n_workers=1) as cluster:
+    with Dask(n_workers=1) as cluster:
         assert cluster.submit(len, [1, 2, 3]).result(PATIENCE_S) == 3
         known = cluster._client.scheduler_info()
         scheduler, workers = known["address"], known["workers"]
@@ -101,7 +100,7 @@ def test_without_what_makes_keys_no_cluster_is_started(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("distributed.security.Security.temporary", missing)
     with pytest.raises(ConfigError, match=r"cryptography.*not installed: pip install 'elmarc\[dask\]'"):
-        Cluster(n_workers=1)
+        Dask(n_workers=1)
 
 
 @pytest.mark.data  # it starts elmarc three times, 10 s

@@ -19,12 +19,12 @@ from elmarc import _resources
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.networks.make import hold_all
 from elmarc.study import build
-from elmarc.study.cells import make_cells, open_material
-from elmarc.study.executors import Wanted, opened
-from elmarc.study.executors.base import MOST_CLIPS, Executor, Sizes
-from elmarc.study.executors.tasks import Done, Task, do, make_task
-from elmarc.study.runner import run_cells
+from elmarc.study.cells import make_cells
+from elmarc.study.clips import open_material
+from elmarc.study.executors import ExecutorOptions, Threads, opened
+from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
+from elmarc.study.tasks import MOST_CLIPS, Extraction, TaskSizes, run_task
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def tones(tmp_path: Path, rng: np.random.Generator) -> Path:
     return write_tones(tmp_path / "clips", rng, n=4)
 
 
-def task_of(config: Experiment, n: int | None = None) -> Task:
+def task_of(config: Experiment, n: int | None = None) -> Extraction:
     material = open_material(config)
     extractor, _ = build.extractor(config, material.dataset)
     pairs = [(clip, material.contents.of(clip)) for clip in material.dataset.clips]
-    return make_task(config, extractor, [pair for pair in pairs if pair[1]][:n], material.contents)
+    return Extraction.of(config, extractor, [pair for pair in pairs if pair[1]][:n], material.contents)
 
 
 def test_a_task_that_was_sent_gives_the_bytes_of_this_process(configs: list[Experiment], tones: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_task_that_was_sent_gives_the_bytes_of_this_process(configs: list[Expe
         material = open_material(config)
         extractor, _ = build.extractor(config, material.dataset)
         task = task_of(config)
-        done = do(pickle.loads(pickle.dumps(task)))
+        done = run_task(pickle.loads(pickle.dumps(task)))
         good = {clip.id: content for clip, content in task.pairs if content not in done.problems}
         found = extractor.extract(material.dataset.clips, contents=material.contents)
         assert [good[name] for name in found.matrix.ids] == list(done.contents)
@@ -64,7 +64,7 @@ def test_a_task_is_small_and_holds_paths_from_the_root(
     assert all(clip.path.is_absolute() for clip, _ in task.pairs)
     assert len(pickle.dumps(task)) < 20_000
     monkeypatch.chdir("/")
-    assert do(task).contents
+    assert run_task(task).contents
 
 
 def test_the_key_is_of_what_is_computed(configs: list[Experiment]) -> None:
@@ -80,31 +80,23 @@ def test_the_key_is_of_what_is_computed(configs: list[Experiment]) -> None:
 def test_other_features_than_were_asked_for_are_refused(configs: list[Experiment]) -> None:
     task = replace(task_of(configs[0], 2), definition="0" * 64)
     with pytest.raises(ConfigError, match="makes other features than were asked for"):
-        do(task)
+        run_task(task)
 
 
-class Blind(Executor):
+class Blind(Threads):
     """A worker on a machine that has no clips."""
-
-    n_slots = 1
-    described = "one that sees nothing"
 
     def submit(self, do: Callable[[Any], Any], task: Any) -> Future[Any]:
         pairs = tuple((replace(clip, path=Path("/absent") / clip.path.name), h) for clip, h in task.pairs)
-        future: Future[Done] = Future()
-        future.set_result(do(replace(task, pairs=pairs)))
-        return future
-
-    def mend(self, problem: BaseException) -> None:
-        raise AssertionError from problem
-
-    def close(self, *, now: bool) -> None:
-        """Nothing to end."""
+        return super().submit(do, replace(task, pairs=pairs))
 
 
 def test_a_worker_that_does_not_see_the_clips_ends_the_run(configs: list[Experiment], tmp_path: Path) -> None:
-    with pytest.raises(ElmarcError, match=r"can be read .*, and not by the worker .* see the clips"):
-        run_cells(make_cells(configs[:1], tmp_path), executor=Blind())
+    with (
+        Blind(1) as blind,
+        pytest.raises(ElmarcError, match=r"can be read .*, and not by the worker .* see the clips"),
+    ):
+        run_cells(make_cells(configs[:1], tmp_path), executor=blind)
 
 
 def test_a_module_in_memory_is_refused(root: Path) -> None:
@@ -116,7 +108,7 @@ def test_a_module_in_memory_is_refused(root: Path) -> None:
 
 
 def test_sizes_follow_the_work_and_shrink_at_the_end() -> None:
-    sizes = Sizes()
+    sizes = TaskSizes()
     sizes.learn(4, 0.004)
     assert sizes.next(10**6, 2) == 32
     sizes.learn(10**6, 1.0)
@@ -154,18 +146,21 @@ def test_a_share_of_the_cores_is_all_that_is_used(monkeypatch: pytest.MonkeyPatc
 )
 def test_options_that_do_not_fit_are_refused(options: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        Wanted(**options)  # type: ignore[arg-type]
+        ExecutorOptions(**options)  # type: ignore[arg-type]
 
 
 def test_dask_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigError, match=r"pip install 'elmarc\[dask\]'"), opened(Wanted("dask", 2)):
+    with (
+        pytest.raises(ConfigError, match=r"pip install 'elmarc\[dask\]'"),
+        opened(ExecutorOptions("dask", 2)),
+    ):
         pass
 
 
 def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    absent = Wanted("dask", scheduler_file=tmp_path / "absent.json")
+    absent = ExecutorOptions("dask", scheduler_file=tmp_path / "absent.json")
     with (
         pytest.raises(ConfigError, match=r"absent\.json: no such file: start `dask scheduler"),
         opened(absent),

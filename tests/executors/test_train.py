@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,16 @@ from torch import nn
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.networks.make import hold_all
 from elmarc.results import Failure, collect
+from elmarc.study import executors
 from elmarc.study.cells import Cell, failures, make_cells
-from elmarc.study.executors import Wanted, opened, processes
-from elmarc.study.executors.base import Executor
-from elmarc.study.executors.here import Here, n_here
-from elmarc.study.executors.processes import Processes
+from elmarc.study.executors import ExecutorOptions, Pool, Processes, Threads, n_threads_for, opened
+from elmarc.study.forecast import n_at_once
 from elmarc.study.observer import Observer
 from elmarc.study.request import Train
-from elmarc.study.trained import as_trained, train_cells
-from elmarc.study.training_forecast import _n_at_once
-from elmarc.study.training_parts import Trainings
-from elmarc.study.training_task import TrainingTask, do
+from elmarc.study.run import run_cells
+from elmarc.study.tasks import Training, run_task
+from elmarc.study.trainings import Trainings, _Training
+from elmarc.training.nested import SplitScore
 from elmarc.training.recipe import TrainingRecipe
 
 N_PARTS = 4
@@ -54,7 +53,7 @@ def cells_of(root: Path, output: Path, *, networks: Any = (NETWORK,), seeds: int
         data=data, networks=networks, recipe="2018", seeds=seeds, device="cpu", epochs=RECIPE.epochs,
         learning_rates=RECIPE.learning_rates,
     )  # fmt: skip
-    return as_trained(make_cells(study.experiments(), output), RECIPE)
+    return make_cells(study.experiments(), output)
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,8 @@ def found_in(folder: Path) -> Found:
 @pytest.fixture(scope="module")
 def trained(root: Path) -> Found:
     """What two cells give in this process, one part at a time."""
-    with Here(1) as one:
-        train_cells(cells_of(root, root / "one"), RECIPE, executor=one)
+    with Threads(1) as one:
+        run_cells(cells_of(root, root / "one"), executor=one)
     found = found_in(root / "one")
     assert len(found.results) == 2
     assert len(found.files) == 2 * (2 * N_PARTS + 1)
@@ -98,8 +97,8 @@ class Killer(Observer):
 
 def test_threads_give_the_bytes_of_one_part_at_a_time(root: Path, trained: Found) -> None:
     before = torch.get_num_threads(), torch.get_rng_state().tolist(), random.getstate()
-    with Here(3) as threads:
-        train_cells(cells_of(root, root / "threads"), RECIPE, executor=threads)
+    with Threads(3) as threads:
+        run_cells(cells_of(root, root / "threads"), executor=threads)
     assert found_in(root / "threads") == trained
     assert (torch.get_num_threads(), torch.get_rng_state().tolist(), random.getstate()) == before
 
@@ -107,7 +106,7 @@ def test_threads_give_the_bytes_of_one_part_at_a_time(root: Path, trained: Found
 def test_so_do_processes_and_one_that_is_killed_is_replaced(root: Path, trained: Found) -> None:
     killer = Killer(lambda: multiprocessing.active_children()[0].kill())
     with Processes(1, device="cpu") as pool:  # a start costs 5 s, and Dask has two
-        train_cells(cells_of(root, root / "processes"), RECIPE, executor=pool, observer=killer)
+        run_cells(cells_of(root, root / "processes"), executor=pool, observer=killer)
     assert killer.n_killed == 1
     assert found_in(root / "processes") == trained
     assert not multiprocessing.active_children()
@@ -128,15 +127,17 @@ def test_so_does_dask_and_who_asked_may_be_killed(
     assert start().wait(PATIENCE_S) == 0
     assert found_in(root / "out") == trained
     killer = Killer(workers[0].kill)
-    with opened(Wanted("dask", scheduler_file=root / "s.json")) as executor:
+    with opened(ExecutorOptions("dask", scheduler_file=root / "s.json")) as executor:
         assert executor is not None
-        train_cells(cells_of(root, root / "dask"), RECIPE, executor=executor, observer=killer)
+        run_cells(cells_of(root, root / "dask"), executor=executor, observer=killer)
     assert workers[0].wait() == -signal.SIGKILL
     assert found_in(root / "dask") == trained
 
 
-def tasks_of(cell: Cell) -> list[TrainingTask]:
-    return list(Trainings([cell], RECIPE, Here(1), None)._tasks())
+def tasks_of(cell: Cell) -> list[Training]:
+    training = _Training(cell)
+    training.open(None, lambda done, total: None)
+    return training.tasks
 
 
 def test_a_task_is_small_holds_no_arrays_and_its_key_is_of_what_it_computes(
@@ -151,34 +152,32 @@ def test_a_task_is_small_holds_no_arrays_and_its_key_is_of_what_it_computes(
     assert pickle.loads(text).key == first[0].key
     other = replace(first[0], definition="0" * 64)
     with pytest.raises(ConfigError, match="makes other features than were asked for"):
-        do(other)
+        run_task(other)
     away = replace(first[0], pairs=tuple((replace(c, path=Path("/absent/a.wav")), h) for c, h in other.pairs))
     with pytest.raises(ElmarcError, match=r"absent.*and not by the worker on .* in the same folder"):
-        do(replace(away, cache=None))
+        run_task(replace(away, cache=None))
 
 
-class Elsewhere(Executor):
+class Elsewhere(Pool):
     """A worker that writes weights to a folder of its own machine."""
 
     n_slots = 1
     described = "one on another machine"
 
+    def start(self) -> Executor:
+        return ThreadPoolExecutor(1)
+
     def submit(self, do: Callable[[Any], Any], task: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(do(replace(task, weights=task.weights.with_name("elsewhere"))))
-        return future
+        return super().submit(do, replace(task, weights=task.weights.with_name("elsewhere")))
 
-    def mend(self, problem: BaseException) -> None:
+    def give_up(self, problem: BaseException) -> ElmarcError:
         raise AssertionError from problem
-
-    def close(self, *, now: bool) -> None:
-        """Nothing to end."""
 
 
 def test_weights_that_do_not_come_are_missed(root: Path, tmp_path: Path) -> None:
     trainings = cells_of(root, tmp_path, seeds=1)
     with Elsewhere() as away, pytest.raises(ElmarcError, match="must see the folder of the results"):
-        train_cells(trainings, RECIPE, executor=away)
+        run_cells(trainings, executor=away)
 
 
 def test_when_the_time_is_up_what_is_at_work_is_dropped(root: Path, tmp_path: Path) -> None:
@@ -192,7 +191,7 @@ def test_when_the_time_is_up_what_is_at_work_is_dropped(root: Path, tmp_path: Pa
             self.n_dropped += 1
 
     with Endless() as where, pytest.raises(ElmarcError, match=r"the budget of 0\.5 s ended"):
-        train_cells(cells_of(root, tmp_path, seeds=1), RECIPE, executor=where, budget_s=0.5)
+        run_cells(cells_of(root, tmp_path, seeds=1), executor=where, budget_s=0.5)
     assert where.n_dropped == 1
 
 
@@ -200,13 +199,13 @@ def test_as_many_parts_are_trained_here_as_fit(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (cell,) = cells_of(root, tmp_path, seeds=1)
-    monkeypatch.setattr(processes, "n_cores", lambda: 6)
-    monkeypatch.setattr(processes, "memory_bytes", lambda: 4 * processes.WORKER_BYTES)
-    assert n_here(cell.config) == 4
-    assert n_here(cell.config.model_copy(update={"n_workers": 3})) == 3
-    assert n_here(cell.config.model_copy(update={"n_workers": 9})) == 4
-    assert _n_at_once([cell], cell, None) == 4
-    assert _n_at_once([cell], cell, Here(10**6)) == N_PARTS
+    monkeypatch.setattr(executors, "n_cores", lambda: 6)
+    monkeypatch.setattr(executors, "memory_bytes", lambda: 4 * executors.WORKER_BYTES)
+    assert n_threads_for("cpu", None) == 4
+    assert n_threads_for("cpu", 3) == 3
+    assert n_threads_for("cpu", 9) == 4
+    assert n_at_once(cell, None) == 4
+    assert n_at_once(cell, Threads(10**6)) == 10**6
 
 
 class Drawing(nn.Module):
@@ -227,12 +226,12 @@ def test_modules_that_draw_do_not_disturb_each_other_and_are_not_sent(root: Path
     section = {**section, "unit": "frames"}
     found = []
     for n in (1, 3):
-        with Here(n) as threads:
-            train_cells(cells_of(root, tmp_path / str(n), networks=[section]), RECIPE, executor=threads)
+        with Threads(n) as threads:
+            run_cells(cells_of(root, tmp_path / str(n), networks=[section]), executor=threads)
         found.append(found_in(tmp_path / str(n)))
     assert found[0] == found[1]
     with Processes(1) as pool, pytest.raises(ConfigError, match="cannot be sent to other processes"):
-        train_cells(cells_of(root, tmp_path / "sent", networks=[section]), RECIPE, executor=pool)
+        run_cells(cells_of(root, tmp_path / "sent", networks=[section]), executor=pool)
     assert kept
 
 
@@ -241,11 +240,10 @@ def test_a_cell_that_cannot_be_trained_costs_no_other(
 ) -> None:
     take = Trainings._take
 
-    def failing(self: Trainings, task: TrainingTask, future: Any) -> None:
-        if task.config.seed == 0 and task.part.name == "2":
-            self._at[task.weights].problem = ConfigError("no luck")
-        else:
-            take(self, task, future)
+    def failing(self: Trainings, training: _Training, score: SplitScore) -> None:
+        if training.cell.config.seed == 0 and score.fold.name == "2":
+            raise ConfigError("no luck")
+        take(self, training, score)
 
     monkeypatch.setattr(Trainings, "_take", failing)
     failed: list[str] = []
@@ -255,7 +253,7 @@ def test_a_cell_that_cannot_be_trained_costs_no_other(
             failed.extend(f"{one.classifier} {one.seed} {one.reason}" for one in these)
 
     cells = cells_of(root, tmp_path)
-    (result,) = train_cells(cells, RECIPE, keep_going=True, observer=Notes())
+    (result,) = run_cells(cells, keep_going=True, observer=Notes())
     assert result.seed == 1
     assert failed == ["trained 0 no luck"]
     assert [(f.classifier, f.seed) for f in failures(cells)] == [("trained", 0)]

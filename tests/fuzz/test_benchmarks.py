@@ -40,7 +40,7 @@ def test_a_fault_is_placed_in_the_package_wherever_that_lies(folder: str) -> Non
         raise AssertionError("it raised nothing")
 
     assert fault("raise ValueError('odd')") == "ValueError at what was read: odd"
-    inside = "from elmarc.study.runner import seconds; seconds('soon')"
+    inside = "from elmarc.study.run import seconds; seconds('soon')"
     assert fault(inside).startswith("ConfigError at runner.py, seconds: ")
 
 

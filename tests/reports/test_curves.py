@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from elmarc.reports.figures import curves_figure, to_svg
-from elmarc.study.training_parts import _Training
+from elmarc.study.trainings import write_curves
 
 
 def curves(part: str, rates: tuple[float, ...], n_folds: int = 3, n_epochs: int = 4) -> pd.DataFrame:
@@ -46,7 +45,6 @@ def test_without_inner_folds_there_is_the_loss_alone(n_rates: int) -> None:
 def test_a_fold_that_looks_like_a_formula_is_none_in_the_file(tmp_path: Path) -> None:
     table = curves("outer", (0.1,))
     table["fold"] = [f"=1+{fold}" for fold in table["fold"]]
-    cell = SimpleNamespace(folder=tmp_path)
-    _Training._write(SimpleNamespace(cell=cell), table)  # type: ignore[arg-type]
+    write_curves(table, tmp_path)
     rows = (tmp_path / "curves.csv").read_text().splitlines()[1:]
     assert all(row.startswith("'=1+") for row in rows)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +12,10 @@ from tests.study.conftest import SR, cells
 
 from elmarc.datasets import open_dataset
 from elmarc.errors import AudioError, ConfigError, DatasetError
-from elmarc.features.store import FeatureStore
 from elmarc.study import cells as cells_module
 from elmarc.study import record
 from elmarc.study.cells import by_features, finished, make_cells
-from elmarc.study.group import run_group
-from elmarc.study.runner import run_cells
+from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment, ObjectData
 
 
@@ -83,22 +79,9 @@ def test_a_device_that_is_not_there_is_refused_before_any_work(tones: Path, tmp_
         make_cells(cells(tones, device="mps"), tmp_path / "run")
 
 
-def test_worker_processes_can_run_groups(tones: Path, tmp_path: Path) -> None:
-    made = make_cells(cells(tones, classifier=["knn", "ridge"], seed=[0, 1]), tmp_path / "there")
-    groups, store = by_features(made), FeatureStore(tmp_path / "store")
-    assert [len(group) for group in groups] == [2, 2]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        jobs = [
-            pool.submit(run_group, [c.config for c in group], material=group[0].material, store=store)
-            for group in groups
-        ]
-        for group, job in zip(groups, jobs, strict=True):
-            for cell, result in zip(group, job.result(), strict=True):
-                record.write(result, cell.folder)
-    there = finished(made)
-    here = run(cells(tones, classifier=["knn", "ridge"], seed=[0, 1]), tmp_path / "here")
-    assert [r.predictions for r in here] == [r.predictions for r in there]
-    assert [r.clips_key for r in here] == [r.clips_key for r in there]
+def test_cells_that_share_features_are_one_group(tones: Path, tmp_path: Path) -> None:
+    made = make_cells(cells(tones, classifier=["knn", "ridge"], seed=[0, 1]), tmp_path)
+    assert [len(group) for group in by_features(made)] == [2, 2]
 
 
 def test_opened_clips_can_be_sent_to_a_process(tones: Path, tmp_path: Path) -> None:

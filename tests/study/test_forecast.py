@@ -16,7 +16,7 @@ from elmarc.features.store import FeatureStore
 from elmarc.study import forecast as forecast_module
 from elmarc.study.cells import make_cells
 from elmarc.study.forecast import forecast, measured_fold, measured_pace
-from elmarc.study.runner import run_cells
+from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
 
 

@@ -142,7 +142,7 @@ def test_data_in_one_word(data: str, kind: str) -> None:
 
 def test_other_sections_in_one_word() -> None:
     config = parse_experiment({**TOY, "classifier": "elm", "pooling": "std"})
-    assert (config.classifier.name, config.pooling) == ("elm", ("std",))
+    assert (config.head_name, config.pooling) == ("elm", ("std",))
 
 
 def test_nested_selection_under_recipe_v2_is_the_default() -> None:

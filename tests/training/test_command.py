@@ -21,10 +21,10 @@ from elmarc.datasets.toy import load as load_toy
 from elmarc.errors import ConfigError
 from elmarc.results import Result, collect
 from elmarc.study.cells import Cell, make_cells
+from elmarc.study.forecast import forecast
 from elmarc.study.observer import Observer
 from elmarc.study.request import Train
-from elmarc.study.trained import as_trained, train_cells
-from elmarc.study.training_forecast import training_forecast
+from elmarc.study.run import run_cells
 from elmarc.training.recipe import TrainingRecipe
 
 BRIEF = TrainingRecipe(epochs=3, learning_rates=(0.003, 0.01))
@@ -41,8 +41,7 @@ def test_a_trained_network_beats_chance_on_toy(tmp_path: Path) -> None:
         data={"kind": "object", "name": "toy"}, networks=[SMALL], recipe="2018", seeds=1, epochs=3,
         learning_rates=[0.01],
     )  # fmt: skip
-    configs, recipe = study.experiments(), TrainingRecipe(epochs=3, learning_rates=(0.01,))
-    (result,) = train_cells(as_trained(make_cells(configs, tmp_path, materials={"toy": toy}), recipe), recipe)
+    (result,) = run_cells(make_cells(study.experiments(), tmp_path, materials={"toy": toy}))
     hits = sum(p.label == p.predicted for p in result.predictions)
     assert len(result.predictions) == 80
     assert binomtest(hits, 80, 0.25).proportion_ci(0.999).low > 0.25
@@ -121,7 +120,7 @@ def cells_of(folder: Path, output: Path, **options: Any) -> list[Cell]:
     study = Train(
         data=data, **{"networks": [SMALL], "recipe": "2018", "seeds": 1, "device": "cpu", **brief, **options}
     )
-    return as_trained(make_cells(study.experiments(), output), BRIEF)
+    return make_cells(study.experiments(), output)
 
 
 class Stopping(Observer):
@@ -148,11 +147,11 @@ def weights(cells: list[Cell]) -> dict[str, bytes]:
 
 def test_a_study_that_is_broken_off_goes_on_to_the_same_weights(sounds: Path, tmp_path: Path) -> None:
     whole, broken = (cells_of(sounds, tmp_path / name) for name in ("whole", "broken"))
-    expected = train_cells(whole, BRIEF)
+    expected = run_cells(whole)
     for n_epochs in (2, 3, 7):
         with pytest.raises(KeyboardInterrupt):
-            train_cells(broken, BRIEF, observer=Stopping(n_epochs))
-    found = train_cells(broken, BRIEF)
+            run_cells(broken, observer=Stopping(n_epochs))
+    found = run_cells(broken)
     assert timeless(found) == timeless(expected)
     assert weights(broken) == weights(whole)
     curves = [cells[0].folder / "curves.csv" for cells in (whole, broken)]
@@ -161,14 +160,14 @@ def test_a_study_that_is_broken_off_goes_on_to_the_same_weights(sounds: Path, tm
 
 def test_cells_of_other_recipes_networks_and_seeds_lie_apart(sounds: Path, tmp_path: Path) -> None:
     cells = cells_of(sounds, tmp_path, networks=[SMALL, "temporal"], seeds=2)
-    more = as_trained(cells_of(sounds, tmp_path), replace(BRIEF, epochs=4))
+    more = cells_of(sounds, tmp_path, epochs=4)
     assert len({cell.folder for cell in [*cells, *more]}) == 5
 
 
 def test_the_forecast_counts_what_is_left(sounds: Path, tmp_path: Path) -> None:
     cells = cells_of(sounds, tmp_path, seeds=2)
-    train_cells(cells[:1], BRIEF)
-    found = training_forecast(cells, recipe=BRIEF)
+    run_cells(cells[:1])
+    found = forecast(cells)
     assert (found.n_done, found.n_cells) == (1, 2)
     assert found.features.keys() == {"tall"}
     assert found.seconds > 0
@@ -176,6 +175,6 @@ def test_the_forecast_counts_what_is_left(sounds: Path, tmp_path: Path) -> None:
 
 def test_a_clip_that_cannot_be_read_is_left_out_and_said(sounds: Path, tmp_path: Path) -> None:
     (sounds / "hiss" / "bad.wav").write_bytes(b"no sound")
-    (result,) = train_cells(cells_of(sounds, tmp_path), BRIEF)
+    (result,) = run_cells(cells_of(sounds, tmp_path))
     assert [clip.id for clip in result.skipped] == ["hiss/bad.wav"]
     assert result.n_clips == 40

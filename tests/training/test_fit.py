@@ -29,7 +29,7 @@ from elmarc.networks import build_network
 from elmarc.study import trained_fit
 from elmarc.training.form import learnt
 from elmarc.training.loop import Trainer
-from elmarc.training.protocol import train_on_all
+from elmarc.training.nested import train_on_all
 from elmarc.training.recipe import TrainingRecipe
 
 SMALL: dict[str, Any] = {

@@ -34,18 +34,17 @@ from elmarc.features.store import FeatureStore
 from elmarc.networks.section import EXTERNAL
 from elmarc.reports import agreements, tables
 from elmarc.results import Result, to_frame
-from elmarc.study import build, plan, trained
+from elmarc.study import build, plan
 from elmarc.study.cells import Cell, failures, finished, make_cells
-from elmarc.study.executors import Wanted, opened
-from elmarc.study.executors.base import Executor
+from elmarc.study.executors import ExecutorOptions, Pool, opened
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.foretelling import WRITTEN, agreements_of, write_agreements
 from elmarc.study.load import load_config
 from elmarc.study.request import Clips, Extract, Rank, Run, Study
-from elmarc.study.runner import run_cells, seconds
+from elmarc.study.run import run_cells, seconds
 from elmarc.study.spec import Experiment
 from elmarc.study.summary import Unwritten, beside, names_of, summarise, write_run
-from elmarc.study.training_forecast import training_forecast
+from elmarc.study.tasks import computing
 from elmarc.study.winner import can_be_fitted
 
 
@@ -115,16 +114,17 @@ def _study(
     _check_folders(out.output, store)
     cells = make_cells(configs, out.output)
     with workers(where, configs[0], quiet=out.quiet) as executor:
-        work: Any = partial(run_cells, store=store, n_jobs=where.n_jobs, executor=executor)
-        predict: Any = partial(forecast, store=store, n_jobs=where.n_jobs)
-        if recipe := configs[0].training:
-            cells = trained.as_trained(cells, recipe)
-            work = partial(trained.train_cells, recipe=recipe, store=store, executor=executor)
-            predict = partial(training_forecast, recipe=recipe, executor=executor)
+        how: Any = {"store": store, "n_jobs": where.n_jobs, "executor": executor}
         finished = _run(
-            cells, out.output, work=partial(work, keep_going=keep_going), quiet=out.quiet, read=read,
-            budget=where.budget, foretell=predict if timed else None, also=[page.name] if page else (),
-        )  # fmt: skip
+            cells,
+            out.output,
+            work=partial(run_cells, keep_going=keep_going, **how),
+            quiet=out.quiet,
+            budget=where.budget,
+            foretell=partial(forecast, **how) if timed else None,
+            read=read,
+            also=[page.name] if page else (),
+        )
     if page:
         write_page(finished.results, finished.compared, page, embed_mb=20.0)
         show(finished.results, finished.compared, out)
@@ -149,8 +149,9 @@ def extract(request: Extract, where: Run, out: FileOutput) -> None:
     extractor, notes = build.extractor(config, data, store=store)
     with workers(where, config, quiet=out.quiet) as executor, console.Live(quiet=out.quiet) as live:
         live.on_features(config.label, len(data.clips))
-        compute = executor.computing(config) if executor else None
-        extraction = extractor.extract(data.clips, progress=live.on_clips, compute=compute)
+        extraction = extractor.extract(
+            data.clips, progress=live.on_clips, compute=computing(config, executor)
+        )
     extraction.matrix.save(output)
     console.show_problems(extraction.skipped, [*data.notes, *notes, *extraction.notes], quiet=out.quiet)
     n_clips, n_features = extraction.matrix.X.shape
@@ -169,9 +170,9 @@ def extract(request: Extract, where: Run, out: FileOutput) -> None:
 
 
 @contextmanager
-def workers(where: Run, config: Experiment, *, quiet: bool) -> Iterator[Executor | None]:
+def workers(where: Run, config: Experiment, *, quiet: bool) -> Iterator[Pool | None]:
     """Give the executor that was asked for, and print what it has; None is this process."""
-    options = Wanted(where.executor, where.workers, where.scheduler, where.scheduler_file)
+    options = ExecutorOptions(where.executor, where.workers, where.scheduler, where.scheduler_file)
     with opened(options, device=config.device) as executor:
         if executor is not None and not quiet:
             console.err.print(escape(executor.described), highlight=False, soft_wrap=True)

@@ -13,12 +13,10 @@ from elmarc.cli import console
 from elmarc.cli.folders import MODEL, check_output, check_store, files_read
 from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Dataset
-from elmarc.features.contents import contents_of
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
 from elmarc.study import build
-from elmarc.study.cells import open_material
-from elmarc.study.copies import check_can_group, class_notes, copies, copy_notes, kept_together
+from elmarc.study.clips import open_material, with_copy_notes
 from elmarc.study.request import Extract
 from elmarc.study.request import Fit as FitRequest
 from elmarc.study.spec import Experiment
@@ -47,7 +45,7 @@ def fit(chosen: Chosen, out: FileOutput) -> None:
     read = chain(files_read(config, opened.clips), ranked)
     check_output(output, MODEL, option="--output", force=out.force, read=read)
     check_store(store)
-    data = _with_copies(opened, config)
+    data = with_copy_notes(opened, config.data, n_workers=config.n_workers)
     with console.Live(quiet=out.quiet) as live:
         found = _fitted(chosen, data, store, live)
     found.model.save(output)
@@ -58,18 +56,6 @@ def fit(chosen: Chosen, out: FileOutput) -> None:
         console.print_json(_document(model, label, output, skipped))
     else:
         _show(model, label, output, len(data.clips) - len(skipped))
-
-
-def _with_copies(data: Dataset, config: Experiment) -> Dataset:
-    """Return the data set with notes on copies, which count as one group where that is asked for."""
-    if config.data.keep_duplicates_together:
-        check_can_group(data)
-    contents = contents_of(data.clips, n_workers=config.n_workers)
-    if config.data.keep_duplicates_together:
-        data = kept_together(data, contents)
-    same = copies(data.clips, contents)
-    apart = [clips for clips in same if clips[0].group is None or len({clip.group for clip in clips}) > 1]
-    return replace(data, notes=(*data.notes, *class_notes(same), *copy_notes(apart)))
 
 
 def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Live) -> Fit:

@@ -16,14 +16,12 @@ from elmarc.cli.options import Output
 from elmarc.features.pooling import one_thread
 from elmarc.features.store import FeatureStore
 from elmarc.results import Result
-from elmarc.study import trained
 from elmarc.study.cells import Cell, make_cells
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.foretell_study import FULL, QUICK, Study, write_space
 from elmarc.study.foretelling import WRITTEN
 from elmarc.study.request import Run
-from elmarc.study.runner import run_cells
-from elmarc.study.training_forecast import training_forecast
+from elmarc.study.run import run_cells
 
 RANK, SHORT, TRAINED = "rank", "short", "trained"
 
@@ -70,12 +68,8 @@ def _steps(
         )  # fmt: skip
     for name, training, seeds in ((SHORT, study.short, 1), (TRAINED, study.training, study.trained_seeds)):
         yield _Step(
-            name,
-            trained.as_trained(
-                make_cells(study.trainings(sets, training, seeds=seeds), output / name), training
-            ),
-            partial(trained.train_cells, recipe=training, store=store),
-            partial(training_forecast, recipe=training),
+            name, make_cells(study.trainings(sets, training, seeds=seeds), output / name),
+            partial(run_cells, store=store), partial(forecast, store=store),
         )  # fmt: skip
 
 

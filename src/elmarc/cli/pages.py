@@ -13,10 +13,10 @@ from elmarc.cli.folders import PAGE, check_not_read, check_output
 from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison
 from elmarc.errors import ElmarcError
+from elmarc.reports.media import media_for
 from elmarc.reports.page import build_page
 from elmarc.results import Result
 from elmarc.study import build
-from elmarc.study.media import media_for
 from elmarc.study.summary import (
     read_failures,
     read_results,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -14,10 +16,10 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from elmarc._io import write_atomic
+from elmarc._io import clear, mark, write_atomic
 from elmarc._types import Definition
 from elmarc.audio.issues import Issues
-from elmarc.features.store import definition_key
+from elmarc.features.store import FeatureStore, definition_key
 from elmarc.frontends.base import FrontEnd
 
 Array = NDArray[np.float32]
@@ -115,3 +117,20 @@ class FrontEndCache:
 
 def _decoded(sr: int) -> Definition:
     return {"kind": "decoded", "sr": sr}
+
+
+@contextmanager
+def front_ends(store: FeatureStore | None) -> Iterator[FrontEndCache | None]:
+    """Give a cache in a folder of the store, removed at the end; None where no folder can be made."""
+    root = Path(tempfile.gettempdir()) if store is None else store.root
+    clear(root, "frontend-*")
+    folder = root / f"frontend-{mark()}"
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except OSError:  # work is slower without it
+        yield None
+        return
+    try:
+        yield FrontEndCache(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

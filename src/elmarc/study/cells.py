@@ -1,17 +1,14 @@
 """Cells: what is to be run, on which clips, and in which folder its result lies.
 
 A cell is one Experiment on the clips that its data set holds now. Its folder's name ends in a hash of
-what was asked, of the clips (labels, folds, groups and the bytes of each file) and of the versions that the
-numbers depend on; so the same thing is found again, and anything else is not.
+the configuration, of the clips (labels, folds, groups and the bytes of each file) and of the versions that
+the numbers depend on: the same thing is found again, and anything else is not.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +19,14 @@ from elmarc._types import Definition
 from elmarc.datasets.base import Dataset
 from elmarc.errors import DatasetError, ElmarcError, StoreError
 from elmarc.evaluation.protocol import EVALUATION_VERSION
-from elmarc.evaluation.splits import dataset_splits
 from elmarc.features import store
-from elmarc.features.contents import Contents, contents_of
 from elmarc.features.extractor import resolve_device
 from elmarc.features.store import definition_key
 from elmarc.networks.make import identity
 from elmarc.networks.section import EXTERNAL
 from elmarc.study import build, record
-from elmarc.study.copies import check_can_group
-from elmarc.study.foreign import content_key, read_foreign
-from elmarc.study.readable import prepared
+from elmarc.study.clips import Material, digest, open_material
+from elmarc.study.features_in import content_key, read_features
 from elmarc.study.spec import Experiment
 
 VERSIONS = {
@@ -43,27 +37,11 @@ VERSIONS = {
 
 
 @dataclass(frozen=True)
-class Material:
-    """A data set that was opened, and what the files of its clips hold."""
-
-    dataset: Dataset
-    contents: Contents
-
-    @cached_property
-    def key(self) -> str:
-        """A hash of all that the scores depend on: clips, labels, folds, groups and how they are split."""
-        data = self.dataset
-        clips = [(clip.id, clip.label, clip.fold, clip.group, self.contents.of(clip)) for clip in data.clips]
-        return _digest([data.split_kind, data.folds_to_make, clips])
-
-
-@dataclass(frozen=True)
 class Cell:
     """One experiment, the clips it is about, and the folder of its result.
 
     `n_read` is the length of the vectors that a file of another program holds; None: they are extracted.
-    `digests` are those of the module that a network of your own is, when the cell was made. `is_trained`:
-    whether the network is trained end to end.
+    `digests` are those of the module that a network of your own is, when the cell was made.
     """
 
     config: Experiment
@@ -71,7 +49,6 @@ class Cell:
     folder: Path
     n_read: int | None = None
     digests: Definition | None = None
-    is_trained: bool = False
 
     def finished(self) -> results.Result | None:
         """Return the result of an earlier run, None where there is none that may be taken over.
@@ -96,10 +73,7 @@ class Cell:
 
     def fail(self, problem: ElmarcError) -> results.Failure:
         """Keep why the cell cannot be run, for whoever reads the results."""
-        failure = record.failure(
-            self.config, self.material.dataset, str(problem), clips_key=self.material.key,
-            is_trained=self.is_trained,
-        )  # fmt: skip
+        failure = record.failure(self.config, self.material, str(problem))
         failure.save(self.folder)
         return failure
 
@@ -114,31 +88,6 @@ class Cell:
     def _is_of_other_code(self, found: results.Result) -> bool:
         network: Any = (found.definition.get("features") or {}).get("network", {})
         return any(network.get(key) != value for key, value in (self.digests or {}).items())
-
-
-def open_material(config: Experiment, held: Dataset | None = None, *, heard: bool = True) -> Material:
-    """Open the data set of a configuration and read its files, for their hashes.
-
-    Parameters
-    ----------
-    config : Experiment
-        Whose `data` section says what to open.
-    held : Dataset or None
-        The data set that a section of kind "object" stands for.
-    heard : bool
-        Whether its clips are to be read, not their names alone.
-
-    Raises
-    ------
-    DatasetError
-        The data set is not as described, or cannot be split; nor those of its clips that can be read.
-    """
-    data = build.dataset(config.data, held=held)
-    dataset_splits(data)  # what cannot be split is said before it is heard
-    if config.data.keep_duplicates_together:
-        check_can_group(data)
-    contents = contents_of(data.clips, n_workers=config.n_workers)
-    return Material(prepared(data, contents, config.data, heard=heard), contents)
 
 
 def make_cells(
@@ -166,7 +115,7 @@ def make_cells(
     """
     for device in dict.fromkeys(config.device for config in configs):
         resolve_device(device)
-    unheard = {c.data.model_dump_json() for c in configs if c.features_file is not None}
+    unread = {c.data.model_dump_json() for c in configs if c.features_file is not None}
     opened: dict[str, Material] = {}
     digests: dict[Any, Definition | None] = {}
     cells = []
@@ -174,7 +123,7 @@ def make_cells(
         key = config.data.model_dump_json()
         if key not in opened:
             held = (materials or {}).get(getattr(config.data, "name", ""))
-            opened[key] = open_material(config, held, heard=key not in unheard)
+            opened[key] = open_material(config, held, is_read=key not in unread)
         material = opened[key]
         _check_choice(config, material.dataset)
         if config.network is not None and config.network not in digests:
@@ -210,7 +159,7 @@ def _with_files_read(cells: Sequence[Cell]) -> list[Cell]:
     for cell in cells:
         file, key = cell.config.features_file, (cell.config.features_file, cell.material.key)
         if file is not None and cell.config.network is None and key not in widths:
-            widths[key] = read_foreign(file, cell.material.dataset)[0].X.shape[1]
+            widths[key] = read_features(file, cell.material.dataset)[0].X.shape[1]
         told.append(replace(cell, n_read=widths.get(key)) if cell.config.network is None else cell)
     return told
 
@@ -252,8 +201,4 @@ def _identity(config: Experiment, material: Material, digests: Definition | None
     file = config.features_file
     content = None if file is None or not file.is_file() else content_key(file)
     module = [] if digests is None else [digests]
-    return _digest([record.asked(config), material.key, VERSIONS, content, *module])
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest([record.asked(config), material.key, VERSIONS, content, *module])

@@ -1,9 +1,9 @@
-"""How long a run will take, found by doing a little of it as all of it will be done.
+"""Estimate the run time of a study from a small timed sample.
 
 Features: a few of the clips that are missing go through each network's own extractor, in its worker threads
 (their rows are kept in the store). Classifiers: one fold is searched on noise of the run's size, or of a
-smaller size from which the time is extrapolated. Cells that are finished and features that are stored cost
-nothing.
+smaller size from which the time is extrapolated. Trainings: each network is trained on a few clips. Cells
+that are finished and features that are stored cost nothing.
 """
 
 from __future__ import annotations
@@ -12,25 +12,33 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from elmarc._io import temporary_folder
 from elmarc.datasets.base import Clip, Dataset
 from elmarc.errors import ElmarcError
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import Folds
+from elmarc.features.cache import FrontEndCache
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore, definition_key
+from elmarc.networks.section import EXTERNAL
 from elmarc.study import build
 from elmarc.study.cells import Cell, by_features
+from elmarc.study.executors import Pool, n_threads_for
 from elmarc.study.spec import Experiment
+from elmarc.training.inputs import open_inputs
+from elmarc.training.loop import Run, Trainer
+from elmarc.training.nested import INNER_FOLDS
 
 WAVE_S = 0.5  # clips that are done sooner are followed by more: the first ones pay for set-up
 FOLD_S = 0.5  # where a fold takes longer, larger ones are extrapolated
 START_CLIPS = 100
+N_EPOCHS = 2  # of a training that is timed: the first one pays for set-up
 PER_CLASS = 10  # clips of a class, so that inner folds hold each class
 
 Pace: TypeAlias = Callable[[FeatureExtractor, Sequence[Clip], Contents], tuple[float, float]]
@@ -66,33 +74,41 @@ class _Work:
 
 
 def forecast(
-    cells: Sequence[Cell], *, store: FeatureStore | None = None, n_jobs: int = 1, pace: Pace | None = None,
+    cells: Sequence[Cell],
+    *,
+    store: FeatureStore | None = None,
+    n_jobs: int = 1,
+    executor: Pool | None = None,
+    pace: Pace | None = None,
     fold_time: FoldTime | None = None,
-) -> Forecast:  # fmt: skip
-    """Return how long the cells will take.
+) -> Forecast:
+    """Return how long the cells will take; trainings at most: they stop early where an inner fold says so.
 
     Parameters
     ----------
     cells : sequence of Cell
-        Finished ones cost nothing.
+        Finished ones cost nothing; trainings that were broken off count as whole ones.
     store : FeatureStore or None
         Where features lie already, and where those made here are put.
     n_jobs : int
         Threads for the classifiers' grids.
+    executor : Pool or None
+        Where networks are trained, as many at a time as it has slots now; None: in this process.
     pace : callable or None
-        Gives, for an extractor and clips, the seconds a clip of front-end and of network; default: measured.
+        Gives, for an extractor and clips, the seconds per clip of front-end and network; default: measured.
     fold_time : callable or None
         Gives the seconds of one fold of a configuration, for so many clips, features, classes and threads;
         default: measured.
     """
-    undone = {cell.folder for cell in cells if cell.finished() is None}
+    left = [cell for cell in cells if cell.finished() is None]
     total = _Sum(pace or measured_pace, fold_time or measured_fold, n_jobs)
-    for group in by_features([cell for cell in cells if cell.folder in undone]):
+    for group in by_features([cell for cell in left if cell.config.training is None]):
         if (work := _work(group, store)) is not None:
             total.add_features(work)
             total.add_classifiers(work)
-    n_done = sum(cell.folder not in undone for cell in cells)
-    return Forecast(total.features, total.classifiers, n_done=n_done, n_cells=len(cells))
+    trained = [cell for cell in left if cell.config.training is not None]
+    total.add_trainings(trained, executor)
+    return Forecast(total.features, total.classifiers, n_done=len(cells) - len(left), n_cells=len(cells))
 
 
 def _work(cells: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
@@ -118,7 +134,7 @@ class _Sum:
     features: dict[str, float] = field(default_factory=dict)
     classifiers: dict[str, float] = field(default_factory=dict)
     _paces: dict[str, tuple[float, float]] = field(default_factory=dict)
-    _heard: Counter[str] = field(default_factory=Counter)  # clips whose front-end is paid
+    _n_read: Counter[str] = field(default_factory=Counter)  # clips whose front-end is paid
     _folds: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     def add_features(self, work: _Work) -> None:
@@ -131,8 +147,8 @@ class _Sum:
                 return  # no clip of these can be used: the run will say so
         front, network = self._paces.get(work.name, (0.0, 0.0))
         key = definition_key(work.extractor.frontend.definition()) + material.key
-        n_new = max(0, len(work.missing) - self._heard[key])
-        self._heard[key] += n_new
+        n_new = max(0, len(work.missing) - self._n_read[key])
+        self._n_read[key] += n_new
         seconds = n_new * front + len(work.missing) * network
         self.features[work.name] = self.features.get(work.name, 0.0) + seconds
 
@@ -149,6 +165,21 @@ class _Sum:
             name = config.head_name
             self.classifiers[name] = self.classifiers.get(name, 0.0) + self._folds[key]
 
+    def add_trainings(self, cells: Sequence[Cell], executor: Pool | None) -> None:
+        """Add cells that are trained; each network is timed once."""
+        paces: dict[Any, float] = {}
+        n_splits = sum(n_parts(cell.material.dataset) for cell in cells)
+        for cell in cells:
+            network = cell.config.network
+            if network not in paces:
+                try:
+                    paces[network] = _training_pace(cell)
+                except ElmarcError:
+                    continue  # the run will say why
+            name = cell.config.label
+            seconds = paces[network] * _n_seen(cell) / min(n_splits, n_at_once(cell, executor))
+            self.features[name] = self.features.get(name, 0.0) + seconds
+
 
 def n_parts(data: Dataset) -> int:
     """Return how many parts of a data set are held out in turn."""
@@ -160,7 +191,7 @@ def n_parts(data: Dataset) -> int:
 def measured_pace(
     extractor: FeatureExtractor, clips: Sequence[Clip], contents: Contents
 ) -> tuple[float, float]:
-    """Extract a few clips; return the wall-clock seconds a clip of front-end and network, all workers busy.
+    """Extract a few clips; return the wall-clock seconds per clip of front-end and network, all workers busy.
 
     Raises
     ------
@@ -168,14 +199,14 @@ def measured_pace(
         None of these clips can be used.
     """
     n_at_once = min(extractor.n_workers, extractor.batch_size)
-    found = extractor.extract(clips[:n_at_once], contents=contents)
+    extraction = extractor.extract(clips[:n_at_once], contents=contents)
     rest = clips[n_at_once : 4 * n_at_once]
-    if found.seconds < WAVE_S and rest:
-        found = extractor.extract(rest, contents=contents)
-    front, network = found.frontend_s or 0.0, found.network_s or 0.0
-    a_clip = found.seconds / max(1, found.n_computed)
+    if extraction.seconds < WAVE_S and rest:
+        extraction = extractor.extract(rest, contents=contents)
+    front, network = extraction.frontend_s or 0.0, extraction.network_s or 0.0
+    per_clip = extraction.seconds / max(1, extraction.n_computed)
     share = front / (front + network) if front + network else 1.0
-    return a_clip * share, a_clip * (1.0 - share)
+    return per_clip * share, per_clip * (1.0 - share)
 
 
 def measured_fold(config: Experiment, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
@@ -204,3 +235,42 @@ def _fold_s(config: Experiment, n_clips: int, n_features: int, n_classes: int, n
     start = time.perf_counter()
     evaluate(spec, X.astype(np.float32), y, one, protocol=config.protocol, n_jobs=n_jobs)
     return time.perf_counter() - start
+
+
+def n_at_once(cell: Cell, executor: Pool | None) -> int:
+    """Return how many splits of a cell can be trained at once."""
+    if executor is not None:
+        return executor.n_slots
+    if cell.config.network is not None and cell.config.network.kind == EXTERNAL:
+        return 1  # modules that may use the global random states wait for each other
+    return n_threads_for(cell.config.device, cell.config.n_workers)
+
+
+def _n_seen(cell: Cell) -> float:
+    """Return how often a clip is learned from, in all trainings of a cell."""
+    assert cell.config.training is not None
+    data, recipe = cell.material.dataset, cell.config.training
+    parts = n_parts(data)
+    n_train = len(data.clips) * (1 - 1 / parts if parts > 1 else 0.8)
+    inner = (recipe.n_runs - 1) * (1 - 1 / INNER_FOLDS)
+    return parts * recipe.epochs * n_train * (inner + 1)
+
+
+def _training_pace(cell: Cell) -> float:
+    """Return the seconds of an epoch over the number of its clips, evaluation on an inner fold included."""
+    assert cell.config.training is not None
+    data, recipe = cell.material.dataset, replace(cell.config.training, epochs=N_EPOCHS)
+    with temporary_folder("elmarc-train") as folder:
+        extractor, _ = build.extractor(cell.config, data, cache=FrontEndCache(folder))
+        clips = data.clips[:: max(1, len(data.clips) // recipe.batch_size)][: recipe.batch_size]
+        inputs = open_inputs(extractor, clips, cell.material.contents)
+        assert extractor.network is not None
+        trainer = Trainer(
+            extractor.network, inputs, data.classes, recipe=recipe, statistics=cell.config.pooling
+        )
+        rows = np.arange(len(inputs.clips))
+        laps = [time.perf_counter()]
+        trainer.told = lambda *_: laps.append(time.perf_counter())
+        inner = rows[: len(rows) // INNER_FOLDS + 1]
+        trainer.train(Run("forecast", recipe.learning_rates[0], N_EPOCHS, rows, inner))
+    return (laps[-1] - laps[-2]) / len(rows)

@@ -16,7 +16,7 @@ from elmarc.networks import NETWORKS, STUDY_NETWORKS
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.networks.section import EXTERNAL, is_factory, module_spec, section_of_text
 from elmarc.study import build
-from elmarc.study.foreign import check_names
+from elmarc.study.features_in import check_names
 from elmarc.study.spec import Experiment, expand, parse_experiment
 from elmarc.study.sweep import apply_overrides, check_cells, fit_cells
 

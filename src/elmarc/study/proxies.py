@@ -14,7 +14,7 @@ from elmarc.errors import ConfigError
 from elmarc.features.cache import FrontEndCache
 from elmarc.results import Result
 from elmarc.study import build
-from elmarc.study.cells import Material, open_material
+from elmarc.study.clips import Material, open_material
 from elmarc.study.record import config_of
 
 N_CLIPS = 64

@@ -26,7 +26,7 @@ from elmarc.study import build
 from elmarc.study.cells import failures, make_cells
 from elmarc.study.observer import Lines
 from elmarc.study.request import Rank, Run, Study, Train
-from elmarc.study.runner import run_cells, seconds
+from elmarc.study.run import run_cells, seconds
 from elmarc.study.summary import beside, summarise
 from elmarc.study.trained_fit import fit_trained
 from elmarc.study.winner import sound_classifier, winner

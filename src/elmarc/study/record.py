@@ -14,7 +14,6 @@ from elmarc import __version__
 from elmarc._io import csv_text, write_atomic
 from elmarc._resources import n_cores
 from elmarc._types import Definition
-from elmarc.datasets.base import Dataset
 from elmarc.errors import ConfigError
 from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
@@ -24,15 +23,16 @@ from elmarc.networks.make import is_held
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.tables import report_text
 from elmarc.results import Failure, Prediction, Result, Skipped
-from elmarc.study.spec import TRAINED, Data, Experiment, parse_experiment, recipe_name
+from elmarc.study.clips import Material
+from elmarc.study.spec import Data, Experiment, parse_experiment, recipe_name
 
 EXECUTION_KEYS = {"name", "batch_size", "device", "n_workers", "strict", "store", "results", "notes"}
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
-class Heard:
-    """The clips of a cell that could be used, and what was made of each.
+class UsedClips:
+    """The clips of a cell that could be used, and their features.
 
     `skipped` are the others with the reason why not, `definition` is what the features follow from.
     """
@@ -46,8 +46,8 @@ class Heard:
     timings: dict[str, float]
 
     @classmethod
-    def of(cls, extraction: Extraction, *, classify_s: float) -> Heard:
-        """Return what an extraction heard."""
+    def of(cls, extraction: Extraction, *, classify_s: float) -> UsedClips:
+        """Return those of an extraction."""
         matrix = extraction.matrix
         return cls(
             matrix.ids, matrix.labels, matrix.groups, matrix.X.shape[1], matrix.definition,
@@ -57,30 +57,26 @@ class Heard:
 
 def make_result(
     config: Experiment,
-    data: Dataset,
-    heard: Heard,
+    material: Material,
+    used: UsedClips,
     extractor: FeatureExtractor | None,
     evaluation: Evaluation,
     *,
-    clips_key: str,
     notes: Sequence[str] = (),
-    training: Definition | None = None,
 ) -> Result:
-    """Put together the record of a finished cell; `training` is the recipe of a network that was trained."""
-    labels = [heard.labels[i] for i, _, _ in evaluation.held_out]
+    """Put together the record of a finished cell."""
+    labels = [used.labels[i] for i, _, _ in evaluation.held_out]
     predicted = [label for _, label, _ in evaluation.held_out]
-    net = config.network
+    net, data = config.network, material.dataset
     settings = asked(config, without={"data"})
-    if training is not None:
-        settings = {**asked(config, without={"data", "classifier"}), "training": training}
-    judge: Definition = {key: settings[key] for key in ("classifier", "training") if key in settings}
+    head: Definition = {key: settings[key] for key in ("classifier", "training") if key in settings}
     return Result(
         dataset=data.name,
         classes=list(data.classes),
-        n_clips=len(heard.ids),
+        n_clips=len(used.ids),
         features=config.label,
-        n_features=heard.n_features,
-        classifier=config.head_name if training is None else TRAINED,
+        n_features=used.n_features,
+        classifier=config.head_name,
         protocol=config.protocol,
         protocol_note=evaluation.note,
         seed=config.seed,
@@ -91,37 +87,37 @@ def make_result(
         best_params=evaluation.best_params,
         grid=evaluation.grid,
         predictions=[
-            Prediction(heard.ids[i], heard.labels[i], label, fold, heard.groups[i])
+            Prediction(used.ids[i], used.labels[i], label, fold, used.groups[i])
             for i, label, fold in evaluation.held_out
         ],
-        definition={"features": heard.definition, **judge},
-        definition_key=definition_key(heard.definition),
+        definition={"features": used.definition, **head},
+        definition_key=definition_key(used.definition),
         recipe=recipe_name(config.recipe, config.model_dump()),
         size=config.size,
         n_filters=net.n_filters if net else None,
         notes=list(dict.fromkeys(notes)),
-        skipped=[Skipped(clip, reason) for clip, reason in heard.skipped],
+        skipped=[Skipped(clip, reason) for clip, reason in used.skipped],
         cost=_cost(extractor),
-        timings=heard.timings,
+        timings=used.timings,
         environment=environment(),
         source=source(config.data),
         config=settings,
-        clips_key=clips_key,
+        clips_key=material.key,
         created=_now(),
     )
 
 
-def failure(config: Experiment, data: Dataset, reason: str, *, clips_key: str, is_trained: bool) -> Failure:
+def failure(config: Experiment, material: Material, reason: str) -> Failure:
     """Return the record of a cell that cannot be run."""
     return Failure(
-        dataset=data.name,
+        dataset=material.dataset.name,
         features=config.label,
         size=config.size or "",
-        classifier=TRAINED if is_trained else config.head_name,
+        classifier=config.head_name,
         protocol=config.protocol,
         seed=config.seed,
         reason=reason,
-        clips_key=clips_key,
+        clips_key=material.key,
         created=_now(),
     )
 

@@ -231,7 +231,7 @@ class Rank(Study):
     def more_systems(self) -> Iterator[dict[str, Any]]:
         """Yield the baseline and the features that were made elsewhere."""
         from elmarc.features.recipes import BASELINE
-        from elmarc.study.foreign import named_files
+        from elmarc.study.features_in import named_files
 
         if self.baseline:
             yield {"network": BASELINE}

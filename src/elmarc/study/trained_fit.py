@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elmarc.datasets.base import Dataset
 from elmarc.evaluation.splits import keep_together
+from elmarc.features.cache import front_ends
 from elmarc.features.contents import contents_of
 from elmarc.features.store import FeatureStore, definition_key
 from elmarc.model import SoundClassifier
@@ -16,16 +17,14 @@ from elmarc.model.trained import trained_classifier
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.results import Result
 from elmarc.study import build, record
-from elmarc.study.cells import Material
+from elmarc.study.clips import Material
 from elmarc.study.observer import Observer
-from elmarc.study.runner import front_ends
 from elmarc.study.spec import Experiment
 from elmarc.study.winner import Winner, sound_classifier
 from elmarc.training.form import learnt
 from elmarc.training.inputs import open_inputs
 from elmarc.training.loop import Row, Run, Trainer
-from elmarc.training.protocol import train_on_all
-from elmarc.training.recipe import TrainingRecipe
+from elmarc.training.nested import train_on_all
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ def fit_trained(
     ElmarcError
         The clips cannot be used, or the recipe is another version's.
     """
-    recipe = TrainingRecipe.of(best.result.config["training"])
+    recipe = config.training
+    assert recipe is not None  # see `Winner.is_trained`
     observer = observer or Observer()
     observer.on_features(config.label, len(data.clips))
     material = Material(data, contents_of(data.clips, n_workers=config.n_workers))
@@ -89,7 +89,7 @@ def fit_trained(
             told=partial(_told, observer),
         )  # fmt: skip
         folds, groups = ([getattr(clip, key) or "" for clip in inputs.clips] for key in ("fold", "group"))
-        kept = folder and folder / _key(config, material, recipe)
+        kept = folder and folder / _key(config, material)
         together = keep_together(groups, folds, kind=data.split_kind)
         chosen = train_on_all(trainer, keep_together=together, folder=kept)
     found = learnt(trainer.model)
@@ -109,10 +109,9 @@ def _told(observer: Observer, run: Run, epoch: int, row: Row) -> None:
     observer.on_epoch(epoch, run.n_epochs, said)
 
 
-def _key(config: Experiment, material: Material, recipe: TrainingRecipe) -> str:
+def _key(config: Experiment, material: Material) -> str:
     """Return the name of the folder of a training, by all that its weights follow from."""
-    parts = {"config": record.asked(config), "clips": material.key, "training": recipe.definition()}
-    return definition_key(parts)[:16]
+    return definition_key({"config": record.asked(config), "clips": material.key})[:16]
 
 
 def _expected(result: Result) -> Expectation:

@@ -10,9 +10,10 @@ import pytest
 from scipy.stats import binomtest
 from tests.training.conftest import N_CLIPS, Make
 
+from elmarc.evaluation.protocol import Evaluation
 from elmarc.evaluation.splits import Folds, Lists, make_splits
-from elmarc.training.loop import Run
-from elmarc.training.protocol import CHOSEN, GIVEN, evaluate
+from elmarc.training.loop import Row, Run, Trainer
+from elmarc.training.nested import CHOSEN, GIVEN, evaluate_part, parts_of, put_together
 
 N_FOLDS = 4
 BRIEF = {"epochs": 3, "learning_rates": (0.003, 0.02)}
@@ -20,6 +21,13 @@ BRIEF = {"epochs": 3, "learning_rates": (0.003, 0.02)}
 
 def folds_of(labels: list[str]) -> Folds | Lists:
     return make_splits(labels, [""] * len(labels), kind="none", n_folds=N_FOLDS)
+
+
+def evaluate(
+    trainer: Trainer, splits: Folds | Lists, folder: Path | None = None
+) -> tuple[Evaluation, list[Row]]:
+    parts = parts_of(splits, trainer.inputs.labels, trainer.recipe)
+    return put_together([evaluate_part(trainer, part, folder) for part in parts], splits, trainer.recipe)
 
 
 def test_labels_are_learned_and_permuted_ones_are_not(make: Make, rng: np.random.Generator) -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 from tests.simulated import simulated_result
 
 from elmarc.datasets.base import Clip
+from elmarc.reports.media import SR, clip_media, media_for
 from elmarc.results import Result
-from elmarc.study.media import SR, clip_media, media_for
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_clip_that_cannot_be_read_is_linked_alone(tmp_path: Path) -> None:
 def test_the_clips_most_often_mistaken_get_the_players(
     rising: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elmarc.study.media.MAX_CLIPS", 5)
+    monkeypatch.setattr("elmarc.reports.media.MAX_CLIPS", 5)
     result: Result = simulated_result(n_clips=20, skill=0.6)
     clips = [Clip(p.id, rising.path, p.label) for p in result.predictions]
     media = media_for([result], clips, page_folder=tmp_path / "elsewhere" / "far")

@@ -15,12 +15,12 @@ from elmarc.errors import AudioError, ConfigError, OutOfBudgetError
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.store import FeatureStore
 from elmarc.results import Failure, Result, collect
-from elmarc.study import group, plan
+from elmarc.study import plan, run
 from elmarc.study.cells import failures, make_cells
 from elmarc.study.load import parse_config
 from elmarc.study.observer import Observer
 from elmarc.study.request import Clips, Rank
-from elmarc.study.runner import run_cells
+from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
 from elmarc.study.summary import summarise
 
@@ -107,7 +107,7 @@ def test_a_cell_that_cannot_be_run_leaves_the_others(sweep: list[Experiment], tm
 def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
     sweep: list[Experiment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluate = group.evaluate
+    evaluate = run.evaluate
 
     def failing(spec: ClassifierSpec, *args: Any, **options: Any) -> Evaluation:
         if spec.name == "knn":
@@ -116,7 +116,7 @@ def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
 
     cells, seen = make_cells(sweep, tmp_path / "run"), Recorder()
     with monkeypatch.context() as patch:
-        patch.setattr(group, "evaluate", failing)
+        patch.setattr(run, "evaluate", failing)
         results = run_cells(cells, observer=seen, keep_going=True)
         with pytest.raises(ConfigError, match="too few clips for knn"):
             run_cells(make_cells(sweep, tmp_path / "strict"))
