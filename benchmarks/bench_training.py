@@ -20,7 +20,7 @@ if {keep}: keep_freed_memory()
 import time, torch
 from threading import Thread
 from elmarc.networks import build_network
-from elmarc.training.form import Trainable, pooled
+from elmarc.training.model import Trainable, pooled
 torch.set_num_threads(1)
 network = build_network({name!r}, size="small")
 model = Trainable(network, n_classes=10)

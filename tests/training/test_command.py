@@ -14,7 +14,7 @@ import torch
 from safetensors.numpy import load_file
 from scipy.stats import binomtest
 from tests.cli.conftest import Run
-from tests.training.test_form import Own
+from tests.training.test_model import Own
 
 from elmarc import train
 from elmarc.datasets.toy import load as load_toy

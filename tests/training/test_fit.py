@@ -27,8 +27,8 @@ from elmarc.model.trained import logistic
 from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
 from elmarc.networks import build_network
 from elmarc.study import trained_fit
-from elmarc.training.form import learnt
 from elmarc.training.loop import Trainer
+from elmarc.training.model import learnt
 from elmarc.training.nested import train_on_all
 from elmarc.training.recipe import TrainingRecipe
 

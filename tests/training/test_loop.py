@@ -48,9 +48,9 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_weights(make: Make, run: R
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make(told=stop).train(run, file)
+        make(on_epoch=stop).train(run, file)
     seen: list[int] = []
-    again = make(told=lambda _run, epoch, _row: seen.append(epoch))
+    again = make(on_epoch=lambda _run, epoch, _row: seen.append(epoch))
     assert again.train(run, file).rows == rows
     assert seen == [3, 4]
     assert_same(weights(again), weights(whole))
@@ -67,7 +67,7 @@ def test_a_run_goes_on_from_any_epoch_that_was_kept(make: Make, tmp_path: Path) 
         if file.exists():
             kept.append(Path(shutil.copy(file, tmp_path / f"{epoch}.safetensors")))
 
-    whole = make(told=keep, save_s=0.0)
+    whole = make(on_epoch=keep, save_s=0.0)
     whole.train(OUTER, file)
     assert len(kept) == 3
     for copy in kept:
@@ -203,7 +203,7 @@ def test_training_on_an_inner_fold_stops_once_it_gets_no_better(
 ) -> None:
     trainer = make(recipe={"epochs": 30})
     losses = iter([1.0, 0.5, *[0.7] * 28])
-    monkeypatch.setattr(trainer, "_judged", lambda _run: {"validation_loss": next(losses)})
+    monkeypatch.setattr(trainer, "_validated", lambda _run: {"validation_loss": next(losses)})
     curve = trainer.train(Run("1", 0.01, 30, ROWS[16:], ROWS[8:16]))
     assert curve.best["epoch"] == 2
     assert len(curve.rows) == 2 + trainer.recipe.n_patient

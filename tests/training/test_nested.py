@@ -84,7 +84,7 @@ def test_what_is_kept_is_not_trained_again(make: Make, tmp_path: Path) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("an epoch was trained again")
 
-    again, same = evaluate(make(recipe=BRIEF, told=refuse), parts, folder=tmp_path / "weights")
+    again, same = evaluate(make(recipe=BRIEF, on_epoch=refuse), parts, folder=tmp_path / "weights")
     assert again == found
     assert same == curves
 
@@ -94,7 +94,7 @@ def test_fixed_lists_choose_on_the_validation_list(make: Make) -> None:
     rows = np.arange(N_CLIPS)
     lists = Lists(rows[:20], rows[20:30], rows[30:])
     runs = []
-    trainer.told = lambda run, *_: runs.append(run)
+    trainer.on_epoch = lambda run, *_: runs.append(run)
     found, _ = evaluate(trainer, lists)
     assert [fold.name for fold in found.folds] == ["test"]
     assert {tuple(run.validation) for run in runs if run.validation is not None} == {tuple(rows[20:30])}

@@ -270,7 +270,7 @@ def _training_pace(cell: Cell) -> float:
         )
         rows = np.arange(len(inputs.clips))
         laps = [time.perf_counter()]
-        trainer.told = lambda *_: laps.append(time.perf_counter())
+        trainer.on_epoch = lambda *_: laps.append(time.perf_counter())
         inner = rows[: len(rows) // INNER_FOLDS + 1]
         trainer.train(Run("forecast", recipe.learning_rates[0], N_EPOCHS, rows, inner))
     return (laps[-1] - laps[-2]) / len(rows)

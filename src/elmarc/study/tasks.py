@@ -42,7 +42,7 @@ from elmarc.study import build
 from elmarc.study.executors import AHEAD, Pool
 from elmarc.study.spec import Experiment
 from elmarc.training.inputs import Inputs, open_inputs
-from elmarc.training.loop import Told, Trainer
+from elmarc.training.loop import EpochReport, Trainer
 from elmarc.training.nested import Part, SplitScore, evaluate_part
 from elmarc.training.recipe import TrainingRecipe
 
@@ -296,16 +296,16 @@ class Training(Task[SplitScore]):
         self,
         inputs: Inputs,
         *,
-        told: Told | None = None,
+        on_epoch: EpochReport | None = None,
         check: Callable[[], None] | None = None,
     ) -> SplitScore:
-        """Train and evaluate on clips that were read already; `told` and `check` are those of `Trainer`."""
+        """Train and evaluate on clips that were read already; for `on_epoch` and `check` see `Trainer`."""
         extractor = make_extractor(self.config)
         check_definition(_training_key(extractor, self.recipe), self.definition)
         assert extractor.network is not None
         trainer = Trainer(
             extractor.network, inputs, self.classes, recipe=self.recipe, statistics=self.config.pooling,
-            seed=self.config.seed, told=told, check=check,
+            seed=self.config.seed, on_epoch=on_epoch, check=check,
         )  # fmt: skip
         return evaluate_part(trainer, self.part, self.weights)
 

@@ -21,9 +21,9 @@ from elmarc.study.clips import Material
 from elmarc.study.observer import Observer
 from elmarc.study.spec import Experiment
 from elmarc.study.winner import Winner, sound_classifier
-from elmarc.training.form import learnt
 from elmarc.training.inputs import open_inputs
 from elmarc.training.loop import Row, Run, Trainer
+from elmarc.training.model import learnt
 from elmarc.training.nested import train_on_all
 
 
@@ -86,7 +86,7 @@ def fit_trained(
         assert drawn.network is not None
         trainer = Trainer(
             drawn.network, inputs, data.classes, recipe=recipe, statistics=config.pooling, seed=config.seed,
-            told=partial(_told, observer),
+            on_epoch=partial(_told, observer),
         )  # fmt: skip
         folds, groups = ([getattr(clip, key) or "" for clip in inputs.clips] for key in ("fold", "group"))
         kept = folder and folder / _key(config, material)

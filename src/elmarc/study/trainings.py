@@ -128,7 +128,7 @@ class Trainings:
 
         check()
         training = self._open[task.weights]
-        return task.run_on(training.inputs, told=partial(self._on_epoch, training), check=check)
+        return task.run_on(training.inputs, on_epoch=partial(self._on_epoch, training), check=check)
 
     def _show(self, training: _Training | None) -> None:
         if training is not None and training is not self._shown:

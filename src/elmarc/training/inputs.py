@@ -1,7 +1,8 @@
-"""What networks are fed, clip by clip, as often as training asks for it."""
+"""What networks are trained on: the clips' inputs, their standardisation, and crops, masks and mixtures."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from elmarc.errors import AudioError, DatasetError
 from elmarc.features.contents import Contents
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.parallel import Workers, ahead, checked, named
+from elmarc.training.recipe import TrainingRecipe
 
 Array = NDArray[np.float32]
 Index = NDArray[np.intp]
@@ -64,7 +66,7 @@ class Inputs:
     def notes(self) -> list[str]:
         """What is odd about the clips, in sentences."""
         odd = {clip.id: self.extractor.issues.get(self.contents.of(clip)) for clip in self.clips}
-        return notes({name: found for name, found in odd.items() if found}, len(self.clips))
+        return notes({name: each for name, each in odd.items() if each}, len(self.clips))
 
     def standards(self, rows: Index) -> tuple[Array, Array]:
         """Return mean and standard deviation of each band over some clips; 1 for bands that are constant.
@@ -79,9 +81,9 @@ class Inputs:
         spread[spread <= 1e-6 * (1.0 + np.abs(level))] = 1.0
         if not (np.isfinite(level).all() and np.isfinite(spread).all()):
             bad = [int(i) for i in rows if not np.isfinite([self.sums[i], self.squares[i]]).all()]
-            named_clips = ", ".join(str(self.clips[i]) for i in bad[:3]) or f"{len(rows)} clips"
+            names = ", ".join(str(self.clips[i]) for i in bad[:3]) or f"{len(rows)} clips"
             raise DatasetError(
-                f"{named_clips}: mean and deviation of the input are not finite: leave such clips out, or "
+                f"{names}: mean and deviation of the input are not finite: leave such clips out, or "
                 "write their samples within [-1, 1]"
             )
         return level.astype(np.float32), spread.astype(np.float32)
@@ -143,3 +145,48 @@ def open_inputs(
         some = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise DatasetError(f"none of the {len(clips)} clips can be used: {some}")
     return Inputs(extractor, contents, good, np.stack(sums), np.stack(squares), tuple(skipped))
+
+
+def crop_length(length: int, recipe: TrainingRecipe, *, shortest: int) -> int:
+    """Return the frames or samples that a step sees of clips of `length`, at least what the network needs."""
+    return min(length, max(shortest, math.ceil(recipe.crop * length)))
+
+
+def crop(x: Array, length: int, rng: np.random.Generator) -> Array:
+    """Cut `length` positions from a clip [shape=(n, bands)] at a random place; its beginning follows its end.
+
+    >>> crop(np.arange(4.0)[:, None], 3, np.random.default_rng(3))[:, 0]
+    array([3., 0., 1.])
+    """
+    start = int(rng.integers(len(x)))
+    cut: Array = np.take(x, np.arange(start, start + length), axis=0, mode="wrap")
+    return cut
+
+
+def mask(batch: Array, recipe: TrainingRecipe, rng: np.random.Generator) -> None:
+    """Put zeros over some bands and some frames of each spectrogram [shape=(clips, frames, bands)], in place.
+
+    SpecAugment of Park et al. 2019 without time warping, on standardised spectrograms: zero is the mean.
+    """
+
+    def span(n: int, longest: float) -> slice:
+        width = int(rng.integers(round(longest * n) + 1))
+        start = int(rng.integers(n - width + 1))
+        return slice(start, start + width)
+
+    _, n_frames, n_bands = batch.shape
+    for clip in batch:
+        for _ in range(recipe.n_masks):
+            clip[:, span(n_bands, recipe.band_mask)] = 0.0
+            clip[span(n_frames, recipe.frame_mask)] = 0.0
+
+
+def mixup(
+    batch: Array, targets: Array, recipe: TrainingRecipe, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Mix each clip [shape=(clips, length, bands)], and its target [shape=(clips, classes)], with another."""
+    if not recipe.mixup:
+        return batch, targets
+    share = np.float32(rng.beta(recipe.mixup, recipe.mixup))
+    other = rng.permutation(len(batch))
+    return share * batch + (1 - share) * batch[other], share * targets + (1 - share) * targets[other]

@@ -1,10 +1,16 @@
-"""One training from its first epoch to its last, resumable at every epoch."""
+"""One training from its first epoch to its last: a plain torch loop, resumable at every epoch.
+
+Where a training stands is one safetensors file, written whole or not at all: weights, buffers and the
+optimiser's moments, and a JSON text in its header.
+"""
 
 from __future__ import annotations
 
+import json
 import math
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +20,26 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
 
+from elmarc import _seeds
+from elmarc._io import write_atomic
 from elmarc.errors import ConfigError
 from elmarc.features.parallel import full_precision
 from elmarc.features.pooling import one_thread
 from elmarc.networks.base import Network
 from elmarc.networks.random_cnn import RandomCNN
-from elmarc.training import augment, checkpoints
-from elmarc.training.form import Trainable
-from elmarc.training.inputs import Index, Inputs
-from elmarc.training.randomness import own_random_state
+from elmarc.training.inputs import Index, Inputs, crop, crop_length, mask, mixup
+from elmarc.training.model import Trainable
 from elmarc.training.recipe import TrainingRecipe
 
 Array = NDArray[np.float32]
 Row: TypeAlias = dict[str, Any]  # of a learning curve
-Told: TypeAlias = Callable[["Run", int, Row], None]  # the run, the epochs done, the last one's row
+EpochReport: TypeAlias = Callable[["Run", int, Row], None]  # the run, the epochs done, the last one's row
 SAVE_S = 10.0  # at most about this much work is lost when a run is killed, and the epoch it was in
+KEY, MODEL, OPTIMIZER = "elmarc", "model.", "optimizer."  # of a checkpoint
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Curve:
-    """What the epochs of a run gave: loss of the training, and of an inner fold loss and accuracy."""
+    """The learning curve of a run: the training's loss, and an inner fold's loss and accuracy, by epoch."""
 
     rows: list[Row]
 
@@ -75,12 +84,12 @@ class Curve:
         return min(self.rows, key=lambda row: float(row["validation_loss"]))
 
     def is_over(self, n_patient: int) -> bool:
-        """Tell whether the last epochs were all no better than one before."""
+        """Return whether the last epochs were all no better than one before."""
         return bool(self.rows) and len(self.rows) - self.best["epoch"] >= n_patient
 
 
 @contextmanager
-def rounding_alike() -> Iterator[None]:
+def same_rounding() -> Iterator[None]:
     """Let the calling thread compute alone and in full float32: weights do not depend on the number of cores.
 
     Sums over a batch that threads share round by their number. Several trainings at a time keep the other
@@ -108,7 +117,7 @@ class Trainer:
         What is kept of each map.
     seed : int
         Of all that is drawn on the way: order, crops, masks, mixtures.
-    told : callable or None
+    on_epoch : callable or None
         Called after each epoch; what it raises ends the training, which goes on from there when it is
         called again.
     check : callable or None
@@ -124,21 +133,21 @@ class Trainer:
         recipe: TrainingRecipe,
         statistics: tuple[str, ...] = ("mean",),
         seed: int = 0,
-        told: Told | None = None,
+        on_epoch: EpochReport | None = None,
         check: Callable[[], None] | None = None,
         save_s: float = SAVE_S,
     ) -> None:
         self.inputs, self.classes, self.recipe, self.seed = inputs, classes, recipe, seed
-        self.told, self.check, self.save_s = told, check, save_s
+        self.on_epoch, self.check, self.save_s = on_epoch, check, save_s
         self.device = inputs.extractor.device
         self.targets = np.array([classes.index(label) for label in inputs.labels])
-        self.crop = augment.crop_length(inputs.length, recipe, shortest=network.min_input_length)
+        self.n_cropped = crop_length(inputs.length, recipe, shortest=network.min_input_length)
         self.masks = network.input_unit == "frames"
         self.draws = not isinstance(network, RandomCNN)
         self.model = Trainable(network, n_classes=len(classes), statistics=statistics).to(self.device)
         self._first = {name: value.clone() for name, value in self.model.state_dict().items()}
 
-    @rounding_alike()
+    @same_rounding()
     def train(self, run: Run, checkpoint: Path | None = None) -> Curve:
         """Train, or go on with what a checkpoint holds; the model has the weights then.
 
@@ -146,8 +155,7 @@ class Trainer:
         ----------
         run : Run
         checkpoint : Path or None
-            Where the training is kept between epochs, and its weights at the end. One whose classes stand in
-            another order is begun anew.
+            Where the training is kept between epochs, and its weights at the end.
 
         Raises
         ------
@@ -155,12 +163,14 @@ class Trainer:
             The loss is not finite.
         """
         self.model.load_state_dict(self._first)
-        self._standardise(run)
+        level, spread = self.inputs.standards(run.train)
+        self.model.level.copy_(torch.from_numpy(level))
+        self.model.spread.copy_(torch.from_numpy(spread))
         groups = self.model.groups(self.recipe.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=run.learning_rate, foreach=False)
         classes = list(self.classes)
-        told = checkpoints.read(checkpoint, self.model, optimizer, classes=classes) if checkpoint else None
-        curve, is_over = Curve(told["rows"] if told else []), bool(told and told["is_over"])
+        state = read_checkpoint(checkpoint, self.model, optimizer, classes) if checkpoint else None
+        curve, is_over = Curve(state["rows"] if state else []), bool(state and state["is_over"])
         if is_over:
             return curve
         saved = time.monotonic()
@@ -169,38 +179,26 @@ class Trainer:
             curve.rows.append(self._epoch(optimizer, run, epoch))
             stops = run.validation is not None and curve.is_over(self.recipe.n_patient)
             is_over = stops or epoch == run.n_epochs or not math.isfinite(curve.rows[-1]["loss"])
-            with self._told_of(run, curve) as is_stopped:
-                is_due = is_over or is_stopped or time.monotonic() - saved >= self.save_s
-                if checkpoint and is_due:
-                    document = {"rows": curve.rows, "is_over": is_over, "classes": classes}
-                    checkpoints.write(checkpoint, self.model, document, None if is_over else optimizer)
-                    saved = time.monotonic()
+            problem: BaseException | None = None
+            try:
+                if self.on_epoch is not None:
+                    self.on_epoch(run, epoch, curve.rows[-1])
+            except BaseException as stopped:  # raised again once the epoch is saved
+                problem = stopped
+            is_due = is_over or problem is not None or time.monotonic() - saved >= self.save_s
+            if checkpoint and is_due:
+                state = {"rows": curve.rows, "is_over": is_over, "classes": classes}
+                write_checkpoint(checkpoint, self.model, state, None if is_over else optimizer)
+                saved = time.monotonic()
+            if problem is not None:
+                raise problem
         return curve
 
-    @contextmanager
-    def _told_of(self, run: Run, curve: Curve) -> Iterator[bool]:
-        """Tell of the last epoch; say whether that ends the training, which it does behind the block."""
-        problem: BaseException | None = None
-        try:
-            if self.told is not None:
-                self.told(run, len(curve.rows), curve.rows[-1])
-        except BaseException as ended:
-            problem = ended
-        yield problem is not None
-        if problem is not None:
-            raise problem
-
-    @rounding_alike()
+    @same_rounding()
     def predict(self, rows: Index) -> NDArray[np.intp]:
         """Return the class numbers of clips, which are seen whole."""
-        found: NDArray[np.intp] = self._scores(rows).argmax(dim=1).cpu().numpy()
-        return found
-
-    def _standardise(self, run: Run) -> None:
-        for buffer, values in zip(
-            (self.model.level, self.model.spread), self.inputs.standards(run.train), strict=True
-        ):
-            buffer.copy_(torch.from_numpy(values))
+        numbers: NDArray[np.intp] = self._scores(rows).argmax(dim=1).cpu().numpy()
+        return numbers
 
     def _epoch(self, optimizer: torch.optim.Optimizer, run: Run, epoch: int) -> Row:
         """Learn from every clip once; return a row of the curve."""
@@ -227,7 +225,7 @@ class Trainer:
                 losses.append(loss.detach())
         row: Row = {"epoch": epoch, "loss": float(torch.stack(losses).mean())}
         if math.isfinite(row["loss"]) and self._is_finite():
-            return row | self._judged(run)
+            return row | self._validated(run)
         if run.validation is not None:  # another learning rate will be chosen
             return {"epoch": epoch, "loss": math.inf, "validation_loss": math.inf, "validation_accuracy": 0.0}
         raise ConfigError(
@@ -236,7 +234,7 @@ class Trainer:
         )
 
     def _is_finite(self) -> bool:
-        """Tell whether the weights are: a loss is of the weights before the step."""
+        """Return whether all weights are finite: a loss is of the weights before the step."""
         return all(bool(torch.isfinite(p).all()) for p in self.model.parameters() if p.is_floating_point())
 
     def _batches(self, rows: Index) -> list[Index]:
@@ -245,17 +243,17 @@ class Trainer:
 
     def _drawn(self, rows: Index, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return a batch [shape=(clips, length, bands)] and its targets [shape=(clips, classes)]."""
-        whole = np.stack([augment.crop(self.inputs[i], self.crop, rng) for i in rows])
+        whole = np.stack([crop(self.inputs[i], self.n_cropped, rng) for i in rows])
         batch = (whole - self.model.level.cpu().numpy()) / self.model.spread.cpu().numpy()
         if self.masks:
-            augment.mask(batch, self.recipe, rng)
+            mask(batch, self.recipe, rng)
         one_hot = np.eye(len(self.classes), dtype=np.float32)[self.targets[rows]]
-        return augment.mixup(batch, one_hot, self.recipe, rng)
+        return mixup(batch, one_hot, self.recipe, rng)
 
     def _on_device(self, values: Array) -> Tensor:
         return torch.from_numpy(values).to(self.device)
 
-    def _judged(self, run: Run) -> Row:
+    def _validated(self, run: Run) -> Row:
         """Return loss and accuracy on the inner fold, where the run has one."""
         if run.validation is None:
             return {}
@@ -273,3 +271,90 @@ class Trainer:
             x = self._on_device(np.stack([self.inputs[i] for i in some]))
             parts.append(self.model(self.model.standardised(x)))
         return torch.cat(parts)
+
+
+def write_checkpoint(
+    path: Path, model: nn.Module, state: dict[str, Any], optimizer: torch.optim.Optimizer | None = None
+) -> None:
+    """Write a model, further JSON-able `state`, and where its optimiser stands."""
+    tensors = {MODEL + name: value for name, value in model.state_dict().items()}
+    if optimizer is not None:
+        for number, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"{OPTIMIZER}{number}.{name}": value for name, value in moments.items()}
+    copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+    write_atomic(path, save(copies, {KEY: json.dumps(state)}))
+
+
+def read_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, classes: Sequence[str]
+) -> dict[str, Any] | None:
+    """Put a model and its optimiser where they stood; return the further state.
+
+    None where there is no such file, a damaged one, or one whose head has other `classes`, or the same in
+    another order: the training begins anew.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            state: dict[str, Any] = json.loads(file.metadata()[KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    weights = {name[len(MODEL) :]: value for name, value in tensors.items() if name.startswith(MODEL)}
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    if state.get("classes") != list(classes) or {n: v.shape for n, v in weights.items()} != shapes:
+        return None
+    model.load_state_dict(weights)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(OPTIMIZER):
+            number, part = name[len(OPTIMIZER) :].split(".")
+            like = parameters[int(number)]
+            # laid out in memory as the optimiser had it: the next step rounds alike
+            moment = value if part == "step" else torch.empty_like(like).copy_(value)
+            moments.setdefault(int(number), {})[part] = moment.detach()
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    return state
+
+
+@contextmanager
+def own_random_state(
+    device: torch.device, seed: int, *names: str, draws: bool = True
+) -> Iterator[np.random.Generator]:
+    """Give the generator of a named stream; seed torch, NumPy and Python by it, and restore them at the end.
+
+    Dropout and users' modules draw from the global states; other threads that use them wait meanwhile.
+
+    Parameters
+    ----------
+    device : torch.device
+        Whose generator is seeded as well as the CPU's.
+    seed : int
+    *names : str
+        Of the stream: see `elmarc._seeds.generator`.
+    draws : bool
+        Whether the module may draw by itself; False leaves the global states alone, and nobody waits.
+    """
+    rng = _seeds.generator(seed, "training", *names)
+    first = int(rng.integers(2**32))
+    if not draws:
+        yield rng
+        return
+    # not torch.manual_seed, which would seed every GPU there is
+    module = None if device.type == "cpu" else torch.get_device_module(device)
+    with _seeds.global_states:
+        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  (kept, not drawn from)
+        cpu, gpu = torch.get_rng_state(), module and module.get_rng_state()
+        try:
+            random.seed(first)
+            np.random.seed(first)  # noqa: NPY002
+            torch.default_generator.manual_seed(first)
+            if module:
+                module.manual_seed(first)
+            yield rng
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+            torch.set_rng_state(cpu)
+            if module:
+                module.set_rng_state(gpu)

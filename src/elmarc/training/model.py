@@ -1,13 +1,13 @@
-"""The form of a network that is trained: standardised input, normalised convolutions, a linear head.
+"""The network that is trained: standardised input, normalised convolutions, pooled maps, a linear head.
 
-A network's own computation is left as it is. Where it has no normalisation, each convolution gets a BatchNorm
-of its own behind it: with none, five layers of the study's are hard to train.
+A network's own computation is left as it is. Where it has no normalisation, each convolution is followed by a
+BatchNorm: without any, five layers of the study's are hard to train.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ from elmarc.networks.random_cnn import RandomCNN
 class Trainable(nn.Module):
     """A network, its pooled maps and a linear head over them.
 
-    The network itself is changed: its weights want gradients, and norms are hooked behind its convolutions.
+    The network itself is changed: its weights get gradients, and norms are hooked after its convolutions.
 
     Parameters
     ----------
@@ -48,7 +48,13 @@ class Trainable(nn.Module):
         self.norms = nn.ModuleList(_normalised(m) for m in network.modules() if isinstance(m, RandomConv))
         n_features = network.n_features * len(self.statistics)
         self.scale = nn.BatchNorm1d(n_features)
-        self.head = _zero_head(n_features, n_classes)
+        with torch.device("meta"):  # nothing is drawn
+            head = nn.Linear(n_features, n_classes)
+        self.head = head.to_empty(device="cpu")
+        for (
+            weight
+        ) in self.head.parameters():  # all classes are alike at first: no step is spent on unlearning
+            nn.init.zeros_(weight)
         self._n_batches = 0
         for weight in network.parameters():
             if weight.is_floating_point():
@@ -59,33 +65,18 @@ class Trainable(nn.Module):
         return (x - self.level) / self.spread
 
     def begin_epoch(self) -> None:
-        """Let the norms forget the statistics of earlier epochs."""
-        self._n_batches = 0
-
-    def _count_batch(self) -> None:
-        """Make the norms' running statistics the mean over this epoch's batches.
+        """Reset the norms' running statistics, which are the mean over the batches of one epoch.
 
         With the usual moving average, they would lag behind where an epoch has few steps.
         """
-        self._n_batches += 1
-        for norm in (*self.norms, self.scale):
-            norm.momentum = 1.0 / self._n_batches
+        self._n_batches = 0
 
     def forward(self, x: Input) -> Tensor:
-        """Return scores of the classes.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(clips, length, bands)]
-            Standardised.
-
-        Returns
-        -------
-        Tensor [shape=(clips, classes)]
-            Logits.
-        """
+        """Return logits [shape=(clips, classes)] of standardised input [shape=(clips, length, bands)]."""
         if self.training:
-            self._count_batch()
+            self._n_batches += 1
+            for norm in (*self.norms, self.scale):
+                norm.momentum = 1.0 / self._n_batches
         scores: Tensor = self.head(self.scale(pooled(self.network, x, self.statistics)))
         return scores
 
@@ -98,90 +89,13 @@ class Trainable(nn.Module):
         ]
 
 
-@dataclass(frozen=True)
-class Learnt:
-    """What a training has learnt, as numbers that need no norms and no form of their own.
-
-    Parameters
-    ----------
-    weights : list of np.ndarray
-        For `RandomCNN.set_weights`: each convolution's norm is part of its kernel and bias.
-    standards : (np.ndarray, np.ndarray) [shape=(n_bands,)]
-        Level and spread of the input.
-    coef : np.ndarray [shape=(n_classes, n_features)]
-    intercept : np.ndarray [shape=(n_classes,)]
-        Pooled features to logits, the norm of the features included.
-    """
-
-    weights: list[NDArray[np.float32]]
-    standards: tuple[NDArray[np.float32], NDArray[np.float32]]
-    coef: NDArray[np.float64]
-    intercept: NDArray[np.float64]
-
-
-def learnt(model: Trainable) -> Learnt:
-    """Return what a model computes when it is judged, without its norms.
-
-    Parameters
-    ----------
-    model : Trainable
-        Of a `RandomCNN`.
-    """
-    assert isinstance(model.network, RandomCNN)
-    convs = [module for module in model.network.modules() if isinstance(module, RandomConv)]
-    norms = {id(conv): norm for conv, norm in zip(convs, model.norms, strict=True)}
-    weights: list[NDArray[np.float32]] = []
-    for conv in model.network.convs.values():
-        gain, shift = _affine(norms[id(conv)])
-        bias = conv.bias.detach().cpu().numpy().astype(np.float64)
-        weights += [
-            (conv.get_kernel() * gain).astype(np.float32),
-            (bias * gain + shift).astype(np.float32),
-        ]
-    gain, shift = _affine(model.scale)
-    head, intercept = (p.detach().cpu().numpy().astype(np.float64) for p in model.head.parameters())
-    standards = (model.level.cpu().numpy().copy(), model.spread.cpu().numpy().copy())
-    return Learnt(weights, standards, head * gain, head @ shift + intercept)
-
-
-def _affine(norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what a norm multiplies by and adds when it is judged."""
-    mean, variance, weight, bias = (
-        getattr(norm, name).detach().cpu().numpy().astype(np.float64)
-        for name in ("running_mean", "running_var", "weight", "bias")
-    )
-    gain = weight / np.sqrt(variance + norm.eps)
-    return gain, bias - mean * gain
-
-
-def _zero_head(n_features: int, n_classes: int) -> nn.Linear:
-    """Return a head to which all classes are alike: nothing is drawn, and no step goes to unlearning it."""
-    with torch.device("meta"):
-        head = nn.Linear(n_features, n_classes)
-    head.to_empty(device="cpu")
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    return head
-
-
 def pooled(network: Network, x: Input, statistics: Sequence[str]) -> Tensor:
-    """Return what `elmarc.features.pooling.pool` does, with gradients.
-
-    Parameters
-    ----------
-    network : Network
-    x : Tensor [shape=(clips, length, bands)]
-    statistics : sequence of str
-
-    Returns
-    -------
-    Tensor of float32 [shape=(clips, features)]
-    """
-    found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
+    """Return what `elmarc.features.pooling.pool` does, with gradients [shape=(clips, features)]."""
+    parts: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     for layer, maps, _, _ in network.tiles_with_gradients(x):
         for name in statistics:
-            found[name, layer].append(STATISTICS[name](Map(_guarded(maps))))
-    blocks = {key: torch.cat(parts, dim=1) for key, parts in found.items()}
+            parts[name, layer].append(STATISTICS[name](Map(_guarded(maps))))
+    blocks = {key: torch.cat(tiles, dim=1) for key, tiles in parts.items()}
     for layer in network.collapsed_layers:
         overall = blocks["mean", layer].mean(dim=1, keepdim=True)
         blocks["mean", layer] = F.pad(overall, (0, network.n_channels(layer) - 1))
@@ -210,14 +124,61 @@ class _Norm(nn.BatchNorm2d):
 
 
 def _normalised(conv: RandomConv) -> _Norm:
-    """Put a norm behind a convolution, and return it."""
+    """Hook a norm after a convolution, and return it."""
     norm = _Norm(conv.n_filters)
-    conv.register_forward_hook(_normaliser(norm), with_kwargs=True)
-    return norm
 
-
-def _normaliser(norm: _Norm) -> Callable[..., Tensor]:
     def normalise(_conv: nn.Module, _args: object, options: dict[str, Any], maps: Tensor) -> Tensor:
         return norm.some(maps, options.get("filters", EVERY))
 
-    return normalise
+    conv.register_forward_hook(normalise, with_kwargs=True)
+    return norm
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The result of a training, as numbers that need no norms.
+
+    Parameters
+    ----------
+    weights : list of np.ndarray
+        For `RandomCNN.set_weights`: each convolution's norm is part of its kernel and bias.
+    standards : (np.ndarray, np.ndarray) [shape=(n_bands,)]
+        Level and spread of the input.
+    coef : np.ndarray [shape=(n_classes, n_features)]
+    intercept : np.ndarray [shape=(n_classes,)]
+        Pooled features to logits, the norm of the features included.
+    """
+
+    weights: list[NDArray[np.float32]]
+    standards: tuple[NDArray[np.float32], NDArray[np.float32]]
+    coef: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+
+
+def learnt(model: Trainable) -> Learnt:
+    """Return what a model of a `RandomCNN` computes in evaluation, without its norms."""
+    assert isinstance(model.network, RandomCNN)
+    convs = [module for module in model.network.modules() if isinstance(module, RandomConv)]
+    norms = {id(conv): norm for conv, norm in zip(convs, model.norms, strict=True)}
+    weights: list[NDArray[np.float32]] = []
+    for conv in model.network.convs.values():
+        gain, shift = _affine(norms[id(conv)])
+        bias = conv.bias.detach().cpu().numpy().astype(np.float64)
+        weights += [
+            (conv.get_kernel() * gain).astype(np.float32),
+            (bias * gain + shift).astype(np.float32),
+        ]
+    gain, shift = _affine(model.scale)
+    head, intercept = (p.detach().cpu().numpy().astype(np.float64) for p in model.head.parameters())
+    standards = (model.level.cpu().numpy().copy(), model.spread.cpu().numpy().copy())
+    return Learnt(weights, standards, head * gain, head @ shift + intercept)
+
+
+def _affine(norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what a norm multiplies by and adds in evaluation."""
+    mean, variance, weight, bias = (
+        getattr(norm, name).detach().cpu().numpy().astype(np.float64)
+        for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    gain = weight / np.sqrt(variance + norm.eps)
+    return gain, bias - mean * gain

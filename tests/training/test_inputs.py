@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elmarc.errors import ConfigError
-from elmarc.training.augment import crop, crop_length, mask, mixup
+from elmarc.training.inputs import crop, crop_length, mask, mixup
 from elmarc.training.recipe import TrainingRecipe
 
 RECIPE = TrainingRecipe()

@@ -11,7 +11,7 @@ from elmarc.features.recipes import STATISTICS
 from elmarc.networks import NETWORKS, ExternalNetwork, build_network
 from elmarc.networks.base import Network
 from elmarc.networks.fast import plain
-from elmarc.training.form import Trainable, pooled
+from elmarc.training.model import Trainable, pooled
 
 SHAPES = {"single_layer": {"filter_shape": (5, 60), "pool_shape": (2, 3)}}
 
