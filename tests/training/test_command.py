@@ -64,7 +64,7 @@ def test_the_results_are_read_as_those_of_rank(elmarc: Run, sounds: Path, tmp_pa
     words = (*words, "--epochs", 3, "--learning-rates", "0.01", "--store", "store")
     code, said, told = elmarc(*words)
     assert code == 0, told
-    assert "tall + trained is best" in said
+    assert "Best: tall + trained, " in said
     assert "about" in told
     (result,) = collect(tmp_path / "out")
     assert (result.features, result.classifier, result.protocol, result.recipe) == (
