@@ -25,7 +25,7 @@ from torch import nn
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.networks.make import hold_all
 from elmarc.results import Failure, collect
-from elmarc.study import executors
+from elmarc.study import executors, run
 from elmarc.study.cells import Cell, failures, make_cells
 from elmarc.study.executors import ExecutorOptions, Pool, Processes, Threads, n_threads_for, opened
 from elmarc.study.forecast import n_at_once
@@ -180,18 +180,27 @@ def test_weights_that_do_not_come_are_missed(root: Path, tmp_path: Path) -> None
         run_cells(trainings, executor=away)
 
 
-def test_when_the_time_is_up_what_is_at_work_is_dropped(root: Path, tmp_path: Path) -> None:
+def test_when_the_time_is_up_what_is_at_work_is_dropped(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Endless(Elsewhere):
-        n_dropped = 0
+        n_submitted = n_dropped = 0
 
         def submit(self, do: Callable[[Any], Any], task: Any) -> Future[Any]:
+            self.n_submitted += 1
             return Future()
 
         def drop(self) -> None:
             self.n_dropped += 1
 
-    with Endless() as where, pytest.raises(ElmarcError, match=r"the budget of 0\.5 s ended"):
-        run_cells(cells_of(root, tmp_path, seeds=1), executor=where, budget_s=0.5)
+    def up_once_a_task_is_at_work(seconds: float) -> Callable[[], None]:
+        time_is_up = budget(0.0)
+        return lambda: time_is_up() if where.n_submitted else None
+
+    budget, where = run._budget, Endless()
+    monkeypatch.setattr(run, "_budget", up_once_a_task_is_at_work)
+    with pytest.raises(ElmarcError, match="the budget of 0 s ended"):
+        run_cells(cells_of(root, tmp_path, seeds=1), executor=where, budget_s=9.0)
     assert where.n_dropped == 1
 
 
@@ -223,7 +232,7 @@ class Drawing(nn.Module):
 
 def test_modules_that_draw_do_not_disturb_each_other_and_are_not_sent(root: Path, tmp_path: Path) -> None:
     (section,), kept = hold_all(Drawing())
-    section = {**section, "unit": "frames"}
+    section = {**section, "unit": "frames", "key": "drawing"}
     found = []
     for n in (1, 3):
         with Threads(n) as threads:
