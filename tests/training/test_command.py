@@ -68,7 +68,7 @@ def test_the_results_are_read_as_those_of_rank(elmarc: Run, sounds: Path, tmp_pa
     assert "about" in told
     (result,) = collect(tmp_path / "out")
     assert (result.features, result.classifier, result.protocol, result.recipe) == (
-        "tall", "trained", "nested", "2018",
+        "tall", "trained", "nested", "v2",
     )  # fmt: skip
     assert result.definition["training"]["epochs"] == 3
     assert result.timings.keys() == {"extract_s", "train_s"}
