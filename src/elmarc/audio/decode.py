@@ -116,17 +116,10 @@ def resample(y: Waveform, *, orig_sr: int, target_sr: int) -> Waveform:
 
 
 def resampled_length(n_samples: int, *, orig_sr: int, target_sr: int | None) -> int:
-    """Return how many samples a clip has at another rate, with librosa's float rounding.
-
-    `target_sr` None is its own rate.
+    """Return how many samples a clip has at another rate (None: its own), with librosa's float rounding.
 
     >>> resampled_length(220500, orig_sr=44100, target_sr=12000)
     60001
-
-    Raises
-    ------
-    ConfigError
-        A rate is not positive, or beyond what any file can have.
     """
     for name, rate in (("orig_sr", orig_sr), ("target_sr", target_sr)):
         if rate is not None and not 1 <= rate <= MAX_RATE:
@@ -149,22 +142,8 @@ def resampled(
 ) -> Iterator[Waveform]:
     """Yield mono pieces of a file at rate `sr`; put together they are `resample` of the whole, bit for bit.
 
-    Parameters
-    ----------
-    sound : Forward
-    first, stop : int
-        Samples of the file, at its own rate.
-    sr : int or None
-        Hz; None keeps the file's own.
-    name : str or Path
-        What error messages call the file.
-    finder : IssueFinder or None
-        Receives the samples at the file's own rate.
-
-    Raises
-    ------
-    AudioError
-        There are no samples, or some are not finite, or so large that their mean or resampling is not.
+    `first` and `stop` are samples of the file, at its own rate, at which `finder` receives them. Raises an
+    AudioError where there are none, or where some, their mean or their resampling are not finite.
     """
     orig_sr = int(sound.samplerate)
     observe = (finder or IssueFinder()).add
@@ -185,12 +164,7 @@ def resampled(
 
 
 def duration_s(path: str | Path, *, start: float | None = None, end: float | None = None) -> float:
-    """Return the length in seconds of a file, or of a segment of it, from its header.
-
-    Parameters
-    ----------
-    path, start, end
-        As for `load`.
+    """Return the length in seconds of a file, or of a segment of it (see `load`), by its header.
 
     Raises
     ------
@@ -205,21 +179,9 @@ def duration_s(path: str | Path, *, start: float | None = None, end: float | Non
 def true_duration_s(
     path: str | Path, *, sr: int = 12000, start: float | None = None, end: float | None = None
 ) -> float:
-    """Return the length in seconds of the sound in a file, whatever its header states.
+    """Return the length in seconds of the decoded sound, whatever the header states.
 
-    Every sample is decoded, in memory that does not grow with the file.
-
-    Parameters
-    ----------
-    path, start, end
-        As for `load`.
-    sr : int
-        Hz; a clip that `load` refuses at this rate is refused here.
-
-    Raises
-    ------
-    AudioError
-        As for `load`.
+    Memory does not grow with the file. Raises an AudioError where `load` at rate `sr` would.
     """
     with opened(path) as sound:
         rate = int(sound.samplerate)
@@ -233,11 +195,6 @@ def header(path: str | Path) -> tuple[int, int]:
     """Return the number of samples per channel and the rate in Hz that a file's header states.
 
     A file whose header leaves the number open is decoded to count them.
-
-    Raises
-    ------
-    AudioError
-        The file is missing or not audio.
     """
     with opened(path) as sound:
         return int(sound.frames), int(sound.samplerate)
@@ -255,22 +212,8 @@ def segment_samples(
 ) -> tuple[int, int]:
     """Return the first sample of a segment and the one after its last.
 
-    Parameters
-    ----------
-    n_samples, sr : int
-        Samples of the file, and its rate in Hz.
-    start, end : float or None
-        As for `load`.
-    name : str or Path
-        What the error message calls the file.
+    Raises an AudioError where the file does not hold the segment, or the segment no sample.
 
-    Raises
-    ------
-    AudioError
-        The file does not hold the segment, or the segment no sample.
-
-    Examples
-    --------
     >>> segment_samples(44100, 22050, 0.5, None, name="a.wav")
     (11025, 44100)
     """

@@ -43,14 +43,7 @@ END_OF_STREAM = 4
 
 
 def notes(issues: Mapping[str, Issues], n_clips: int) -> list[str]:
-    """Return a sentence for each kind of issue.
-
-    Parameters
-    ----------
-    issues : mapping
-        By clip id.
-    n_clips : int
-        How many clips were read.
+    """Return a sentence for each kind of issue, from the issues by clip id.
 
     >>> notes({"a.wav": {"constant": "0.25"}}, 12)
     ['1 of 12 clips: one constant value, such as a.wav (0.25): replace them, or leave them out']
@@ -75,7 +68,7 @@ def in_words(issues: Issues) -> str:
 
 
 class IssueFinder:
-    """Collects the issues of one clip, whose mono samples it is given piece by piece."""
+    """Finds the issues of one clip in its mono samples, added piece by piece."""
 
     def __init__(self) -> None:
         self.low, self.high, self.n_samples = np.inf, -np.inf, 0
@@ -88,21 +81,9 @@ class IssueFinder:
         return y
 
     def issues(self, path: str | Path, *, n_expected: int, to_end: bool) -> dict[str, str]:
-        """Return the issues.
+        """Return the issues of the samples, of which the header stated `n_expected`.
 
-        Parameters
-        ----------
-        path : str or Path
-            The file that was read.
-        n_expected : int
-            Samples that were to be read.
-        to_end : bool
-            Whether they reach to the end of the file.
-
-        Raises
-        ------
-        OSError
-            The file cannot be read any more.
+        `to_end`: whether the samples reach to the end of the file, which may then be truncated.
         """
         issues = {}
         peak = max(self.high, -self.low)
@@ -116,14 +97,7 @@ class IssueFinder:
 
 
 def truncation(path: str | Path, *, n_expected: int, n_read: int) -> str:
-    """Return in words what a file lacks; "" where it is whole, or its length is not stated.
-
-    Parameters
-    ----------
-    path : str or Path
-    n_expected, n_read : int
-        Samples by its header, and samples that were decoded.
-    """
+    """Return in words what a file lacks; "" where it is whole, or where its header states no length."""
     with open(path, "rb") as file:
         head = file.read(12)
         size = file.seek(0, 2)

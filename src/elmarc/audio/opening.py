@@ -118,15 +118,7 @@ def _check_readable(path: str | Path) -> None:
 
 
 def check_regular(path: str | Path) -> None:
-    """Refuse a pipe, a socket or a device before it is opened, which might block.
-
-    Raises
-    ------
-    AudioError
-        It is one.
-    OSError, ValueError
-        There is no such file, or it is no path.
-    """
+    """Refuse a pipe, socket or device before it is opened, which might block; other errors are OSErrors."""
     if kind := special(path):
         raise AudioError(
             f"{path}: is {kind}, expected an audio file ({FORMATS}): write what it gives to a file first"
@@ -165,15 +157,7 @@ def transient(path: str | Path, reason: str) -> TransientError:
 
 
 def refuse_if_away(path: str | Path, problem: AudioError) -> None:
-    """Raise a TransientError where the folder of a missing file is gone or empty, as an unmounted drive is.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file that was listed.
-    problem : AudioError
-        Why it cannot be read.
-    """
+    """Raise a TransientError where a missing file's folder is gone or empty, as an unmounted drive is."""
     if not isinstance(problem.__cause__, FileNotFoundError):
         return
     try:

@@ -58,12 +58,9 @@ class Stopwatch:
 
 
 class FrontEndCache:
-    """Front-end outputs by (front-end definition, content hash), memory-mapped from plain .npy files.
+    """Front-end outputs by (front-end definition, content hash), memory-mapped from .npy files.
 
-    Parameters
-    ----------
-    root : path
-        The caller removes the folder when the study ends.
+    The caller removes the folder `root` when the study ends.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -74,13 +71,7 @@ class FrontEndCache:
     def output(self, frontend: FrontEnd, content: str, load: Callable[[int], Array]) -> Array:
         """Return the front-end's output for a whole clip, computed once for each content.
 
-        Parameters
-        ----------
-        frontend : FrontEnd
-        content : str
-            Content hash of the clip.
-        load : callable
-            Returns the clip's samples at a rate in Hz.
+        `load` returns the clip's samples at a rate in Hz.
         """
 
         def decode() -> Array:

@@ -79,7 +79,7 @@ class Contents:
         return chosen
 
     def load(self, clip: Clip, *, sr: int) -> tuple[Waveform, Issues]:
-        """Return a clip's samples, after checking that they are those that were hashed, and its issues.
+        """Return a clip's samples and issues, after checking that they are those that were hashed.
 
         Raises
         ------
@@ -111,7 +111,7 @@ def _rank(clip: Clip) -> int:
 
 
 def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Contents:
-    """Return the content hashes of clips. Files are read in `n_workers` threads (None: one per core).
+    """Return the content hashes of clips, read in `n_workers` threads (None: one per core).
 
     A file of many segments is read once; one that has not changed since an earlier run is not read.
 
@@ -119,8 +119,6 @@ def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Conte
     ------
     TransientError
         A file cannot be read at the moment.
-    ConfigError
-        $ELMARC_HASH_MEMO is neither on nor off.
     """
     clips = list(clips)
     paths = list(dict.fromkeys(clip.path for clip in clips))
@@ -191,13 +189,7 @@ def signature_of(path: Path) -> Signature | None:
 
 
 class HashMemo:
-    """Hashes of files by path and signature. Errors of SQLite and of the disk never end a run.
-
-    Parameters
-    ----------
-    file : Path
-        The SQLite file; made when there is something to note.
-    """
+    """Hashes of files by path and signature, in an SQLite file. Its errors never end a run."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -258,11 +250,6 @@ def user_memo() -> HashMemo | None:
     """Return the memo in the user's cache folder; None where $ELMARC_HASH_MEMO is `off`.
 
     None on Windows too, where the system does not tell when a directory entry was changed.
-
-    Raises
-    ------
-    ConfigError
-        The variable is neither `on` nor `off`.
     """
     setting = os.environ.get(MEMO_SWITCH, "on").lower()
     if setting not in ("on", "off"):

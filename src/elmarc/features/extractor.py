@@ -41,18 +41,9 @@ INPUT_COPIES = 8  # of a clip's input, in float32, that a network's first layers
 class Extraction:
     """Features of the clips that can be used, and what there is to say of the clips.
 
-    Attributes
-    ----------
-    matrix : FeatureMatrix
-    skipped : tuple of (clip id, reason)
-    n_computed : int
-        Rows that were not in the store.
-    seconds : float
-    frontend_s, network_s : float or None
-        Median seconds per clip on one worker of decoding and front-end, also where another network of the
-        study had them computed, and of the network; None where nothing was computed.
-    issues : mapping
-        Issues by clip id.
+    `skipped` has (clip id, reason), `issues` are by clip id. `n_computed` rows were not in the store.
+    `frontend_s` and `network_s` are median seconds per clip on one worker, of decoding and front-end (also
+    where another network of the study had them computed) and of the network; None where nothing was computed.
     """
 
     matrix: FeatureMatrix
@@ -382,9 +373,7 @@ class FeatureExtractor:
         return self._sequencers[rate]
 
     def sequence(self, clip: Clip | Array, *, rate: float | None = None) -> FrameFeatures:
-        """Return the features of one clip over time.
-
-        The clip is read whole: `length`, `fix_length` and `statistics` are those of vectors.
+        """Return the features of one clip over time. It is read whole, whatever `length` is.
 
         Parameters
         ----------
@@ -395,8 +384,8 @@ class FeatureExtractor:
 
         Returns
         -------
-        (times_s [shape=(n_frames,)], features [shape=(n_frames, n_features)])
-            Centres in seconds, and float32 features; `sequencer(rate).columns` names the columns.
+        FrameFeatures
+            `sequencer(rate).columns` names the columns.
 
         Raises
         ------

@@ -49,10 +49,7 @@ FRAME_FORMATS = (".npz", ".parquet", ".csv")
 def read(path: Path) -> dict[str, Any]:
     """Return the content of a file, as the arguments of a FeatureMatrix; "" where it has no labels.
 
-    Raises
-    ------
-    StoreError
-        It cannot be read, or does not say which vector belongs to which clip.
+    Raises a StoreError where it cannot be read, or does not say which vector belongs to which clip.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -286,18 +283,8 @@ def _unreadable(path: Path, reason: str | Exception) -> StoreError:
 def write(path: Path, parts: Parts, table: Callable[[], pd.DataFrame]) -> None:
     """Write the features of clips, in the format of the ending of `path`.
 
-    Parameters
-    ----------
-    path : Path
-    parts : dict
-        X, an array; columns, ids, labels, folds and groups, lists of text; definition, JSON.
-    table : callable
-        Returns the same as a DataFrame.
-
-    Raises
-    ------
-    ConfigError
-        The ending is none of FORMATS.
+    `parts` are X, an array; columns, ids, labels, folds and groups, lists of text; definition, JSON. `table`
+    returns the same as a DataFrame. Raises a ConfigError where the ending is none of FORMATS.
     """
     with replacing(path) as file:
         match path.suffix.lower():
@@ -325,31 +312,13 @@ def write_frames(
     columns: Sequence[str],
     definition: Definition,
 ) -> tuple[int, int]:
-    """Write features over time, in the format of the ending of `path`.
+    """Write the features of (id, FrameFeatures) over time; return the numbers of clips and frames.
 
-    A table (.parquet, .csv) has the columns id, time_s and then the features; clips are written one by one,
-    so they need not fit into memory together. An .npz holds `X` [shape=(n_frames, n_features)], `times_s`,
-    `ids`, `columns`, `definition` (JSON) and `offsets`: the frames of clip i are `X[offsets[i]:offsets[i +
-    1]]`.
-
-    Parameters
-    ----------
-    path : str or Path
-    clips : iterable of (id, FrameFeatures)
-    columns : sequence of str
-        Names of the features.
-    definition : dict
-        What they follow from; CSV has no place for it.
-
-    Returns
-    -------
-    (int, int)
-        Clips and frames written.
-
-    Raises
-    ------
-    ConfigError
-        The ending is none of FRAME_FORMATS.
+    The ending of `path` is one of FRAME_FORMATS, else a ConfigError is raised. A table (.parquet, .csv) has
+    the columns id, time_s and then the features; clips are written one by one, so they need not fit into
+    memory together. An .npz holds `X` [shape=(n_frames, n_features)], `times_s`, `ids`, `columns`,
+    `definition` (JSON) and `offsets`: the frames of clip i are `X[offsets[i]:offsets[i + 1]]`. CSV has no
+    place for the definition.
     """
     path, n_clips, n_frames = Path(path), 0, 0
 

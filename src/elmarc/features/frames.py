@@ -31,29 +31,14 @@ Times: TypeAlias = NDArray[np.floating[Any]]
 
 
 class FrameFeatures(NamedTuple):
-    """Features over time.
-
-    Attributes
-    ----------
-    times_s : np.ndarray [shape=(n_frames,)]
-        Centres of the frames, in seconds from the beginning of the clip.
-    features : np.ndarray [shape=(n_frames, n_features)], float32
-    """
+    """Centres of frames in seconds (n_frames,), and float32 features (n_frames, n_features)."""
 
     times_s: Times
     features: FeatureArray
 
 
 class Sequencer:
-    """Turn waveforms into features over time.
-
-    Parameters
-    ----------
-    frontend : FrontEnd
-    network : Network or None
-        None for the MFCC.
-    rate : float or None
-        Frames per second; None: those of the fastest layer, at most 50.
+    """Turn waveforms into features over time, `rate` frames per second: see `FeatureExtractor.sequence`.
 
     Raises
     ------

@@ -45,17 +45,9 @@ class Files:
         """Return the seconds of each clip by its header, 0 where it cannot be read."""
         return [_duration_s(clip) for clip in self.clips]
 
-    def trusted_s(self) -> list[float]:
-        """Return the same, with the longest clips decoded: headers may be wrong."""
-        return trusted_durations(self.clips)[0]
-
     def at(self, sr: int) -> Sequence[Clip]:
         """Return the clips, for `FeatureExtractor.sequences`."""
         return self.clips
-
-    def n_samples(self, sr: int) -> list[int]:
-        """Return the number of samples of each clip at a rate. Raises AudioError."""
-        return [len(clip.load(sr=sr)) for clip in self.clips]
 
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row per clip; the extractor has to be strict."""
@@ -76,17 +68,9 @@ class Waveforms:
         """Return the seconds of each array."""
         return [len(y) / sr for y, sr in zip(self.arrays, self.rates, strict=True)]
 
-    def trusted_s(self) -> list[float]:
-        """Return the same."""
-        return self.durations_s()
-
     def at(self, sr: int) -> Sequence[Waveform]:
         """Return the arrays at one rate."""
         return _Resampled(self, sr)
-
-    def n_samples(self, sr: int) -> list[int]:
-        """Return the number of samples of each array at a rate."""
-        return list(map(len, self.at(sr)))
 
     def features(self, extractor: FeatureExtractor) -> FeatureArray:
         """Return a row per array."""
@@ -111,29 +95,17 @@ class _Resampled(Sequence[Waveform]):
 
 
 def default_length(sounds: Sounds) -> InputLength:
-    """Return the data set's input length, or `length_for` the clips.
-
-    Raises
-    ------
-    DatasetError
-        No clip can be read.
-    """
+    """Return the data set's input length, or `length_for` the clips; a DatasetError if none can be read."""
     if sounds.input_length is not None:
         return sounds.input_length
-    known = [seconds for seconds in sounds.trusted_s() if seconds]
-    if not known:
+    durations = trusted_durations(sounds.clips)[0] if isinstance(sounds, Files) else sounds.durations_s()
+    if not any(durations):
         raise DatasetError("X: none of its clips can be read, or all are empty: check its paths")
-    return length_for(known)
+    return length_for([seconds for seconds in durations if seconds])
 
 
 def extract(sounds: Sounds, extractor: FeatureExtractor) -> FeatureArray:
-    """Return a row per clip, and warn of clips that are cut at the end.
-
-    Raises
-    ------
-    AudioError
-        A clip cannot be used.
-    """
+    """Return a row per clip, and warn of clips that are cut; an AudioError if a clip cannot be used."""
     warn_of_cuts(sounds, extractor)
     return sounds.features(extractor)
 

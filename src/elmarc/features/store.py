@@ -64,17 +64,9 @@ def open_store(store: bool | str | Path | None) -> FeatureStore | None:
 class StoreEntry:
     """The stored features of one definition.
 
-    Attributes
-    ----------
-    folder : Path
-    name : str
-        The network, or the front-end where there is no network; "unknown" where the definition is damaged.
-    n_rows, n_bytes : int
-        Of the shards that can be read.
-    n_damaged : int
-        Shards that cannot be read, renamed ones included.
-    written_s : float
-        Time of the last shard, as of `time.time`.
+    `name` is the network, or the front-end where there is none, or "unknown". `n_rows` and `n_bytes` are of
+    the shards that can be read, `n_damaged` counts the others. `written_s` is the time of the last, as of
+    `time.time`.
     """
 
     folder: Path
@@ -86,13 +78,7 @@ class StoreEntry:
 
 
 class FeatureStore:
-    """Rows of features by (definition, content hash of the clip).
-
-    Parameters
-    ----------
-    root : path
-        The store's folder; made at the first write.
-    """
+    """Rows of features by (definition, content hash of the clip), in the folder `root`."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
@@ -109,26 +95,10 @@ class FeatureStore:
     def read(
         self, definition: Definition, clips: Sequence[str], *, n_features: int | None = None
     ) -> tuple[list[str], FeatureArray]:
-        """Return those of the clips that are stored, and their rows.
+        """Return those of the clips, by content hash, that are stored, in their order, and their rows.
 
-        Parameters
-        ----------
-        definition : dict
-        clips : sequence of str
-            Content hashes.
-        n_features : int or None
-            Expected length of a row; None: any.
-
-        Returns
-        -------
-        stored : list of str
-            In the order of `clips`.
-        rows : np.ndarray [shape=(n_stored, n_features)], float32
-
-        Warns
-        -----
-        StoreWarning
-            A shard does not match its checksum: its clips count as not stored.
+        The rows have shape (n_stored, `n_features`), float32. A shard of another width, or that does not
+        match its checksum, is set aside with a StoreWarning: its clips count as not stored.
         """
         places = {clip: place for place, clip in enumerate(dict.fromkeys(clips))}
         rows, is_stored = np.empty((0, 0), np.float32), np.zeros(len(places), bool)
@@ -200,11 +170,7 @@ class FeatureStore:
     def verify(self) -> tuple[int, list[str]]:
         """Compare every shard with its checksum, and rename damaged ones.
 
-        Returns
-        -------
-        n_shards : int
-        problems : list of str
-            One for each damaged shard: what is wrong, and its new name.
+        Returns the number of shards, and for each damaged one what is wrong, and its new name.
         """
         shards = [shard for folder in self._folders() for shard in sorted(folder.glob(SHARDS))]
         problems = []
@@ -216,17 +182,10 @@ class FeatureStore:
         return len(shards), problems
 
     def prune(self, *, older_than_days: int | None = None, dry_run: bool = False) -> list[Path]:
-        """Remove damaged shards, what killed runs left and, on request, old features; return what is removed.
+        """Remove damaged shards and what killed runs left; return what is (with `dry_run`: would be) removed.
 
-        Only files that a store writes are removed, and only folders that are then empty.
-
-        Parameters
-        ----------
-        older_than_days : int or None
-            Remove the features of definitions to which nothing was added for longer than this, unless the
-            definition cannot be read.
-        dry_run : bool
-            Only return what would be removed.
+        `older_than_days` also removes features to which nothing was added for longer than this, unless their
+        definition cannot be read. Only files that a store writes are removed, and folders left empty.
         """
         damaged = [path for folder in self._folders() for path in folder.glob(SHARDS + DAMAGED)]
         old: list[Path] = []
@@ -256,13 +215,7 @@ class FeatureStore:
 class RowWriter:
     """Write computed rows to a store, a shard at a time; a store that cannot be written is done without.
 
-    Parameters
-    ----------
-    store : FeatureStore or None
-        None: nothing is written.
-    definition : dict
-    issues : mapping
-        Issues of clips by content hash; may grow as rows are added.
+    `issues` are by content hash, and may grow as rows are added.
     """
 
     def __init__(
@@ -316,12 +269,9 @@ def write_shard(
 
 
 def read_header(shard: Path) -> tuple[list[str], dict[str, Issues]]:
-    """Return the clips of a shard, in the order of its rows, and issues by clip. Does not check the rows.
+    """Return the clips of a shard, in the order of its rows, and issues by clip; rows are not checked.
 
-    Raises
-    ------
-    StoreError
-        It is damaged.
+    Raises a StoreError where it is damaged.
     """
     metadata, _ = _load(shard, with_rows=False)
     try:
@@ -339,16 +289,7 @@ def read_header(shard: Path) -> tuple[list[str], dict[str, Issues]]:
 def read_shard(shard: Path, *, n_features: int | None = None) -> tuple[list[str], FeatureArray]:
     """Return the clips of a shard and their rows [shape=(n_clips, n_features)].
 
-    Parameters
-    ----------
-    shard : Path
-    n_features : int or None
-        Expected length of a row; None: any.
-
-    Raises
-    ------
-    StoreError
-        It cannot be read, or is not what was written to this folder.
+    Raises a StoreError where it cannot be read, has another width, or is not what was written to this folder.
     """
     metadata, X = _load(shard, with_rows=True)
     if metadata.get("sha256") != _checksum(shard.parent.name, metadata, X):

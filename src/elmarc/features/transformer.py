@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elmarc import _defaults
 from elmarc._types import FeatureArray, FixLength, Precision, Size
+from elmarc.datasets.base import Clip
 from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import FrameFeatures, Times
@@ -99,7 +100,9 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         sequencer = self.extractor_.sequencer(rate)
-        return [sequencer.times(n) for n in self.sounds(X).n_samples(sequencer.sr)]
+        clips = self.sounds(X).at(sequencer.sr)
+        waveforms = (clip.load(sr=sequencer.sr) if isinstance(clip, Clip) else clip for clip in clips)
+        return [sequencer.times(len(y)) for y in waveforms]
 
     def sounds(self, X: Any) -> Sounds:
         """Return the clips of X, as for `transform`."""
