@@ -25,7 +25,7 @@ from unittest.mock import patch
 import numpy as np
 import soundfile as sf
 
-from elmarc.cli.app import run as elmarc
+from elmarc.cli import main as elmarc
 from elmarc.datasets import toy
 
 CLASSES = ("baby_cry", "dog_bark", "rain")

@@ -119,8 +119,6 @@ def _read(block: Block) -> Iterator[str]:
 def command(line: str) -> Iterator[str]:
     """Parse an `elmarc` line without running it."""
     words = shlex.split(re.split(r"\s[|>&]", line)[0], comments=True)
-    if words[1:2] == ["--log-file"]:  # the one option that stands before a command
-        del words[1:3]
     current = typer.main.get_command(app)
     try:
         while hasattr(current, "commands"):

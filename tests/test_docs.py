@@ -66,8 +66,8 @@ def test_a_block_that_fails_is_found() -> None:
     )
     assert not list(blocks.run_python("x = 1", {}))
     assert list(blocks.run_python(">>> 1 + 1\n3\n", {}))
-    assert "ended with 2" in next(blocks.run_console("$ elmarc networks show nothing", {}))
-    assert not list(blocks.run_console("$ elmarc networks list", {}))
+    assert "ended with 2" in next(blocks.run_console("$ elmarc networks nothing", {}))
+    assert not list(blocks.run_console("$ elmarc networks", {}))
 
 
 def test_a_block_left_out_wants_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

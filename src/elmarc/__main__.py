@@ -1,6 +1,6 @@
 """`python -m elmarc`."""
 
-from elmarc.cli import main
+from elmarc.cli.app import entry_point
 
 if __name__ == "__main__":
-    main()
+    entry_point()

@@ -25,7 +25,7 @@ def elmarc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
 
     def run(*args: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["elmarc", *map(str, args)])
-        code = cli._exit_code()
+        code = cli.main()
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

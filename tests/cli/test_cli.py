@@ -180,10 +180,10 @@ def test_a_mistake_gets_one_clear_message_and_exit_code_2(
 
 
 def test_networks_and_datasets_describe_themselves(elmarc: Run) -> None:
-    code, out, _ = elmarc("networks", "list", "--json")
+    code, out, _ = elmarc("networks", "--json")
     assert code == 0
     assert [row["name"] for row in json.loads(out) if row["study"]][:2] == ["vgg", "7x96"]
-    code, out, _ = elmarc("networks", "show", "vgg", "--size", "large", "--json")
+    code, out, _ = elmarc("networks", "vgg", "--size", "large", "--json")
     assert json.loads(out)["n_parameters"] == 18_517_242
     assert json.loads(out)["min_input_length"] == 1280
     code, out, _ = elmarc("datasets", "list", "--json")
@@ -201,7 +201,7 @@ def test_validate_names_what_is_wrong(elmarc: Run, folder: Path) -> None:
 def test_help_teaches(elmarc: Run) -> None:
     code, out, _ = elmarc("--help")
     assert code == 0
-    for command in ("demo", "run", "extract", "rank", "networks", "datasets", "config", "report"):
+    for command in ("demo", "run", "extract", "rank", "networks", "datasets", "store", "report"):
         assert command in out
 
 

@@ -54,7 +54,7 @@ import json, sys
 from elmarc.cli import app
 for words in json.loads(sys.argv[1]):
     sys.argv = ["elmarc", *map(str, words)]
-    assert app._exit_code() == 0, words
+    assert app.main() == 0, words
 """
 OF_THE_RUN = ("timings", "environment", "created", "command")
 KINDS = (".npz", ".elmarc", ".safetensors", ".csv", ".txt")

@@ -26,7 +26,6 @@ SRC = Path(__file__).resolve().parents[2] / "src"
         ("predict", "m.elmarc", "clips", "--window"),
         ("predict", "m.elmarc", "clips", "--window", 1, "--hop"),
         ("extract", "clips", "--network", "temporal", "--per-frame", "-o", "f.npz", "--rate"),
-        ("networks", "sample", "--space", "fixed_cost", "--target"),
     ],
 )
 def test_a_number_that_makes_no_sense_is_refused(elmarc: Run, words: tuple[object, ...], number: str) -> None:

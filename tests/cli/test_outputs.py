@@ -54,8 +54,6 @@ COMMANDS = {
     "plot png": Command(("predict", "m.elmarc", CLIP, "--window", 0.5, "-q"), "--plot", "p.png", (CLIP,)),
     "plot svg": Command(("predict", "m.elmarc", CLIP, "--window", 0.5, "-q"), "--plot", "p.svg", (CLIP,)),
     "report": Command(("report", "out", "-q"), "-o", "page.html", (CLIP, "result.json")),
-    "sample": Command(("networks", "sample", "--n", 2, "-q"), "-o", "space.yaml", ()),
-    "convert": Command(("config", "convert", "config.yaml"), "-o", "converted.yaml", ("config.yaml",)),
 }
 
 
@@ -190,17 +188,6 @@ def test_a_link_that_leads_nowhere_is_not_replaced(elmarc: Run, place: Path) -> 
     assert code == 2
     assert "is there already" in err
     assert Path("model.elmarc").is_symlink()
-
-
-def test_a_log_is_appended_to_a_log_alone(elmarc: Run, place: Path) -> None:
-    from elmarc.cli.logbook import Logbook
-    from elmarc.errors import ConfigError
-
-    for file in (CLIP, "list.csv", "m.elmarc"):
-        before = Path(file).read_bytes()
-        with pytest.raises(ConfigError, match="is no log of elmarc"):
-            Logbook(Path(file))
-        assert Path(file).read_bytes() == before
 
 
 @pytest.mark.parametrize("file", ["ranking.csv", "ranking.txt", "figure.png"])

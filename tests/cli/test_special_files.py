@@ -50,7 +50,7 @@ def test_among_clips_they_are_left_out(elmarc: Run, special: Path) -> None:
 def test_validate_lists_them_on_a_narrow_terminal(
     elmarc: Run, special: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "out", console.LoggedConsole(width=20))
+    monkeypatch.setattr(console, "out", console.PlainConsole(width=20))
     code, out, _ = elmarc("datasets", "validate", special, *options)
     assert code == 1
     assert [name for name in TOLD if f"low/{name}.wav" not in out] == []

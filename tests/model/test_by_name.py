@@ -55,7 +55,7 @@ def test_fit_takes_what_the_command_line_takes(
     typed = folder if form != "csv" else X
     words = ["fit", typed, "--network", "timbral", "-o", tmp_path / "m.elmarc", "--store", tmp_path / "s"]
     monkeypatch.setattr(sys, "argv", ["elmarc", *map(str, words)])
-    assert cli._exit_code() == 0
+    assert cli.main() == 0
     written = load(tmp_path / "m.elmarc")
     assert written.expected_ == model.expected_
     assert np.array_equal(written.predict_proba(new), model.predict_proba(new))

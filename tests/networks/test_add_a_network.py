@@ -37,7 +37,7 @@ data = build.dataset(config.data)
 extractor, _ = build.extractor(config, data)
 matrix = extractor.extract(data.clips[:2]).matrix
 runner = CliRunner()
-listed = json.loads(runner.invoke(app, ["networks", "list", "--json"]).stdout)
+listed = json.loads(runner.invoke(app, ["networks", "--json"]).stdout)
 print(json.dumps({
     "features": network.n_features, "layers": [list(maps[layer].shape[1:]) for layer in network.layers],
     "as stated": all(list(maps[layer].shape[1:]) == stated[layer] for layer in network.layers),

@@ -43,7 +43,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(monkeypatch: pytest.MonkeyPatch, *args: object) -> None:
     monkeypatch.setattr(sys, "argv", ["elmarc", *map(str, args)])
-    assert cli._exit_code() == 0
+    assert cli.main() == 0
 
 
 def media_of(page: str) -> list[dict[str, str]]:

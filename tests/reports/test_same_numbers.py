@@ -34,7 +34,7 @@ def shown(
     grouped: list[Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[str, dict, str]:
     """Return what terminal, ranking.json and page hold; the page is made of the stored results alone."""
-    monkeypatch.setattr(console, "out", console.LoggedConsole(width=160))
+    monkeypatch.setattr(console, "out", console.PlainConsole(width=160))
     compared = comparisons(grouped)
     console.show_results(compared, grouped)
     terminal = capsys.readouterr().out
@@ -44,7 +44,7 @@ def shown(
     monkeypatch.setattr(
         sys, "argv", ["elmarc", "report", str(tmp_path), "-o", str(tmp_path / "page.html"), "-q"]
     )
-    assert cli._exit_code() == 0
+    assert cli.main() == 0
     record = json.loads((tmp_path / "ranking.json").read_text(encoding="utf-8"))
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     return terminal, record, page.replace("−", "-").replace("–", "-").replace("\\u2212", "-")  # noqa: RUF001

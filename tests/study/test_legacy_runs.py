@@ -34,7 +34,7 @@ def write_clip(path: Path, pitch: int, rng: np.random.Generator, seconds: float 
 def run_config(monkeypatch: pytest.MonkeyPatch, text: str, *options: str) -> list[Result]:
     Path("config_file.py").write_text(text)
     monkeypatch.setattr(sys, "argv", ["elmarc", "run", "config_file.py", "-q", "-o", "out", *options])
-    assert cli._exit_code() == 0
+    assert cli.main() == 0
     return collect("out")
 
 
@@ -123,7 +123,7 @@ def test_old_pickles_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         GTZAN_EXAMPLE.replace("'load_extracted_features': False", "'load_extracted_features': 'old.pkl'")
     )
     monkeypatch.setattr(sys, "argv", ["elmarc", "run", "config_file.py"])
-    assert cli._exit_code() == 2
+    assert cli.main() == 2
     assert "old.pkl" in capsys.readouterr().err
 
 

@@ -55,7 +55,7 @@ def test_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words += ["--features", "elsewhere.npz", "--classifiers", "ridge"]
     words += ["--set", f"input.n_frames={FRAMES}", "--quiet", "--store", "store", "-o", "typed"]
     monkeypatch.setattr(sys, "argv", ["elmarc", *words])
-    assert app._exit_code() == 0
+    assert app.main() == 0
 
     table = pd.read_csv("typed/ranking.csv")
     assert set(table["network"]) == NAMES

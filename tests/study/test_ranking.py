@@ -47,7 +47,7 @@ def test_the_results_are_those_of_the_command(
     words = ["--networks", "temporal", "--set", "network.n_filters=4", "--set", "network.size=null"]
     words += ["--classifiers", "knn,ridge", "--features", "openl3.npz", "--recipe", "v2", "--json"]
     monkeypatch.setattr(sys, "argv", ["elmarc", "rank", str(tones), *words, "-o", "typed"])
-    assert cli._exit_code() == 0
+    assert cli.main() == 0
     found = elmarc.rank(tones, features=["openl3.npz"], recipe="v2", output="called", **QUICK)
     typed = collect("typed")
     assert len(typed) == 12

@@ -1,4 +1,4 @@
-"""The command line: `elmarc --help`."""
+"""The command line: `main(argv)` runs a command and returns its exit code."""
 
 from __future__ import annotations
 

@@ -1,23 +1,27 @@
-"""The command line: which commands there are, and how they end."""
+"""The command line: its commands, how they end, and what their exit codes mean."""
 
 from __future__ import annotations
 
-import logging
 import os
+import signal
 import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import FrameType
+from typing import Annotated, Any
 
 import typer
 
 from elmarc._names import printable
-from elmarc.cli import clip_verbs, look_verbs, store_verbs, study_verbs
-from elmarc.cli.endings import end_as_ctrl_c, warnings_as_notes
+from elmarc.cli import clip_verbs, describe, study_verbs
 from elmarc.cli.listing import ListingCommand
 
-if TYPE_CHECKING:
-    from elmarc.cli.logbook import Logbook
+SIGNALS = ("SIGTERM", "SIGHUP")  # of a scheduler, a container, and a terminal that was closed
+UsageProblem: Any = typer.BadParameter.__mro__[2]  # click's base of all; typer may bring a click of its own
+INTERRUPTED = 130
+STOPPED = "stopped: finished work is kept; run the same command again to resume"
 
 
 def _one_spelling(word: str) -> str:
@@ -35,140 +39,118 @@ app = typer.Typer(
     rich_markup_mode=None,  # its tables cut names at 80 columns
     pretty_exceptions_enable=False,
 )
-networks_app = typer.Typer(
-    help="List the networks, show one layer by layer, or draw a space.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 datasets_app = typer.Typer(
     help="List the data sets, check one, or download one.", no_args_is_help=True, rich_markup_mode=None
 )
-config_app = typer.Typer(
-    help="Convert a configuration, or print its schema.", no_args_is_help=True, rich_markup_mode=None
-)
-store_app = typer.Typer(
-    help="Look into the store of features, check it, or clear it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-# In the order of `elmarc --help`.
-for verb in (
+for verb in (  # in the order of `elmarc --help`
     study_verbs.demo,
-    study_verbs.run,
-    clip_verbs.extract,
     study_verbs.rank,
     study_verbs.train,
+    clip_verbs.extract,
     clip_verbs.fit,
     clip_verbs.predict,
-    study_verbs.agreement,
-    study_verbs.reproduce,
     study_verbs.report,
+    study_verbs.run,
+    study_verbs.reproduce,
+    study_verbs.agreement,
+    describe.networks,
+    describe.store,
 ):
     app.command(cls=ListingCommand)(verb)
-app.add_typer(networks_app, name="networks")
 app.add_typer(datasets_app, name="datasets")
-app.add_typer(config_app, name="config")
-app.add_typer(store_app, name="store")
-store_app.command("info")(store_verbs.info)
-store_app.command("verify")(store_verbs.verify)
-store_app.command("prune")(store_verbs.prune)
-networks_app.command("list")(look_verbs.networks_list)
-networks_app.command("show", cls=ListingCommand)(look_verbs.networks_show)
-networks_app.command("sample", cls=ListingCommand)(look_verbs.networks_sample)
-datasets_app.command("list")(look_verbs.datasets_list)
-datasets_app.command("validate", cls=ListingCommand)(look_verbs.datasets_validate)
-datasets_app.command("download", cls=ListingCommand)(look_verbs.datasets_download)
-config_app.command("convert")(look_verbs.config_convert)
-config_app.command("schema")(look_verbs.config_schema)
-
-UsageProblem: Any = typer.BadParameter.__mro__[2]  # click's base of all; typer may bring a click of its own
-INTERRUPTED = 130
-STOPPED = "stopped: what is finished is kept; run the same command again to go on"
+datasets_app.command("list", cls=ListingCommand)(describe.datasets_list)
+datasets_app.command("validate", cls=ListingCommand)(describe.datasets_validate)
+datasets_app.command("download", cls=ListingCommand)(describe.datasets_download)
 
 
 @app.callback(invoke_without_command=True)
-def _root(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    log_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="Append what the run says to this file, --quiet or not, with times, command and versions."
-        ),
-    ] = None,
-) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
         from elmarc import __version__
 
         typer.echo(f"elmarc {__version__}")
         raise typer.Exit
-    if log_file is not None and not context.resilient_parsing:
-        from elmarc.cli.logbook import Logbook
-
-        _logbooks.append(Logbook(log_file))
-        _logbooks[-1].open()
 
 
-_logbooks: list[Logbook] = []
-
-
-def main() -> None:
-    """Run the command line.
-
-    Exit codes: 0 done, 1 a check failed or a cell could not be run, 2 a mistake of the user's, 130 stopped.
-    """
-    end_as_ctrl_c()
+def entry_point() -> None:
+    """Run what was typed, and end the process."""
+    for name in SIGNALS:  # they end a run as Ctrl-C does: finished work is kept
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a folder's name need not be UTF-8
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run())
+    sys.exit(main())
 
 
-def run() -> int:
-    """Run the command line; return its exit code, once the log file has it too."""
-    code = 1  # of a traceback
-    try:
-        code = _exit_code()
-    finally:
-        while _logbooks:
-            _logbooks.pop().close(code)
-    return code
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
 
+    Parameters
+    ----------
+    argv : sequence of str or None
+        The words after `elmarc`; None: those that were typed.
 
-def _exit_code() -> int:
+    Returns
+    -------
+    int
+        0 done, 1 a check failed or a cell could not be run, 2 a mistake of the user's, 130 stopped.
+    """
     from elmarc.errors import ElmarcError
 
+    if argv is not None:
+        sys.argv = ["elmarc", *argv]  # results keep the command that made them
     try:
-        with warnings_as_notes():
+        with _warnings_as_notes():
             code = app(standalone_mode=False)
     except UsageProblem as problem:
         problem.message = problem.message.removeprefix("Value error, ")  # pydantic's, by which typer checks
         problem.show()
         return int(problem.exit_code)
-    except ElmarcError as problem:
-        return _refused(problem)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(STOPPED, err=True)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it complains
         return 1
-    except OSError as problem:
-        return _refused(problem)
+    except (ElmarcError, OSError) as problem:
+        typer.secho("error: ", fg="red", err=True, nl=False)
+        typer.echo(_sentence(problem), err=True)
+        return 2
     if code == INTERRUPTED:
         typer.echo(STOPPED, err=True)
     return code if isinstance(code, int) else 0
 
 
-def _refused(problem: Exception) -> int:
-    """Say in one sentence what went wrong; return the exit code."""
-    text = str(problem)
-    if isinstance(problem, OSError):
-        place = f"{problem.filename}: " if problem.filename else ""
-        said = f"{place}{problem.strerror or problem}: check the path, its permissions and the space left"
-        text = printable(said)
-    logging.getLogger("elmarc").error(text)
-    typer.secho("error: ", fg="red", err=True, nl=False)
-    typer.echo(text, err=True)
-    return 2
+def _sentence(problem: Exception) -> str:
+    if not isinstance(problem, OSError):
+        return str(problem)
+    place = f"{problem.filename}: " if problem.filename else ""
+    return printable(
+        f"{place}{problem.strerror or problem}: check the path, its permissions and the space left"
+    )
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Show elmarc's own warnings as notes on stderr, each of them every time."""
+    from elmarc.errors import ElmarcWarning
+
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **options: Any) -> None:
+        if issubclass(category, ElmarcWarning):
+            typer.echo(f"note: {printable(str(message), keep=chr(10))}", err=True)
+        else:
+            shown(message, category, *rest, **options)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ElmarcWarning)
+        warnings.showwarning = show
+        yield

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from io import StringIO
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,33 +24,28 @@ if TYPE_CHECKING:  # what only lists a table of constants loads nothing heavy
     from elmarc.study.forecast import Forecast
     from elmarc.study.spec import Experiment
 
-LOG = logging.getLogger("elmarc")
 WHOLE_RUN_S = 1e9  # the pace is that of all that was done, not of the last seconds
 A_CELL_S = 1.0  # that a cell counts at least, so that no bar is full before the last
 SHOWN = 20  # skipped clips listed on the terminal
 
 
-class LoggedConsole(Console):
-    """A console whose lines of text go to the log file as well, where there is one."""
+class PlainConsole(Console):
+    """A console that passes no control character of a name or a message on to the terminal."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Show, and log what is text; a terminal obeys nothing in it."""
-        objects = tuple(printable(part, keep="\n") if isinstance(part, str) else part for part in objects)
-        super().print(*objects, **options)
-        log(*objects)
+        """Show text, tables and bars."""
+        super().print(
+            *(printable(part, keep="\n") if isinstance(part, str) else part for part in objects), **options
+        )
 
 
-out = LoggedConsole()
-err = LoggedConsole(stderr=True)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 
-def log(*objects: Any) -> None:
-    """Log text without its markup, and tables as they are shown."""
-    if LOG.isEnabledFor(logging.INFO):
-        plain = Console(width=120, color_system=None, file=StringIO())
-        plain.print(*objects, highlight=False, soft_wrap=True)
-        for line in plain.file.getvalue().splitlines():  # type: ignore[attr-defined]
-            LOG.info(line.rstrip())
+def say(text: str) -> None:
+    """Print text to stdout as it is, wrapped by the terminal alone."""
+    out.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
@@ -134,7 +127,8 @@ class Live(Observer):
         self._bar.reset(self._task, total=self._total, count=f"{n_done}/{n_done + len(todo)}")
         if n_done:
             line = f"{n_done} of {n_done + len(todo)} were done"
-            log(line) if self.quiet else err.print(line, highlight=False)
+            if not self.quiet:
+                err.print(line, highlight=False)
 
     def on_features(self, name: str, n_clips: int) -> None:
         """Name the features that are made."""
@@ -173,9 +167,7 @@ class Live(Observer):
             self._done += self._cell_s.get(result.classifier, A_CELL_S)
             self._cells = self._cells[0] + 1, self._cells[1]
             self._bar.update(self._task, completed=self._done, count="{}/{}".format(*self._cells))
-        if self.quiet or resumed or self._display.is_started:
-            log(line)
-        else:
+        if not (self.quiet or resumed or self._display.is_started):
             err.print(line, highlight=False, soft_wrap=True)
         if self._display.is_started:
             self._lines.append((result.accuracy, line))
@@ -277,9 +269,8 @@ def show_problems(
     listed_in : str
         What lists all skipped clips, where something does: named when there are too many to show.
     """
-    for note in notes:
-        show = log if quiet else err.print
-        show(Text(f"note: {note}"))
+    for note in () if quiet else notes:
+        err.print(Text(f"note: {note}"))
     for name, reason in skipped[:SHOWN]:
         err.print(
             f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}", highlight=False, soft_wrap=True

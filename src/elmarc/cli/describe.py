@@ -1,28 +1,161 @@
-"""The commands that describe: networks, data sets, configurations. Each imports what it alone needs."""
+"""The commands that look things up: networks, data sets and the store; heavy modules load when one runs."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
+import typer
 
-from elmarc._io import write_atomic
+from elmarc import _defaults
 from elmarc._types import Size
-from elmarc.cli import console
-from elmarc.cli.folders import CONFIGURATION, check_output
-from elmarc.cli.folders import NETWORKS as SPACE
+from elmarc.cli.listing import completer
+from elmarc.cli.options import Json, Quiet, Store, command
 from elmarc.errors import ConfigError
-from elmarc.networks import NETWORKS, build_network
 from elmarc.study.request import Clips
 
+if TYPE_CHECKING:
+    from rich.table import Table
 
-def networks_list(*, as_json: bool) -> None:
-    """List the networks."""
+    from elmarc.features.store import FeatureStore
+
+
+def networks(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Show this one's layers: one of {networks}, or single_layer.",
+            autocompletion=completer("networks", more=["single_layer"]),
+        ),
+    ] = None,
+    size: Annotated[Size, typer.Option(help="About 3,500 features, or about 160.")] = _defaults.SIZE,
+    n_filters: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Width, in place of --size.")
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Frames or samples of a clip; default: 29.2 s.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the networks, or show one layer by layer.
+
+    Of each layer: its shape, parameters and multiply-adds; of the network, the shortest input it takes.
+    """
+    if name is None:
+        _list_networks(as_json=as_json)
+    else:
+        _show_network(name, size, n_filters, length, as_json=as_json)
+
+
+def datasets_list(as_json: Json = False) -> None:
+    """List the data sets that are known by name."""
+    from elmarc.cli import console
+    from elmarc.datasets import NAMED
+
+    rows = [
+        {"name": name, "n_clips": facts.n_clips, "n_classes": len(facts.classes), "licence": facts.licence,
+         "url": facts.url, "citation": facts.citation}
+        for name, facts in NAMED.items()
+    ]  # fmt: skip
+    if as_json:
+        console.print_json(rows)
+        return
+    table = _table("name", "clips", "classes")
+    table.add_column("where", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(row[key]) for key in ("name", "n_clips", "n_classes", "url")))
+    console.out.print(table)
+    console.say("Any folder with one sub-folder a class, and any CSV `path,label[,fold]`, works as well.")
+
+
+@command()
+def datasets_validate(
+    clips: Clips,
+    decode: Annotated[bool, typer.Option(help="Read every clip to its end, not its header alone.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List files that are missing, unreadable, duplicated or not in the list. Exit code 1 if any is."""
+    from elmarc.cli import console
+    from elmarc.datasets import validate
+    from elmarc.study import build
+    from elmarc.study.spec import parse_experiment
+
+    config = parse_experiment({"data": clips.data_section(), "network": "mfcc"})
+    report = validate(build.dataset(config.data, keep_missing=True), decode=decode)
+    if as_json:
+        console.print_json(report.to_dict())
+    else:
+        console.say(str(report))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def datasets_download(
+    name: Annotated[
+        str,
+        typer.Argument(help="One of {datasets}.", autocompletion=completer("datasets"), show_default=False),
+    ],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The folder to unpack it in.")] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show how large a data set is, and download, check and unpack it."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from elmarc.cli import console
+    from elmarc.datasets.download import offer
+
+    offered = offer(name, to=to)
+    console.say(str(offered))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ConfigError("nobody can be asked whether to download it: add --yes")
+        typer.confirm("download it?", abort=True)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console.err, disable=quiet, transient=True) as bar:
+        task = bar.add_task("", total=offered.size)
+        folder = offered.fetch(
+            progress=lambda n_bytes, total: bar.update(task, completed=n_bytes, total=total)
+        )
+    console.say(
+        f"{offered.name}: lies in {folder}; rank it with: elmarc rank {offered.name} --audio {folder}"
+    )
+
+
+def store(
+    store: Store = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove damaged files, and what killed runs left behind.")
+    ] = False,
+    older_than: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="DAYS", help="With --prune: features with nothing new for longer, too."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --prune: list what would be removed; remove nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the stored features, or remove some.
+
+    Features of each clip are stored once, and damaged ones are computed again when they are read.
+    """
+    from elmarc.cli.folders import existing_store
+
+    if not prune and (dry_run or older_than is not None):
+        raise ConfigError(f"{'--dry-run' if dry_run else '--older-than'}: nothing is removed without --prune")
+    if prune:
+        _prune(existing_store(store), older_than, dry_run=dry_run, as_json=as_json)
+    else:
+        _list_store(existing_store(store), as_json=as_json)
+
+
+def _list_networks(*, as_json: bool) -> None:
+    from elmarc.cli import console
+    from elmarc.networks import NETWORKS
+
     rows: list[dict[str, Any]] = [
         {"name": name, "input": preset.frontend,
          "large": {"n_filters": preset.large, "n_features": preset.maps * preset.large},
@@ -33,143 +166,90 @@ def networks_list(*, as_json: bool) -> None:
     if as_json:
         console.print_json(rows)
         return
-    table = Table(title="filters (features) of the two sizes, and the shortest input", box=box.SIMPLE_HEAD)
-    for column in ("network", "input", "large", "small", "shortest"):
-        table.add_column(column, no_wrap=True)
+    table = _table("network", "input", "large", "small", "shortest")
+    table.title = "filters (features) of the two sizes, and the shortest input"
     for row in rows:
         sizes = [f"{row[size]['n_filters']} ({row[size]['n_features']})" for size in ("large", "small")]
         table.add_row(row["name"], row["input"], *sizes, f"{row['min_input_length']} {row['unit']}")
     console.out.print(table)
-    console.out.print("Layer by layer: elmarc networks show NAME", highlight=False)
+    console.say("Layer by layer: elmarc networks NAME")
 
 
-def networks_sample(
-    space: str, *, n: int, seed: int, target: float | None, output: Path, force: bool, quiet: bool
-) -> None:
-    """Draw architectures from a space into a file."""
-    from elmarc.config import network_files
-    from elmarc.networks import spaces
-
-    check_output(network_files.write_path(output), SPACE, option="--output", force=force)
-    sections = spaces.sample_space(space, n=n, seed=seed, target=target)
-    heading = f"{network_files.DRAWN} Rank it: elmarc rank DATA --networks THIS_FILE"
-    about = {"space": space, "seed": seed, "target": target}
-    write_atomic(output, network_files.space_text(sections, heading=heading, about=about))
-    if not quiet:
-        console.out.print(f"{output}: {len(sections)} networks", highlight=False, markup=False)
-
-
-def networks_show(
-    name: str,
-    size: Size,
-    n_filters: int | None,
-    length: int | None,
-    shapes: dict[str, str | None],
-    *,
-    as_json: bool,
-) -> None:
-    """Show one network layer by layer."""
+def _show_network(name: str, size: Size, n_filters: int | None, length: int | None, *, as_json: bool) -> None:
     from elmarc.audio.length import STUDY_LENGTH
+    from elmarc.cli import console
     from elmarc.frontends import FRONTENDS
+    from elmarc.networks import NETWORKS, build_network
 
-    pairs: dict[str, Any] = {key: _pair(key, text) for key, text in shapes.items() if text}
-    if name in NETWORKS and NETWORKS[name].required:
-        pairs = {"filter_shape": (7, 96), "pool_shape": (1, 1)} | pairs
-    net = build_network(name, size=size, n_filters=n_filters, **pairs)
+    is_free = name in NETWORKS and NETWORKS[name].required
+    shapes: dict[str, Any] = {"filter_shape": (7, 96), "pool_shape": (1, 1)} if is_free else {}
+    net = build_network(name, size=size, n_filters=n_filters, **shapes)
     unit = net.input_unit
-    front = FRONTENDS[NETWORKS[name].frontend]()
-    length = length or front.n_positions(STUDY_LENGTH.seconds(unit))
+    length = length or FRONTENDS[NETWORKS[name].frontend]().n_positions(STUDY_LENGTH.seconds(unit))
     rows = net.layer_costs(length)
     if as_json:
         console.print_json(
             {"name": name, "input_length": length, "unit": unit, "n_features": net.n_features,
              "n_parameters": net.n_parameters, "multiply_adds": net.multiply_adds(length),
-             "min_input_length": net.min_input_length, "layers": [dataclasses.asdict(row) for row in rows]}
+             "min_input_length": net.min_input_length, "layers": [asdict(row) for row in rows]}
         )  # fmt: skip
         return
-    table = Table("layer", "kind", "channels x positions", "parameters", "multiply-adds")
+    table = _table("layer", "kind", "channels x positions", "parameters", "multiply-adds")
     for row in rows:
-        read = "[bold]" if row.layer in net.layers else ""
+        bold = "[bold]" if row.layer in net.layers else ""
         shape = " x ".join(map(str, row.shape))
         table.add_row(
-            f"{read}{row.layer}", row.kind, shape, f"{row.n_parameters:,}", f"{row.multiply_adds:,}"
+            f"{bold}{row.layer}", row.kind, shape, f"{row.n_parameters:,}", f"{row.multiply_adds:,}"
         )
     console.out.print(table)
-    console.out.print(
+    console.say(
         f"{name}: {net.n_features} features, {net.n_parameters:,} parameters, "
         f"{net.multiply_adds(length):,} multiply-adds for {length} {unit}; "
-        f"needs at least {net.min_input_length} {unit}. Features are read from the layers in bold.",
-        highlight=False,
+        f"needs at least {net.min_input_length} {unit}. Features are read from the layers in bold."
     )
 
 
-def datasets_list(*, as_json: bool) -> None:
-    """List the data sets known by name."""
-    from elmarc.datasets import NAMED
+def _list_store(store: FeatureStore, *, as_json: bool) -> None:
+    from rich.markup import escape
 
-    rows = [
-        {
-            "name": name,
-            "n_clips": facts.n_clips,
-            "n_classes": len(facts.classes),
-            "licence": facts.licence,
-            "url": facts.url,
-            "citation": facts.citation,
-        }
-        for name, facts in NAMED.items()
-    ]
+    from elmarc.cli import console
+
+    rows: list[dict[str, Any]] = [
+        {"features": entry.name, "folder": entry.folder.name, "n_rows": entry.n_rows,
+         "n_bytes": entry.n_bytes, "n_damaged": entry.n_damaged,
+         "written": datetime.fromtimestamp(entry.written_s, UTC).isoformat(timespec="minutes")}
+        for entry in store.entries()
+    ]  # fmt: skip
     if as_json:
-        console.print_json(rows)
+        console.print_json({"store": str(store.root), "definitions": rows})
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("name", "clips", "classes"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("where", overflow="fold")
+    table = _table("features", "rows", "MB", "damaged", "last written", "folder")
     for row in rows:
-        table.add_row(*(escape(str(row[key])) for key in ("name", "n_clips", "n_classes", "url")))
+        numbers = (str(row["n_rows"]), f"{row['n_bytes'] / 1e6:.1f}", str(row["n_damaged"] or ""))
+        table.add_row(escape(row["features"]), *numbers, row["written"], row["folder"][:12])
     console.out.print(table)
-    console.out.print(
-        "Any folder with one sub-folder a class, and any CSV `path,label[,fold]`, works as well."
-    )
+    n_rows, n_bytes = (sum(row[key] for row in rows) for key in ("n_rows", "n_bytes"))
+    console.say(f"{store.root}: {n_rows} rows of {len(rows)} definitions, {n_bytes / 1e6:.1f} MB")
 
 
-def datasets_validate(clips: Clips, *, decode: bool, as_json: bool) -> int:
-    """Check a data set; return the exit code."""
-    from elmarc.datasets import validate
-    from elmarc.study import build
-    from elmarc.study.spec import parse_experiment
+def _prune(store: FeatureStore, older_than: int | None, *, dry_run: bool, as_json: bool) -> None:
+    from elmarc.cli import console
 
-    config = parse_experiment({"data": clips.data_section(), "network": "mfcc"})
-    found = build.dataset(config.data, keep_missing=True)
-    report = validate(found, decode=decode)
+    removed = store.prune(older_than_days=older_than, dry_run=dry_run)
+    names = [str(path.relative_to(store.root)) for path in removed]
     if as_json:
-        console.print_json(report.to_dict())
-    else:
-        console.out.print(escape(str(report)), highlight=False, soft_wrap=True)
-    return 0 if report.ok else 1
+        console.print_json({"store": str(store.root), "removed": names, "dry_run": dry_run})
+        return
+    for name in names:
+        console.say(name)
+    console.say(f"{len(names)} {'to be removed' if dry_run else 'removed'}")
 
 
-def config_convert(config: Path, output: Path | None, *, force: bool) -> None:
-    """Print a configuration in today's form."""
-    from elmarc.study.load import load_config, to_yaml
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
 
-    text = to_yaml(load_config(config))
-    if output is None:
-        console.out.out(text, highlight=False)
-    else:
-        check_output(output, CONFIGURATION, option="--output", force=force, read=[config])
-        write_atomic(output, text)
-
-
-def config_schema() -> None:
-    """Print the JSON schema of a configuration."""
-    from elmarc.study.load import json_schema
-
-    console.print_json(json_schema())
-
-
-def _pair(key: str, text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)[,x](\d+)", text)
-    if match is None:
-        raise ConfigError(f"--{key.replace('_', '-')} {text}: expected FRAMES,BANDS as in 7,96")
-    return int(match[1]), int(match[2])
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table

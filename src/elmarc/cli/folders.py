@@ -214,23 +214,6 @@ def _is_page(path: Path) -> bool:
     return b'\n<p class="brand">elmarc</p>\n' in _head(path, 10**6)
 
 
-def _is_networks(path: Path) -> bool:
-    from elmarc.config.network_files import DRAWN
-
-    return _head(path).startswith(f"# {DRAWN}".encode())
-
-
-def _is_configuration(path: Path) -> bool:
-    """Tell a configuration that is to the letter what elmarc writes: not one that was edited since."""
-    from elmarc.study.load import load_config, to_yaml
-
-    return path.suffix.lower() in (".yaml", ".yml") and path.read_text() == to_yaml(load_config(path))
-
-
-def _is_log(path: Path) -> bool:
-    return re.match(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO command: ", _head(path)) is not None
-
-
 def _head(path: Path, n_bytes: int = 4096) -> bytes:
     with path.open("rb") as file:
         return file.read(n_bytes)
@@ -238,11 +221,9 @@ def _head(path: Path, n_bytes: int = 4096) -> bytes:
 
 FEATURES, FRAMES, MODEL = "file of features", "file of features over time", "model file"
 PREDICTIONS, PICTURE, PAGE = "file of predictions", "picture", "report page"
-NETWORKS, CONFIGURATION, LOG = "file of networks", "configuration", "log"
 FORMS: dict[str, Callable[[Path], bool]] = {
     FEATURES: _is_features, FRAMES: _is_frames, MODEL: _is_model, PREDICTIONS: _is_predictions,
-    PICTURE: _is_picture, PAGE: _is_page, NETWORKS: _is_networks, CONFIGURATION: _is_configuration,
-    LOG: _is_log,
+    PICTURE: _is_picture, PAGE: _is_page,
 }  # fmt: skip
 
 

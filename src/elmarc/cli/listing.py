@@ -1,13 +1,15 @@
-"""Help texts: rare options apart; lists of names come from the packages that make them."""
+"""Help that fits a terminal: rare options by name alone, lists of names from the packages that make them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import fill, indent
 from typing import Any
 
 from typer.core import TyperCommand
 
 ADVANCED = "Advanced options"  # `rich_help_panel` of those that few need
+HELP_ALL = "--help-all"
 
 
 class ListingCommand(TyperCommand):
@@ -21,17 +23,34 @@ class ListingCommand(TyperCommand):
                 parameter.help = listed(text)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what was typed; --help-all is --help that explains the rare options, too."""
+        if HELP_ALL in args:
+            ctx.meta[HELP_ALL] = True
+            args = ["--help"]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the arguments, the options, and those of a panel of their own; no name is cut."""
+        """Write the arguments and options, rare ones by name alone unless all are asked for."""
         sections: dict[str, list[tuple[str, str]]] = {}
+        rare = []
         for parameter in self.get_params(ctx):
-            default = f"{parameter.param_type_name.capitalize()}s"
-            if (row := parameter.get_help_record(ctx)) is not None:
-                title = getattr(parameter, "rich_help_panel", None) or default
+            if (row := parameter.get_help_record(ctx)) is None:
+                continue
+            panel = getattr(parameter, "rich_help_panel", None)
+            if panel == ADVANCED and not ctx.meta.get(HELP_ALL):
+                rare.append(parameter.opts[0])
+            else:
+                title = panel or f"{parameter.param_type_name.capitalize()}s"
                 sections.setdefault(title, []).append(row)
         for title in sorted(sections, key=ADVANCED.__eq__):
             with formatter.section(title):
                 formatter.write_dl(sections[title], col_max=24)
+        if rare:
+            with formatter.section(f"{ADVANCED} ({HELP_ALL} explains them)"):
+                text = fill(", ".join(rare), width=formatter.width - 2, break_on_hyphens=False)
+                formatter.write(indent(text, "  ") + "\n")
 
 
 def listed(text: str) -> str:

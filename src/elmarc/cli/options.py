@@ -58,6 +58,7 @@ class Output:
 class FileOutput(Output):
     """A file to write."""
 
+    output: Path = option(Path("output"), "The file to write.", names=("--output", "-o"), metavar="FILE")
     force: bool = rare(False, "Replace a file that elmarc did not write; one that is read never is.")
 
 

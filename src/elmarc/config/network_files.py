@@ -4,7 +4,7 @@
     networks:
       - {name: 7x86 pool1x11 n160, kind: single_layer, filter_shape: [7, 86], pool_shape: [1, 11], ...}
 
-`elmarc networks sample` writes such a file; whatever takes a network's section from a file takes it.
+Whatever takes a network's section from a file takes it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def sections_of(document: Mapping[str, Any], source: str) -> list[dict[str, Any]
     many = document[MANY]
     if not isinstance(many, list) or not many or not all(isinstance(one, Mapping) for one in many):
         raise ConfigError(
-            f"{source}: {MANY}: expected a list of network sections, as `elmarc networks sample` writes it"
+            f"{source}: {MANY}: expected a list of network sections"
         )
     return [dict(one) for one in many]
 

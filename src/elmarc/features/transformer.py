@@ -131,7 +131,7 @@ class RandomCNNFeatures(_ClipTransformer):
     Parameters
     ----------
     network : str, mapping, nn.Module, callable or Network
-        A name (see `elmarc networks list`), "package.module:Name", the section of a configuration, or a
+        A name (see `elmarc networks`), "package.module:Name", the section of a configuration, or a
         module: see `make_network`. "mfcc" is the baseline.
     recipe : {"v2", "2018"}
         Sets front-end, statistics and width where they are not given: see docs/recipe.md.

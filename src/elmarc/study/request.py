@@ -42,9 +42,9 @@ class Clips:
 
     data: Any = field(
         metadata={
-            "help": "A folder with one sub-folder a class; a CSV file with columns path, label and perhaps "
-            "fold; one of {datasets}, whose clips lie in --audio (toy needs none); or mirdata:NAME, "
-            "soundata:NAME or hf:NAME.",
+            "help": "A folder with one sub-folder per class; a CSV file with columns path, label and perhaps "
+            "fold; toy; a name of `elmarc datasets list`, with --audio; or mirdata:NAME, soundata:NAME or "
+            "hf:NAME.",
             "complete": "data",
             "type": str,
         }
@@ -143,7 +143,7 @@ class Study(Work, Clips):
     kind: ClassVar[str]
     networks: Any = option(
         "all",
-        "With commas between, or all (the study's nine). Known: {networks}; or a module of your own, "
+        "Names of `elmarc networks` with commas between, or all (the study's nine); modules of your own, "
         "package.module:Name or file.py:Name; or a FILE.yaml of networks.",
         metavar="NAMES",
         complete=("networks", "all"),
@@ -153,7 +153,7 @@ class Study(Work, Clips):
     seeds: int = option(
         _defaults.SEEDS, "Draws of the weights; with one nothing is tested.", metavar="N", min=1
     )
-    recipe: Recipe = option(_defaults.RECIPE, "More accurate, or the study's: docs/recipe.md.")
+    recipe: Recipe = option(_defaults.RECIPE, "More accurate, or the study's.")
     precision: Precision = rare("float32", "float32, tf32 (faster on a GPU) or bfloat16.", metavar="NAME")
     keys: Mapping[str, Any] = field(default_factory=dict, metadata={"hidden": True})
 
@@ -275,14 +275,14 @@ class Extract(Work, Clips):
 
     network: str = option(
         _defaults.NETWORK,
-        "mfcc, one of {networks}, or a module of your own: package.module:Name or file.py:Name.",
+        "mfcc, a name of `elmarc networks`, or a module of your own: package.module:Name or file.py:Name.",
         metavar="NAME",
         complete=("networks", "mfcc"),
     )
     size: Size = option(_defaults.SIZE, "About 3,500 features, or about 160.")
     n_filters: int | None = option(None, "Width, in place of --size.", metavar="N", min=1)
     seed: int = option(0, "Seed of the random weights.", metavar="N", min=0)
-    recipe: Recipe = option(_defaults.RECIPE, "More accurate, or the study's: docs/recipe.md.")
+    recipe: Recipe = option(_defaults.RECIPE, "More accurate, or the study's.")
     precision: Precision = rare("float32", "float32, tf32 (faster on a GPU) or bfloat16.", metavar="NAME")
 
     def experiment(self, **keys: Any) -> Experiment:
