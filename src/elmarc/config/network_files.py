@@ -43,9 +43,7 @@ def sections_of(document: Mapping[str, Any], source: str) -> list[dict[str, Any]
         return [dict(document)]
     many = document[MANY]
     if not isinstance(many, list) or not many or not all(isinstance(one, Mapping) for one in many):
-        raise ConfigError(
-            f"{source}: {MANY}: expected a list of network sections"
-        )
+        raise ConfigError(f"{source}: {MANY}: expected a list of network sections")
     return [dict(one) for one in many]
 
 
