@@ -26,9 +26,7 @@ from elmarc import RandomCNNFeatures, open_dataset
 from elmarc.classifiers import make_classifier
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.evaluation.search import SearchWorkspace
-from elmarc.model.expectation import expect
-from elmarc.model.learning import learn
-from elmarc.model.units import Units
+from elmarc.model.learning import Units, expect, learn
 
 SETS = ("esc10", "drum_styles/drum_styles.csv", "fsdd/fsdd.csv")
 MOST_CLIPS = 600  # of a set

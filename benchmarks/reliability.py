@@ -34,8 +34,7 @@ from elmarc.classifiers import CLASSIFIERS, make_classifier
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.datasets.base import Dataset
 from elmarc.features.recipes import settings
-from elmarc.model.learning import Calibrated, learn
-from elmarc.model.units import Units
+from elmarc.model.learning import Calibrated, Units, learn
 
 WAYS = ("as they are", "calibrated", "sigmoid")
 N_BINS = 10

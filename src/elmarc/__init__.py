@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
-    from elmarc.model.loading import load
+    from elmarc.model.file import load
     from elmarc.model.sound_classifier import SoundClassifier
     from elmarc.networks import build_network, list_networks
     from elmarc.study.ranking import Ranking, rank, train
@@ -39,7 +39,7 @@ _HOMES = {
     "SoundClassifier": "model.sound_classifier",
     "build_network": "networks",
     "list_networks": "networks",
-    "load": "model.loading",
+    "load": "model.file",
     "rank": "study.ranking",
     "train": "study.ranking",
 }

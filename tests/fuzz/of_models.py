@@ -24,8 +24,7 @@ import elmarc
 from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.errors import ElmarcError
-from elmarc.model.container import pack, unpack, unzip, zip_of
-from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
+from elmarc.model.file import CLASSIFIER, DESCRIPTION, WEIGHTS, pack, unpack, unzip, zip_of
 
 KNOWN = (DESCRIPTION, CLASSIFIER, WEIGHTS)
 WORDS = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elmarc.errors import ModelError
-from elmarc.model.container import FORMAT, MAGIC, pack, unpack, zip_of
+from elmarc.model.file import FORMAT, MAGIC, pack, unpack, zip_of
 
 PARTS = {"a.json": b"{}", "b.bin": bytes(range(256))}
 

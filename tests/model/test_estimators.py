@@ -15,7 +15,7 @@ from elmarc.classifiers import CLASSIFIERS, make_classifier
 from elmarc.classifiers.calibration import decision_values
 from elmarc.errors import ModelError
 from elmarc.model import estimators
-from elmarc.model.container import unzip, zip_of
+from elmarc.model.file import unzip, zip_of
 
 N_FEATURES = 20  # knn grows a tree up to 15
 CASES = [
@@ -44,12 +44,12 @@ def fitted(name: str, n_classes: int = 3, n_features: int = N_FEATURES, **option
 
 def restored(like, data: bytes, n_classes: int = 3, n_features: int = N_FEATURES):
     again = clone(like)
-    estimators.restore(again, data, n_classes=n_classes, n_features=n_features)
+    estimators.restore(again, unzip(data), n_classes=n_classes, n_features=n_features)
     return again
 
 
 def dumped(model, n_classes: int = 3, n_features: int = N_FEATURES) -> bytes:
-    return estimators.dump(model, n_classes=n_classes, n_features=n_features)
+    return zip_of(estimators.dump(model, n_classes=n_classes, n_features=n_features))
 
 
 @pytest.mark.parametrize("n_features", [N_FEATURES, 5])

@@ -10,9 +10,7 @@ import pytest
 from elmarc.classifiers import make_classifier
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.evaluation.search import SearchWorkspace
-from elmarc.model.expectation import expect
-from elmarc.model.learning import learn
-from elmarc.model.units import Units
+from elmarc.model.learning import Units, expect, learn
 
 N_DRAWS = 40
 N_FEATURES = 12

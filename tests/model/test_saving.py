@@ -19,11 +19,11 @@ from elmarc.classifiers import CLASSIFIERS
 from elmarc.errors import ModelError
 from elmarc.features import store
 from elmarc.frontends import LogMel
-from elmarc.model import writing
-from elmarc.model.container import pack, unpack, unzip, zip_of
+from elmarc.model import file as model_file
+from elmarc.model.file import pack, unpack, unzip, zip_of
 from elmarc.networks import ExternalNetwork
 
-KNOWN = (writing.DESCRIPTION, writing.CLASSIFIER, writing.WEIGHTS)
+KNOWN = (model_file.DESCRIPTION, model_file.CLASSIFIER, model_file.WEIGHTS)
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def parts_of(path: Path) -> dict[str, bytes]:
 def changed(path: Path, change) -> Path:
     """Rewrite a model's description under a right checksum."""
     parts = parts_of(path)
-    about = json.loads(parts[writing.DESCRIPTION])
+    about = json.loads(parts[model_file.DESCRIPTION])
     change(about)
-    path.write_bytes(pack({**parts, writing.DESCRIPTION: json.dumps(about).encode()}))
+    path.write_bytes(pack({**parts, model_file.DESCRIPTION: json.dumps(about).encode()}))
     return path
 
 
@@ -122,13 +122,13 @@ def test_a_new_process_says_the_same(fitted, new, tmp_path: Path) -> None:
 def test_the_file_says_what_is_in_it_and_nothing_of_this_machine(fitted, tmp_path: Path) -> None:
     fitted().save(tmp_path / "m.elmarc")
     parts = parts_of(tmp_path / "m.elmarc")
-    assert set(parts) == {writing.DESCRIPTION, writing.CLASSIFIER}  # weights follow from the seed
-    about = json.loads(parts[writing.DESCRIPTION])
+    assert set(parts) == {model_file.DESCRIPTION, model_file.CLASSIFIER}  # weights follow from the seed
+    about = json.loads(parts[model_file.DESCRIPTION])
     assert about["elmarc"] == elmarc.__version__
     assert about["expected"]["n_clips"] == 45
     assert about["classes"]["values"] == ["bright", "dark", "plain"]
     assert not {"store", "device", "n_workers", "batch_size"} & about["parameters"]["features"].keys()
-    assert str(Path.home()) not in parts[writing.DESCRIPTION].decode()
+    assert str(Path.home()) not in parts[model_file.DESCRIPTION].decode()
 
 
 def test_an_unfitted_model_is_not_saved(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_the_classifier_of_another_model_is_refused(fitted, tmp_path: Path) -> N
     fitted().save(tmp_path / "m.elmarc")
     fitted("mfcc").save(tmp_path / "other.elmarc")
     parts = parts_of(tmp_path / "m.elmarc")
-    parts[writing.CLASSIFIER] = parts_of(tmp_path / "other.elmarc")[writing.CLASSIFIER]
+    parts[model_file.CLASSIFIER] = parts_of(tmp_path / "other.elmarc")[model_file.CLASSIFIER]
     (tmp_path / "m.elmarc").write_bytes(pack(parts))
     with pytest.raises(ModelError, match=r"m\.elmarc: standardise\.mean_ is .*, expected float64 \(224,\)"):
         elmarc.load(tmp_path / "m.elmarc")
@@ -219,11 +219,13 @@ def test_a_classifier_that_lacks_an_array_is_refused(fitted, tmp_path: Path) -> 
     path = tmp_path / "m.elmarc"
     fitted(classifier="elm").save(path)
     parts = parts_of(path)
-    inner = unzip(parts[writing.CLASSIFIER])
+    inner = unzip(parts[model_file.CLASSIFIER])
     for name in inner:
         rest = zip_of({key: array for key, array in inner.items() if key != name})
-        path.write_bytes(pack({**parts, writing.CLASSIFIER: rest}))
-        with pytest.raises(ModelError, match=rf"m\.elmarc: {re.escape(name.removesuffix('.npy'))} lacks"):
+        path.write_bytes(pack({**parts, model_file.CLASSIFIER: rest}))
+        with pytest.raises(
+            ModelError, match=rf"m\.elmarc: {re.escape(name.removesuffix('.npy'))} is missing"
+        ):
             elmarc.load(path)
 
 
@@ -237,7 +239,7 @@ def test_a_clip_of_no_class_among_nearest_neighbours_is_refused(fitted, tmp_path
     assert not (tmp_path / "m.elmarc").exists()
 
 
-@pytest.mark.parametrize("name", [*writing.OF_THIS_MACHINE, "n_jobs", "verbose", "cache", "memory"])
+@pytest.mark.parametrize("name", [*model_file.OF_THIS_MACHINE, "n_jobs", "verbose", "cache", "memory"])
 def test_where_and_how_to_compute_is_never_taken_from_a_file(fitted, tmp_path: Path, name: str) -> None:
     """An edited `store` made `predict` write into any folder, an edited `device` gave a traceback."""
     path = tmp_path / "m.elmarc"
@@ -254,7 +256,7 @@ def test_where_and_how_to_compute_is_never_taken_from_a_file(fitted, tmp_path: P
     fitted().save(path)
     parameters = elmarc.load(path).features_.get_params(deep=False)
     defaults = RandomCNNFeatures(store=None).get_params(deep=False)  # features of new clips are not stored
-    assert all(parameters[key] == defaults[key] for key in writing.OF_THIS_MACHINE)
+    assert all(parameters[key] == defaults[key] for key in model_file.OF_THIS_MACHINE)
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -410,7 +412,7 @@ def test_a_network_of_ones_own_is_asked_for_again_and_its_weights_are_kept(
 ) -> None:
     path = tmp_path / "m.elmarc"
     of_own.save(path)
-    assert writing.WEIGHTS in parts_of(path)
+    assert model_file.WEIGHTS in parts_of(path)
     with pytest.raises(ModelError, match=r"m\.elmarc: its network is one of your own, .*: give it again"):
         elmarc.load(path)
     with torch.random.fork_rng():

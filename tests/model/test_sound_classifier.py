@@ -19,7 +19,7 @@ from elmarc.datasets.base import Dataset, n_units
 from elmarc.errors import AudioError, ConfigError
 from elmarc.evaluation.splits import inner_splits, make_splits
 from elmarc.features.sounds import Waveforms
-from elmarc.model.units import Units, units_of
+from elmarc.model.learning import Units, units_of
 from elmarc.study import build
 
 

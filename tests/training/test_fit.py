@@ -21,10 +21,8 @@ from elmarc.classifiers.calibration import decision_values
 from elmarc.datasets import open_dataset
 from elmarc.errors import ConfigError, ModelError
 from elmarc.features.pooling import pool
-from elmarc.model.container import pack, unpack
-from elmarc.model.loading import load
-from elmarc.model.trained import logistic
-from elmarc.model.writing import CLASSIFIER, DESCRIPTION, WEIGHTS
+from elmarc.model.file import CLASSIFIER, DESCRIPTION, WEIGHTS, load, pack, unpack
+from elmarc.model.sound_classifier import logistic
 from elmarc.networks import build_network
 from elmarc.study import trained_fit
 from elmarc.training.loop import Trainer

@@ -190,7 +190,7 @@ def _columns(path: Path) -> list[str]:
 
 
 def _is_model(path: Path) -> bool:
-    from elmarc.model.container import MAGIC
+    from elmarc.model.file import MAGIC
 
     return _head(path).startswith(MAGIC)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elmarc.model.loading import load
+from elmarc.model.file import load
 from elmarc.model.sound_classifier import SoundClassifier
 from elmarc.model.timelines import Event, Timeline, timeline
 

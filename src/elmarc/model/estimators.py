@@ -1,6 +1,6 @@
-"""The fitted arrays of a classifier as an NPZ file, and the classifier from them.
+"""The fitted arrays of a classifier as NPY files, and the classifier from them.
 
-A model's parameters say which classifier it is; the file holds what `fit` has computed and predicting needs,
+A model's parameters say which classifier it is; the arrays are what `fit` has computed and predicting needs,
 listed here by class. No array reaches an estimator before its name, type, shape and values are checked:
 libsvm and the trees of nearest neighbours read beyond their arrays where lengths disagree.
 """
@@ -25,16 +25,15 @@ from sklearn.svm import SVC, LinearSVC
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.ridge import LeaveOneOutRidgeClassifier
 from elmarc.errors import ModelError
-from elmarc.model.container import unzip, zip_of
 
 Array = NDArray[Any]
 Sizes = dict[str, int]
 
-# What is kept of each class, with the letters of its axes: d features, k classes, c = k columns (1 of two
+# The arrays of each class, with the letters of its axes: d features, k classes, c = k columns (1 of two
 # classes), j = k - 1, p pairs of classes, h hidden units, n clips, m support vectors.
 LINEAR = {"coef_": "cd", "intercept_": "c"}
 LAYER = {"hidden_layer_.components_.weights": "dh", "hidden_layer_.components_.biases": "h"}
-KEPT: dict[type, Mapping[str, str]] = {
+ARRAYS: dict[type, Mapping[str, str]] = {
     StandardScaler: {"mean_": "d", "scale_": "d"},
     FunctionTransformer: {},
     LogisticRegression: LINEAR,
@@ -59,57 +58,57 @@ POSITIVE = ("scale_", "alpha_", "regressor_.penalty_", "_gamma")
 LARGEST = 1e30  # of any number: sums of products stay finite, in single precision too
 
 
-def dump(estimator: Any, *, n_classes: int, n_features: int) -> bytes:
+def dump(estimator: Any, *, n_classes: int, n_features: int) -> dict[str, bytes]:
     """Return the fitted arrays of a classifier of class numbers; equal ones give equal bytes.
 
     Raises
     ------
     ModelError
-        A step of it is none of the classes in `KEPT`, or its arrays would be refused by `restore`.
+        A step of it is none of the classes in `ARRAYS`, or its arrays would be refused by `restore`.
     """
     parts: dict[str, bytes] = {}
-    for name, step, kept in _steps(estimator):
-        values = {key: np.asarray(_at(step, key)) for key in kept}
-        _check(name, kept, values, _sizes(step, n_classes, n_features))
+    for name, step, arrays in _steps(estimator):
+        values = {key: np.asarray(_at(step, key)) for key in arrays}
+        _check(name, arrays, values, _sizes(step, n_classes, n_features))
         parts |= {f"{name}.{key}.npy": _bytes(value) for key, value in values.items()}
-    return zip_of(parts)
+    return parts
 
 
-def restore(estimator: Any, data: bytes, *, n_classes: int, n_features: int) -> None:
+def restore(estimator: Any, parts: Mapping[str, bytes], *, n_classes: int, n_features: int) -> None:
     """Fit an estimator with the arrays of `dump`.
 
     Parameters
     ----------
     estimator : Pipeline or classifier
         Not fitted; with the parameters of the one that was dumped.
-    data : bytes
+    parts : mapping
+        NPY files by name.
     n_classes, n_features : int
-        What it tells apart, and the columns that it reads.
 
     Raises
     ------
     ModelError
-        An array lacks, is there too much, or has a type, shape or value that `fit` cannot have made.
+        An array is missing, is there too much, or has a type, shape or value that `fit` cannot have made.
     """
-    arrays = {name.removesuffix(".npy"): _array(name, part) for name, part in unzip(data).items()}
-    for name, step, kept in _steps(estimator):
-        values = {key: arrays.pop(f"{name}.{key}") for key in kept if f"{name}.{key}" in arrays}
-        _check(name, kept, values, _sizes(step, n_classes, n_features))
+    stored = {name.removesuffix(".npy"): _array(name, part) for name, part in parts.items()}
+    for name, step, arrays in _steps(estimator):
+        values = {key: stored.pop(f"{name}.{key}") for key in arrays if f"{name}.{key}" in stored}
+        _check(name, arrays, values, _sizes(step, n_classes, n_features))
         _fit(step, values, n_classes, n_features)
-    if arrays:
-        raise ModelError(f"holds an array {min(arrays)}, which its classifier does not have")
+    if stored:
+        raise ModelError(f"holds an array {min(stored)}, which its classifier does not have")
 
 
 def _steps(estimator: Any) -> Iterator[tuple[str, Any, Mapping[str, str]]]:
-    """Yield name and estimator of each step, with what is kept of it."""
+    """Yield name and estimator of each step, with the arrays of its class."""
     steps = estimator.steps if isinstance(estimator, Pipeline) else [("classifier", estimator)]
     for name, step in steps:
-        if type(step) not in KEPT:
+        if type(step) not in ARRAYS:
             raise ModelError(
                 f"a model file cannot hold a {type(step).__name__}: name one of elmarc's classifiers"
             )
         on_layer = isinstance(step, ELMClassifier) and step.regressor is not None
-        yield name, step, RIDGE_ON_LAYER if on_layer else KEPT[type(step)]
+        yield name, step, RIDGE_ON_LAYER if on_layer else ARRAYS[type(step)]
 
 
 def _sizes(step: Any, n_classes: int, n_features: int) -> Sizes:
@@ -137,12 +136,12 @@ def _put(step: Any, name: str, value: Any) -> None:
         setattr(owner, last, value)
 
 
-def _check(owner: str, kept: Mapping[str, str], values: Mapping[str, Array], known: Sizes) -> None:
+def _check(owner: str, arrays: Mapping[str, str], values: Mapping[str, Array], known: Sizes) -> None:
     """Refuse arrays that `fit` cannot have made: by type, shape and numbers, and against each other."""
     sizes = dict(known)
-    for name, axes in kept.items():
+    for name, axes in arrays.items():
         if name not in values:
-            raise ModelError(f"{owner}.{name} lacks")
+            raise ModelError(f"{owner}.{name} is missing")
         value, types = values[name], TYPES.get(name, FLOATING)
         if value.ndim == len(axes):
             sizes = dict(zip(axes, value.shape, strict=True)) | sizes

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -25,10 +28,7 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.recipes import settings
 from elmarc.features.sounds import Files, Sounds, extract, warn_of_cuts, warn_of_issues
 from elmarc.features.transformer import RandomCNNFeatures, seed_of
-from elmarc.model.expectation import Expectation, expect
-from elmarc.model.learning import learn
-from elmarc.model.units import Units, labels_of, units_of
-from elmarc.model.writing import save
+from elmarc.model.learning import Expectation, Units, expect, labels_of, learn, units_of
 
 RECORDING = (
     4  # times the part of a clip that a model uses: what is longer is a recording, to be read by windows
@@ -230,7 +230,9 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
                 "an object, as it keeps no pickle: fit with the name of one of elmarc's classifiers, "
                 "such as 'svm' or 'ridge'"
             )
-        save(self, path)
+        from elmarc.model import file  # which makes classifiers
+
+        file.save(self, path)
 
     def _new_features(self) -> Any:
         """Return the features, not fitted; those of a network have the seed of the classifier."""
@@ -301,3 +303,57 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.classifier_tags.poor_score = True  # scikit-learn's points in a plane are no sounds
         return tags
+
+
+def trained_classifier(
+    model: SoundClassifier,
+    extractor: FeatureExtractor,
+    head: tuple[NDArray[np.float64], NDArray[np.float64]],
+    *,
+    classes: Sequence[str],
+    labels: Sequence[str],
+    best_params: Mapping[str, Any],
+    expected: Expectation,
+) -> SoundClassifier:
+    """Return a classifier with the predictions of a trained network.
+
+    Parameters
+    ----------
+    model : SoundClassifier
+        Not fitted; its features are those of the network's section.
+    extractor : FeatureExtractor
+        Its network has the trained weights.
+    head : (np.ndarray, np.ndarray) [shape=(n_classes, n_features), (n_classes,)]
+        Pooled features to logits.
+    classes : sequence of str
+        In the order of the head.
+    labels : sequence of str
+        Of the training clips.
+    best_params : mapping
+        Learning rate and epochs.
+    expected : Expectation
+        The score of the study that it comes from.
+    """
+    model.classifier, model.standardise = TRAINED, None
+    model.seed_, model.features_ = model.random_state, clone(model.features)
+    model.features_.seed_, model.features_.extractor_ = model.features_.random_state, extractor
+    model.classes_ = np.asarray(classes)
+    counts = Counter(labels)
+    model.n_clips_ = {name: counts[name] for name in classes}
+    model.best_params_, model.expected_ = dict(best_params), expected
+    model.estimator_, model.scale_ = logistic(*head), 1.0
+    return model
+
+
+def logistic(coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> LogisticRegression:
+    """Return a fitted logistic regression whose values differ between classes as the logits do.
+
+    For two classes it has one value, above 0 for the second: half their difference.
+    """
+    if len(coef) == 2:
+        coef, intercept = (coef[1:] - coef[:1]) / 2, (intercept[1:] - intercept[:1]) / 2
+    estimator = LogisticRegression()
+    estimator.classes_ = np.arange(max(2, len(coef)))
+    estimator.coef_, estimator.intercept_ = coef, intercept
+    estimator.n_features_in_ = coef.shape[1]
+    return estimator

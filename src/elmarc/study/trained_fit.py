@@ -12,8 +12,8 @@ from elmarc.features.cache import front_ends
 from elmarc.features.contents import contents_of
 from elmarc.features.store import FeatureStore, definition_key
 from elmarc.model import SoundClassifier
-from elmarc.model.expectation import Expectation, expectation
-from elmarc.model.trained import trained_classifier
+from elmarc.model.learning import Expectation, expectation
+from elmarc.model.sound_classifier import trained_classifier
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.results import Result
 from elmarc.study import build, record
