@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
-    from elmarc.model.file import load
-    from elmarc.model.sound_classifier import SoundClassifier
+    from elmarc.model.sound_classifier import SoundClassifier, load
     from elmarc.networks import build_network, list_networks
     from elmarc.study.ranking import Ranking, rank, train
 
@@ -39,7 +38,7 @@ _HOMES = {
     "SoundClassifier": "model.sound_classifier",
     "build_network": "networks",
     "list_networks": "networks",
-    "load": "model.file",
+    "load": "model.sound_classifier",
     "rank": "study.ranking",
     "train": "study.ranking",
 }

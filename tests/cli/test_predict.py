@@ -26,7 +26,7 @@ def model(folder: Path, rng: np.random.Generator) -> Path:
         path.parent.mkdir(exist_ok=True)
         sf.write(path, 0.01 * rng.standard_normal(SR // 2), SR)
     paths = sorted(folder.glob("*/*.wav"))
-    found = library.SoundClassifier(library.RandomCNNFeatures(recipe="v2", store=False)).fit(
+    found = library.SoundClassifier(library.RandomCNNFeatures(size="small", store=False)).fit(
         paths, [p.parent.name for p in paths]
     )
     found.save(folder.parent / "m.elmarc")

@@ -42,7 +42,8 @@ def classifier(
     recipe: str = "v2",
     **options: Any,
 ) -> SoundClassifier:
-    """Return a classifier of the features of a network, with options of `RandomCNNFeatures`."""
+    """Return a classifier of the features of a small network, with options of `RandomCNNFeatures`."""
+    options = {"size": "small", **options}
     features = RandomCNNFeatures(network, recipe=recipe, random_state=random_state, **options)
     return SoundClassifier(features, classifier, standardise=standardise, random_state=random_state)
 

@@ -53,7 +53,18 @@ def test_fit_takes_what_the_command_line_takes(
     model = classifier("timbral", n_workers=1, store=False).fit(X)
     new = [clip.path for clip in data.clips[::4]]
     typed = folder if form != "csv" else X
-    words = ["fit", typed, "--network", "timbral", "-o", tmp_path / "m.elmarc", "--store", tmp_path / "s"]
+    words = [
+        "fit",
+        typed,
+        "--network",
+        "timbral",
+        "--size",
+        "small",
+        "-o",
+        tmp_path / "m.elmarc",
+        "--store",
+        tmp_path / "s",
+    ]
     monkeypatch.setattr(sys, "argv", ["elmarc", *map(str, words)])
     assert cli.main() == 0
     written = load(tmp_path / "m.elmarc")

@@ -47,7 +47,7 @@ def changed(path: Path, change) -> Path:
 def test_an_accuracy_without_an_interval_is_saved_as_such(sounds, tmp_path: Path) -> None:
     """Three groups of clips are too few for an interval."""
     groups = np.repeat(["ada", "ben", "cem"], 15)
-    model = elmarc.SoundClassifier("timbral", "knn").fit(*sounds, groups=groups)
+    model = classifier("timbral", "knn").fit(*sounds, groups=groups)
     model.save(tmp_path / "m.elmarc")
     again = elmarc.load(tmp_path / "m.elmarc")
     assert again.expected_ == model.expected_
@@ -98,7 +98,7 @@ def test_every_kind_of_features_comes_back(sounds, new, tmp_path: Path, options)
 @pytest.mark.parametrize("labels", [[3, 1, 2], [True, False, True], np.array(["x", "y", "z"], dtype=object)])
 def test_labels_keep_their_type(sounds, new, tmp_path: Path, labels) -> None:
     y = np.asarray(labels)[np.arange(45) % 3]
-    model = SoundClassifier("timbral").fit(sounds[0], y)
+    model = classifier().fit(sounds[0], y)
     model.save(tmp_path / "m.elmarc")
     predicted = elmarc.load(tmp_path / "m.elmarc").predict(new)
     assert predicted.dtype == model.predict(new).dtype == y.dtype

@@ -29,7 +29,7 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import whole_input
 from elmarc.features.parallel import checked
 from elmarc.frontends.base import as_waveforms
-from elmarc.model.file import load
+from elmarc.model.sound_classifier import load
 
 SAMPLE_RATE = 16000  # of the boards' recordings; clips are resampled to the front-end's rate
 HOP_MS = 40.0

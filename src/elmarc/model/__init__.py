@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from elmarc.model.file import load
-from elmarc.model.sound_classifier import SoundClassifier
+from elmarc.model.sound_classifier import SoundClassifier, load
 from elmarc.model.timelines import Event, Timeline, timeline
 
 __all__ = ["Event", "SoundClassifier", "Timeline", "load", "timeline"]

@@ -18,7 +18,7 @@ from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +39,12 @@ from elmarc.features.store import definition_key
 from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
 from elmarc.frontends import frontends_of
 from elmarc.model import estimators
-from elmarc.model.learning import Expectation
-from elmarc.model.sound_classifier import TRAINED, SoundClassifier
+from elmarc.model.learning import TRAINED, Expectation
 from elmarc.networks import NETWORKS
 from elmarc.networks.random_cnn import RandomCNN
+
+if TYPE_CHECKING:
+    from elmarc.model.sound_classifier import SoundClassifier
 
 FORMAT = 3  # rises whenever an older elmarc would read a file wrongly
 MAGIC = b"elmarc model "
@@ -80,35 +82,13 @@ def save(model: SoundClassifier, path: str | Path) -> None:
     write_atomic(path, pack(parts | {DESCRIPTION: text.encode()}))
 
 
-def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
-    """Read a model that `SoundClassifier.save` has written.
-
-    No code is imported or run that the file names, and no pickle is read.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    network : module, factory, mapping or Network, or None
-        The network, where the model has one of your own: the file says which, and holds its weights where
-        they were kept, but never its code.
-
-    Returns
-    -------
-    SoundClassifier
-        Fitted.
-
-    Raises
-    ------
-    ModelError
-        The file is damaged, of another version or no model; it contains what elmarc does not write; this
-        elmarc would compute other features; or the network is missing, or another one.
-    """
+def restore(model: SoundClassifier, path: str | Path, *, network: Any = None) -> None:
+    """Make an unfitted classifier the one in a file: see `sound_classifier.load`."""
     try:
         if kind := special(path):
             raise ModelError(f"is {kind}, expected a model file that elmarc wrote")
         parts = unpack(Path(path).read_bytes(), known=(DESCRIPTION, CLASSIFIER, WEIGHTS))
-        return _model(json.loads(parts[DESCRIPTION]), parts, network)
+        _restore(model, json.loads(parts[DESCRIPTION]), parts, network)
     except OSError as problem:
         raise ModelError(f"{path}: cannot be read: {problem.strerror or problem}") from None
     except ElmarcError as problem:
@@ -356,8 +336,8 @@ def _layers(network: RandomCNN) -> list[str]:
 # From a description to a model
 
 
-def _model(about: Description, parts: Mapping[str, bytes], network: Any) -> SoundClassifier:
-    model = SoundClassifier(**_parameters(about, network))
+def _restore(model: SoundClassifier, about: Description, parts: Mapping[str, bytes], network: Any) -> None:
+    model.set_params(**_parameters(model, about, network))
     model.seed_ = model.random_state
     if type(model.seed_) is not int:
         raise ModelError(f"random_state is {model.seed_!r}, expected a whole number")
@@ -379,13 +359,12 @@ def _model(about: Description, parts: Mapping[str, bytes], network: Any) -> Soun
     sizes = {"n_classes": len(model.classes_), "n_features": len(model.extractor_.columns)}
     estimators.restore(model.estimator_, unzip(parts[CLASSIFIER]), **sizes)
     _check_probabilities(model, sizes["n_features"])
-    return model
 
 
-def _parameters(about: Description, network: Any) -> dict[str, Any]:
+def _parameters(model: SoundClassifier, about: Description, network: Any) -> dict[str, Any]:
     """Return the constructor's parameters, with the network that was given where the file asks for one."""
     parameters = dict(about["parameters"])
-    _check_names(parameters, SoundClassifier())
+    _check_names(parameters, model)
     features = dict(parameters["features"])
     made = KINDS[features.pop("kind")]()
     _check_names(features, made)

@@ -24,6 +24,7 @@ from elmarc.evaluation.splits import Folds, Lists, inner_splits, keep_together, 
 from elmarc.features.sounds import Files, Sounds
 from elmarc.results import Prediction
 
+TRAINED = "trained"  # in place of a classifier's name: the head was trained with the network
 N_FOLDS = 5  # to choose hyper-parameters, as inside the nested protocol
 
 # The training clips are a sample too, which the error over held-out clips leaves out. Nadeau and Bengio

@@ -28,12 +28,12 @@ from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.recipes import settings
 from elmarc.features.sounds import Files, Sounds, extract, warn_of_cuts, warn_of_issues
 from elmarc.features.transformer import RandomCNNFeatures, seed_of
-from elmarc.model.learning import Expectation, Units, expect, labels_of, learn, units_of
+from elmarc.model import file
+from elmarc.model.learning import TRAINED, Expectation, Units, expect, labels_of, learn, units_of
 
 RECORDING = (
     4  # times the part of a clip that a model uses: what is longer is a recording, to be read by windows
 )
-TRAINED = "trained"  # stands where a classifier is named
 
 
 class SoundClassifier(ClassifierMixin, BaseEstimator):
@@ -230,8 +230,6 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
                 "an object, as it keeps no pickle: fit with the name of one of elmarc's classifiers, "
                 "such as 'svm' or 'ridge'"
             )
-        from elmarc.model import file  # which makes classifiers
-
         file.save(self, path)
 
     def _new_features(self) -> Any:
@@ -303,6 +301,35 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.classifier_tags.poor_score = True  # scikit-learn's points in a plane are no sounds
         return tags
+
+
+def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
+    """Read a model that `SoundClassifier.save` has written.
+
+    No code is imported or run that the file names, and no pickle is read.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    network : module, factory, mapping or Network, or None
+        The network, where the model has one of your own: the file says which, and holds its weights where
+        they were kept, but never its code.
+
+    Returns
+    -------
+    SoundClassifier
+        Fitted.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged, of another version or no model; it contains what elmarc does not write; this
+        elmarc would compute other features; or the network is missing, or another one.
+    """
+    model = SoundClassifier()
+    file.restore(model, path, network=network)
+    return model
 
 
 def trained_classifier(
