@@ -84,7 +84,7 @@ def test_its_features_are_those_of_the_transformer_and_the_command_line(clips, r
 def test_a_name_stands_for_features(sounds, network: str) -> None:
     X, labels = sounds[0][:12], sounds[1][:12]
     named = SoundClassifier(network, random_state=3).fit(X, labels)
-    composed = classifier(network, random_state=3, size="large").fit(X, labels)
+    composed = classifier(network, random_state=3).fit(X, labels)
     assert np.array_equal(named.predict_proba(X), composed.predict_proba(X))
     assert named.expected_ == composed.expected_
 
