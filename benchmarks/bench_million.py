@@ -29,12 +29,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from elmarc import metrics
 from elmarc.classifiers import LeaveOneOutRidge, LeaveOneOutRidgeClassifier
 from elmarc.classifiers.elm import ELMClassifier
 from elmarc.comparison.compare import comparisons
 from elmarc.datasets import folder as class_folders
 from elmarc.datasets.base import Clip
-from elmarc.evaluation import metrics
 from elmarc.features.assemble import assemble
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.extractor import FeatureExtractor

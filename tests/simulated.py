@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from elmarc.evaluation.metrics import macro_f1
+from elmarc.metrics import macro_f1
 from elmarc.results import FoldScore, Prediction, Result
 
 CLASSES = ["dog", "rain", "sea", "clock"]

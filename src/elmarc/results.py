@@ -1,4 +1,4 @@
-"""What one cell of a study gave, as a record that other tools can read.
+"""The record of one cell of a study, and its file `result.json`, which other tools can read.
 
 A cell is one data set x one kind of features x one classifier x one seed x one protocol. Its record is
 `result.json`; everything in it but `timings`, `environment`, `created`, `command` and `source` follows from
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -20,6 +19,7 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
+from elmarc import metrics
 from elmarc._io import write_atomic
 from elmarc._names import special
 from elmarc.errors import StoreError
@@ -50,7 +50,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was said of one clip when it was held out; `group` is "" where the clip stands alone."""
+    """The predicted label of one held-out clip; `group` is "" where the clip has none."""
 
     id: str
     label: str
@@ -102,9 +102,9 @@ class Result:
     timings: dict[str, float] = field(default_factory=dict)  # seconds
     environment: dict[str, str] = field(default_factory=dict)
     created: str = ""
-    source: dict[str, Any] = field(default_factory=dict)  # where the clips lay, as in a configuration
-    config: dict[str, Any] = field(default_factory=dict)  # what was asked of them, as in a configuration
-    command: str = ""  # what was typed to make this
+    source: dict[str, Any] = field(default_factory=dict)  # of the clips, as in a configuration
+    config: dict[str, Any] = field(default_factory=dict)  # of this cell, as in a configuration
+    command: str = ""  # line that ran it
     clips_key: str = ""  # of clips, labels, folds and the bytes of each file: equal for equal data sets
     schema_version: int = SCHEMA_VERSION
 
@@ -195,12 +195,11 @@ def _check_consistent(result: Result) -> None:
 
 
 def _check_scores(result: Result) -> None:
-    """Refuse scores that do not follow from the predictions beside them."""
+    """Refuse scores that do not follow from the predictions of the same file."""
+    labels, predicted = [p.label for p in result.predictions], [p.predicted for p in result.predictions]
     hits: dict[str, list[bool]] = {}
-    by_label: dict[str, list[bool]] = {}
     for p in result.predictions:
         hits.setdefault(p.fold, []).append(p.label == p.predicted)
-        by_label.setdefault(p.label, []).append(p.label == p.predicted)
     if sorted(fold.name for fold in result.folds) != sorted(hits):
         raise ValueError("folds: their names are not those of the predictions")
     for fold in result.folds:
@@ -210,24 +209,17 @@ def _check_scores(result: Result) -> None:
             )
         _check_score(f"folds: the accuracy of {fold.name!r}", fold.accuracy, fmean(hits[fold.name]))
     _check_score("accuracy", result.accuracy, fmean(fold.accuracy for fold in result.folds))
-    if set(result.recalls) != set(by_label):
+    recalls = metrics.recalls(labels, predicted, classes=result.classes)
+    if set(result.recalls) != set(recalls):
         raise ValueError("recalls: their classes are not those of the predictions")
-    for label, found in by_label.items():
-        _check_score(f"recalls: that of {label!r}", result.recalls[label], fmean(found))
-    _check_score("macro_f1", result.macro_f1, _macro_f1(result.predictions))
+    for label, recall in recalls.items():
+        _check_score(f"recalls: that of {label!r}", result.recalls[label], recall)
+    _check_score("macro_f1", result.macro_f1, metrics.macro_f1(labels, predicted))
 
 
 def _check_score(name: str, written: float, follows: float) -> None:
     if not abs(written - follows) <= ROUNDING:
         raise ValueError(f"{name}: found {written}, and {follows} follows from the predictions")
-
-
-def _macro_f1(predictions: list[Prediction]) -> float:
-    """Return what `evaluation.metrics` does, which stands above this module."""
-    labels = Counter(p.label for p in predictions)
-    said = Counter(p.predicted for p in predictions)
-    right = Counter(p.label for p in predictions if p.label == p.predicted)
-    return fmean(2 * right[name] / (labels[name] + said[name]) for name in labels | said)
 
 
 def load(path: str | Path) -> Result:
@@ -269,7 +261,7 @@ def collect(folder: str | Path) -> list[Result]:
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be run, and why; kept as `failed.json` where its result would lie."""
+    """A cell that could not be run, and why; written as `failed.json` in place of its result."""
 
     dataset: str
     features: str  # a network's name, or "mfcc"
@@ -297,15 +289,20 @@ def load_failure(folder: str | Path) -> Failure | None:
         return None
 
 
-SCALARS = [
-    f.name
-    for f in fields(Result)
-    if f.name
-    in {
-        "dataset", "features", "size", "n_filters", "n_features", "n_clips", "recipe", "classifier",
-        "protocol", "seed", "accuracy", "macro_f1",
-    }
-]  # fmt: skip
+SCALARS = (
+    "dataset",
+    "n_clips",
+    "features",
+    "n_features",
+    "classifier",
+    "protocol",
+    "seed",
+    "accuracy",
+    "macro_f1",
+    "recipe",
+    "size",
+    "n_filters",
+)
 
 
 def to_frame(results: Iterable[Result]) -> pd.DataFrame:

@@ -16,10 +16,10 @@ from typing import Any
 
 import pandas as pd
 
+from elmarc import metrics
 from elmarc._io import csv_text
 from elmarc.comparison.answer import answer, details, not_run
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
-from elmarc.evaluation import metrics
 from elmarc.reports import wording
 from elmarc.reports.terminal import to_text
 from elmarc.results import Result

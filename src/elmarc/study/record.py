@@ -10,12 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from elmarc import __version__
+from elmarc import __version__, metrics
 from elmarc._io import csv_text, write_atomic
 from elmarc._resources import n_cores
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
-from elmarc.evaluation import metrics
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import definition_key
