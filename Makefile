@@ -14,9 +14,9 @@ test docs: export OMP_NUM_THREADS = 1
 demo: .venv/installed
 	$(BIN)/elmarc demo
 
-# the study of docs/foretell.md, so small that it only shows that it runs
+# the study in studies/foretell, so small that it only shows that it runs
 foretell: .venv/installed-dev
-	$(BIN)/elmarc reproduce foretell --quick --quiet -o "$$(mktemp -d)"
+	$(BIN)/python -m studies.foretell --quick -o "$$(mktemp -d)"
 
 test: .venv/installed-dev
 	$(BIN)/pytest -n auto

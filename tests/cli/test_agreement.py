@@ -1,19 +1,17 @@
-"""`elmarc agreement`: folders of results in, sentences, tables and figures out; misfits are refused."""
+"""`elmarc agreement`: folders of results in, text and tables out; misfits are refused."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from tests.cli.conftest import Run
 from tests.simulated import SKILLS, side, trained
 
-from elmarc.results import Result, collect
+from elmarc.results import Result
 
 
 def write(results: Sequence[Result], folder: str) -> None:
@@ -21,32 +19,19 @@ def write(results: Sequence[Result], folder: str) -> None:
         result.save(Path(folder) / "cells" / str(number))
 
 
-def test_it_writes_tables_and_figures_and_says_what_was_found(elmarc: Run) -> None:
+def test_it_writes_what_it_prints_and_tables(elmarc: Run) -> None:
     write([*side(), *side(dataset="b/other")], "rank")
     write([*trained(), *trained(dataset="b/other")], "trained")
-    write(trained(seeds=1), "short")
-    code, out, err = elmarc("agreement", "rank", "trained", "--short", "short", "-o", "out")
+    code, out, err = elmarc("agreement", "rank", "trained", "-o", "out")
     assert code == 0, err
-    assert out.count("foretells the trained one") == 2
-    assert "short training" in out
-    figures = {
-        f"scatter-{name}.{ending}" for name in ("sounds", "b-other") for ending in ("png", "svg", "pdf")
-    }
-    best = [
-        max(r.accuracy for r in collect(folder) if r.dataset == "sounds") for folder in ("rank", "trained")
-    ]
-    assert best[0] > 0.8 < best[1]
-    assert (
-        len(re.findall(r"Best without training: net\d+ \(svm, 2018\), \d\d\.\d %; best trained: net", out))
-        == 2
-    )
-    assert (
-        set(os.listdir("out"))
-        == {f"agreement.{ending}" for ending in ("csv", "html", "json", "txt")} | figures
-    )
+    assert out.count("svm, 2018: Spearman 0.9") == 2
+    assert set(os.listdir("out")) == {f"agreement.{ending}" for ending in ("csv", "json", "txt")}
     table = pd.read_csv("out/agreement.csv")
-    assert list(table.groupby("dataset")["kind"].nunique()) == [2, 3]
-    assert "foretells the trained one" in " ".join(Path("out/agreement.txt").read_text().split())
+    assert sorted(table["dataset"]) == ["b/other", "sounds"]
+    assert table["spearman"].min() > 0.9
+    text = Path("out/agreement.txt").read_text()
+    assert " ".join(text.split()) in " ".join(out.split())
+    assert elmarc("agreement", "rank", "trained", "-o", "out")[0] == 0  # its own files are replaced
 
 
 def test_json_is_what_the_file_holds(elmarc: Run) -> None:
@@ -83,27 +68,3 @@ def test_damaged_results_are_named_and_left_out(elmarc: Run) -> None:
     assert code == 0
     assert "1 results are left out" in err
     assert "at least 2 untrained and 1 trained seeds" in out
-
-
-def test_naswot_is_computed_from_the_clips_once(elmarc: Run, folder: Path) -> None:
-    sizes = [{"kind": "temporal", "n_filters": n, "name": f"n{n}"} for n in (4, 8, 12, 16)]
-    Path("space.yaml").write_text(json.dumps({"networks": sizes}))
-    code, _, err = elmarc(
-        "rank", folder, "--networks", "space.yaml", "--classifiers", "ridge", "--seeds", 1, "-o", "rank"
-    )
-    assert code == 0, err
-    for result in collect("rank"):
-        replace(result, classifier="trained").save(Path("trained") / result.features)
-    for folder_written in ("out", "again"):
-        code, out, err = elmarc("agreement", "rank", "trained", "--naswot", "-o", folder_written)
-        assert code == 0, err
-        assert " NASWOT " in out
-    scores = json.loads(Path("rank/naswot.json").read_text())
-    assert len(scores) == 4
-    assert Path("out/agreement.json").read_text() == Path("again/agreement.json").read_text()
-    (first,) = (p for p in folder.rglob("*.wav") if p.stem == "00")
-    first.write_bytes(next(p for p in folder.rglob("*.wav") if p.stem == "02").read_bytes())
-    Path("rank/naswot.json").unlink()
-    code, _, err = elmarc("agreement", "rank", "trained", "--naswot", "-o", "out")
-    assert code == 2
-    assert "its clips have changed" in err

@@ -44,7 +44,7 @@ def log(elmarc: Run, folder: Path, tmp_path: Path) -> Path:
 
 
 def test_who_ranks_a_module_is_shown_how_to_fit_it(elmarc: Run, log: Path) -> None:
-    advice = shlex.split(Path("advice").read_text())
+    advice = shlex.split(Path("advice").read_text().split("; ")[0])
     assert elmarc(*advice[advice.index("elmarc") + 1 :])[0] == 0
     assert "--trust" in advice
 
@@ -54,9 +54,8 @@ def test_who_ranks_a_module_is_shown_how_to_fit_it(elmarc: Run, log: Path) -> No
     [
         ("fit", "--from", "out", "-o", "m.elmarc"),
         ("fit", "clips", "--from", "out", "-o", "m.elmarc"),
-        ("agreement", "out", "out", "--naswot", "-o", "agreed"),
     ],
-    ids=["fit", "fit on other clips", "agreement"],
+    ids=["fit", "fit on other clips"],
 )
 def test_what_results_name_is_imported_only_where_they_are_trusted(
     elmarc: Run, log: Path, words: tuple[str, ...]

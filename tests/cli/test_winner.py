@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.cli.conftest import Run
 
-from elmarc.cli.commands import extract_command, with_seeds
+from elmarc.cli.commands import extract_command
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.study import build
 from elmarc.study.request import Rank
@@ -56,19 +56,6 @@ def test_its_rows_are_those_of_the_rank(elmarc: Run, folder: Path, network: str)
     assert code == 0, err
     found = FeatureMatrix.load("features.npz")
     np.testing.assert_array_equal(found.X, extractor.extract(data.clips).matrix.X)
-
-
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        ("rank 'my clips' --seeds 2 -q", "rank 'my clips' -q --seeds 5"),
-        ("train sounds --seeds=2", "train sounds --seeds 5"),
-        ("rank sounds", "rank sounds --seeds 5"),
-        ("run a.yaml", "run a.yaml --set 'seed=[0,1,2,3,4]'"),
-    ],
-)
-def test_the_advice_to_draw_more_seeds_is_a_command(typed: str, expected: str) -> None:
-    assert with_seeds(shlex.split(typed), 5) == f"elmarc {expected}"
 
 
 def test_every_option_that_matters_is_said() -> None:

@@ -107,15 +107,6 @@ def test_the_file_has_details_and_notes_that_the_terminal_leaves_out(comparison)
     assert not set(lines) & set(shown_on(400, noted).splitlines())
 
 
-def test_the_terminal_names_the_next_step_as_the_last_line_of_at_most_five(comparison):
-    console = Console(file=io.StringIO(), width=400)
-    console.print(terminal.ranking(comparison, next_step="elmarc report runs/rank"))
-    _, _, *body = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    lines = body[: next(k for k, line in enumerate(body) if not line.strip())]
-    assert len(lines) <= 5
-    assert lines[-1] == "Next: elmarc report runs/rank"
-
-
 def shown_on(width, comparison):
     console = Console(file=io.StringIO(), width=width)
     console.print(terminal.ranking(comparison))

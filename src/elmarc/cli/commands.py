@@ -16,6 +16,8 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from elmarc import agreement as agreements
+from elmarc._io import write_atomic
 from elmarc.cli import console
 from elmarc.cli.folders import (
     FEATURES,
@@ -32,18 +34,17 @@ from elmarc.datasets.named import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.store import FeatureStore
 from elmarc.networks.section import EXTERNAL
-from elmarc.reports import agreements, tables
+from elmarc.reports import tables
 from elmarc.results import Result, to_frame
 from elmarc.study import build, plan
 from elmarc.study.cells import Cell, failures, finished, make_cells
 from elmarc.study.executors import ExecutorOptions, Pool, opened
 from elmarc.study.forecast import Forecast, forecast
-from elmarc.study.foretelling import WRITTEN, agreements_of, write_agreements
 from elmarc.study.load import load_config
 from elmarc.study.request import Clips, Extract, Rank, Run, Study
 from elmarc.study.run import run_cells, seconds
 from elmarc.study.spec import Experiment
-from elmarc.study.summary import Unwritten, beside, names_of, summarise, write_run
+from elmarc.study.summary import Unwritten, beside, names_of, read_results, summarise, tell_apart, write_run
 from elmarc.study.tasks import computing
 from elmarc.study.winner import can_be_fitted
 
@@ -121,7 +122,7 @@ def _study(
             work=partial(run_cells, keep_going=keep_going, **how),
             quiet=out.quiet,
             budget=where.budget,
-            foretell=partial(forecast, **how) if timed else None,
+            predict=partial(forecast, **how) if timed else None,
             read=read,
             also=[page.name] if page else (),
         )
@@ -179,28 +180,27 @@ def workers(where: Run, config: Experiment, *, quiet: bool) -> Iterator[Pool | N
         yield executor
 
 
-def agreement(
-    ranked: Path,
-    trained: Path,
-    *,
-    short: Path | None,
-    naswot: bool,
-    output: Path,
-    as_json: bool,
-    trust: bool = False,
-) -> None:
-    """Say how well an untrained ranking foretells a trained one."""
+def agreement(ranked: Path, trained: Path, *, output: Path, as_json: bool) -> None:
+    """Measure how well an untrained ranking predicts a trained one."""
     check_writable(output, option="--output")
-    check_results_folder(output, WRITTEN)
-    found, notes = agreements_of(ranked, trained, short=short, naswot=naswot, trust=trust)
-    for note in notes:
-        console.note(note)
-    write_agreements(found, output)
+    check_results_folder(output, [f"agreement.{ending}" for ending in agreements.FORMS])
+    sides = []
+    for folder in (ranked, trained):
+        results, notes = read_results(folder)
+        side, more = tell_apart(results)
+        sides.append(side)
+        for note in [*notes, *more]:
+            console.note(f"{folder}: {note}")
+    try:
+        compared = agreements.agreements(*sides)
+    except ConfigError as problem:
+        raise ConfigError(f"{ranked} and {trained}: {problem}") from None
+    for ending, form in agreements.FORMS.items():
+        write_atomic(output / f"agreement.{ending}", form(compared))
     if as_json:
-        console.print_json(agreements.document(found))
+        console.print_json(agreements.document(compared))
         return
-    for each in found:
-        console.out.print(agreements.shown(each), highlight=False)
+    console.out.print(escape(agreements.to_text(compared)), highlight=False)
     _say_where(output)
 
 
@@ -237,7 +237,7 @@ def _run(
     work: Callable[..., list[Result]],
     quiet: bool,
     budget: str | float | None = None,
-    foretell: Callable[[list[Cell]], Forecast] | None = None,
+    predict: Callable[[list[Cell]], Forecast] | None = None,
     read: Sequence[Path] = (),
     also: Sequence[str] = (),
 ) -> Finished:
@@ -245,11 +245,11 @@ def _run(
 
     `read` are further files that the command reads, `also` names of others that it writes.
     """
-    timed = ["run.json"] if foretell and not quiet else []
+    timed = ["run.json"] if predict and not quiet else []
     _check_results(cells, folder, read, [*also, *timed])
     start, allowed = time.monotonic(), seconds(budget)
     command = shlex.join(["elmarc", *sys.argv[1:]])
-    expected = foretell(cells) if foretell and not quiet else None
+    expected = predict(cells) if predict and not quiet else None
     if expected is not None:
         console.show_forecast(expected)
     left = None if allowed is None else allowed - (time.monotonic() - start)
@@ -308,7 +308,7 @@ def _show_run(run: Finished, out: Output) -> None:
     first = run.compared[0]
     cell = _first_cell(first.scores[0], run.cells)
     result = cell.finished() if cell else None
-    show(run.results, run.compared, out, next_step="" if out.quiet else _next_step(first, result, out.output))
+    show(run.results, run.compared, out, next_step="" if out.quiet else _next_step(result, out.output))
     if out.quiet or out.as_json:
         return
     if cell and cell.config.features_file is None and cell.config.classifier:
@@ -324,12 +324,10 @@ def _first_cell(best: SystemScore, cells: Sequence[Cell]) -> Cell | None:
     return min(own, key=lambda cell: cell.config.seed, default=None)
 
 
-def _next_step(first: Comparison, result: Result | None, folder: Path) -> str:
-    """Return what to do now: take more seeds where nothing is tested; classify new clips; read the page."""
-    steps = [f"elmarc report {shlex.quote(str(folder))}"]
-    if not first.design.can_tell and (more := first.design.more_seeds):
-        steps.insert(0, with_seeds(sys.argv[1:], more))
-    elif result and can_be_fitted(result):
+def _next_step(result: Result | None, folder: Path) -> str:
+    """Return what to do now: fit the best to classify new clips, read the page."""
+    steps = [shlex.join(["elmarc", "report", str(folder)])]
+    if result and can_be_fitted(result):
         is_own = (result.config.get("network") or {}).get("kind") == EXTERNAL
         fit = ["elmarc", "fit", "--from", str(folder), *["--trust"] * is_own, "-o", "model.elmarc"]
         steps.insert(0, shlex.join(fit))
@@ -339,16 +337,3 @@ def _next_step(first: Comparison, result: Result | None, folder: Path) -> str:
 def extract_command(config: Experiment, *, output: str = "features.npz") -> str:
     """Return `elmarc extract ...`, quoted for a shell, that gives the features of an experiment."""
     return shlex.join(["elmarc", "extract", *words(Extract.of(config)), "-o", output])
-
-
-def with_seeds(typed: Sequence[str], n: int) -> str:
-    """Return a command that was typed, quoted for a shell, with n seeds.
-
-    >>> with_seeds(["rank", "sounds", "--seeds", "2"], 5), with_seeds(["run", "a.yaml"], 2)
-    ('elmarc rank sounds --seeds 5', "elmarc run a.yaml --set 'seed=[0,1]'")
-    """
-    if typed[:1] == ["run"]:
-        return shlex.join(["elmarc", *typed, "--set", f"seed=[{','.join(map(str, range(n)))}]"])
-    pairs = zip(typed, ["", *typed], strict=False)
-    other = [w for w, before in pairs if not w.startswith("--seeds") and before != "--seeds"]
-    return shlex.join(["elmarc", *other, "--seeds", str(n)])

@@ -247,10 +247,12 @@ def show_results(compared: Sequence[Comparison], results: Sequence[Result], *, n
     from elmarc.reports import terminal
 
     for comparison in compared:
-        own = next_step if len(compared) == 1 else ""
-        out.print(terminal.ranking(comparison, next_step=own), highlight=False)
+        out.print(Group(*terminal.beginning(comparison)), highlight=False)
+        if next_step and len(compared) == 1:
+            out.print(Text(f"Next: {next_step}"), highlight=False, soft_wrap=True)
+        out.print(Group(*terminal.table(comparison)), highlight=False)
     if next_step and len(compared) > 1:
-        out.print(Text(f"Next: {next_step}"), highlight=False)
+        out.print(Text(f"Next: {next_step}"), highlight=False, soft_wrap=True)
     if n_notes := sum(len(comparison.notes) for comparison in compared):
         note(f"{n_notes} on clips and settings: see ranking.txt")
     skipped = {clip.id: clip.reason for result in results for clip in result.skipped}

@@ -214,6 +214,10 @@ def _is_page(path: Path) -> bool:
     return b'\n<p class="brand">elmarc</p>\n' in _head(path, 10**6)
 
 
+def _is_agreement(path: Path) -> bool:
+    return re.match(rb'\{\n "version": \d+,\n "agreements": \[', _head(path)) is not None
+
+
 def _head(path: Path, n_bytes: int = 4096) -> bytes:
     with path.open("rb") as file:
         return file.read(n_bytes)
@@ -221,15 +225,16 @@ def _head(path: Path, n_bytes: int = 4096) -> bytes:
 
 FEATURES, FRAMES, MODEL = "file of features", "file of features over time", "model file"
 PREDICTIONS, PICTURE, PAGE = "file of predictions", "picture", "report page"
+AGREEMENT = "file of agreements"
 FORMS: dict[str, Callable[[Path], bool]] = {
     FEATURES: _is_features, FRAMES: _is_frames, MODEL: _is_model, PREDICTIONS: _is_predictions,
-    PICTURE: _is_picture, PAGE: _is_page,
+    PICTURE: _is_picture, PAGE: _is_page, AGREEMENT: _is_agreement,
 }  # fmt: skip
 
 
 def _has_results(folder: Path) -> bool:
-    """Tell a folder in which a run or an agreement was written before."""
-    return any(folder.glob("cells/*/*.json")) or is_ours(folder / "agreement.html", PAGE)
+    """Return whether a run or an agreement was written to a folder before."""
+    return any(folder.glob("cells/*/*.json")) or is_ours(folder / "agreement.json", AGREEMENT)
 
 
 def reason(problem: OSError) -> str:

@@ -11,11 +11,8 @@ import typer
 from elmarc._resources import keep_freed_memory
 from elmarc._types import Size
 from elmarc.cli.listing import completer
-from elmarc.cli.options import TRUST, Force, Output, Quiet, command, not_negative, refuse
+from elmarc.cli.options import Force, Output, Quiet, command, not_negative
 from elmarc.study.request import Protocol, Rank, Run, Train
-
-FORETELL = "foretell"  # the study that `reproduce` makes beside those of 2018
-EXECUTOR_OPTIONS = ("executor", "workers", "scheduler", "scheduler_file")
 
 
 @command(output=Path("runs/demo"))
@@ -74,26 +71,20 @@ def train(study: Train, where: Run, out: Output) -> None:
 
 @command(output=None)
 def reproduce(
-    context: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
-            help="One of {recorded}; or foretell, the study of docs/lab/foretell.md.",
+            help="One of {recorded}.",
             show_default=False,
-            autocompletion=completer("recorded", more=[FORETELL]),
+            autocompletion=completer("recorded"),
         ),
     ],
     where: Run,
     out: Output,
     audio: Annotated[
         Path | None,
-        typer.Option(
-            help="Where its clips lie; for foretell, the folder of esc10/ and fsdd/.", show_default=False
-        ),
+        typer.Option(help="The folder of its clips.", show_default=False),
     ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="For foretell: a few minutes on toy; its numbers mean nothing.")
-    ] = False,
     size: Annotated[Size, typer.Option(help="About 3,500 features, or about 160.")] = "large",
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 3,
     protocol: Annotated[
@@ -110,20 +101,8 @@ def reproduce(
     Its published bars stand beside ours, on a page too. Nine networks and the MFCC baseline, SVM and ELM
     on unscaled features. The frame-level networks come twice: averaged as they should be, and (`_2018`)
     as the published numbers were.
-
-    `foretell` ranks architectures untrained, trains them, and says how well the one foretells the other. It
-    takes a day or more; stopped, the same command goes on.
     """
     out = replace(out, output=out.output or Path("runs") / f"reproduce-{name}")
-    if name == FORETELL:
-        refuse(context, "size", "seeds", "protocol", "overrides", because="the study's plan sets it")
-        refuse(context, *EXECUTOR_OPTIONS, because="the study is made in this process")
-        keep_freed_memory()  # before anything heavy is imported
-        from elmarc.cli.foretell import foretell
-
-        foretell(audio, quick=quick, where=where, out=out)
-        return
-    refuse(context, "quick", because=f"{name} has no quick form")
     from elmarc.cli import commands
 
     protocols = [protocol] if protocol else ["nested", "paper"]
@@ -137,30 +116,19 @@ def agreement(
     trained: Annotated[
         Path, typer.Argument(help="The folder of the same networks' trained results, of one kind.")
     ],
-    short: Annotated[
-        Path | None,
-        typer.Option(help="As a control: a folder of training for a few epochs.", show_default=False),
-    ] = None,
-    naswot: Annotated[
-        bool, typer.Option("--naswot", help="As a control: NASWOT of the untrained networks on 64 clips.")
-    ] = False,
-    trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")] = Path(
         "runs/agreement"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
-    """Say how well an untrained ranking foretells the trained one.
+    """Measure how well an untrained ranking predicts the trained one.
 
-    And how sure that is. For each data set that both folders have: rank correlations, the accuracy lost
-    by training only what comes first, the ceiling, the number of parameters and other controls, and the
-    time saved.
+    For each data set that both folders have: rank correlations with intervals, and the accuracy lost by
+    training only the first networks of the ranking.
     """
     from elmarc.cli import commands
 
-    commands.agreement(
-        ranked, trained, short=short, naswot=naswot, trust=trust, output=output, as_json=as_json
-    )
+    commands.agreement(ranked, trained, output=output, as_json=as_json)
 
 
 def report(

@@ -74,7 +74,7 @@ def _not_different(comparison: Comparison) -> Iterator[str]:
     best = comparison.scores[0]
     rivals = [k for k in comparison.members(best.system.classifier)[1:] if comparison.contrast(0, k)]
     if rivals and not comparison.design.can_tell:
-        reason = "too few groups of clips" if best.low is None else "one seed only, take three"
+        reason = "too few groups of clips" if best.low is None else "one seed only, take three (--seeds 3)"
         yield f"Differences are not tested: {reason}"
         return
     others = [k for k in rivals if not comparison.scores[k].is_baseline]

@@ -24,26 +24,23 @@ from elmarc.reports.published import published_bar
 WIDTH = 80  # of text that goes to a file
 
 
-def ranking(comparison: Comparison, *, next_step: str = "") -> RenderableType:
-    """Return what to print of a comparison: heading, answer, table, and what could not be run.
-
-    The layout follows the width of the console that prints it.
-
-    Parameters
-    ----------
-    next_step : str
-        Commands to go on with: the last line of the answer.
-    """
-    caption = Text(wording.caption(comparison), style="dim")
-    failed = (Text(sentence, style="yellow") for sentence in not_run(comparison))
-    return Group(*_beginning(comparison, next_step), ranking_grid(comparison), caption, *failed, "")
+def ranking(comparison: Comparison) -> RenderableType:
+    """Return what to print of a comparison; the layout follows the width of the console that prints it."""
+    return Group(*beginning(comparison), *table(comparison))
 
 
-def _beginning(comparison: Comparison, next_step: str = "") -> list[RenderableType]:
+def beginning(comparison: Comparison) -> list[RenderableType]:
     """Return the heading and the answer, a line each."""
-    first, *others = [*answer(comparison), *([f"Next: {next_step}"] if next_step else [])]
+    first, *others = answer(comparison)
     heading = Text(wording.heading(comparison), style="bold")
     return [heading, "", Text(first, style="bold green"), *map(Text, others)]
+
+
+def table(comparison: Comparison) -> list[RenderableType]:
+    """Return the table, a line that explains it, and what could not be run."""
+    caption = Text(wording.caption(comparison), style="dim")
+    failed = (Text(sentence, style="yellow") for sentence in not_run(comparison))
+    return [ranking_grid(comparison), caption, *failed, ""]
 
 
 def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
@@ -56,7 +53,7 @@ def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
     """
     notes = (f"Note: {note}" for note in comparison.notes)
     below = map(Text, (*wording.legend(comparison), "", *details(comparison), *notes))
-    return plain_text(Group(*_beginning(comparison), ranking_grid(comparison), *below), width=width)
+    return plain_text(Group(*beginning(comparison), ranking_grid(comparison), *below), width=width)
 
 
 def short_text(comparison: Comparison, *, width: int = WIDTH) -> str:

@@ -1,67 +1,66 @@
-"""`elmarc reproduce foretell` ranks, trains and compares; what is done is not done again."""
+"""`python -m studies.foretell` ranks, trains and compares; what is done is not done again."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.cli.conftest import Run
+from studies.foretell import __main__ as program
+from studies.foretell.naswot import naswot_scores
+from studies.foretell.plan import FULL, QUICK, Excerpts
 
-from elmarc.agreement.correlation import LEAST
-from elmarc.cli import foretell as foretell_command
+from elmarc.agreement import LEAST
+from elmarc.errors import ConfigError
 from elmarc.networks import STUDY_NETWORKS, spaces
 from elmarc.results import collect
-from elmarc.study.foretell_study import FULL, QUICK, Heard
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put four tiny networks into the quick study, trained once for one epoch."""
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Put four tiny networks into the quick study, trained once for two epochs."""
     networks = [{"kind": "temporal", "n_filters": n, "name": f"n{n}"} for n in (4, 8, 12, 16)]
-    made = replace(
+    plan = replace(
         QUICK, networks=lambda: networks, seeds=1, trained_seeds=1,
-        sets=lambda *folders: [replace(heard, seconds=0.5) for heard in QUICK.sets(*folders)],
+        sets=lambda *folders: [replace(each, seconds=0.5) for each in QUICK.sets(*folders)],
         training=replace(QUICK.training, epochs=2),
     )  # fmt: skip
-    monkeypatch.setattr(foretell_command, "QUICK", made)
+    monkeypatch.setattr(program, "QUICK", plan)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.usefixtures("small")
-def test_it_ranks_trains_and_compares_and_a_second_run_repeats_nothing(elmarc: Run) -> None:
-    code, first, err = elmarc("reproduce", "foretell", "--quick", "-o", "out")
-    assert code == 0, err
-    assert "4 architectures, 64 clips" in " ".join(first.split())
+def test_it_ranks_trains_and_compares_and_a_second_run_repeats_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["--quick", "-o", "out", "--store", "store"]
+    assert program.main(words) == 0
+    first = capsys.readouterr().out
+    assert "4 architectures, 64 clips" in first
     assert {result.classifier for result in collect("out/rank")} == {"ridge"}
     assert [len(collect(f"out/{side}")) for side in ("rank", "short", "trained")] == [4, 4, 4]
-    (agreement,) = json.loads(Path("out/agreement.json").read_text())["agreements"]
-    names = {foreteller["name"] for foreteller in agreement["foretellers"]}
+    (comparison,) = json.loads(Path("out/agreement.json").read_text())["comparisons"]
+    names = {predictor["name"] for predictor in comparison["predictors"]}
     assert {"ridge, 2018", "short training", "NASWOT", "number of parameters"} <= names
     before = {path: path.read_bytes() for path in Path("out").rglob("result.json")}
-    code, second, err = elmarc("reproduce", "foretell", "--quick", "-o", "out")
-    assert code == 0, err
-    assert sum(int(found) for found in re.findall(r"(\d+) of \1 were done", err)) == 12
-    assert second == first
+    assert program.main(words) == 0
+    assert capsys.readouterr().out == first
     assert before == {path: path.read_bytes() for path in Path("out").rglob("result.json")}
     written = yaml.safe_load(Path("out/space.yaml").read_text())["networks"]
     assert [section["name"] for section in written] == ["n4", "n8", "n12", "n16"]
-
-
-def test_options_that_the_plan_sets_are_refused(elmarc: Run) -> None:
-    for options, said in (
-        (("foretell", "--quick", "--seeds", 5), "--seeds"),
-        (("esc10", "--audio", ".", "--quick"), "--quick"),
-        (("foretell",), "--audio"),
-        (("esc10",), "--audio"),
-        (("foretell", "--audio", "."), "fsdd.csv"),
-    ):
-        code, _, err = elmarc("reproduce", *options, "-o", "out")
-        assert code == 2
-        assert said in err
+    assert len(json.loads(Path("out/rank/naswot.json").read_text())) == 4
+    Path("out/rank/naswot.json").unlink()
+    (table,) = Path("out").glob("toy-*.csv")
+    heading, one, other, *rows = table.read_text().splitlines()
+    swapped = [
+        ",".join([two.split(",")[0], *each.split(",")[1:]]) for each, two in ((one, other), (other, one))
+    ]
+    table.write_text("\n".join([heading, *swapped, *rows]) + "\n")
+    with pytest.raises(ConfigError, match="its clips have changed"):
+        naswot_scores(collect("out/rank"), Path("out/rank"))
 
 
 def test_the_space_is_what_the_plan_says() -> None:
@@ -78,11 +77,11 @@ def test_the_space_is_what_the_plan_says() -> None:
     assert len(QUICK.networks()) == LEAST
 
 
-def test_a_network_that_needs_more_hears_more() -> None:
+def test_a_network_that_needs_longer_clips_gets_them() -> None:
     deep = {"kind": "vgg", "n_filters": 4, "pool_frames": [4, 4, 4], "pool_bands": [2, 2, 2]}
     (shallow,) = QUICK.networks()[:1]
-    assert Heard({}, 0.7).of(shallow) == {"seconds": 0.7}
-    assert Heard({}, 0.7).of(deep)["seconds"] == pytest.approx(64 * 256 / 12000)
+    assert Excerpts({}, 0.7).of(shallow) == {"seconds": 0.7}
+    assert Excerpts({}, 0.7).of(deep)["seconds"] == pytest.approx(64 * 256 / 12000)
 
 
 def test_a_tenth_of_the_digits_has_every_speaker(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The study of docs/lab/foretell.md: whether the untrained ranking foretells the trained one."""
+"""The plan of the study: architectures, data sets, and how they are ranked and trained. See README.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._io import write_atomic
-from elmarc.agreement.correlation import LEAST
+from elmarc.agreement import LEAST
 from elmarc.config import network_files
 from elmarc.datasets import toy
 from elmarc.errors import ConfigError, DatasetError
@@ -37,15 +37,15 @@ DIGITS_STEP = 10  # of 3,000 recordings of digits, every tenth
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A data set, and how much of its clips is heard: untrained and trained alike.
+class Excerpts:
+    """A data set, and how many seconds of its clips are used, untrained and trained.
 
     Parameters
     ----------
     data : dict
         A data section.
     seconds : float
-        Networks that need more hear more, of clips that are repeated.
+        Networks that need more get more, of repeated clips.
     """
 
     data: Section
@@ -63,11 +63,11 @@ class Study:
     Parameters
     ----------
     networks : callable
-        Gives their sections, drawn before anything is heard.
+        Returns their sections, drawn from a fixed seed.
     sets : callable
-        Gives the data sets, from the folder of audio and that of the output.
+        Returns the data sets, from the folder of audio and that of the output.
     recipes, classifiers : tuple of str
-        Of the untrained side: every combination is a way to foretell.
+        Of the untrained side: every combination is a predictor.
     seeds, trained_seeds : int
         Draws of the weights that are ranked, and that are trained.
     training, short : TrainingRecipe
@@ -75,7 +75,7 @@ class Study:
     """
 
     networks: Callable[[], list[Section]]
-    sets: Callable[[Path | None, Path], list[Heard]]
+    sets: Callable[[Path | None, Path], list[Excerpts]]
     recipes: tuple[str, ...]
     classifiers: tuple[str, ...]
     seeds: int
@@ -83,32 +83,32 @@ class Study:
     training: TrainingRecipe
     short: TrainingRecipe
 
-    def ranking(self, sets: Sequence[Heard], recipe: str) -> list[Experiment]:
+    def ranking(self, sets: Sequence[Excerpts], recipe: str) -> list[Experiment]:
         """Return the cells of the untrained side under one recipe."""
         return [
             config
-            for heard in sets
+            for each in sets
             for network in self.networks()
             for config in Rank(
-                data=heard.data,
+                data=each.data,
                 networks=[network],
                 classifiers=self.classifiers,
                 size="small",
                 seeds=self.seeds,
                 recipe=recipe,  # type: ignore[arg-type]
                 baseline=False,
-                keys={"input": heard.of(network)},
+                keys={"input": each.of(network)},
             ).experiments()
         ]
 
-    def trainings(self, sets: Sequence[Heard], recipe: TrainingRecipe, *, seeds: int) -> list[Experiment]:
+    def trainings(self, sets: Sequence[Excerpts], recipe: TrainingRecipe, *, seeds: int) -> list[Experiment]:
         """Return the cells of the trained side."""
         return [
             config
-            for heard in sets
+            for each in sets
             for network in self.networks()
             for config in plan.experiments(
-                {"name": "train", "data": heard.data, "recipe": "2018", "input": heard.of(network)},
+                {"name": "train", "data": each.data, "recipe": "2018", "input": each.of(network)},
                 systems=[{"network": network}],
                 heads=[{"training": recipe}],
                 seeds=seeds,
@@ -124,7 +124,7 @@ def write_space(networks: Sequence[Section], file: Path) -> None:
     networks : sequence of dict
     file : Path
     """
-    heading = "The architectures of the study in docs/lab/foretell.md."
+    heading = "The architectures of the study in studies/foretell/README.md."
     _write(file, network_files.space_text(networks, heading=heading, about={}))
 
 
@@ -150,15 +150,15 @@ def _space() -> list[Section]:
     return nine + [section for family in families for section in family[:N_OF_A_FAMILY]]
 
 
-def _sets(audio: Path | None, output: Path) -> list[Heard]:
+def _sets(audio: Path | None, output: Path) -> list[Excerpts]:
     """Return ESC-10, rhythms and spoken digits; a tenth of the digits, listed in a file of the output."""
     if audio is None:
-        raise DatasetError("foretell: where do esc10/ and fsdd/ lie? Say so with --audio DIR")
+        raise DatasetError("name the folder of esc10/ and fsdd/ with --audio DIR")
     digits = audio / "fsdd"
     return [
-        Heard(Clips(data="esc10", audio=audio / "esc10").data_section(), 5.0),
-        Heard(Clips(data="toy", target="rhythm").data_section(), 8.0),
-        Heard(Clips(data=str(_some_digits(digits, output)), audio=digits).data_section(), 0.7),
+        Excerpts(Clips(data="esc10", audio=audio / "esc10").data_section(), 5.0),
+        Excerpts(Clips(data="toy", target="rhythm").data_section(), 8.0),
+        Excerpts(Clips(data=str(_some_digits(digits, output)), audio=digits).data_section(), 0.7),
     ]
 
 
@@ -169,7 +169,7 @@ def _some_digits(folder: Path, output: Path) -> Path:
     except OSError as problem:
         raise DatasetError(
             f"{folder / 'fsdd.csv'}: {problem.strerror}: expected a CSV of the digits with the columns "
-            "path, label and fold, see docs/lab/foretell.md"
+            "path, label and fold, see studies/foretell/README.md"
         ) from None
     file = output / f"digits-{len(rows[::DIGITS_STEP])}.csv"
     _write(file, "\n".join([heading, *rows[::DIGITS_STEP]]) + "\n")
@@ -177,13 +177,13 @@ def _some_digits(folder: Path, output: Path) -> Path:
 
 
 def _quick_space() -> list[Section]:
-    """Return as many architectures as intervals need: the cheapest that hear clips of three seconds."""
+    """Return as many architectures as intervals need: the cheapest that take clips of three seconds."""
     drawn = spaces.sample_space("all", n=N_DRAWN, seed=0)
-    heard = [section for section in drawn if spaces.shortest_s(section) <= QUICK_SECONDS]
-    return sorted(heard, key=lambda section: spaces.cost(section, QUICK_SECONDS))[:LEAST]
+    short = [section for section in drawn if spaces.shortest_s(section) <= QUICK_SECONDS]
+    return sorted(short, key=lambda section: spaces.cost(section, QUICK_SECONDS))[:LEAST]
 
 
-def _quick_sets(audio: Path | None, output: Path) -> list[Heard]:
+def _quick_sets(audio: Path | None, output: Path) -> list[Excerpts]:
     """Return 64 clips of toy in two folds, listed in a file of the output."""
     rows = [
         f"{clip.path},{clip.label},{variation % 2}"
@@ -192,7 +192,7 @@ def _quick_sets(audio: Path | None, output: Path) -> list[Heard]:
     ]
     file = output / f"toy-{len(rows)}.csv"
     _write(file, "\n".join(["path,label,fold", *rows]) + "\n")
-    return [Heard(Clips(data=str(file)).data_section(), QUICK_SECONDS)]
+    return [Excerpts(Clips(data=str(file)).data_section(), QUICK_SECONDS)]
 
 
 _TRAINING = TrainingRecipe(epochs=16, learning_rates=(0.008,), crop=0.5, mixup=0.0)

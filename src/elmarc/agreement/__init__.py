@@ -1,1 +1,0 @@
-"""Does the untrained ranking foretell the trained one? Agreement of results, and how sure it is."""

@@ -1,0 +1,1 @@
+"""Does the untrained ranking of architectures predict the trained one? See README.md."""
