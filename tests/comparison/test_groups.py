@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks.few_groups import rates
 from scipy import linalg, stats
+from studies.statistics.few_groups import rates
 from tests.simulated import result_of, simulated_result
 
 from elmarc.comparison.answer import answer, details

@@ -1,9 +1,9 @@
 """The tables of docs/lab/recipe-search.md: what each option of a recipe gives, and 2018 against v2.
 
-    python -m benchmarks.recipe_search options --data ../shared/data --store STORE
-    python -m benchmarks.recipe_search final --data ../shared/data --store STORE --size small --seeds 3
-    python -m benchmarks.recipe_search joined --data ../shared/data --store STORE --size large --seeds 5
-    python -m benchmarks.recipe_search cost --size large
+    python -m studies.recipes.search options --data ../shared/data --store STORE
+    python -m studies.recipes.search final --data ../shared/data --store STORE --size small --seeds 3
+    python -m studies.recipes.search joined --data ../shared/data --store STORE --size large --seeds 5
+    python -m studies.recipes.search cost --size large
 
 `options` changes one thing at a time on small networks; `final` runs both recipes with the same classifiers;
 `joined` puts v2's features of several networks and the MFCC side by side; `cost` times the extraction.

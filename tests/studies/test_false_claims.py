@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.false_claims import Draws, level, power
+from studies.statistics.false_claims import Draws, level, power
 
 N = 150
 

@@ -1,8 +1,8 @@
 """How many clips does the untrained ranking need? A study's is repeated on parts of each class.
 
-    python -m benchmarks.how_many_clips runs/foretell --store STORE [--draws 5]
+    python -m studies.foretell.how_many_clips runs/foretell --store STORE [--draws 5]
 
-The folder is that of `elmarc reproduce foretell`. For each data set, share of the clips and draw, the
+The folder is that of `python -m studies.foretell`. For each data set, share of the clips and draw, the
 classifier and recipe that the plan names (ridge, v2) score the architectures on features of the study's first
 seed. The table has mean and range over draws of Spearman's correlation with the trained accuracy on all
 clips, and of the points lost by training the first alone. Each class of each fold gives the same share.
@@ -14,6 +14,7 @@ import argparse
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -26,19 +27,20 @@ from elmarc.results import Result, collect
 from elmarc.study import build
 from elmarc.study.spec import parse_experiment
 
+Kind: TypeAlias = Literal["folds", "lists", "none"]
 SHARES = (0.25, 0.5, 1.0)
 CLASSIFIER, RECIPE, SEED = "ridge", "v2", 0
 
 
 @dataclass(frozen=True)
-class Heard:
+class Features:
     """Features, labels and folds of the clips of one architecture."""
 
     X: np.ndarray
     columns: tuple[str, ...]
     labels: np.ndarray
     folds: np.ndarray
-    kind: str
+    kind: Kind
     spec: ClassifierSpec
 
     def accuracy(self, rows: np.ndarray) -> float:
@@ -49,7 +51,7 @@ class Heard:
         return evaluate(self.spec, self.X[rows], labels, parts, keep_together=together).accuracy
 
 
-def heard(result: Result, store: FeatureStore) -> Heard:
+def features_of(result: Result, store: FeatureStore) -> Features:
     """Return the features of an untrained result again; the store has most of them."""
     config = parse_experiment({"data": result.source, **result.config}, source="result.json")
     data = build.dataset(config.data)
@@ -58,10 +60,10 @@ def heard(result: Result, store: FeatureStore) -> Heard:
     folds = np.array([clip.fold or "" for clip in data.clips])
     labels = np.array([clip.label for clip in data.clips])
     spec = build.classifier(config)
-    return Heard(matrix.X, matrix.columns, labels, folds, data.split_kind, spec)
+    return Features(matrix.X, matrix.columns, labels, folds, data.split_kind, spec)
 
 
-def some(own: Heard, share: float, draw: int) -> np.ndarray:
+def some(own: Features, share: float, draw: int) -> np.ndarray:
     """Return rows: so many of each class and fold, at least two."""
     rng = np.random.default_rng([draw, round(1000 * share)])
     rows = []
@@ -102,7 +104,7 @@ def main() -> None:
     for dataset, results in untrained.items():
         names = sorted(results)
         truth = np.array([trained[dataset][name] for name in names])
-        known = [heard(results[name], store) for name in names]
+        known = [features_of(results[name], store) for name in names]
         numbers = {len(some(known[0], share, 0)): share for share in SHARES}  # small shares may be the same
         for n_clips, share in numbers.items():
             found = []

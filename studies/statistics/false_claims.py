@@ -2,7 +2,7 @@
 
 Makes the tables of docs/statistics.md with the very functions that `compare` calls:
 
-    python -m benchmarks.false_claims [repetitions]
+    python -m studies.statistics.false_claims [repetitions]
 
 A clip is right where `0.7 * difficulty + 0.71 * noise` lies below a threshold (all normal, variance 1): the
 difficulty belongs to the clip and is shared by all systems and seeds; the noise is drawn for each clip,
@@ -106,7 +106,8 @@ def levels(repetitions: int) -> Rows:
             sums: dict[tuple[Any, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
             for repetition in range(repetitions):
                 draws = Draws(np.random.default_rng([1, grouped, n_clips, repetition]), n_clips, grouped)
-                for name, spread in [*((f"{100 * s:.0f}", s) for s in SPREADS), ("mixed", mixed())]:
+                named: list[tuple[str, Any]] = [*((f"{100 * s:.0f}", s) for s in SPREADS), ("mixed", mixed())]
+                for name, spread in named:
                     right, skill = draws.right(spread)
                     for n_seeds in SEEDS:
                         everything = draws.moments(right[:, :, :n_seeds])

@@ -2,13 +2,14 @@
 
 Makes the tables of docs/lab/few-groups.md:
 
-    python -m benchmarks.few_groups [repetitions]
+    python -m studies.statistics.few_groups [repetitions]
 
-A clip is right where its latent number lies below a threshold, as in `benchmarks.false_claims`. Half of the
-variance is the difficulty, shared by both systems and all seeds; the rest is shared by a system's seeds, or
-drawn for each of them, in equal parts. A group shares a tenth of each part, so that accuracies of groups
-have a standard deviation of 12 points. With a class of its own, one system is 15, the other 25 points worse
-on the largest group, and better elsewhere: equally good over all clips, but not in the mean over groups.
+A clip is right where its latent number lies below a threshold, as in `studies.statistics.false_claims`. Half
+of the variance is the difficulty, shared by both systems and all seeds; the rest is shared by a system's
+seeds, or drawn for each of them, in equal parts. A group shares a tenth of each part, so that accuracies of
+groups have a standard deviation of 12 points. With a class of its own, one system is 15, the other 25 points
+worse on the largest group, and better elsewhere: equally good over all clips, but not in the mean over
+groups.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +77,7 @@ def hits(drawn: Floats, skill: Floats, sizes: NDArray[np.intp]) -> Floats:
 
 def covered(
     means: Floats, sizes: NDArray[np.intp], truth: float, rng: np.random.Generator
-) -> dict[str, Floats]:
+) -> dict[str, NDArray[Any]]:
     """Return by method which t-intervals hold the truth, from the mean of each group, (n, groups)."""
     n, shares = len(sizes), sizes / sizes.sum()
     value = means @ shares
@@ -84,7 +86,7 @@ def covered(
     cr2 = np.sqrt(squares @ (1 / (1 - shares)))
     of_means = means.std(axis=1, ddof=1) / np.sqrt(n)
 
-    def holds(at: Floats, error: Floats, df: float) -> Floats:
+    def holds(at: Floats, error: Floats, df: float) -> NDArray[Any]:
         return np.abs(at - truth) <= stdtrit(df, 0.975) * np.maximum(error, floor)
 
     return {

@@ -1,6 +1,6 @@
 """How far the probabilities of a `SoundClassifier` can be believed, on clips that took no part in its fit.
 
-    python -m benchmarks.reliability --data ../shared/data --figure docs/figures/reliability.png
+    python -m studies.statistics.reliability --data ../shared/data --figure docs/figures/reliability.png
 
 Every official fold of ESC-10, and every speaker of 600 spoken digits, is held out once; hyper-parameters and
 scale come from the other clips alone. Three ways from decision values to probabilities:

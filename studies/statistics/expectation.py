@@ -1,13 +1,13 @@
 """The accuracy that `fit` expects, and its probabilities, against clips that took no part.
 
-    python -m benchmarks.expectation --data ../shared/data --draws 15
+    python -m studies.statistics.expectation --data ../shared/data --draws 15
 
 From each set, clips are drawn at random, as many of each class and in random order; the model is fitted on
 them, and all others are new. Gaussian classes with as many new clips as one likes show what is left where
 clips are independent.
 
-Expected calibration error as in `benchmarks.reliability`; `by chance` is that of labels drawn from the very
-probabilities, which no calibration can be below: there are few clips in a bin.
+Expected calibration error as in `studies.statistics.reliability`; `by chance` is that of labels drawn from
+the very probabilities, which no calibration can be below: there are few clips in a bin.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.reliability import calibration_error
 from elmarc import RandomCNNFeatures, open_dataset
 from elmarc.classifiers import make_classifier
 from elmarc.classifiers.calibration import decision_values, probabilities
 from elmarc.evaluation.search import SearchWorkspace
 from elmarc.model.learning import Units, expect, learn
+from studies.statistics.reliability import calibration_error
 
 SETS = ("esc10", "drum_styles/drum_styles.csv", "fsdd/fsdd.csv")
 MOST_CLIPS = 600  # of a set
@@ -73,6 +73,9 @@ def one(drawn: Drawn, rng: np.random.Generator) -> tuple[float, ...]:
     alone = Units(tuple(map(str, y)), ("",) * len(y), ("",) * len(y))
     work = SearchWorkspace(X)
     fitted, expected = learn(spec, X, y, alone, workspace=work), expect(spec, X, alone, workspace=work)
+    assert expected is not None
+    assert expected.low is not None
+    assert expected.high is not None
     shares = probabilities(decision_values(fitted.estimator, new_X), fitted.scale)
     likely = (shares.cumsum(axis=1) < rng.random((len(shares), 1))).sum(axis=1).clip(0, shares.shape[1] - 1)
     reached = float(np.mean(shares.argmax(axis=1) == new_y))

@@ -1,6 +1,6 @@
 """Do accuracies move when the convolutions run in bfloat16?
 
-    python -m benchmarks.bench_precision --data ../shared/data --store STORE
+    python -m studies.recipes.precision --data ../shared/data --store STORE
 
 ESC-10, official folds, nested, standardised features, large networks. The interval of the difference is a
 paired bootstrap over clips, of the mean over seeds; `features` is the median relative deviation of a clip's
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.recipe_search import cell, compared, run
 from elmarc.features.store import FeatureStore
 from elmarc.study import build
 from elmarc.study.spec import Experiment
+from studies.recipes.search import cell, compared, run
 
 STANDARDISED = ["classifier.standardise=true"]
 PRECISIONS = (STANDARDISED, [*STANDARDISED, "network.precision=bfloat16"])

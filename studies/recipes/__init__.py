@@ -1,0 +1,1 @@
+"""How recipe v2 was chosen, and what lower precision costs in accuracy."""
