@@ -93,21 +93,17 @@ def build_page(
 
 @cache
 def _environment() -> Environment:
-    made = environment()
-    made.filters |= {
-        "accuracy": wording.percent, "points": page_view.points, "p_value": p_value,
-        "shade": page_view.shade, "span": page_view.span,
-    }  # fmt: skip
-    made.globals |= {"study_figure": study, "cost_figures": costs}
-    return made
-
-
-def environment() -> Environment:
     """Return templates that escape every value, and fail at a missing one."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("elmarc.reports"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters |= {
+        "accuracy": wording.percent, "points": page_view.points, "p_value": p_value,
+        "shade": page_view.shade, "span": page_view.span,
+    }  # fmt: skip
+    environment.globals |= {"study_figure": study, "cost_figures": costs}
+    return environment
 
 
 def assets(names: Sequence[str]) -> Markup:
@@ -117,17 +113,9 @@ def assets(names: Sequence[str]) -> Markup:
 
 
 def policy(script: str, style: str) -> Markup:
-    """Return a policy that runs only this script and this style sheet, and loads nothing.
-
-    Parameters
-    ----------
-    script : str
-        "" where none may run.
-    style : str
-    """
-    runs = _hash(script) if script else "'none'"
+    """Return a policy that runs only this script and this style sheet, and loads nothing."""
     return Markup(
-        f"default-src 'none'; script-src {runs}; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
     )
 
