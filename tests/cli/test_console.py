@@ -163,7 +163,7 @@ def test_many_skipped_clips_are_counted_and_a_list_is_named_only_where_there_is_
 
 def test_the_next_step_is_the_last_of_at_most_five_lines_and_is_never_broken(monkeypatch):
     long = f"elmarc fit --from {'runs/' * 20} -o model.elmarc; elmarc report runs"
-    shown = on(monkeypatch, name="out")
+    shown = on(monkeypatch, name="out", width=100)
     console.show_results([made(STUDY)], [], next_step=long)
     _, _, *body = shown.getvalue().splitlines()
     lines = body[: next(k for k, line in enumerate(body) if not line.strip())]
