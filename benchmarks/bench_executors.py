@@ -49,7 +49,7 @@ CLIP_S = 0.2  # of a clip that is pretended; large vgg takes as long
 def config_of(network: str) -> Experiment:
     return parse_experiment(
         {
-            "data": {"kind": "toy"},
+            "data": {"source": "toy"},
             "network": {"kind": network, "size": "large"},
             "input": {"seconds": 29.2, "fix_length": "repeat-pad"},
         },

@@ -53,7 +53,7 @@ def documents(data: Path) -> dict[str, dict[str, Any]]:
     for recipe in ("2018", "v2"):
         for network in (*NETWORKS, "mfcc"):
             section: Any = network if network == "mfcc" else {"kind": network, "size": "small"}
-            named = {"kind": "named", "name": "esc10", "audio": str(data)}
+            named = {"source": "esc10", "audio": str(data)}
             for kind, clips in (("named", named), ("folder", str(data))):
                 found[f"{network}-{recipe}-{kind}"] = {"data": clips, "network": section, "recipe": recipe}
     return found

@@ -65,9 +65,9 @@ OPTIONS: dict[str, list[str]] = {
 def data_section(task: str, data: Path, work: Path) -> dict[str, Any]:
     """Return the `data` section of a task; of the spoken digits every fifth take is used."""
     if task.startswith("toy"):
-        return {"kind": "toy", "target": task.removeprefix("toy-")}
+        return {"source": "toy", "target": task.removeprefix("toy-")}
     if task == "esc10":
-        return {"kind": "named", "name": "esc10", "audio": str(data / "esc10")}
+        return {"source": "esc10", "audio": str(data / "esc10")}
     table = work / "fsdd-600.csv"
     with (data / "fsdd" / "fsdd.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if int(Path(r["path"]).stem.split("_")[2]) % 5 == 0]
@@ -75,7 +75,7 @@ def data_section(task: str, data: Path, work: Path) -> dict[str, Any]:
         writer = csv.DictWriter(file, ("path", "label", "fold"))
         writer.writeheader()
         writer.writerows(rows)
-    return {"kind": "table", "path": str(table), "audio": str(data / "fsdd")}
+    return {"source": str(table), "audio": str(data / "fsdd")}
 
 
 def cell(

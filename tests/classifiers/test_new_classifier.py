@@ -36,7 +36,7 @@ X = np.random.default_rng(0).normal(size=(40, 3)) + 9 * y[:, None]
 scores = candidate_scores(
     make_classifier("nearest_mean", standardise=True), X, y, list(StratifiedKFold(4).split(X, y)))
 config = spec.parse_experiment(
-    {"data": {"kind": "toy"}, "network": "vgg", "classifier": {"name": "nearest_mean"}})
+    {"data": {"source": "toy"}, "network": "vgg", "classifier": {"name": "nearest_mean"}})
 print(json.dumps({
     "candidates": len(scores.candidates), "accuracy": scores.scores.mean(),
     "configured": config.classifier.name,

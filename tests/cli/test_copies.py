@@ -20,7 +20,7 @@ from elmarc.study.spec import parse_experiment
 
 
 def material(data: Any, **keys: Any) -> Material:
-    section = {"kind": "table" if str(data).endswith(".csv") else "folder", "path": str(data), **keys}
+    section = {"source": str(data), **keys}
     return open_material(parse_experiment({"data": section, "network": "mfcc"}))
 
 
@@ -83,7 +83,7 @@ def test_official_folds_are_noted_and_not_regrouped(copied: Path) -> None:
 
 def test_the_key_is_left_out_where_it_says_nothing(folder: Path) -> None:
     def dumped(**keys: Any) -> dict[str, Any]:
-        data = {"kind": "folder", "path": str(folder), **keys}
+        data = {"source": str(folder), **keys}
         return parse_experiment({"data": data, "network": "mfcc"}).data.model_dump(mode="json")
 
     assert "keep_duplicates_together" not in dumped()

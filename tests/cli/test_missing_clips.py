@@ -30,7 +30,7 @@ def without(n_missing: int, folder: Path) -> dict[str, dict[str, Any]]:
             (folder / name).touch()
     lists = {part: str(file) for part, file in files.items()}
     return {
-        "named": {"kind": "named", "name": "gtzan", "audio": str(folder)},
+        "named": {"source": "gtzan", "audio": str(folder)},
         "lists": {"kind": "lists", "name": "gtzan", "audio": f"{folder}/", **lists},
     }
 
@@ -57,7 +57,7 @@ def test_class_folders_count_as_well(tmp_path: Path) -> None:
         file = tmp_path / f"{k % 10 + 1:03d} - class" / f"{k % 5 + 1}-{1000 + k}-A.ogg"
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    section = {"kind": "named", "name": "esc10", "audio": str(tmp_path)}
+    section = {"source": "esc10", "audio": str(tmp_path)}
     config = parse_experiment({"data": section, "network": "mfcc"})
     assert build.dataset(config.data).notes == ("esc10: 30 of 400 clips are missing",)
     for file in sorted(tmp_path.rglob("*.ogg"))[:11]:

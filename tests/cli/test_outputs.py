@@ -19,7 +19,7 @@ from tests.cli.conftest import SR, Run, tone
 import elmarc as library
 
 NARROW = ("--set", "network.n_filters=4", "--set", "network.size=null", "--set", "input.seconds=0.4")
-CONFIG = "network: {kind: temporal, n_filters: 4}\nclassifier: ridge\ndata: {kind: folder, path: clips}\n"
+CONFIG = "network: {kind: temporal, n_filters: 4}\nclassifier: ridge\ndata: {source: clips}\n"
 CLIP = "clips/low/01.wav"
 
 

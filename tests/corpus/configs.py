@@ -19,7 +19,7 @@ MUCH, MOST = 10**12, 10**30
 BAD: dict[str, list[Any]] = {  # values of dotted keys that are refused when it is read, or when it is built
     "name": ["a/b", "..", "", [], {}, "\x1b[31m", "a\nb"],
     "recipe": ["v3", 2, None, True],
-    "data": ["", None, 3, {}, {"kind": "zebra"}, {"kind": "folder"}, {"path": "x"}, {"kind": ["toy", {}]}],
+    "data": ["", None, 3, {}, {"kind": "zebra"}, {"kind": "clips"}, {"path": "x"}, {"kind": ["toy", {}]}],
     "data.kind": ["named", "table", "lists", "object", 1],
     "data.target": ["colour", 3],
     "data.n_folds": [0, 1, -5, 2.5, "two"],
@@ -129,14 +129,14 @@ def with_value(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]
     *owners, last = key.split(".")
     place: Any = changed
     for owner in owners:
-        place[owner] = place = {"kind": "toy"} if isinstance(place[owner], str) else place[owner]
+        place[owner] = place = {"source": "toy"} if isinstance(place[owner], str) else place[owner]
     place[last] = value
     return changed
 
 
 def _put(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     if key.startswith(("data.", "classifier.")):
-        document = {**document, "data": {"kind": "toy"}, "classifier": {"name": "knn"}}
+        document = {**document, "data": {"source": "toy"}, "classifier": {"name": "knn"}}
     return with_value(document, key, value)
 
 

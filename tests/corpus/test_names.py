@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ot
 
 
 def by_config(name: str) -> Dataset | Unlabelled:
-    return build.clips(parse_experiment({**CONFIG, "data": {"kind": "folder", "path": name}}).data)
+    return build.clips(parse_experiment({**CONFIG, "data": {"source": name}}).data)
 
 
 def clip(k: int) -> bytes:

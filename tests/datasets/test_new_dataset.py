@@ -27,7 +27,7 @@ print(json.dumps({
     "opened": len(open_dataset("birds", audio=sys.argv[1])),
     "listed": NAMED["birds"].url,
     "configured": spec.parse_experiment(
-        {"data": {"kind": "named", "name": "birds", "audio": sys.argv[1]}, "network": "vgg"}).data.name,
+        {"data": {"source": "birds", "audio": sys.argv[1]}, "network": "vgg"}).data.source,
     "in the schema": "birds" in json.dumps(load.json_schema()),
 }))
 """

@@ -48,7 +48,7 @@ TRAIN = (
 
 
 def cells_of(root: Path, output: Path, *, networks: Any = (NETWORK,), seeds: int = 2) -> list[Cell]:
-    data = {"kind": "folder", "path": str(root / "clips"), "n_folds": N_PARTS}
+    data = {"source": str(root / "clips"), "n_folds": N_PARTS}
     study = Train(
         data=data, networks=networks, recipe="2018", seeds=seeds, device="cpu", epochs=RECIPE.epochs,
         learning_rates=RECIPE.learning_rates,

@@ -28,7 +28,7 @@ from elmarc.study import build
 from elmarc.frontends.pcen import PCEN
 
 document = yaml.safe_load('''YAML''')
-document["data"] = {"kind": "toy", "target": "rhythm"}
+document["data"] = {"source": "toy", "target": "rhythm"}
 config = parse_experiment(apply_overrides(document, ["network.n_filters=4", "frontend.hop_length=512"]))
 data = build.dataset(config.data)
 extractor, _ = build.extractor(config, data)

@@ -20,7 +20,7 @@ from elmarc.study.load import load_config, to_yaml
 WHOLES: tuple[dict[str, Any], ...] = (
     {"name": "a", "data": "toy", "network": "vgg"},
     {
-        "name": "b", "data": {"kind": "table", "path": "clips.csv", "fold_column": "fold"},
+        "name": "b", "data": {"source": "clips.csv", "fold_column": "fold"},
         "network": {"kind": "single_layer", "size": "large", "filter_shape": [7, 86], "pool_shape": [1, 11]},
         "frontend": {"kind": "logmel", "sr": 12000, "n_mels": 96, "fmax": 6000.0},
         "input": {"n_frames": 200, "fix_length": "repeat-pad"}, "pooling": ["mean", "max"],
@@ -33,12 +33,12 @@ WHOLES: tuple[dict[str, Any], ...] = (
     },
     {"data": "esc10", "network": "mfcc", "frontend": {"kind": "mfcc", "n_mfcc": 20}, "seed": [0, 1, 2]},
     {
-        "kind": "sweep", "data": {"kind": "folder", "path": "sounds"},
+        "kind": "sweep", "data": {"source": "sounds"},
         "network": [{"kind": "vgg", "size": ["small", "large"]}, "temporal", "sample_level", None],
         "classifier": ["ridge", {"name": "svm"}], "seed": [0, 1],
     },
     {
-        "data": {"kind": "hf", "name": "who/what", "split": "train"},
+        "data": {"source": "hf:who/what", "split": "train"},
         "network": {"kind": "external", "factory": f"{CANARY}:make", "options": {"a": [1, 2]},
         "unit": "frames"},
     },

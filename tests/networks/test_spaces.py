@@ -75,7 +75,7 @@ def test_what_is_fixed_is_the_same_for_all() -> None:
 def test_rank_and_run_take_the_file(tmp_path, sections: list[dict]) -> None:
     file = tmp_path / "space.yaml"
     file.write_text(space_text(sections, heading="a space", about={"seed": 3, "target": None}))
-    toy = {"kind": "toy", "target": "rhythm"}
+    toy = {"source": "toy", "target": "rhythm"}
     for recipe in ("2018", "v2"):
         study = Rank(data=toy, networks=f"{file},vgg", seeds=1, baseline=False, recipe=recipe)
         cells = study.experiments()

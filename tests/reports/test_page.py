@@ -269,7 +269,7 @@ def test_clips_that_all_systems_miss_are_listed():
 def test_it_says_how_it_was_made():
     results = three_classifiers(
         command="elmarc rank sounds --seeds 2", created="2026-03-01T10:00:00+00:00", group_size=8,
-        environment={"elmarc": "0.1.0", "torch": "2.4.0"}, source={"kind": "folder", "path": "sounds"},
+        environment={"elmarc": "0.1.0", "torch": "2.4.0"}, source={"source": "sounds"},
     )  # fmt: skip
     made = section(build_page(results), "<footer", "To cite")
     data = "sounds: 80 clips in 10 groups, from sounds (a folder)"

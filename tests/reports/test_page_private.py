@@ -82,7 +82,7 @@ def test_the_user_says_how_much_the_page_holds(studied, monkeypatch):
 def test_notes_reasons_recipes_and_command_hold_names_not_folders():
     told = replace(
         simulated_result(),
-        source={"kind": "table", "path": "/home/anna/list.csv", "audio": "/mnt/store/my sounds"},
+        source={"source": "/home/anna/list.csv", "audio": "/mnt/store/my sounds"},
         notes=["/home/anna/list.csv: 3 clips are missing, such as /mnt/store/my sounds/dog/1 a.wav"],
         skipped=[Skipped("dog/2.wav", "/mnt/store/my sounds/dog/2.wav: holds no samples")],
         definition={"weights": "/home/anna/weights.npz", "deep": [{"path": "C:\\Users\\anna\\x.npz"}]},

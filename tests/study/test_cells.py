@@ -71,7 +71,7 @@ def test_a_result_says_where_its_clips_lie_from_anywhere(
 ) -> None:
     monkeypatch.chdir(tones.parent)
     (config,) = cells(Path(tones.name))
-    assert record.source(config.data) == {"kind": "folder", "path": str(tones), "shuffle": False}
+    assert record.source(config.data) == {"kind": "clips", "source": str(tones), "shuffle": False}
 
 
 def test_a_device_that_is_not_there_is_refused_before_any_work(tones: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS
 from elmarc.study.load import json_schema, load_config, parse_config, to_yaml
 from elmarc.study.sections import FRONTEND_SECTIONS, NETWORK_SECTIONS
-from elmarc.study.spec import Experiment, parse_experiment
+from elmarc.study.spec import ClipsData, Experiment, parse_experiment
 from elmarc.study.sweep import SweepConfig, apply_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ DOCUMENTED = re.findall(
 TOY = {"data": "toy", "network": "vgg"}
 EVERY_SECTION: dict[str, Any] = {
     "name": "all of it",
-    "data": {"kind": "table", "path": "clips.csv", "audio": "audio", "n_folds": 5, "shuffle": True},
+    "data": {"source": "clips.csv", "audio": "audio", "n_folds": 5, "shuffle": True},
     "network": {"kind": "single_layer", "n_filters": 8, "filter_shape": [7, 80], "pool_shape": [1, 2]},
     "frontend": {"kind": "logmel", "n_mels": 80, "top_db": None, "pad_mode": "constant", "fmax": 5000.0},
     "input": {"n_frames": 188, "fix_length": "repeat-pad"},
@@ -135,9 +135,14 @@ def test_the_front_end_follows_from_the_network(network: str | None, frontend: s
     assert parse_experiment({"data": "toy", "network": network}).frontend.kind == frontend
 
 
-@pytest.mark.parametrize(("data", "kind"), [("toy", "toy"), ("a/b.csv", "table"), ("clips", "folder")])
-def test_data_in_one_word(data: str, kind: str) -> None:
-    assert parse_experiment({**TOY, "data": data}).data.kind == kind
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [("toy", "toy"), ("a/b.csv", Path("a/b.csv")), ("clips", Path("clips")), ("hf:a/b", "hf:a/b")],
+)
+def test_data_in_one_word(text: str, source: str | Path) -> None:
+    data = parse_experiment({**TOY, "data": text}).data
+    assert isinstance(data, ClipsData)
+    assert data.source == source
 
 
 def test_other_sections_in_one_word() -> None:
@@ -187,7 +192,7 @@ def test_the_schema_lists_the_names_in_the_tables_of_the_parts() -> None:
         return {name for section in sections for name in listed(forms[section]["properties"][key])}
 
     assert names("name", ["Classifier"]) == set(CLASSIFIERS)
-    assert names("name", ["NamedData"]) == set(DATASETS) - {"toy"}
+    assert names("name", ["ListsData"]) == set(DATASETS) - {"toy"}
     assert names("kind", [form.__name__ for form in NETWORK_SECTIONS]) == set(NETWORKS)
     assert names("kind", [form.__name__ for form in FRONTEND_SECTIONS.values()]) == set(FRONTENDS)
     assert listed(json_schema()["properties"]["pooling"]["anyOf"][0]["anyOf"][0]["items"]) == set(STATISTICS)
@@ -267,10 +272,9 @@ MISTAKES = [
         {"network": "sample_level", "frontend": {"hop_length": 128}},
         r"frontend\.hop_length: unknown key; kind logmel has it$",
     ),
-    ({"data": {"kind": "named", "name": "esc10"}}, r"data\.audio: missing"),
     ({"data": {"kind": "lists", "train": "a", "test": "b"}}, "data: missing validation; expected train"),
     ({"data": {"kind": "lists", "train": "a", "files": "b"}}, "data: found files beside fixed lists"),
-    ({"data": {"kind": "folder", "path": "x", "n_folds": 1}}, r"data\.n_folds: found 1 .*equal to 2"),
+    ({"data": {"source": "x", "n_folds": 1}}, r"data\.n_folds: found 1 .*equal to 2"),
 ]
 
 

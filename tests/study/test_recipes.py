@@ -86,7 +86,7 @@ def test_what_is_said_goes_before_the_recipe_and_makes_it_custom(said: dict[str,
         {"network": {"kind": "7x86", "n_filters": 12}},
         {"classifier": "elm"},
         {"network": "mfcc"},
-        {"data": {"kind": "toy", "target": "timbre"}, "seed": 4},
+        {"data": {"source": "toy", "target": "timbre"}, "seed": 4},
     ],
     ids=str,
 )

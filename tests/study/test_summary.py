@@ -27,7 +27,7 @@ RANKS = [f"ranks-nested.{ending}" for ending in ("png", "svg", "pdf")]
 
 
 def result(place: str, clips: str, *, created: str = "2026-01-01", **keys) -> Result:
-    changes = {"source": {"kind": "folder", "path": place}, "clips_key": clips, "created": created}
+    changes = {"source": {"source": place}, "clips_key": clips, "created": created}
     return replace(simulated_result(**{"n_clips": 40, **keys}), **changes)
 
 

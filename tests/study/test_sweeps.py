@@ -25,7 +25,7 @@ def cells(**changes: Any) -> list[Experiment]:
 
 def test_cells_are_every_combination_each_once() -> None:
     found = cells(
-        data=["toy", {"kind": "toy", "target": "timbre"}],
+        data=["toy", {"source": "toy", "target": "timbre"}],
         network={"kind": ["vgg", "temporal"], "size": ["small", "large"]},
         classifier=["svm", {"name": "elm"}],
         seed=[0, 1, 2],

@@ -116,7 +116,7 @@ def test_from_python_it_takes_modules_and_tables(sounds: Path) -> None:
 
 def cells_of(folder: Path, output: Path, **options: Any) -> list[Cell]:
     brief = {"epochs": BRIEF.epochs, "learning_rates": BRIEF.learning_rates}
-    data = {"kind": "folder", "path": str(folder), "n_folds": 4}
+    data = {"source": str(folder), "n_folds": 4}
     study = Train(
         data=data, **{"networks": [SMALL], "recipe": "2018", "seeds": 1, "device": "cpu", **brief, **options}
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from elmarc._choices import did_you_mean
@@ -21,19 +21,20 @@ Shape = tuple[Count, Count]  # (time, frequency)
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
-def _not_empty(path: object) -> object:
+def location(path: str | Path) -> Path:
+    """Return a path, `~` expanded, that results can name."""
     if path == "":
         raise ValueError("found '' (text), expected a path: '.' is the folder at hand")
-    return path
-
-
-def _location(path: Path) -> Path:
     if (shown := printable(str(path))) != str(path):
         raise ValueError(f"{shown} cannot be written into results: rename it, or name a link to it")
     return expanded(path)
 
 
-Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_location)]
+def _location(path: object) -> object:
+    return location(path) if isinstance(path, str | Path) else path
+
+
+Location = Annotated[Path, BeforeValidator(_location)]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 _NAME = r"^[^/\\\x00-\x1f]*[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"  # "." and ".." are folders
 Name = Annotated[Text, Field(pattern=_NAME, description="a name without slashes, and not dots alone")]

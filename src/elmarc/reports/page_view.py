@@ -236,23 +236,14 @@ def shade(contrast: Contrast) -> int:
     return min(SHADES, 1 + int(abs(contrast.difference) / SHADE_STEP))
 
 
-ORIGINS = {
-    "folder": "a folder",
-    "table": "a table",
-    "named": "a known data set",
-    "toy": "synthetic",
-}
-
-
 def _origin(source: Mapping[str, Any]) -> str:
     """Return the origin of clips in words.
 
-    >>> _origin({"kind": "table", "path": "/home/anna/sounds.csv"})
-    'from sounds.csv (a table)'
+    >>> _origin({"kind": "clips", "source": "/home/anna/sounds.csv"})
+    'from sounds.csv'
     """
-    kind = ORIGINS.get(source["kind"], source["kind"])
-    name = source.get("name") or PurePath(source.get("path", "")).name
-    return f"from {name} ({kind})" if name else kind
+    name = PurePath(source.get("source") or source.get("name") or "").name
+    return f"from {name}" if name else str(source["kind"])
 
 
 class Made:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from os.path import exists  # says no to a name that is too long, where Path raises
+from pathlib import Path
 from typing import Any
 
 from elmarc import datasets
@@ -32,53 +33,18 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
         It is not as described, or lacks more clips than `base.MOST_MISSING`.
     """
     on_missing: OnMissing | None = "keep" if keep_missing else None
+    options = section.model_dump(exclude={"kind", "n_folds", "shuffle", "keep_duplicates_together"})
     match section:
-        case cfg.NamedData():
-            found = datasets.open_dataset(
-                section.name, audio=section.audio, metadata=section.metadata, on_missing=on_missing
-            )
-        case cfg.FolderData():
-            found = datasets.open_dataset(section.path)
-        case cfg.TableData():
-            found = datasets.open_dataset(section.path, audio=section.audio, on_missing=on_missing)
-        case cfg.ToyData():
-            found = datasets.open_dataset("toy", target=section.target)
-        case cfg.PackageData():
-            found = datasets.open_dataset(
-                f"{section.kind}:{section.name}",
-                audio=section.audio,
-                label=section.label,
-                fold=section.fold,
-                group=section.group,
-                on_missing=on_missing,
-            )
-        case cfg.HuggingFaceData():
-            found = datasets.open_dataset(
-                f"hf:{section.name}",
-                config=section.config,
-                split=section.split,
-                label=section.label,
-                fold=section.fold,
-                group=section.group,
-                on_missing=on_missing,
-            )
+        case cfg.ClipsData():
+            found = datasets.open_dataset(options.pop("source"), **options, on_missing=on_missing)
+        case cfg.ListsData():
+            found = datasets.open_lists(**options, on_missing=on_missing or "skip")
         case cfg.ObjectData() if held is not None:
             found = held
         case cfg.ObjectData():
             raise DatasetError(
                 f"{section.name}: was held in memory by the program that ranked it: open it there, and "
                 "hand it over as a Dataset"
-            )
-        case cfg.ListsData():
-            found = datasets.open_lists(
-                section.audio,
-                name=section.name,
-                files=section.files,
-                train=section.train,
-                validation=section.validation,
-                test=section.test,
-                metadata=section.metadata,
-                on_missing=on_missing or "skip",
             )
     if held is None and not keep_missing:
         found = nearly_whole(found)
@@ -97,8 +63,9 @@ def clips(section: cfg.Data) -> Dataset | Unlabelled:
     DatasetError
         It is not as described.
     """
-    path = section.path if isinstance(section, cfg.FolderData) else None
-    if path and exists(path) and not datasets.has_classes(path):
+    path = section.source if isinstance(section, cfg.ClipsData) else None
+    is_place = isinstance(path, Path) and path.suffix.lower() != ".csv" and exists(path)
+    if is_place and not datasets.has_classes(path):
         return datasets.open_unlabelled(path)
     return dataset(section)
 

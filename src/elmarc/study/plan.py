@@ -88,11 +88,11 @@ def reproduction(
     networks += [
         {"kind": kind, "size": size, "compat": "2018"} for kind in ("frame_level", "frame_level_many")
     ]
-    if study["name"] == "urbansound8k":
+    if study["source"] == "urbansound8k":
         networks.append({"kind": "timbral_temporal_audio", "size": size})
     each = [
         experiments(
-            {"name": f"reproduce-{study['name']}", "data": study, "protocol": protocol, "recipe": "2018"},
+            {"name": f"reproduce-{study['source']}", "data": study, "protocol": protocol, "recipe": "2018"},
             systems=[{"network": network} for network in (BASELINE, *networks)],
             heads=[{"classifier": name} for name in ("svm", "elm")],
             seeds=seeds,

@@ -57,44 +57,12 @@ class Clips:
     keep_duplicates_together: bool = rare(False, "Keep clips of equal bytes in one fold.")
 
     def data_section(self) -> dict[str, Any]:
-        """Return the data section of a configuration.
-
-        Raises
-        ------
-        ConfigError
-            The options do not fit the data.
-        """
-        section = dict(self.data) if isinstance(self.data, Mapping) else self._section(str(self.data))
-        return section | ({"keep_duplicates_together": True} if self.keep_duplicates_together else {})
-
-    def _section(self, data: str) -> dict[str, Any]:
-        from elmarc.datasets.named import known_name
-        from elmarc.datasets.packages import package_name
-        from elmarc.study.spec import data_from_text
-
-        audio = str(self.audio) if self.audio else None
-        package, _ = package_name(data) or ("", "")
-        if self.split is not None and package != "hf":
-            raise ConfigError(f"--split {self.split}: {data} does not take it: only hf:NAME does")
-        if package and self.target is None and not (package == "hf" and audio):
-            more = {"audio": audio, "split": self.split}
-            return data_from_text(data) | {key: value for key, value in more.items() if value is not None}
-        if package and audio:
-            raise ConfigError(f"--audio {audio}: {data} holds its clips: leave it out")
-        name = known_name(data)
-        if name == "toy":
-            return {"kind": "toy", "target": self.target or "rhythm"}
-        if self.target is not None:
-            raise ConfigError(f"--target {self.target}: only toy has targets, {data} has none: leave it out")
-        if name and not (audio is None and Path(data).exists()):
-            if audio is None:
-                raise ConfigError(
-                    f"{name}: where do its clips lie? Name their folder: --audio DIR (in Python, audio=DIR)"
-                )
-            return {"kind": "named", "name": name, "audio": audio}
-        if data.lower().endswith(".csv"):
-            return {"kind": "table", "path": data} | ({"audio": audio} if audio else {})
-        return {"kind": "folder", "path": data}
+        """Return the data section of a configuration."""
+        own = {"audio": self.audio and str(self.audio), "target": self.target, "split": self.split}
+        section = dict(self.data) if isinstance(self.data, Mapping) else {"source": str(self.data)}
+        if self.keep_duplicates_together:
+            section["keep_duplicates_together"] = True
+        return section | {key: value for key, value in own.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,21 +285,17 @@ class Extract(Work, Clips):
 
         net = config.network
         data = config.data.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        named = {key: data.pop(key, None) for key in ("path", "name", "audio", "target")}
-        for key in ("n_folds", "shuffle", "keep_duplicates_together"):  # they change no features
+        for key in ("kind", "n_folds", "shuffle", "keep_duplicates_together"):  # they change no features
             data.pop(key, None)
-        kind = data.pop("kind")
         options: dict[str, Any] = {
-            "data": "toy" if kind == "toy" else named["name"] or named["path"],
+            "data": data.pop("source", ""),
             "network": BASELINE if net is None else getattr(net, "factory", net.kind),
             "seed": config.seed,
             "recipe": config.recipe,
             "device": config.device,
             "strict": config.strict,
         }
-        if kind in ("mirdata", "soundata", "hf"):
-            options["data"] = f"{kind}:{named['name']}"
-        options |= {key: named[key] for key in ("audio", "target") if named[key] is not None}
+        options |= {key: data.pop(key) for key in ("audio", "target", "split") if key in data}
         if net is not None:
             options["precision"] = net.precision
             options |= {"n_filters": net.n_filters} if net.n_filters else {"size": net.size or _defaults.SIZE}

@@ -8,6 +8,7 @@ be one word, as on the command line: `network: vgg`, `classifier: elm`, `data: t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import exists  # False for a name that is too long, where Path raises
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
@@ -28,8 +29,9 @@ from elmarc.config.schema import (
     Text,
     Year,
     checked,
+    location,
 )
-from elmarc.datasets.named import RECORDED
+from elmarc.datasets.named import RECORDED, known_name
 from elmarc.datasets.packages import package_name
 from elmarc.features.recipes import RECIPES, settings
 from elmarc.features.statistics import STATISTICS
@@ -71,28 +73,32 @@ class DataOptions(Section):
         return written
 
 
-class NamedData(DataOptions):
-    """A known data set whose clips lie in `audio`; labels and folds are its own."""
+class ClipsData(DataOptions):
+    """What `open_dataset` takes: a folder with one sub-folder per class, a CSV file, a name, or PACKAGE:NAME.
 
-    kind: Literal["named"]
-    name: DatasetName
-    audio: Location
-    metadata: Location | None = None
+    `audio` is where the clips of a name or a CSV file lie; `label`, `fold` and `group` name columns or
+    attributes where elmarc does not know them; `split` and `config` belong to hf:NAME.
+    """
 
-
-class FolderData(DataOptions):
-    """A folder with one sub-folder a class."""
-
-    kind: Literal["folder"]
-    path: Location
-
-
-class TableData(DataOptions):
-    """A CSV file `path,label[,fold]`; its paths are relative to `audio`, or to the file."""
-
-    kind: Literal["table"]
-    path: Location
+    kind: Literal["clips"] = "clips"
+    source: Path | Text
     audio: Location | None = None
+    target: Literal["rhythm", "timbre"] | None = None
+    metadata: Location | None = None
+    label: Text | None = None
+    fold: Text | None = None
+    group: Text | None = None
+    split: Text | None = None
+    config: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _place_or_name(cls, section: Any) -> Any:
+        """Make a path of a source that is none of the known names."""
+        source = section.get("source") if isinstance(section, Mapping) else None
+        if not isinstance(source, str | Path) or _is_name(str(source), section.get("audio")):
+            return section
+        return {**section, "source": location(source)}
 
 
 class ListsData(DataOptions):
@@ -122,47 +128,17 @@ class ListsData(DataOptions):
         return self
 
 
-class ToyData(DataOptions):
-    """Clips synthesised on the fly, labelled by rhythm or by timbre."""
-
-    kind: Literal["toy"]
-    target: Literal["rhythm", "timbre"] = "rhythm"
-
-
 class ObjectData(DataOptions):
-    """A `Dataset` that lies in memory, by its name: whoever runs the experiment hands it over."""
+    """A `Dataset` in memory, by its name: whoever runs the experiment passes it."""
 
     kind: Literal["object"]
     name: Name
 
 
-class PackageData(DataOptions):
-    """A data set of mirdata or soundata; `audio` is where it lies, if not where the package puts it.
-
-    `label`, `fold` and `group` name attributes of a track, where elmarc does not know them.
-    """
-
-    kind: Literal["mirdata", "soundata"]
-    name: Name
-    audio: Location | None = None
-    label: Text | None = None
-    fold: Text | None = None
-    group: Text | None = None
-
-
-class HuggingFaceData(DataOptions):
-    """A data set of Hugging Face: a name of the hub, a folder, a parquet file, or what `save_to_disk` wrote.
-
-    `label`, `fold` and `group` name columns, where elmarc does not find them.
-    """
-
-    kind: Literal["hf"]
-    name: Text
-    config: Text | None = None
-    split: Text | None = None
-    label: Text | None = None
-    fold: Text | None = None
-    group: Text | None = None
+def _is_name(source: str, audio: Any) -> bool:
+    """Return whether a source is the name of a data set, as `open_dataset` reads it, and not a path."""
+    name = known_name(source)
+    return bool(package_name(source)) or name == "toy" or bool(name and (audio or not exists(source)))
 
 
 class Input(Section):
@@ -206,15 +182,6 @@ class Classifier(Section):
         return self
 
 
-def data_from_text(text: str) -> dict[str, Any]:
-    """Read DATA as the command line does: toy, PACKAGE:NAME, a CSV file, or a folder of class folders."""
-    if text == "toy":
-        return {"kind": "toy"}
-    if known := package_name(text):
-        return {"kind": known[0], "name": known[1]}
-    return {"kind": "table" if text.endswith(".csv") else "folder", "path": text}
-
-
 def expand(key: str, value: Any) -> Any:
     """Return the full form of a section that may be written as one word.
 
@@ -225,7 +192,7 @@ def expand(key: str, value: Any) -> Any:
         return value
     match key:
         case "data":
-            return data_from_text(value)
+            return {"kind": "clips", "source": value}
         case "network":
             return section_of_text(value)
         case "frontend":
@@ -245,10 +212,7 @@ def _training(value: Any) -> Any:
     return TrainingRecipe.of({"version": VERSION, **value})
 
 
-Data = Annotated[
-    NamedData | FolderData | TableData | ListsData | ToyData | ObjectData | PackageData | HuggingFaceData,
-    Field(discriminator="kind"),
-]
+Data = Annotated[ClipsData | ListsData | ObjectData, Field(discriminator="kind")]
 Training = Annotated[TrainingRecipe, BeforeValidator(_training)]
 
 
@@ -385,6 +349,9 @@ def parse_experiment(document: Mapping[str, Any], *, source: str = "config") -> 
 def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
     """Write every section out, with what the network and the recipe set where the document leaves it open."""
     full = {key: expand(key, value) for key, value in document.items()}
+    data = full.get("data")
+    if isinstance(data, Mapping) and "kind" not in data:
+        full["data"] = {"kind": "clips" if "source" in data else "lists", **data}
     network = full.get("network")
     kind = network.get("kind") if isinstance(network, Mapping) else None
     if kind in frontends_of(None):

@@ -97,7 +97,7 @@ def _renamed(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
             name = f"{result.dataset}-{number}"
         names[identity] = name
         if number > 1:
-            where = result.source.get("path") or result.source.get("audio") or _place(result)
+            where = result.source.get("source") or result.source.get("audio") or _place(result)
             notes.append(f"several data sets are called {result.dataset}: {name} is the one of {where}")
     return [replace(r, dataset=names[r.dataset, _clips(r)]) for r in results], notes
 
