@@ -138,7 +138,7 @@ def test_features_of_a_file_are_passed_over(tones: Path, tmp_path: Path) -> None
     np.savez(tmp_path / "perfect.npz", id=[f"{i}.wav" for i in range(8)], X=X)
     found = elmarc.rank(tones, **{**QUICK, "networks": []}, features=[tmp_path / "perfect.npz"])
     assert found.best.name in ("mfcc", "perfect")
-    assert found.fit().network == "mfcc"
+    assert found.fit().features.network == "mfcc"
     alone = elmarc.rank(
         tones, **{**QUICK, "networks": []}, features=[tmp_path / "perfect.npz"], baseline=False
     )

@@ -63,7 +63,7 @@ def clips(section: cfg.Data) -> Dataset | Unlabelled:
     DatasetError
         It is not as described.
     """
-    path = section.source if isinstance(section, cfg.ClipsData) else None
+    path = section.source if isinstance(section, cfg.ClipsData) else ""
     is_place = isinstance(path, Path) and path.suffix.lower() != ".csv" and exists(path)
     if is_place and not datasets.has_classes(path):
         return datasets.open_unlabelled(path)

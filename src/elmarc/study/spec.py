@@ -365,23 +365,25 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
         full["frontend"] = frontend = {"kind": default_frontend(network), **(frontend or {})}
     if full.get("classifier") is None and full.get("training") is None:
         full["classifier"] = {"name": _defaults.CLASSIFIER}
-    network = full.get("network")
-    if (
-        full.get("recipe", _defaults.RECIPE) == "v2"
-        and isinstance(frontend, Mapping)
-        and isinstance(network, Mapping | None)
-    ):
-        classifier = full.get("classifier")
-        name = classifier.get("name") if isinstance(classifier, Mapping) else None
-        for key, value in settings(
-            "v2", frontend=frontend.get("kind"), network=network, classifier=name
-        ).items():
-            own = full.get(key)
-            if isinstance(value, Mapping) and isinstance(own, Mapping):
-                full[key] = {**value, **own}
-            elif own is None and key != "classifier":
-                full[key] = value
+    if full.get("recipe", _defaults.RECIPE) == "v2":
+        _fill_in_v2(full)
     return full
+
+
+def _fill_in_v2(full: dict[str, Any]) -> None:
+    """Set what the recipe v2 sets and the document leaves open; what is wrong is left for the checks."""
+    network, frontend, classifier = (full.get(key) for key in ("network", "frontend", "classifier"))
+    named = [section for section in (frontend, network) if section is not None]
+    if not all(isinstance(each, Mapping) and isinstance(each.get("kind"), str) for each in named):
+        return
+    name = classifier.get("name") if isinstance(classifier, Mapping) else None
+    wanted = settings("v2", frontend=named[0]["kind"], network=network, classifier=name)
+    for key, value in wanted.items():
+        own = full.get(key)
+        if isinstance(value, Mapping) and isinstance(own, Mapping):
+            full[key] = {**value, **own}
+        elif own is None and key != "classifier":
+            full[key] = value
 
 
 def recipe_name(recipe: str, document: Mapping[str, Any]) -> str:
