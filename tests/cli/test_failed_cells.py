@@ -87,7 +87,7 @@ def test_what_ends_a_run_is_named_in_the_tables_of_what_is_finished(elmarc: Run,
 
 
 def test_a_module_that_fails_in_the_middle_ends_no_run(elmarc: Run, folder: Path) -> None:
-    late = "if x.abs().mean() > 2: raise KeyError('loud')"  # the trial clips are standard normal, dB are not
+    late = "if x.abs().mean() > 2: raise KeyError('loud')"  # trial clips are standard normal, dB are not
     Path("models.py").write_text(RELAYED.format(guard=late), encoding="utf-8")
     section = "kind: external, factory: 'models.py:Mine'"
     Path("networks.yaml").write_text(f"networks: [{{{section}}}]")
@@ -100,6 +100,8 @@ def test_a_module_that_fails_in_the_middle_ends_no_run(elmarc: Run, folder: Path
         "ridge",
         "--seeds",
         1,
+        "--recipe",
+        "2018",
         "-o",
         "out",
     )

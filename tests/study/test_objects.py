@@ -29,7 +29,7 @@ class Net(nn.Module):
     def forward(self, x):
         return self.conv(x.transpose(1, 2)).relu()
 """
-QUICK: dict[str, Any] = {"classifiers": "ridge", "baseline": False, "progress": False}
+QUICK: dict[str, Any] = {"recipe": "2018", "classifiers": "ridge", "baseline": False, "progress": False}
 
 
 @pytest.fixture
