@@ -408,7 +408,14 @@ class FeatureExtractor:
     def sequences(
         self, clips: Sequence[Clip | Array], *, rate: float | None = None
     ) -> Iterator[FrameFeatures | AudioError]:
-        """Yield the features over time of clips, in order, or what is wrong with a clip: see `sequence`."""
+        """Yield the features over time of clips, in order, or what is wrong with a clip.
+
+        Parameters
+        ----------
+        clips : sequence of Clip or np.ndarray
+        rate : float or None
+            As for `sequence`.
+        """
         self.sequencer(rate)
         n_workers = min(self.n_workers, self.batch_size)
         with Workers(n_workers, self._threads(n_workers)) as workers:
