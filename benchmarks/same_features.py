@@ -26,11 +26,12 @@ NETWORKS = (
 EXTRACT = """
 import json, sys
 import numpy as np
-from elmarc.study.spec import parse_experiment
 from elmarc.features.store import FeatureStore
 try:
     from elmarc.study import build
+    from elmarc.study.spec import parse_experiment
 except ImportError:  # the older version
+    from elmarc.config.loading import parse_experiment
     from elmarc.experiments import build
 folder, store, n_clips = sys.argv[1], sys.argv[2], int(sys.argv[3])
 found = {}
