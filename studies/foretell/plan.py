@@ -12,11 +12,11 @@ from elmarc.agreement import LEAST
 from elmarc.config import network_files
 from elmarc.datasets import toy
 from elmarc.errors import ConfigError, DatasetError
-from elmarc.networks import spaces
 from elmarc.study import plan
 from elmarc.study.request import Clips, Rank
 from elmarc.study.spec import Experiment
 from elmarc.training.recipe import TrainingRecipe
+from studies.foretell import spaces
 
 Section = dict[str, Any]
 N_DRAWN, N_OF_A_FAMILY = 200, 8

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 from studies.foretell import __main__ as program
+from studies.foretell import spaces
 from studies.foretell.naswot import naswot_scores
 from studies.foretell.plan import FULL, QUICK, Excerpts
 
 from elmarc.agreement import LEAST
 from elmarc.errors import ConfigError
-from elmarc.networks import STUDY_NETWORKS, spaces
+from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import collect
 
 

@@ -97,10 +97,6 @@ def _names(kind: str) -> list[str]:
             from elmarc.classifiers.grids import CLASSIFIERS
 
             return list(CLASSIFIERS)
-        case "spaces":
-            from elmarc.networks.spaces import SPACES
-
-            return list(SPACES)
         case "recorded":
             from elmarc.datasets.named import RECORDED
 

@@ -1,4 +1,4 @@
-"""Spaces of architectures: networks that are drawn before anything is heard, to be ranked and trained.
+"""Spaces of architectures: networks that are drawn before any clip is read, to be ranked and trained.
 
 A space is a list of families; an architecture is drawn from a family in turn, its shape and its width from
 the stream of random numbers that (seed, space, number, attempt) name. So the first 20 of 40 are the 20 of the

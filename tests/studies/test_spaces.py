@@ -7,13 +7,13 @@ import random
 import numpy as np
 import pytest
 import torch
+from studies.foretell.spaces import FAMILIES, SECONDS, cost, n_features, sample_space
 from torch.utils.flop_counter import FlopCounterMode
 
 from elmarc.config.network_files import space_text
 from elmarc.errors import ConfigError
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, fast, make_network
-from elmarc.networks.spaces import FAMILIES, SECONDS, cost, n_features, sample_space
 from elmarc.study.load import load_config
 from elmarc.study.request import Rank
 
