@@ -17,8 +17,9 @@ from tests.executors.conftest import PATIENCE_S, timeless, until
 from elmarc.errors import ConfigError
 from elmarc.results import collect
 from elmarc.study.cells import make_cells
-from elmarc.study.executors import Dask, ExecutorOptions, opened
+from elmarc.study.executors import Dask, opened
 from elmarc.study.observer import Observer
+from elmarc.study.request import Run
 from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
 
@@ -37,7 +38,7 @@ def test_results_are_those_of_the_serial_path_and_a_killed_worker_costs_nothing(
             if 4 <= done < total - 4 and workers[0].poll() is None:
                 workers[0].kill()
 
-    with opened(ExecutorOptions("dask", scheduler_file=root / "s.json")) as executor:
+    with opened(Run(executor="dask", scheduler_file=root / "s.json")) as executor:
         assert executor is not None
         until(lambda: executor.n_slots == 2)
         found = run_cells(make_cells(configs, root / "dask"), executor=executor, observer=Killer())

@@ -21,7 +21,8 @@ from elmarc.networks.make import hold_all
 from elmarc.study import build
 from elmarc.study.cells import make_cells
 from elmarc.study.clips import open_material
-from elmarc.study.executors import ExecutorOptions, Threads, opened
+from elmarc.study.executors import Threads, opened
+from elmarc.study.request import Run
 from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
 from elmarc.study.tasks import MOST_CLIPS, Extraction, TaskSizes, run_task
@@ -135,32 +136,32 @@ def test_a_share_of_the_cores_is_all_that_is_used(monkeypatch: pytest.MonkeyPatc
     ("options", "said"),
     [
         ({"executor": "slurm"}, "unknown executor 'slurm'"),
-        ({"n_workers": 2}, "--workers 2: serial starts none"),
+        ({"workers": 2}, "--workers 2: serial starts none"),
         ({"scheduler": "tcp://h:1"}, "--scheduler: only --executor dask"),
         (
-            {"executor": "dask", "scheduler": "tcp://h:1", "n_workers": 2},
+            {"executor": "dask", "scheduler": "tcp://h:1", "workers": 2},
             "a scheduler has workers of its own",
         ),
         ({"executor": "dask", "scheduler": "tcp://h:1", "scheduler_file": Path("f")}, "found both"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        ExecutorOptions(**options)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=said), opened(Run(**options)):  # type: ignore[arg-type]
+        pass
 
 
 def test_dask_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
         pytest.raises(ConfigError, match=r"pip install 'elmarc\[dask\]'"),
-        opened(ExecutorOptions("dask", 2)),
+        opened(Run(executor="dask", workers=2)),
     ):
         pass
 
 
 def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    absent = ExecutorOptions("dask", scheduler_file=tmp_path / "absent.json")
+    absent = Run(executor="dask", scheduler_file=tmp_path / "absent.json")
     with (
         pytest.raises(ConfigError, match=r"absent\.json: no such file: start `dask scheduler"),
         opened(absent),

@@ -27,10 +27,10 @@ from elmarc.networks.make import hold_all
 from elmarc.results import Failure, collect
 from elmarc.study import executors, run
 from elmarc.study.cells import Cell, failures, make_cells
-from elmarc.study.executors import ExecutorOptions, Pool, Processes, Threads, n_threads_for, opened
+from elmarc.study.executors import Pool, Processes, Threads, n_threads_for, opened
 from elmarc.study.forecast import n_at_once
 from elmarc.study.observer import Observer
-from elmarc.study.request import Train
+from elmarc.study.request import Run, Train
 from elmarc.study.run import run_cells
 from elmarc.study.tasks import Training, run_task
 from elmarc.study.trainings import Trainings, _Training
@@ -127,7 +127,7 @@ def test_so_does_dask_and_who_asked_may_be_killed(
     assert start().wait(PATIENCE_S) == 0
     assert found_in(root / "out") == trained
     killer = Killer(workers[0].kill)
-    with opened(ExecutorOptions("dask", scheduler_file=root / "s.json")) as executor:
+    with opened(Run(executor="dask", scheduler_file=root / "s.json")) as executor:
         assert executor is not None
         run_cells(cells_of(root, root / "dask"), executor=executor, observer=killer)
     assert workers[0].wait() == -signal.SIGKILL

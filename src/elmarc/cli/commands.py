@@ -38,7 +38,7 @@ from elmarc.reports import tables
 from elmarc.results import Result, to_frame
 from elmarc.study import build, plan
 from elmarc.study.cells import Cell, failures, finished, make_cells
-from elmarc.study.executors import ExecutorOptions, Pool, opened
+from elmarc.study.executors import Pool, opened
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.load import load_config
 from elmarc.study.request import Clips, Extract, Rank, Run, Study
@@ -173,8 +173,7 @@ def extract(request: Extract, where: Run, out: FileOutput) -> None:
 @contextmanager
 def workers(where: Run, config: Experiment, *, quiet: bool) -> Iterator[Pool | None]:
     """Give the executor that was asked for, and print what it has; None is this process."""
-    options = ExecutorOptions(where.executor, where.workers, where.scheduler, where.scheduler_file)
-    with opened(options, device=config.device) as executor:
+    with opened(where, device=config.device) as executor:
         if executor is not None and not quiet:
             console.err.print(escape(executor.described), highlight=False, soft_wrap=True)
         yield executor

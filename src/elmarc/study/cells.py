@@ -1,8 +1,8 @@
 """Cells: what is to be run, on which clips, and in which folder its result lies.
 
-A cell is one Experiment on the clips that its data set holds now. Its folder's name ends in a hash of
-the configuration, of the clips (labels, folds, groups and the bytes of each file) and of the versions that
-the numbers depend on: the same thing is found again, and anything else is not.
+A cell is one Experiment on the clips that its data set holds now. Its folder's name ends in a hash of the
+configuration, of the clips (labels, folds, groups and the bytes of each file) and of the versions that the
+numbers depend on: the same thing is found again, and anything else is not.
 """
 
 from __future__ import annotations
@@ -40,32 +40,33 @@ VERSIONS = {
 class Cell:
     """One experiment, the clips it is about, and the folder of its result.
 
-    `n_read` is the length of the vectors that a file of another program holds; None: they are extracted.
-    `digests` are those of the module that a network of your own is, when the cell was made.
+    `n_read` is the length of vectors that are read from a file of another program; None: they are extracted.
+    `module` identifies the network where it is a user's module: see `networks.make.identity`.
     """
 
     config: Experiment
     material: Material
     folder: Path
     n_read: int | None = None
-    digests: Definition | None = None
+    module: Definition | None = None
 
     def finished(self) -> results.Result | None:
         """Return the result of an earlier run, None where there is none that may be taken over.
 
-        A strict run asks for every clip: a result that left clips out is no answer to it. Nor is a damaged
-        file, which is written anew, one that names another network, or one of a module that was edited
-        between its cell and its features.
+        Not taken over are damaged files, results that left clips out where the run is strict, those of
+        another network, and those of a module that was edited between its cell and its features.
         """
         file = self.folder / "result.json"
         try:
-            found = results.load(file) if file.exists() else None
+            result = results.load(file) if file.exists() else None
         except StoreError:
             return None
-        if found is None or (self.config.strict and found.skipped) or self._is_of_other_code(found):
+        if result is None or (self.config.strict and result.skipped):
             return None
-        same = found.config.get("network") == record.asked(self.config)["network"]
-        return found if same else None
+        network: Any = (result.definition.get("features") or {}).get("network", {})
+        is_same = all(network.get(key) == value for key, value in (self.module or {}).items())
+        is_same &= result.config.get("network") == record.settings(self.config)["network"]
+        return result if is_same else None
 
     def failure(self) -> results.Failure | None:
         """Return why an earlier run could not run the cell; None where none tried, or one could."""
@@ -79,15 +80,11 @@ class Cell:
 
     def identified(self, result: results.Result) -> results.Result:
         """Return a result that names its run, where its network is a module without a key."""
-        if self.digests is None or "run" not in self.digests:
+        if self.module is None or "run" not in self.module:
             return result
         features = result.definition["features"]
-        features = {**features, "network": {**features["network"], **self.digests}}
+        features = {**features, "network": {**features["network"], **self.module}}
         return replace(result, definition={**result.definition, "features": features})
-
-    def _is_of_other_code(self, found: results.Result) -> bool:
-        network: Any = (found.definition.get("features") or {}).get("network", {})
-        return any(network.get(key) != value for key, value in (self.digests or {}).items())
 
 
 def make_cells(
@@ -96,7 +93,7 @@ def make_cells(
     *,
     materials: Mapping[str, Dataset] | None = None,
 ) -> list[Cell]:
-    """Open every data set once and say which cells there are, in the order of `configs`.
+    """Open every data set once, and return the cells of configurations in their order.
 
     Parameters
     ----------
@@ -105,7 +102,7 @@ def make_cells(
     folder : str or Path
         Where results lie.
     materials : mapping of str to Dataset, or None
-        By name, the data sets that are held in memory: those that sections of kind "object" stand for.
+        By name, the data sets in memory that sections of kind "object" stand for.
 
     Raises
     ------
@@ -117,7 +114,8 @@ def make_cells(
         resolve_device(device)
     unread = {c.data.model_dump_json() for c in configs if c.features_file is not None}
     opened: dict[str, Material] = {}
-    digests: dict[Any, Definition | None] = {}
+    modules: dict[Any, Definition | None] = {}
+    widths: dict[tuple[Path, str], int] = {}
     cells = []
     for config in configs:
         key = config.data.model_dump_json()
@@ -126,22 +124,25 @@ def make_cells(
             opened[key] = open_material(config, held, is_read=key not in unread)
         material = opened[key]
         _check_choice(config, material.dataset)
-        if config.network is not None and config.network not in digests:
-            digests[config.network] = identity(build.network_section(config.network))
-        made = digests.get(config.network)
-        name = f"{_name(config)}-{_identity(config, material, made)[:8]}"
-        cells.append(Cell(config, material, Path(folder) / "cells" / name, digests=made))
-    return _with_files_read(cells)
+        if config.network is not None and config.network not in modules:
+            modules[config.network] = identity(build.network_section(config.network))
+        module = modules.get(config.network)
+        n_read = None
+        if config.features_file is not None and config.network is None:
+            if (config.features_file, key) not in widths:  # one that does not fit ends the run here
+                matrix, _ = read_features(config.features_file, material.dataset)
+                widths[config.features_file, key] = matrix.X.shape[1]
+            n_read = widths[config.features_file, key]
+        name = f"{_name(config)}-{_identity(config, material, module)[:8]}"
+        cells.append(Cell(config, material, Path(folder) / "cells" / name, n_read, module))
+    return cells
 
 
 def _check_choice(config: Experiment, data: Dataset) -> None:
     """Refuse, before any work, a classifier that has too few clips to choose its hyper-parameters by."""
-    if (
-        config.training
-        or config.protocol != "nested"
-        or data.split_kind != "none"
-        or len(data.clips) > 2 * len(data.classes)
-    ):
+    if config.training or config.protocol != "nested" or data.split_kind != "none":
+        return
+    if len(data.clips) > 2 * len(data.classes):
         return
     spec = build.classifier(config)
     if len(ParameterGrid(spec.grid)) > 1:
@@ -150,18 +151,6 @@ def _check_choice(config: Experiment, data: Dataset) -> None:
             "held out of those it learns from: add clips, or take a classifier that chooses none, such as "
             "ridge"
         )
-
-
-def _with_files_read(cells: Sequence[Cell]) -> list[Cell]:
-    """Read each file of another program's features once, so that one that does not fit ends the run here."""
-    widths: dict[tuple[Path | None, str], int] = {}
-    told = []
-    for cell in cells:
-        file, key = cell.config.features_file, (cell.config.features_file, cell.material.key)
-        if file is not None and cell.config.network is None and key not in widths:
-            widths[key] = read_features(file, cell.material.dataset)[0].X.shape[1]
-        told.append(replace(cell, n_read=widths.get(key)) if cell.config.network is None else cell)
-    return told
 
 
 def finished(cells: Sequence[Cell]) -> list[results.Result]:
@@ -184,7 +173,7 @@ def by_features(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 def features_key(config: Experiment) -> str:
     """Return a hash of all that the features of a cell follow from, its clips apart."""
-    parts = record.asked(config, without={"classifier", "protocol"})
+    parts = record.settings(config, without={"classifier", "protocol"})
     if config.network is None or getattr(config.network, "weights", "redraw") == "keep":
         parts.pop("seed")  # no weights are drawn
     return definition_key(parts)
@@ -197,8 +186,8 @@ def _name(config: Experiment) -> str:
     return f"{features}-{config.head_name}-seed{config.seed}-{config.protocol}"
 
 
-def _identity(config: Experiment, material: Material, digests: Definition | None) -> str:
+def _identity(config: Experiment, material: Material, module: Definition | None) -> str:
     file = config.features_file
     content = None if file is None or not file.is_file() else content_key(file)
-    module = [] if digests is None else [digests]
-    return digest([record.asked(config), material.key, VERSIONS, content, *module])
+    more = [] if module is None else [module]
+    return digest([record.settings(config), material.key, VERSIONS, content, *more])

@@ -16,7 +16,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -32,6 +31,7 @@ from elmarc._resources import keep_freed_memory, memory_bytes, n_cores, take_sha
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.extractor import resolve_device
 from elmarc.features.parallel import Workers
+from elmarc.study.request import Run
 
 Spec = TypeVar("Spec")
 Out = TypeVar("Out")
@@ -46,62 +46,33 @@ CONNECT_S = 30
 _setting_up = threading.Lock()
 
 
-@dataclass(frozen=True)
-class ExecutorOptions:
-    """Which executor to use.
-
-    Parameters
-    ----------
-    executor : {"serial", "processes", "dask"}
-    n_workers : int or None
-        How many to start; None: as many as the cores, the memory or the GPUs allow.
-    scheduler : str or None
-        Address of a running Dask scheduler.
-    scheduler_file : Path or None
-        The file in which it has written its address.
-
-    Raises
-    ------
-    ConfigError
-        These do not fit together.
-    """
-
-    executor: str = "serial"
-    n_workers: int | None = None
-    scheduler: str | None = None
-    scheduler_file: Path | None = None
-
-    def __post_init__(self) -> None:
-        choose("executor", self.executor, EXECUTORS)
-        options = {"--scheduler": self.scheduler, "--scheduler-file": self.scheduler_file}
-        named = [option for option, value in options.items() if value is not None]
-        if named and self.executor != "dask":
-            raise ConfigError(f"{named[0]}: only --executor dask has a scheduler: add it")
-        if len(named) == 2:
-            raise ConfigError("--scheduler, --scheduler-file: found both, expected one of them")
-        if self.n_workers is not None and (named or self.executor == "serial"):
-            why = "a scheduler has workers of its own" if named else "serial starts none"
-            raise ConfigError(f"--workers {self.n_workers}: {why}: leave it out, or use --executor processes")
-
-
 @contextmanager
-def opened(options: ExecutorOptions, *, device: str = "auto") -> Iterator[Pool | None]:
-    """Give the workers that the options name, None for this process, and end them.
+def opened(run: Run, *, device: str = "auto") -> Iterator[Pool | None]:
+    """Give the workers that a run asks for, None for this process, and end them.
 
     Raises
     ------
     ConfigError
-        They cannot be had.
+        The options of the run do not fit together, or the workers cannot be had.
     """
-    if options.executor == "serial":
+    choose("executor", run.executor, EXECUTORS)
+    options = {"--scheduler": run.scheduler, "--scheduler-file": run.scheduler_file}
+    named = [option for option, value in options.items() if value is not None]
+    if named and run.executor != "dask":
+        raise ConfigError(f"{named[0]}: only --executor dask has a scheduler: add it")
+    if len(named) == 2:
+        raise ConfigError("--scheduler, --scheduler-file: found both, expected one of them")
+    if run.workers is not None and (named or run.executor == "serial"):
+        why = "a scheduler has workers of its own" if named else "serial starts none"
+        raise ConfigError(f"--workers {run.workers}: {why}: leave it out, or use --executor processes")
+    if run.executor == "serial":
         yield None
-        return
-    if options.executor == "processes":
-        pool: Pool = Processes(options.n_workers, device=device)
+    elif run.executor == "processes":
+        with Processes(run.workers, device=device) as processes:
+            yield processes
     else:
-        pool = Dask(options.scheduler, scheduler_file=options.scheduler_file, n_workers=options.n_workers)
-    with pool:
-        yield pool
+        with Dask(run.scheduler, scheduler_file=run.scheduler_file, n_workers=run.workers) as dask:
+            yield dask
 
 
 class Pool(ABC):
@@ -125,9 +96,9 @@ class Pool(ABC):
     def start(self) -> Executor:
         """Start the workers."""
 
-    @abstractmethod
     def give_up(self, problem: BaseException) -> ElmarcError:
         """Return the error of a run whose workers die again and again."""
+        return ElmarcError(f"a worker ended: {problem}")
 
     def drop(self) -> None:  # noqa: B027  (threads are not killed, and Dask ends what is cancelled)
         """End what is at work at once; a task that comes later starts the workers anew."""
@@ -152,7 +123,7 @@ class Pool(ABC):
             self._executor = self._executor or self.start()
             try:
                 return self._executor.submit(do, task)
-            except BrokenExecutor as problem:
+            except BrokenExecutor as problem:  # between two tasks
                 self._restart(problem)
 
     def finished(
@@ -236,10 +207,6 @@ class Threads(Pool):
         """Start the threads."""
         return Workers(self._n, 1)
 
-    def give_up(self, problem: BaseException) -> ElmarcError:
-        """Return an error that no thread causes: none is killed."""
-        return ElmarcError(f"a thread ended: {problem}")
-
 
 class Processes(Pool):
     """Worker processes on this machine, each with its share of the cores; on GPUs one per GPU.
@@ -271,11 +238,7 @@ class Processes(Pool):
     @property
     def described(self) -> str:
         """How many processes there are, and how many threads each has."""
-        return f"{self._n} worker processes, {self._n_threads} threads each"
-
-    @property
-    def _n_threads(self) -> int:
-        return max(1, n_cores() // self._n)
+        return f"{self._n} worker processes, {max(1, n_cores() // self._n)} threads each"
 
     def start(self) -> Executor:
         """Start the processes."""
@@ -284,10 +247,8 @@ class Processes(Pool):
         gpus: Any = context.SimpleQueue()
         for gpu in self._gpus:
             gpus.put(gpu)
-        arguments = (theirs, self._n_threads, gpus)
-        return ProcessPoolExecutor(
-            self._n, mp_context=context, initializer=_set_up_process, initargs=arguments
-        )
+        set_up = partial(_set_up_process, theirs, max(1, n_cores() // self._n), gpus)
+        return ProcessPoolExecutor(self._n, mp_context=context, initializer=set_up)
 
     def drop(self) -> None:
         """End all workers at once."""

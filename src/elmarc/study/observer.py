@@ -1,4 +1,4 @@
-"""Who wants to know what a run is doing."""
+"""Observers of a run: what happens, as method calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the command line shows lists by what loads this module, and
 
 
 class Observer:
-    """Told what happens; every method may be left as it is."""
+    """Does nothing with what happens; subclasses override what they need."""
 
     def on_start(self, todo: Sequence[Experiment], n_done: int) -> None:
         """A run begins: the cells that are to be run, and how many are finished already."""
@@ -31,8 +31,8 @@ class Observer:
     def on_classifier(self, name: str) -> None:
         """A classifier's grid begins."""
 
-    def on_epoch(self, done: int, total: int, said: str) -> None:
-        """Some epochs of a network's training are done; `said` is what the last one gave."""
+    def on_epoch(self, done: int, total: int, text: str) -> None:
+        """Some epochs of a network's training are done; `text` describes the last one."""
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """A cell is finished, or was before the run (`resumed`)."""
@@ -74,19 +74,19 @@ class Lines(Observer):
 
     def on_budget(self, n_done: int, n_cells: int) -> None:
         """Keep how far the work came."""
-        self._tell(f"time is up: {n_done} of {n_cells} results")
+        self._warn(f"time is up: {n_done} of {n_cells} results")
 
     def on_failure(self, failed: Sequence[Failure]) -> None:
         """Keep what is left out."""
-        self._tell(failure_line(failed))
+        self._warn(failure_line(failed))
 
-    def _tell(self, problem: str) -> None:
+    def _warn(self, problem: str) -> None:
         self.problems.append(problem)
         warn(problem)
 
 
 def failure_line(failed: Sequence[Failure]) -> str:
-    """Say which cells of one kind of features cannot be run, and why."""
+    """Return which cells of one kind of features cannot be run, and why."""
     classifiers = ", ".join(dict.fromkeys(f.classifier for f in failed))
     seeds = ", ".join(dict.fromkeys(str(f.seed) for f in failed))
     name, reason = failed[0].features, failed[0].reason
@@ -94,7 +94,7 @@ def failure_line(failed: Sequence[Failure]) -> str:
 
 
 def result_line(result: Result) -> str:
-    """Say what a cell gave, the number first: a narrow terminal cuts the end."""
+    """Return a cell's result in a line, the number first: a narrow terminal cuts the end."""
     skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
     return (
         f"{100 * result.accuracy:5.1f} %  {result.label:<24} {result.classifier:<6} seed {result.seed}, "

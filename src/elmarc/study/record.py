@@ -67,8 +67,8 @@ def make_result(
     labels = [used.labels[i] for i, _, _ in evaluation.held_out]
     predicted = [label for _, label, _ in evaluation.held_out]
     net, data = config.network, material.dataset
-    settings = asked(config, without={"data"})
-    head: Definition = {key: settings[key] for key in ("classifier", "training") if key in settings}
+    keys = settings(config, without={"data"})
+    head: Definition = {key: keys[key] for key in ("classifier", "training") if key in keys}
     return Result(
         dataset=data.name,
         classes=list(data.classes),
@@ -100,7 +100,7 @@ def make_result(
         timings=used.timings,
         environment=environment(),
         source=source(config.data),
-        config=settings,
+        config=keys,
         clips_key=material.key,
         created=_now(),
     )
@@ -131,8 +131,8 @@ def source(data: Data) -> dict[str, Any]:
     return {key: str(value.resolve()) if isinstance(value, Path) else value for key, value in section.items()}
 
 
-def asked(config: Experiment, *, without: Set[str] = frozenset()) -> dict[str, Any]:
-    """Return the keys of a configuration that a result follows from: not how it is computed, or called."""
+def settings(config: Experiment, *, without: Set[str] = frozenset()) -> dict[str, Any]:
+    """Return the keys of a configuration that a result follows from: not its name, nor how it is computed."""
     return config.model_dump(mode="json", exclude={*EXECUTION_KEYS, *without})
 
 
@@ -174,13 +174,13 @@ def write(result: Result, folder: Path) -> None:
 
 def environment() -> dict[str, str]:
     """Return versions and machine."""
-    found = {"elmarc": __version__, "python": platform.python_version()}
+    versions = {"elmarc": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    return found | {
+            versions[package] = "unknown"
+    return versions | {
         "system": platform.platform(),
         "machine": platform.machine(),
         "cores": str(n_cores()),

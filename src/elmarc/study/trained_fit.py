@@ -111,7 +111,7 @@ def _told(observer: Observer, run: Run, epoch: int, row: Row) -> None:
 
 def _key(config: Experiment, material: Material) -> str:
     """Return the name of the folder of a training, by all that its weights follow from."""
-    return definition_key({"config": record.asked(config), "clips": material.key})[:16]
+    return definition_key({"config": record.settings(config), "clips": material.key})[:16]
 
 
 def _expected(result: Result) -> Expectation:
