@@ -241,8 +241,14 @@ def load(path: str | Path) -> Result:
     return Result.from_json(text, source=str(path))
 
 
-def collect(folder: str | Path) -> list[Result]:
+def collect(folder: str | Path, *, notes: list[str] | None = None) -> list[Result]:
     """Read every `result.json` below a folder, in the order of their paths.
+
+    Parameters
+    ----------
+    folder : str or Path
+    notes : list of str or None
+        Results that cannot be read are left out, and named here; None: they are an error.
 
     Raises
     ------
@@ -256,7 +262,17 @@ def collect(folder: str | Path) -> list[Result]:
     )
     if not paths:
         raise StoreError(f"{folder}: no result.json below it: give the folder that a run printed")
-    return [load(path) for path in paths]
+    results, problems = [], []
+    for path in paths:
+        try:
+            results.append(load(path))
+        except StoreError as problem:
+            problems.append(problem)
+    if problems and (notes is None or not results):
+        raise problems[0]
+    if problems and notes is not None:
+        notes.append(f"{len(problems)} results are left out, such as {problems[0]}")
+    return results
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import soundfile as sf
 from tests.cli.conftest import SR, Run, rank, tone
 
 import elmarc as library
+from elmarc.results import collect
 from elmarc.study import build
-from elmarc.study.summary import read_results
 from elmarc.study.winner import winner
 
 
@@ -49,7 +49,7 @@ def test_rank_ends_with_the_command_that_fits_its_winner(elmarc: Run, folder: Pa
     (line,) = [line for line in out.splitlines() if "elmarc fit" in line]
     code, out, err = elmarc(*shlex.split(line[line.index("elmarc fit") :])[1:], "--json")
     assert code == 0, err
-    best = winner(read_results(Path("out"))[0])
+    best = winner(collect("out"))
     assert json.loads(out)["system"] == f"{best.result.label} + {best.result.classifier}"
     assert f"{best.score.label} is taken" in err
     config = best.config()
@@ -90,7 +90,7 @@ def test_the_accuracy_to_expect_is_that_of_the_ranking(
     width = ("--set", "network.n_filters=4", "--set", "network.size=null", "--recipe", "v2")
     code, _, err = elmarc("rank", "clips.csv", *how, *width, *options)
     assert code == 0, err
-    (ranked,) = read_results(Path("out"))[0]
+    (ranked,) = collect("out")
     code, out, err = elmarc("fit", "--from", "out", "--json")
     assert code == 0, err
     expected = json.loads(out)["expected"]

@@ -12,11 +12,10 @@ from tests.simulated import simulated_result
 
 from elmarc.comparison.compare import comparisons
 from elmarc.errors import StoreError
-from elmarc.results import Failure, Result
+from elmarc.results import Failure, Result, collect
 from elmarc.study.summary import (
     beside,
     read_failures,
-    read_results,
     still_failed,
     summarise,
     tell_apart,
@@ -95,12 +94,13 @@ def test_results_that_cannot_be_read_are_named_and_the_others_kept(tmp_path: Pat
     old = json.loads(simulated_result().to_json()) | {"schema_version": 1}
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "result.json").write_text(json.dumps(old))
-    results, notes = read_results(tmp_path)
+    notes: list[str] = []
+    results = collect(tmp_path, notes=notes)
     assert len(results) == 1
     assert "1 results are left out" in notes[0]
     (tmp_path / "good" / "result.json").unlink()
     with pytest.raises(StoreError, match="run the cell again"):
-        read_results(tmp_path)
+        collect(tmp_path, notes=notes)
 
 
 def two_sets(*second: str) -> list[Result]:

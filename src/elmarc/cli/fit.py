@@ -15,12 +15,13 @@ from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Dataset
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
+from elmarc.results import collect
 from elmarc.study import build
 from elmarc.study.clips import open_material, with_copy_notes
 from elmarc.study.request import Extract
 from elmarc.study.request import Fit as FitRequest
 from elmarc.study.spec import Experiment
-from elmarc.study.summary import read_results, tell_apart
+from elmarc.study.summary import tell_apart
 from elmarc.study.trained_fit import Fit, fit_trained
 from elmarc.study.winner import Winner, sound_classifier, winner
 
@@ -83,8 +84,8 @@ def from_ranking(folder: Path, what: FitRequest, *, trust: bool = False) -> Chos
     trust : bool
         Whether a module that the results name may be imported.
     """
-    results, notes = read_results(folder)
-    results, more = tell_apart(results)
+    notes: list[str] = []
+    results, more = tell_apart(collect(folder, notes=notes))
     data = (
         None
         if what.data is None

@@ -15,11 +15,10 @@ from elmarc.comparison.records import Comparison
 from elmarc.errors import ElmarcError
 from elmarc.reports.media import media_for
 from elmarc.reports.page import build_page
-from elmarc.results import Result
+from elmarc.results import Result, collect
 from elmarc.study import build
 from elmarc.study.summary import (
     read_failures,
-    read_results,
     still_failed,
     tell_apart,
     without_results,
@@ -30,11 +29,11 @@ def report(folders: Sequence[Path], output: Path, *, embed_mb: float, force: boo
     """Write the page of folders of results."""
     files = (file for folder in folders for file in folder.rglob("result.json"))
     check_output(output, PAGE, option="--output", force=force, read=files)
-    read = [read_results(folder) for folder in folders]
-    results, more = tell_apart([result for found, _ in read for result in found])
+    notes: list[str] = []
+    results, more = tell_apart([result for folder in folders for result in collect(folder, notes=notes)])
     failed = still_failed([failure for folder in folders for failure in read_failures(folder)], results)
     compared = comparisons(results, failed=failed)
-    for note in [*(note for _, notes in read for note in notes), *more, *without_results(failed, compared)]:
+    for note in [*notes, *more, *without_results(failed, compared)]:
         console.note(note)
     write_page(results, compared, output, embed_mb=embed_mb)
     if not quiet:

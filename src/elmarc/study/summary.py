@@ -16,35 +16,12 @@ from elmarc.comparison.ranks import AverageRanks, rank_across
 from elmarc.comparison.records import Comparison, system_of
 from elmarc.errors import ElmarcError, StoreError
 from elmarc.reports import cost_figure, figures, tables
-from elmarc.results import FAILED, Failure, Result, load, load_failure
+from elmarc.results import FAILED, Failure, Result, collect, load, load_failure
 from elmarc.study.spec import TRAINED
 
 Shown = TypeVar("Shown")
 MULTIPLY_ADDS = "multiply_adds_per_clip"
 FIGURES = ("figure", "differences", "cost")  # of one data set and protocol
-
-
-def read_results(folder: Path) -> tuple[list[Result], list[str]]:
-    """Read every result below a folder; return them, and notes on those that cannot be read.
-
-    Raises
-    ------
-    StoreError
-        There is none that can be read.
-    """
-    paths = sorted(Path(folder).rglob("result.json"))
-    if not paths:
-        raise StoreError(f"{folder}: no result.json below it: give the folder that a run printed")
-    found, problems = [], []
-    for path in paths:
-        try:
-            found.append(load(path))
-        except StoreError as problem:
-            problems.append(problem)
-    if not found:
-        raise problems[0]
-    some = [f"{len(problems)} results are left out, such as {problems[0]}"] if problems else []
-    return found, some
 
 
 def tell_apart(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
@@ -166,7 +143,7 @@ def beside(results: Sequence[Result], folder: Path) -> str:
         try:
             result = load(first)
             if result.clips_key in keys and (result.classifier == TRAINED) not in kinds:
-                found += read_results(first.parents[2])[0]
+                found += collect(first.parents[2], notes=[])
         except StoreError:
             continue
     if not found:
