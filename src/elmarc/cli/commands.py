@@ -35,7 +35,7 @@ from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.store import FeatureStore
 from elmarc.networks.section import EXTERNAL
 from elmarc.reports import tables
-from elmarc.results import Result, to_frame
+from elmarc.results import Result, collect, to_frame
 from elmarc.study import build, plan
 from elmarc.study.cells import Cell, failures, finished, make_cells
 from elmarc.study.executors import Pool, opened
@@ -44,7 +44,7 @@ from elmarc.study.load import load_config
 from elmarc.study.request import Clips, Extract, Rank, Run, Study
 from elmarc.study.run import run_cells, seconds
 from elmarc.study.spec import Experiment
-from elmarc.study.summary import Unwritten, beside, names_of, read_results, summarise, tell_apart, write_run
+from elmarc.study.summary import Unwritten, beside, names_of, summarise, tell_apart, write_run
 from elmarc.study.tasks import computing
 from elmarc.study.winner import can_be_fitted
 
@@ -185,8 +185,8 @@ def agreement(ranked: Path, trained: Path, *, output: Path, as_json: bool) -> No
     check_results_folder(output, [f"agreement.{ending}" for ending in agreements.FORMS])
     sides = []
     for folder in (ranked, trained):
-        results, notes = read_results(folder)
-        side, more = tell_apart(results)
+        notes: list[str] = []
+        side, more = tell_apart(collect(folder, notes=notes))
         sides.append(side)
         for note in [*notes, *more]:
             console.note(f"{folder}: {note}")
