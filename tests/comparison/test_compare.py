@@ -210,3 +210,11 @@ def test_results_of_other_clips_are_not_compared() -> None:
     one, other = simulated_result("vgg", clips_key="a"), simulated_result("temporal", clips_key="b")
     with pytest.raises(ConfigError, match="of different clips"):
         compare([one, other])
+
+
+@pytest.mark.parametrize("name", ["vgg", "mfcc"])
+def test_a_single_system_has_no_contrast(name):
+    single = compare([simulated_result(name, seed=seed) for seed in range(2)])
+    assert single.families == ()
+    assert single.scores[0].ties == "a"
+    assert single.design.detectable is None

@@ -175,6 +175,8 @@ def _families(
 
 
 def _contrasts(tested: Contrasts, members: Sequence[int], confidence: float) -> tuple[Contrast, ...]:
+    if not len(tested.a):
+        return ()
     estimate = tested.estimate
     half = tested.half_width(confidence)
     ends = estimate.value - half, estimate.value + half
