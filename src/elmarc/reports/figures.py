@@ -153,13 +153,13 @@ def study_figure(comparison: Comparison) -> Figure:
     counts = [len(in_study_order(comparison, name)) for name in names]
     rows = [names] if sum(counts) <= SIDE_BY_SIDE else [[name] for name in names]
     n_bars = max(counts) if len(rows) > 1 else sum(counts)
-    alike = len({tuple(s.name for s in in_study_order(comparison, name)) for name in names}) == 1
-    height = 1.3 + 3.1 * len(rows) - (0.9 * (len(rows) - 1) if alike else 0)
+    same_names = len({tuple(s.name for s in in_study_order(comparison, name)) for name in names}) == 1
+    height = 1.3 + 3.1 * len(rows) - (0.9 * (len(rows) - 1) if same_names else 0)
     figure = new_figure(width=max(5.4, 2.2 + 0.42 * n_bars), height=height)
     axes = figure.subplots(len(rows), squeeze=False)[:, 0]
     for ax, members in zip(axes, rows, strict=True):
         study_bars(ax, comparison, members, headed=ax is axes[0])
-        if alike and ax is not axes[-1]:
+        if same_names and ax is not axes[-1]:
             ax.tick_params(labelbottom=False)
     return figure
 

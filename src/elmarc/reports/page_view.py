@@ -49,12 +49,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Missed:
-    """A clip that every system misclassifies; `said` is the class that most of the `n_runs` predict."""
+    """A clip that every system misclassifies; `predicted` is the most frequent class of the `n_runs`."""
 
     clip: str
     label: str
-    said: str
-    n_said: int
+    predicted: str
+    n_votes: int
     n_runs: int
 
 
@@ -74,22 +74,16 @@ class Section:
         self.number, self.comparison, self.results = number, comparison, results
         self.id = f"s{number}"
         self.name = f"{comparison.dataset}, {comparison.protocol}"
+        self.answer, self.details = answer(comparison), details(comparison)
+        self.levels = wording.levels(comparison)
+        self.has_seeds = wording.several_seeds(comparison)
+        self.has_ties = len(comparison.scores) > 1 and wording.has_ties(comparison)
 
     @property
     def extent(self) -> str:
         """The number of clips, groups, classes, seeds and systems, in words."""
         systems = "1 system" if len(self.rows) == 1 else f"{len(self.rows)} systems"
         return f"{wording.extent(self.comparison)}, {len(self.classes)} classes, {systems}"
-
-    @property
-    def answer(self) -> tuple[str, ...]:
-        """The answer in four lines."""
-        return answer(self.comparison)
-
-    @property
-    def details(self) -> tuple[str, ...]:
-        """What the answer leaves out, in sentences."""
-        return details(self.comparison)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -127,21 +121,6 @@ class Section:
         return any(row.baseline for row in self.rows)
 
     @property
-    def has_ties(self) -> bool:
-        """Whether there are letters."""
-        return len(self.rows) > 1 and wording.has_ties(self.comparison)
-
-    @property
-    def has_seeds(self) -> bool:
-        """Whether some system was run with more than one seed."""
-        return wording.several_seeds(self.comparison)
-
-    @property
-    def levels(self) -> dict[str, float]:
-        """Baseline accuracies: chance, and the largest class."""
-        return wording.levels(self.comparison)
-
-    @property
     def scale(self) -> Scale:
         """The scale of the intervals, from the least to the highest accuracy shown."""
         scores = self.comparison.scores
@@ -166,15 +145,15 @@ class Section:
     @cached_property
     def missed(self) -> list[Missed]:
         """The clips that every system misclassifies with every seed."""
-        said: dict[str, Counter[str]] = {}
+        predicted: dict[str, Counter[str]] = {}
         label = {}
         for result in self.results:
             for p in result.predictions:
-                said.setdefault(p.id, Counter())[p.predicted] += 1
+                predicted.setdefault(p.id, Counter())[p.predicted] += 1
                 label[p.id] = p.label
         return [
             Missed(clip, label[clip], *votes.most_common(1)[0], votes.total())
-            for clip, votes in sorted(said.items())
+            for clip, votes in sorted(predicted.items())
             if not votes[label[clip]]
         ]
 
@@ -208,11 +187,11 @@ class Section:
 
 def sections(results: Sequence[Result], compared: Sequence[Comparison]) -> list[Section]:
     """Return a section for each comparison, with its results in the order of its systems."""
-    found = []
+    parts = []
     for number, each in enumerate(compared):
         cells = by_system([r for r in results if (r.dataset, r.protocol) == (each.dataset, each.protocol)])
-        found.append(Section(number, each, [r for score in each.scores for r in cells[score.system]]))
-    return found
+        parts.append(Section(number, each, [r for score in each.scores for r in cells[score.system]]))
+    return parts
 
 
 def points(difference: float) -> str:

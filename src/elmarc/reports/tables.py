@@ -24,17 +24,6 @@ from elmarc.reports import wording
 from elmarc.reports.terminal import to_text
 from elmarc.results import Result
 
-__all__ = [
-    "FORMS",
-    "document",
-    "ranking",
-    "report_text",
-    "to_csv",
-    "to_json",
-    "to_latex",
-    "to_markdown",
-    "to_text",
-]
 VERSION = 2  # of ranking.json
 ESCAPES = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
