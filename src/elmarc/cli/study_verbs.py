@@ -49,8 +49,8 @@ def run(
 def rank(study: Rank, where: Run, out: Output) -> None:
     """Say which untrained network suits a data set.
 
-    How sure that is, and whether any beats the MFCC. Networks run cheapest first; the last lines are the
-    commands that extract the features of the best, and that fit a classifier of them.
+    How sure that is, and whether any beats the MFCC. Networks run cheapest first; the answer ends with the
+    commands to go on with.
     """
     from elmarc.cli import commands
 

@@ -1,4 +1,4 @@
-"""What the report page plays and shows of each clip: a small MP3 and a picture of its log-mel."""
+"""Audio and picture of clips for the report page: a small MP3 and the log-mel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from elmarc.reports.page_data import ClipMedia, listening_order
 from elmarc.reports.page_private import relative_link
 from elmarc.results import Result
 
-SR = 16000  # Hz: enough to tell what a clip is
+SR = 16000  # Hz: enough to recognise a clip
 MAX_CLIPS = 400  # pictures and players
 MAX_WIDTH = 320  # pixels of a picture
 N_COLOURS = 24
@@ -33,8 +33,8 @@ def clip_media(clip: Clip, *, page_folder: Path) -> ClipMedia:
     Parameters
     ----------
     page_folder : Path
-        Where the page will lie. Clips below it or beside it are linked, others are not: a page may be sent,
-        and is not to tell where its maker's clips lie.
+        Folder of the page. Clips below it or next to it are linked, others are not: a page may be sent to
+        others, and must not reveal the folders of its author.
     """
     href = _link(clip, page_folder)
     try:
@@ -50,7 +50,7 @@ def media_for(results: Sequence[Result], clips: Sequence[Clip], *, page_folder: 
     known = [by_id[name] for _, name in listening_order(results) if name in by_id]
     with ThreadPoolExecutor(2) as workers:
         full = workers.map(partial(clip_media, page_folder=page_folder), known[:MAX_CLIPS])
-        media = {clip.id: found for clip, found in zip(known, full, strict=False)}
+        media = {clip.id: one for clip, one in zip(known, full, strict=False)}
     return media | {clip.id: ClipMedia(href=_link(clip, page_folder)) for clip in known[MAX_CLIPS:]}
 
 
