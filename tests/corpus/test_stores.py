@@ -63,8 +63,6 @@ def test_a_damaged_store_gives_what_is_computed_afresh(
         list(FeatureStore(store).entries())
         found, again = extracted(clips, store), extracted(clips, store)
         list(FeatureStore(store).entries())
-        FeatureStore(store).verify()
-        assert FeatureStore(store).verify()[1] == []
         FeatureStore(store).prune()
     for extraction in (found, again):
         assert extraction.matrix.ids == fresh.matrix.ids

@@ -167,20 +167,6 @@ class FeatureStore:
             n_bytes = sum(stat.st_size for stat in stats)
             yield StoreEntry(folder, _name(folder), n_rows, n_bytes, n_damaged, max(times))
 
-    def verify(self) -> tuple[int, list[str]]:
-        """Compare every shard with its checksum, and rename damaged ones.
-
-        Returns the number of shards, and for each damaged one what is wrong, and its new name.
-        """
-        shards = [shard for folder in self._folders() for shard in sorted(folder.glob(SHARDS))]
-        problems = []
-        for shard in shards:
-            try:
-                read_shard(shard)
-            except StoreError as problem:
-                problems.append(f"{problem}: set aside as {_renamed(shard).name}")
-        return len(shards), problems
-
     def prune(self, *, older_than_days: int | None = None, dry_run: bool = False) -> list[Path]:
         """Remove damaged shards and what killed runs left; return what is (with `dry_run`: would be) removed.
 
@@ -328,20 +314,16 @@ def _damaged(shard: Path, what: str) -> StoreError:
 
 
 def _set_aside(shard: Path, problem: StoreError) -> None:
-    if not shard.exists():  # another process was first
-        return
-    name = _renamed(shard).name
-    warnings.warn(
-        f"{problem}: its rows are computed again, and it was set aside as {name}", StoreWarning, stacklevel=4
-    )
-
-
-def _renamed(shard: Path) -> Path:
-    """Rename a damaged shard, so that it is not read again, where that is allowed."""
+    """Rename a damaged shard, so that it is not read again, and warn."""
+    aside = shard.with_name(shard.name + DAMAGED)
     try:
-        return shard.rename(shard.with_name(shard.name + DAMAGED))
-    except OSError:
-        return shard
+        shard.rename(aside)
+        outcome = f"it was set aside as {aside.name}"
+    except FileNotFoundError:  # another process was first
+        return
+    except OSError as refusal:
+        outcome = f"it cannot be set aside ({refusal.strerror}): remove it"
+    warnings.warn(f"{problem}: its rows are computed again, and {outcome}", StoreWarning, stacklevel=4)
 
 
 def _name(folder: Path) -> str:
