@@ -7,19 +7,26 @@ ALONE := hearvalidator mirdata soundata backports.zstd chardet deprecated import
   mir_eval multivolumefile pretty_midi py7zr pybcj pycryptodomex pyppmd six smart_open
 
 # two test processes with two threads each wait for each other
-test docs: export OMP_NUM_THREADS = 1
+test test-slow docs: export OMP_NUM_THREADS = 1
 
-.PHONY: demo foretell test lint type bench docs wheel clean
+.PHONY: demo studies test test-slow test-all lint type bench docs wheel clean
 
 demo: .venv/installed
 	$(BIN)/elmarc demo
 
 # the study in studies/foretell, so small that it only shows that it runs
-foretell: .venv/installed-dev
+studies: .venv/installed-dev
 	$(BIN)/python -m studies.foretell --quick -o "$$(mktemp -d)"
 
+# what a contributor runs: every module, the comparison with 2018, every command once
 test: .venv/installed-dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not slow"
+
+# corpora, fuzzing, kills, clusters, the browser
+test-slow: .venv/installed-dev
+	$(BIN)/pytest -n auto -m slow
+
+test-all: test test-slow
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
