@@ -17,6 +17,25 @@ _defaults.SIZE, _defaults.SEEDS = "small", 2  # type: ignore[assignment]  # quic
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 os.environ.setdefault("ELMARC_HASH_MEMO", "off")  # none in the user's cache; its own tests switch it on
 SMALL_FIXTURES = Path(__file__).parent / "parity" / "data"
+SLOW = (  # what `make test` leaves out: corpora, fuzzing, kills, clusters, whole runs in processes of their own
+    "adapters/test_conformance.py",
+    "cli/test_broken_runs.py",
+    "cli/test_full_disk.py",
+    "cli/test_hash_seeds.py",
+    "cli/test_killed.py",
+    "corpus/",
+    "executors/",
+    "fuzz/",
+    "model/test_by_name.py",
+    "studies/",
+    "test_docs.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
