@@ -17,7 +17,7 @@ _defaults.SIZE, _defaults.SEEDS = "small", 2  # type: ignore[assignment]  # quic
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 os.environ.setdefault("ELMARC_HASH_MEMO", "off")  # none in the user's cache; its own tests switch it on
 SMALL_FIXTURES = Path(__file__).parent / "parity" / "data"
-SLOW = (  # what `make test` leaves out: corpora, fuzzing, kills, clusters, whole runs in processes of their own
+SLOW = (  # what `make test` leaves out: corpora, fuzzing, kills, clusters, whole runs in other processes
     "adapters/test_conformance.py",
     "cli/test_broken_runs.py",
     "cli/test_full_disk.py",
