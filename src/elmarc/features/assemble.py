@@ -18,15 +18,17 @@ from elmarc._types import FixLength, Precision, Size, Unit
 from elmarc.audio.length import STUDY_LENGTH, InputLength
 from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.joined import JoinedExtractor
 from elmarc.features.recipes import BASELINE, WHOLE_CLIPS, settings
 from elmarc.frontends import FRONTENDS, FrontEnd, frontends_of
 from elmarc.networks import NETWORKS, make_network
 from elmarc.networks.base import Network
-from elmarc.networks.section import EXTERNAL, section_of_text
+from elmarc.networks.section import EXTERNAL, parts_of, section_of_text
 
 NetworkLike: TypeAlias = str | Mapping[str, Any] | nn.Module | Callable[..., nn.Module] | None
 FrontEndLike: TypeAlias = str | Mapping[str, Any] | FrontEnd | None
 
+NO_NETWORK = "the baseline has no network: leave it out, or name a network"
 # What the study repeated short clips to where a network needs more frames than they have.
 RAISED_TO_S: dict[Unit, float] = {"frames": STUDY_LENGTH.frames_s, "samples": 0.0}
 
@@ -43,7 +45,7 @@ def assemble(
     seed: int = 0,
     sr: int | None = None,
     duration: float | None = None,
-    input_length: int | None = None,
+    input_length: int | Sequence[int | None] | None = None,
     default_length: InputLength | None = None,
     fix_length: FixLength | None = None,
     statistics: Sequence[str] | None = None,
@@ -55,7 +57,7 @@ def assemble(
     ----------
     network : str, mapping, nn.Module, callable, Network or None
         As for `make_network`; what a section says goes before the other arguments. "mfcc" and None are the
-        baseline.
+        baseline. "mfcc+vgg" and its like are joined: see `JoinedExtractor`.
     recipe : {"v2", "2018"}
         Sets what is None here: see docs/recipe.md.
     frontend : str, mapping, FrontEnd or None
@@ -82,11 +84,27 @@ def assemble(
     ConfigError
         Anything is unknown, or does not fit together.
     """
+    if parts := parts_of(network):
+        _refuse("joined networks take their own", frontend=frontend, layers=layers, statistics=statistics)
+        lengths = input_length if isinstance(input_length, Sequence) else [input_length] * len(parts)
+        fed = {"duration": duration, "default_length": default_length, "fix_length": fix_length}
+        shared = {"recipe": recipe, "precision": precision, "seed": seed, "sr": sr, **work}
+        return JoinedExtractor(
+            [
+                assemble(part, **shared)
+                if _section(part) is None
+                else assemble(part, size=size, n_filters=n_filters, input_length=length, **fed, **shared)
+                for part, length in zip(parts, lengths, strict=True)
+            ]
+        )
     section = _section(network)
     front = make_frontend(frontend, network=network, recipe=recipe, sr=sr)
+    assert not isinstance(input_length, Sequence)  # one network has one length
     if section is None:
-        _refuse(n_filters=n_filters, layers=layers, duration=duration, input_length=input_length)
-        _refuse(statistics=statistics)
+        _refuse(
+            NO_NETWORK, n_filters=n_filters, layers=layers, duration=duration, input_length=input_length,
+            statistics=statistics,
+        )  # fmt: skip
         return FeatureExtractor(front, **work)
     _check_unit(front, section)
     wanted = settings(
@@ -141,6 +159,9 @@ def default_kind(network: NetworkLike) -> str:
     """
     if isinstance(network, Network):
         return frontends_of(network.input_unit)[0]
+    if parts := parts_of(network):
+        kinds = [default_kind(part) for part in parts]
+        return next((kind for kind in kinds if kind != BASELINE), BASELINE)
     section = _section(network)
     if section is None:
         return network if isinstance(network, str) else BASELINE
@@ -222,8 +243,8 @@ def _raised(length: int, front: FrontEnd, net: Network) -> int:
     return max(net.min_input_length, front.n_positions(RAISED_TO_S[net.input_unit]))
 
 
-def _refuse(**options: Any) -> None:
-    """Refuse what only a network has: it would be ignored in silence."""
+def _refuse(because: str, **options: Any) -> None:
+    """Refuse options that would be ignored in silence."""
     for name, value in options.items():
         if value is not None:
-            raise ConfigError(f"{name}: the baseline has no network: leave it out, or name a network")
+            raise ConfigError(f"{name}: {because}")

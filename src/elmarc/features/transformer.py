@@ -25,6 +25,7 @@ from elmarc.features.recipes import BASELINE
 from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
 from elmarc.features.store import open_store
 from elmarc.frontends import FrontEnd
+from elmarc.networks.section import parts_of
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):
@@ -132,7 +133,7 @@ class RandomCNNFeatures(_ClipTransformer):
     ----------
     network : str, mapping, nn.Module, callable or Network
         A name (see `elmarc networks`), "package.module:Name", the section of a configuration, or a
-        module: see `make_network`. "mfcc" is the baseline.
+        module: see `make_network`. "mfcc" is the baseline; "mfcc+vgg" joins the features of both.
     recipe : {"v2", "2018"}
         Sets front-end, statistics and width where they are not given: see docs/recipe.md.
     size : {"large", "small"}, n_filters : int or None
@@ -242,7 +243,7 @@ class RandomCNNFeatures(_ClipTransformer):
         )
         return self
 
-    def restore(self, length: int | None, fix_length: FixLength) -> Self:
+    def restore(self, length: int | Sequence[int | None] | None, fix_length: FixLength) -> Self:
         """Draw the weights for inputs of `length` frames or samples, as `fit` did on its clips."""
         self.seed_ = seed_of(self.random_state)
         front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
@@ -253,7 +254,7 @@ class RandomCNNFeatures(_ClipTransformer):
         return assemble(
             self.network,
             recipe=self.recipe,
-            frontend=front,
+            frontend=self.frontend if parts_of(self.network) else front,
             size=self.size,
             n_filters=self.n_filters,
             layers=self.layers,

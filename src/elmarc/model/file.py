@@ -42,6 +42,7 @@ from elmarc.model import estimators
 from elmarc.model.learning import TRAINED, Expectation
 from elmarc.networks import NETWORKS
 from elmarc.networks.random_cnn import RandomCNN
+from elmarc.networks.section import parts_of
 
 if TYPE_CHECKING:
     from elmarc.model.sound_classifier import SoundClassifier
@@ -205,7 +206,7 @@ def _description(model: SoundClassifier) -> dict[str, Any]:
             "random_state": model.seed_,
         },
         "network": None if _is_ours(network) else _named(network),
-        "length": model.extractor_.length,
+        "length": getattr(model.extractor_, "lengths", model.extractor_.length),
         "fix_length": model.extractor_.fix_length,
         "definition": definition,
         "definition_key": definition_key(definition),
@@ -247,6 +248,8 @@ def _network(features: Any) -> Any:
 
 def _is_ours(network: Any) -> bool:
     """Return whether elmarc can build the network from its description, without the user's code."""
+    if parts := parts_of(network):
+        return all(map(_is_ours, parts))
     kind = network.get("kind") if isinstance(network, Mapping) else network
     return kind is None or (isinstance(kind, str) and (kind in NETWORKS or kind in frontends_of(None)))
 
@@ -444,6 +447,8 @@ def _number(name: str, value: Any, least: float, most: float) -> Any:
 
 def _check_length(extractor: FeatureExtractor) -> None:
     """Refuse an input that no clip fills: each would be padded to it."""
+    for part in getattr(extractor, "parts", ()):
+        _check_length(part)
     front, length = extractor.frontend, extractor.length
     if length is not None:
         most = MAX_CLIP_BYTES / 4 / front.sr * (front.positions_per_second or 0.0)

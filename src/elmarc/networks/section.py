@@ -11,6 +11,7 @@ from elmarc._types import Unit
 from elmarc.errors import ConfigError
 
 EXTERNAL = "external"  # the kind of such a section
+JOINED = "joined"  # the kind of one whose `parts` are other sections
 OUTPUT = "output"  # the layer that is the module's output, where this is one tensor
 Weights: TypeAlias = Literal["redraw", "keep"]
 ModulePrecision: TypeAlias = Literal["float32", "bfloat16"]
@@ -88,12 +89,34 @@ def is_factory(text: str) -> bool:
 
 
 def section_of_text(text: str) -> dict[str, Any]:
-    """Return the section that a network's name or a factory stands for.
+    """Return the section that a network's name, a factory, or names with + between stand for.
 
     >>> section_of_text("vgg"), section_of_text("mypkg.models:MyNet")
     ({'kind': 'vgg'}, {'kind': 'external', 'factory': 'mypkg.models:MyNet'})
+    >>> section_of_text("mfcc+vgg")
+    {'kind': 'joined', 'parts': [{'kind': 'mfcc'}, {'kind': 'vgg'}]}
     """
-    return {"kind": EXTERNAL, "factory": text} if is_factory(text) else {"kind": text}
+    if is_factory(text):
+        return {"kind": EXTERNAL, "factory": text}
+    if "+" in text:
+        return {"kind": JOINED, "parts": [{"kind": part.strip()} for part in text.split("+")]}
+    return {"kind": text}
+
+
+def with_options(section: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """Return a section with options of elmarc's networks, those of its parts where it joins some."""
+    if section.get("kind") == JOINED:
+        return {**section, "parts": [with_options(part, **options) for part in section["parts"]]}
+    if section.get("kind") == EXTERNAL:
+        options = {key: value for key, value in options.items() if key in ("precision", "n_filters")}
+    return {**section, **({} if section.get("kind") == "mfcc" else options)}
+
+
+def parts_of(network: Any) -> list[Any]:
+    """Return the sections of joined networks; empty where it is none, or one alone."""
+    section = section_of_text(network) if isinstance(network, str) else network
+    is_joined = isinstance(section, Mapping) and section.get("kind") == JOINED
+    return list(section["parts"]) if is_joined else []
 
 
 def module_spec(section: Mapping[str, Any]) -> ModuleSpec:

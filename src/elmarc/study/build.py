@@ -18,6 +18,7 @@ from elmarc.features.store import FeatureStore
 from elmarc.frontends import FrontEnd
 from elmarc.networks import make_network
 from elmarc.networks.base import Network
+from elmarc.networks.section import JOINED
 from elmarc.results import Result
 from elmarc.study import spec as cfg
 
@@ -115,10 +116,16 @@ def extractor(
         "store": store,
         "cache": cache,
     }
+    default = None if data is None else data.input_length or datasets.suggest_input_length(data)
+    if config.network is not None and config.network.kind == JOINED:
+        joined = assemble(
+            network_section(config.network), recipe=config.recipe, seed=config.seed,
+            duration=config.input.seconds, default_length=default, fix_length=config.input.fix_length, **work,
+        )  # fmt: skip
+        return joined, []
     front = frontend(config.frontend)
     if config.network is None or front.unit is None:  # without a network there is no unit
         return assemble(None, frontend=front, **work), []
-    default = None if data is None else data.input_length or datasets.suggest_input_length(data)
     built = assemble(
         network_section(config.network),
         frontend=front,

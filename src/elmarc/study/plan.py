@@ -11,10 +11,18 @@ from elmarc.audio.length import STUDY_LENGTH
 from elmarc.config.files import read_document
 from elmarc.config.network_files import is_network_file, sections_of
 from elmarc.errors import ConfigError
+from elmarc.features.assemble import make_frontend
 from elmarc.features.recipes import BASELINE, WHOLE_CLIPS
-from elmarc.networks import NETWORKS, STUDY_NETWORKS
+from elmarc.networks import NETWORKS, STUDY_NETWORKS, make_network
 from elmarc.networks.random_cnn import RandomCNN
-from elmarc.networks.section import EXTERNAL, is_factory, module_spec, section_of_text
+from elmarc.networks.section import (
+    EXTERNAL,
+    is_factory,
+    module_spec,
+    parts_of,
+    section_of_text,
+    with_options,
+)
 from elmarc.study import build
 from elmarc.study.features_in import check_names
 from elmarc.study.spec import Experiment, expand, parse_experiment
@@ -157,8 +165,11 @@ def choose_networks(given: str | Sequence[Any], *, size: str, precision: str) ->
         elif is_factory(word):
             sections.append({**section_of_text(word), "precision": precision})
         else:
-            name = choose("network", word.lower(), known)
-            sections.append({"kind": name, "size": size, "precision": precision})
+            names = [name.strip().lower() for name in word.split("+")]
+            more = [BASELINE] if len(names) > 1 else []
+            names = [choose("network", name, [*known, *more]) for name in names]
+            section = section_of_text("+".join(names))
+            sections.append(with_options(section, size=size, precision=precision))
     chosen = [section for k, section in enumerate(sections) if section not in sections[:k]]
     _check_names(chosen)
     return chosen
@@ -190,8 +201,15 @@ def _multiply_adds(config: Experiment) -> float:
         return 0.0
     if config.network.kind == EXTERNAL:
         return math.inf
-    front = build.frontend(config.frontend)
-    net = build.network(config.network, seed=0, n_bands=front.n_bands)
+    section = build.network_section(config.network)
+    return sum(_cost_of(part, config.recipe) for part in parts_of(section) or [section])
+
+
+def _cost_of(section: Mapping[str, Any], recipe: str) -> float:
+    if section["kind"] == BASELINE:
+        return 0.0
+    front = make_frontend(None, network=section, recipe=recipe)
+    net = make_network(section, n_bands=front.n_bands)
     assert isinstance(net, RandomCNN)
     length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))
     return float(net.multiply_adds(max(length, net.min_input_length)))

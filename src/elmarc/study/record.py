@@ -188,12 +188,14 @@ def environment() -> dict[str, str]:
 
 
 def _cost(extractor: FeatureExtractor | None) -> dict[str, float] | None:
-    net = extractor.network if extractor else None
-    if extractor is None or extractor.length is None or not isinstance(net, RandomCNN):
+    parts = getattr(extractor, "parts", (extractor,))
+    nets = [(part.network, part.length) for part in parts if part is not None and part.length is not None]
+    known = [(net, length) for net, length in nets if isinstance(net, RandomCNN)]
+    if not known or len(known) < len(nets):
         return None
     return {
-        "n_parameters": net.n_parameters,
-        "multiply_adds_per_clip": net.multiply_adds(extractor.length),
+        "n_parameters": sum(net.n_parameters for net, _ in known),
+        "multiply_adds_per_clip": sum(net.multiply_adds(length) for net, length in known),
     }
 
 

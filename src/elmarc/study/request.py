@@ -266,15 +266,11 @@ class Extract(Work, Clips):
         ConfigError
             Anything is unknown or does not fit together.
         """
-        from elmarc.networks.section import EXTERNAL, section_of_text
+        from elmarc.networks.section import section_of_text, with_options
         from elmarc.study import plan
 
-        section = section_of_text(self.network)
-        section["precision"] = self.precision
-        if self.n_filters:
-            section["n_filters"] = self.n_filters
-        elif section["kind"] != EXTERNAL:
-            section["size"] = self.size
+        width: dict[str, Any] = {"n_filters": self.n_filters} if self.n_filters else {"size": self.size}
+        section = with_options(section_of_text(self.network), precision=self.precision, **width)
         document = {"data": self.data_section(), "recipe": self.recipe, "seed": self.seed, **self.work_keys()}
         return plan.experiment({**document, **keys, "network": section}, self.overrides)
 
@@ -289,7 +285,7 @@ class Extract(Work, Clips):
             data.pop(key, None)
         options: dict[str, Any] = {
             "data": data.pop("source", ""),
-            "network": BASELINE if net is None else getattr(net, "factory", net.kind),
+            "network": BASELINE if net is None else _spelled(net),
             "seed": config.seed,
             "recipe": config.recipe,
             "device": config.device,
@@ -314,6 +310,12 @@ class Fit(Extract):
     def experiment(self, **keys: Any) -> Experiment:
         """Return the experiment that the model is fitted as."""
         return super().experiment(classifier={"name": self.classifier}, **keys)
+
+
+def _spelled(network: Any) -> str:
+    """Return what names a network, or networks that are joined, on the command line."""
+    parts = getattr(network, "parts", ())
+    return "+".join(part.kind for part in parts) or getattr(network, "factory", network.kind)
 
 
 def _required(network: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ from elmarc.config.schema import Count, Counts, Flag, Name, Section, Shape, Year
 from elmarc.errors import ConfigError
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
-from elmarc.networks.section import EXTERNAL, ModulePrecision, ModuleSpec, module_spec
+from elmarc.networks.section import EXTERNAL, JOINED, ModulePrecision, ModuleSpec, module_spec
 
 Compat = Annotated[Literal["2018"], Year]
 
@@ -141,6 +141,48 @@ class ExternalSection(Section):
         return hash(self.model_dump_json())
 
 
+class MFCCPart(Section):
+    """The MFCC, as a part of joined features."""
+
+    kind: Literal["mfcc"]
+    size: ClassVar[None] = None
+
+    @property
+    def label(self) -> str:
+        """What results call it."""
+        return self.kind
+
+
+class JoinedBase(Section):
+    """Networks whose features are joined, the MFCC perhaps among them; each reads its own front-end.
+
+    In a text, as `mfcc+vgg`. Their front-ends and statistics are those of the recipe.
+    """
+
+    kind: Literal["joined"]
+    parts: Any
+    n_filters: ClassVar[None] = None
+    compat: ClassVar[None] = None
+    precision: ClassVar[str] = "float32"  # each part has its own
+
+    @property
+    def label(self) -> str:
+        """What results call the system."""
+        return "+".join(part.label for part in self.parts)
+
+    @property
+    def size(self) -> Size | None:
+        """The size of all networks, where they have one."""
+        sizes = {part.size for part in self.parts if part.kind != "mfcc"}
+        return sizes.pop() if len(sizes) == 1 else None
+
+    @model_validator(mode="after")
+    def _parts_differ(self) -> Self:
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError("parts: found one twice; name each once")
+        return self
+
+
 def _frontend_section(kind: str) -> type[FrontEndSection]:
     made = FRONTENDS[kind]
     types = get_type_hints(made)
@@ -194,9 +236,19 @@ globals().update(
 if TYPE_CHECKING:
     FrontEnd: TypeAlias = FrontEndSection
     Network: TypeAlias = NetworkSection | ExternalSection
+    JoinedSection: TypeAlias = JoinedBase
 else:
     FrontEnd = Annotated[reduce(or_, FRONTEND_SECTIONS.values()), Field(discriminator="kind")]
-    Network = Annotated[reduce(or_, (*NETWORK_SECTIONS, OWN_SECTION)), Field(discriminator="kind")]
+    Part = Annotated[reduce(or_, (*NETWORK_SECTIONS, MFCCPart)), Field(discriminator="kind")]
+
+    JoinedSection = create_model(
+        "JoinedSection", __base__=JoinedBase, __doc__=JoinedBase.__doc__,
+        parts=(Annotated[tuple[Part, ...], Field(min_length=2)], ...),
+    )  # fmt: skip
+
+    Network = Annotated[
+        reduce(or_, (*NETWORK_SECTIONS, OWN_SECTION, JoinedSection)), Field(discriminator="kind")
+    ]
 
 
 def default_frontend(network: Any) -> str:
@@ -215,6 +267,9 @@ def default_frontend(network: Any) -> str:
     alone = frontends_of(None)
     if network is None:
         return alone[0]
+    if _said(network, "kind") == JOINED:
+        kinds = [default_frontend(part) for part in _said(network, "parts") or ()]
+        return next((kind for kind in kinds if kind not in alone), next(iter(FRONTENDS)))
     kind, unit = _said(network, "kind"), _said(network, "unit")
     if kind in alone:
         return str(kind)

@@ -36,7 +36,7 @@ from elmarc.datasets.packages import package_name
 from elmarc.features.recipes import RECIPES, settings
 from elmarc.features.statistics import STATISTICS
 from elmarc.frontends import FRONTENDS, frontends_of
-from elmarc.networks.section import section_of_text
+from elmarc.networks.section import JOINED, section_of_text
 from elmarc.study.sections import FRONTEND_SECTIONS, default_frontend, unit_read
 from elmarc.study.sections import FrontEnd as FrontEnd
 from elmarc.study.sections import Network as Network
@@ -255,9 +255,20 @@ class Features(Section):
             raise ValueError(
                 "features_name: it names what features_file holds, where there is no network; leave it out"
             )
+        if getattr(self.network, "parts", None):
+            self._check_joined()
         if unit is None and self.pooling != ("mean",):
             raise ValueError(f"pooling: the {self.frontend.kind.upper()} has no maps to pool; leave it out")
         return self
+
+    def _check_joined(self) -> None:
+        """Refuse keys that would apply to some parts alone."""
+        wanted = in_full({"recipe": self.recipe, "network": self.network.model_dump()})  # type: ignore[union-attr]
+        front = type(self.frontend)(**wanted["frontend"])
+        if self.frontend != front or self.pooling != tuple(wanted.get("pooling", ("mean",))):
+            raise ValueError("network: joined networks have the front-ends and the pooling of the recipe")
+        if self.input.n_frames or self.input.n_samples:
+            raise ValueError("input: joined networks are cut by input.seconds; give that one")
 
     @property
     def label(self) -> str:
@@ -304,8 +315,8 @@ class System(Features):
     def _one_head(self) -> Self:
         if (self.classifier is None) == (self.training is None):
             raise ValueError("training: found it beside a classifier, expected one of them")
-        if self.training and self.network is None:
-            raise ValueError("training: there is no network to train; name one, or take a classifier")
+        if self.training and (self.network is None or self.network.kind == JOINED):
+            raise ValueError("training: there is no one network to train; name one, or take a classifier")
         return self
 
     @model_serializer(mode="wrap")
@@ -365,6 +376,9 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
         full["frontend"] = frontend = {"kind": default_frontend(network), **(frontend or {})}
     if full.get("classifier") is None and full.get("training") is None:
         full["classifier"] = {"name": _defaults.CLASSIFIER}
+    network = full.get("network")
+    if isinstance(network, Mapping) and network.get("kind") == JOINED:
+        full["network"] = _parts_in_full(network, str(full.get("recipe", _defaults.RECIPE)))
     if full.get("recipe", _defaults.RECIPE) == "v2":
         _fill_in_v2(full)
     return full
@@ -384,6 +398,17 @@ def _fill_in_v2(full: dict[str, Any]) -> None:
             full[key] = {**value, **own}
         elif own is None and key != "classifier":
             full[key] = value
+
+
+def _parts_in_full(joined: Mapping[str, Any], recipe: str) -> dict[str, Any]:
+    """Return a section of joined networks whose parts have the width of the recipe."""
+    parts = [expand("network", part) for part in joined.get("parts") or ()]
+    if recipe == "v2":
+        widths = [
+            settings("v2", frontend=None, network=part, classifier=None).get("network", {}) for part in parts
+        ]
+        parts = [{**width, **part} for width, part in zip(widths, parts, strict=True)]
+    return {**joined, "parts": parts}
 
 
 def recipe_name(recipe: str, document: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.transformer import RandomCNNFeatures
 from elmarc.model import SoundClassifier
-from elmarc.networks.section import EXTERNAL
+from elmarc.networks.section import EXTERNAL, JOINED
 from elmarc.results import Result
 from elmarc.study import build
 from elmarc.study.record import config_of
@@ -107,14 +107,16 @@ def sound_classifier(config: Experiment, extractor: FeatureExtractor) -> SoundCl
     if net is not None:
         shape = {
             "network": build.network_section(net),
-            "input_length": extractor.length,
+            "input_length": getattr(extractor, "lengths", extractor.length),
             "fix_length": extractor.fix_length,
-            "statistics": tuple(config.pooling),
         }
+    if net is None or net.kind != JOINED:
+        shape["frontend"] = config.frontend.model_dump(mode="json")
+    if net is not None and net.kind != JOINED:
+        shape["statistics"] = tuple(config.pooling)
     features = RandomCNNFeatures(
         **shape,
         recipe=_recipe(config),
-        frontend=config.frontend.model_dump(mode="json"),
         batch_size=extractor.batch_size,
         n_workers=config.n_workers,
         device=config.device,
