@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from elmarc._types import Definition, FeatureArray
+from elmarc.audio.issues import Issues
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.contents import Contents, contents_of
@@ -59,9 +60,9 @@ class JoinedExtractor(FeatureExtractor):
             part.strict = value
 
     @property
-    def oddities(self) -> dict[str, Oddities]:
-        """What is odd about clips, by content hash or id."""
-        return {key: odd for part in self.parts for key, odd in part.oddities.items()}
+    def issues(self) -> dict[str, Issues]:
+        """Issues of clips, by content hash or id."""
+        return {key: each for part in self.parts for key, each in part.issues.items()}
 
     @property
     def lengths(self) -> list[int | None]:
@@ -118,7 +119,7 @@ class JoinedExtractor(FeatureExtractor):
             sum(one.seconds for one in each),
             _sum([one.frontend_s for one in each]),
             _sum([one.network_s for one in each]),
-            {name: odd for one in each for name, odd in one.oddities.items()},
+            {name: issues for one in each for name, issues in one.issues.items()},
         )
 
     def outcomes(self, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
