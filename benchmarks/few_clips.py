@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from elmarc import CutWarning, MFCCFeatures, RandomCNNFeatures, SoundClassifier, open_dataset
+from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier, open_dataset
 from elmarc.datasets import Clip
+from elmarc.errors import CutWarning
 
 N_CLASSES, N_EACH, N_TEST = 5, 5, 20  # test clips of each class
 

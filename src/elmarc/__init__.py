@@ -1,6 +1,9 @@
 """elmarc: audio features from randomly weighted CNNs that are never trained.
 
-audio -> frontends -> networks -> features -> classifiers -> evaluation -> reports
+    audio -> frontends -> networks -> features -> classifiers -> evaluation -> comparison -> reports
+
+A study is a data set and a list of systems; a system is features, a head and a seed; a head is a classifier,
+a training, or features made elsewhere. What `__all__` and `elmarc.errors` list is stable: see docs/stable.md.
 """
 
 from __future__ import annotations
@@ -9,10 +12,12 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from elmarc import errors
+
 if TYPE_CHECKING:
-    from elmarc.classifiers.elm import ELMClassifier, ELMRegressor, RandomLayer
+    from elmarc.classifiers.elm import ELMClassifier
     from elmarc.datasets import open_dataset
-    from elmarc.errors import CutWarning, ElmarcError
+    from elmarc.errors import ElmarcError
     from elmarc.features.extractor import FeatureExtractor
     from elmarc.features.matrix import FeatureMatrix
     from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
@@ -24,11 +29,8 @@ __version__ = "0.1.0"
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # or logging prints what nobody handles
 
 _HOMES = {
-    "CutWarning": "errors",
     "ELMClassifier": "classifiers.elm",
-    "ELMRegressor": "classifiers.elm",
     "ElmarcError": "errors",
-    "RandomLayer": "classifiers.elm",
     "Ranking": "study.ranking",
     "open_dataset": "datasets",
     "FeatureExtractor": "features.extractor",
@@ -44,19 +46,17 @@ _HOMES = {
 }
 
 __all__ = [
-    "CutWarning",
     "ELMClassifier",
-    "ELMRegressor",
     "ElmarcError",
     "FeatureExtractor",
     "FeatureMatrix",
     "MFCCFeatures",
     "RandomCNNFeatures",
-    "RandomLayer",
     "Ranking",
     "SoundClassifier",
     "__version__",
     "build_network",
+    "errors",
     "list_networks",
     "load",
     "open_dataset",

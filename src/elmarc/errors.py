@@ -12,6 +12,23 @@ from types import CodeType
 
 from elmarc._names import printable
 
+__all__ = [
+    "AudioError",
+    "ClipWarning",
+    "ConfigError",
+    "CutWarning",
+    "DatasetError",
+    "ElmarcError",
+    "ElmarcWarning",
+    "ModelError",
+    "OutOfBudgetError",
+    "PlainPathWarning",
+    "RateWarning",
+    "StoreError",
+    "StoreWarning",
+    "TransientError",
+]
+
 PASSED = ("elmarc", "sklearn", "joblib")  # packages whose lines are not the caller's
 _shown: dict[tuple[type[Warning], int, int, str | None], CodeType] = {}
 

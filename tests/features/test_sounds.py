@@ -14,10 +14,10 @@ import soundfile as sf
 import torch
 from sklearn.base import clone
 
-from elmarc import CutWarning, MFCCFeatures, RandomCNNFeatures, SoundClassifier, open_dataset
+from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier, open_dataset
 from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
-from elmarc.errors import AudioError, ConfigError, DatasetError, RateWarning
+from elmarc.errors import AudioError, ConfigError, CutWarning, DatasetError, RateWarning
 
 RATE = 16000  # of the files; features are made at 12 kHz
 Array = np.ndarray[Any, Any]

@@ -18,9 +18,9 @@ from sklearn.pipeline import make_pipeline
 from tests.model.conftest import classifier
 
 import elmarc
-from elmarc import CutWarning, RandomCNNFeatures, SoundClassifier, load, open_dataset
+from elmarc import RandomCNNFeatures, SoundClassifier, load, open_dataset
 from elmarc.cli import app as cli
-from elmarc.errors import ConfigError, DatasetError
+from elmarc.errors import ConfigError, CutWarning, DatasetError
 from elmarc.features.extractor import FeatureExtractor
 
 SMALL: dict[str, Any] = {"network": "timbral", "n_filters": 4, "n_workers": 1}
