@@ -87,8 +87,12 @@ def assemble(
     if parts := parts_of(network):
         _refuse("joined networks take their own", frontend=frontend, layers=layers, statistics=statistics)
         lengths = input_length if isinstance(input_length, Sequence) else [input_length] * len(parts)
-        fed = {"duration": duration, "default_length": default_length, "fix_length": fix_length}
-        shared = {"recipe": recipe, "precision": precision, "seed": seed, "sr": sr, **work}
+        fed: dict[str, Any] = {
+            "duration": duration,
+            "default_length": default_length,
+            "fix_length": fix_length,
+        }
+        shared: dict[str, Any] = {"recipe": recipe, "precision": precision, "seed": seed, "sr": sr, **work}
         return JoinedExtractor(
             [
                 assemble(part, **shared)

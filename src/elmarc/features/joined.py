@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from elmarc._types import Definition, FeatureArray
-from elmarc.audio.issues import Issues
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.contents import Contents, contents_of
@@ -48,6 +47,9 @@ class JoinedExtractor(FeatureExtractor):
         self.length, self.fix_length, self.statistics = first.length, first.fix_length, first.statistics
         self.batch_size, self.n_workers, self.device = first.batch_size, first.n_workers, first.device
         self.store, self.cache, self.watch = first.store, first.cache, first.watch
+        self.issues = first.issues
+        for part in self.parts:
+            part.issues = self.issues  # one list for all
 
     @property
     def strict(self) -> bool:
@@ -58,11 +60,6 @@ class JoinedExtractor(FeatureExtractor):
     def strict(self, value: bool) -> None:
         for part in self.parts:
             part.strict = value
-
-    @property
-    def issues(self) -> dict[str, Issues]:
-        """Issues of clips, by content hash or id."""
-        return {key: each for part in self.parts for key, each in part.issues.items()}
 
     @property
     def lengths(self) -> list[int | None]:
