@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
+from tests.sounds import write_tones
 
 from elmarc.cli import app as cli
 
-SR = 12000
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -32,20 +31,10 @@ def elmarc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
     return run
 
 
-def tone(hz: float, rng: np.random.Generator, seconds: float = 0.5) -> np.ndarray:
-    t = np.arange(int(seconds * SR)) / SR
-    return (0.3 * np.sin(2 * np.pi * hz * t) + 0.01 * rng.standard_normal(t.size)).astype(np.float32)
-
-
 @pytest.fixture
 def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Twelve clips of low and high tones in two class folders."""
-    for i in range(12):
-        label, hz = ("low", 300) if i % 2 else ("high", 3000)
-        path = tmp_path / "clips" / label / f"{i:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(path, tone(hz + 20 * i, rng), SR)
-    return tmp_path / "clips"
+    return write_tones(tmp_path / "clips", rng)
 
 
 def rank(elmarc: Run, data: Path, *options: object) -> tuple[int, str, str]:

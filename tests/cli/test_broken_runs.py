@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
-from tests.cli.conftest import SR, Run, rank, tone
+from tests.cli.conftest import Run, rank
+from tests.sounds import tone, write, write_tones
 
 from elmarc.results import collect
 from elmarc.study import run, summary
@@ -153,11 +153,7 @@ def test_a_device_that_is_not_there_is_one_sentence(elmarc: Run, folder: Path) -
 
 
 def second_folder(rng: np.random.Generator, name: str) -> Path:
-    for i in range(12):
-        path = Path(name) / ("up" if i % 2 else "down") / f"{i:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(path, tone(500 if i % 2 else 2000, rng), SR)
-    return Path(name)
+    return write_tones(Path(name), rng, classes={"down": 2000, "up": 500}, step_hz=0)
 
 
 SWEEP = """
@@ -199,7 +195,7 @@ def test_a_report_names_the_results_it_leaves_out(
     elmarc: Run, folder: Path, rng: np.random.Generator
 ) -> None:
     rank(elmarc, folder)
-    sf.write(folder / "low" / "01.wav", tone(500, rng), SR)
+    write(folder / "low" / "01.wav", tone(500, rng))
     rank(elmarc, folder, "--networks", "timbral")
     code, _, err = elmarc("report", "out", "-o", "page.html")
     assert code == 0, err

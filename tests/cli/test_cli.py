@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile as sf
-from tests.cli.conftest import SR, Run, rank, tone
+from tests.cli.conftest import Run, rank
+from tests.sounds import SR, tone, write
 
 from elmarc.results import collect
 
@@ -108,8 +108,8 @@ def test_extract_takes_clips_without_labels(elmarc: Run, folder: Path) -> None:
 
 def test_a_bad_clip_among_good_ones_is_skipped_and_listed(elmarc: Run, folder: Path) -> None:
     (folder / "low" / "bad.wav").write_bytes(b"not audio")
-    sf.write(folder / "low" / "nan.wav", np.full(SR, np.nan, np.float32), SR, subtype="FLOAT")
-    sf.write(folder / "low" / "empty.wav", np.empty(0, np.float32), SR)
+    write(folder / "low" / "nan.wav", np.full(SR, np.nan, np.float32), subtype="FLOAT")
+    write(folder / "low" / "empty.wav", np.empty(0, np.float32))
     code, _, err = rank(elmarc, folder)
     assert code == 0, err
     skipped = {clip.id for clip in collect("out")[0].skipped}
@@ -126,13 +126,13 @@ def test_strict_stops_at_a_bad_clip(elmarc: Run, folder: Path) -> None:
 
 @pytest.mark.parametrize("channels", [2, 8])
 def test_channels_are_averaged(elmarc: Run, folder: Path, rng: np.random.Generator, channels: int) -> None:
-    sf.write(folder / "low" / "wide.wav", np.tile(tone(300, rng)[:, None], channels), SR)
+    write(folder / "low" / "wide.wav", np.tile(tone(300, rng)[:, None], channels))
     code, _, err = elmarc("extract", folder, "--network", "temporal", "--n-filters", 4, "-o", "f.npz")
     assert code == 0, err
 
 
 def test_one_sample_is_repeated(elmarc: Run, folder: Path) -> None:
-    sf.write(folder / "low" / "one.wav", np.full(1, 0.5, np.float32), SR)
+    write(folder / "low" / "one.wav", np.full(1, 0.5, np.float32))
     code, _, err = rank(elmarc, folder)
     assert code == 0, err
     assert not collect("out")[0].skipped
@@ -165,8 +165,7 @@ def test_a_mistake_gets_one_clear_message_and_exit_code_2(
     elmarc: Run, folder: Path, tmp_path: Path, case: str
 ) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "one_class" / "only").mkdir(parents=True)
-    sf.write(tmp_path / "one_class" / "only" / "a.wav", np.zeros(SR, np.float32), SR)
+    write(tmp_path / "one_class" / "only" / "a.wav", np.zeros(SR, np.float32))
     (tmp_path / "wrong.yaml").write_text("data: clips\nnetwrk: vgg\n")
     (tmp_path / "list.csv").write_text(
         "path,label\nclips/low/01.wav,low\nclips/high/00.wav,high\ngone.wav,low\n"

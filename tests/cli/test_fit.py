@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
-from tests.cli.conftest import SR, Run, rank, tone
+from tests.cli.conftest import Run, rank
+from tests.sounds import tone, write
 
 import elmarc as library
 from elmarc.results import collect
@@ -79,8 +79,7 @@ def test_the_accuracy_to_expect_is_that_of_the_ranking(
     groups = rng.integers(0, 24, 96)
     rows = ["path,label,group"]
     for i in range(96):
-        clip = tone(200 * (i % 12 + 1) + rng.normal(0, 60), rng, seconds=0.1)
-        sf.write(tmp_path / f"{i}.wav", clip, SR)
+        write(tmp_path / f"{i}.wav", tone(200 * (i % 12 + 1) + rng.normal(0, 60), rng, seconds=0.1))
         rows.append(f"{i}.wav,{i % 12 + 1},{f'g{groups[i]}' if i % 7 else ''}")
     (tmp_path / "94.wav").write_bytes((tmp_path / "46.wav").read_bytes())
     if n_bad:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile as sf
-from tests.cli.conftest import SR, Run, tone
+from tests.cli.conftest import Run
+from tests.sounds import write_tones
 
 LABELS = ("1", "01", "001", "0001", "x")  # the order of numbers does not tell the first four apart
 SMALL = ("--set", "network.n_filters=4", "--set", "network.size=null", "--set", "data.n_folds=2")
@@ -77,10 +77,8 @@ def test_four_hash_seeds_write_the_same_bytes(
     elmarc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
     """Extracted, ranked, fitted and trained; the training was begun by another process, and goes on."""
-    for i in range(20):
-        path = tmp_path / "clips" / LABELS[i % 5] / f"{i:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(path, tone(300 * (i % 5 + 1) + 10 * i, rng, seconds=0.2), SR)
+    classes = {label: 300.0 * (i + 1) for i, label in enumerate(LABELS)}
+    write_tones(tmp_path / "clips", rng, n=20, classes=classes, step_hz=10, seconds=0.2)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
-from tests.cli.conftest import SR, tone
+from tests.sounds import tone, write, write_tones
 
 from elmarc.results import collect
 
@@ -26,12 +25,7 @@ RANK = ("rank", "clips", "--networks", "temporal,timbral", "--classifiers", "rid
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty clips of half a second, in two class folders."""
     folder, rng = tmp_path_factory.mktemp("killed"), np.random.default_rng(0)
-    for i in range(40):
-        label, hz = ("low", 300) if i % 2 else ("high", 3000)
-        path = folder / "clips" / label / f"{i:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(path, tone(hz + 20 * i, rng), SR)
-    return folder
+    return write_tones(folder / "clips", rng, n=40).parent
 
 
 def start(folder: Path, *words: str, name: str) -> subprocess.Popen[str]:
@@ -87,9 +81,7 @@ def test_a_run_that_is_ended_goes_on_to_the_same_end(
 def test_an_extraction_that_is_ended_goes_on_to_the_same_file(tmp_path: Path, number: signal.Signals) -> None:
     rng = np.random.default_rng(0)
     for i in range(530):  # more than a shard holds
-        path = tmp_path / "clips" / f"{i:03d}.wav"
-        path.parent.mkdir(exist_ok=True)
-        sf.write(path, tone(300 + i, rng, 0.1), SR)
+        write(tmp_path / "clips" / f"{i:03d}.wav", tone(300 + i, rng, 0.1))
 
     def extract(name: str) -> subprocess.Popen[str]:
         environment = {**os.environ, "ELMARC_CACHE": str(tmp_path / "cache")}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
-from tests.cli.conftest import SR, Run, rank, tone
+from tests.cli.conftest import Run, rank
+from tests.sounds import SR, tone, write
 
 LOUD = "peaks far above 1, such as high/loud.wav (peak "
 SILENT = "nothing but silence, such as low/silent.wav (all samples are 0)"
@@ -27,11 +27,10 @@ def halved(path: Path) -> None:
 @pytest.fixture
 def odd(folder: Path, rng: np.random.Generator) -> Path:
     """Twelve good clips, and four that are odd."""
-    sf.write(folder / "high" / "loud.wav", tone(3000, rng) * 32768, SR, "FLOAT")
-    sf.write(folder / "high" / "cut.wav", tone(3000, rng, seconds=1), SR)
-    halved(folder / "high" / "cut.wav")
-    sf.write(folder / "low" / "silent.wav", np.zeros(SR // 2), SR)
-    sf.write(folder / "low" / "constant.wav", np.full(SR // 2, 0.25), SR)
+    write(folder / "high" / "loud.wav", tone(3000, rng) * 32768, subtype="FLOAT")
+    halved(write(folder / "high" / "cut.wav", tone(3000, rng, seconds=1)))
+    write(folder / "low" / "silent.wav", np.zeros(SR // 2))
+    write(folder / "low" / "constant.wav", np.full(SR // 2, 0.25))
     return folder
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
 import typer
-from tests.cli.conftest import SR, Run, rank, tone
+from tests.cli.conftest import Run, rank
+from tests.sounds import write_tones
 
 from elmarc.audio.length import fit_length
 from elmarc.cli.app import app
@@ -68,22 +68,12 @@ def test_frames_slower_than_any_clip_are_one_a_clip(elmarc: Run, folder: Path) -
     assert "12 clips, 12 frames" in out
 
 
-def clips(folder: str, n: int, rng: np.random.Generator) -> Path:
-    """Write n clips of each of two classes."""
-    for label, hz in (("low", 300), ("high", 3000)):
-        for i in range(n):
-            path = Path(folder) / label / f"{i}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sf.write(path, tone(hz + 20 * i, rng), SR)
-    return Path(folder)
-
-
 @pytest.mark.parametrize("n", [1, 2])
 @pytest.mark.parametrize("classifier", ["svm", "elm", "knn", "ridge", "mlp"])
 def test_few_clips_are_fitted_or_refused(
     elmarc: Run, tmp_path: Path, rng: np.random.Generator, classifier: str, n: int
 ) -> None:
-    data, chooses = clips("few", n, rng), classifier in ("svm", "elm", "knn")
+    data, chooses = write_tones(Path("few"), rng, n=2 * n), classifier in ("svm", "elm", "knn")
     code, out, err = elmarc("fit", data, "--network", "mfcc", "--classifier", classifier, "-o", "m.elmarc")
     if n == 1 and chooses:
         assert code == 2
@@ -97,7 +87,7 @@ def test_few_clips_are_fitted_or_refused(
 def test_few_clips_are_ranked_or_refused_before_any_work(
     elmarc: Run, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    data = clips("few", 2, rng)
+    data = write_tones(Path("few"), rng, n=4)
     code, _, err = rank(elmarc, data, "--classifiers", "ridge,svm")
     assert code == 2
     assert "no class has three clips, and svm chooses its hyper-parameters on clips held out" in err

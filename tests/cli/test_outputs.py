@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile as sf
 import torch
 from matplotlib.figure import Figure
-from tests.cli.conftest import SR, Run, tone
+from tests.cli.conftest import Run
+from tests.sounds import tone, write
 
 import elmarc as library
 
@@ -63,8 +63,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place, rng = tmp_path_factory.mktemp("template"), np.random.default_rng(0)
     clips = [place / "clips" / label / f"{i:02d}.wav" for i in range(4) for label in ("high", "low")]
     for clip in clips:
-        clip.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(clip, tone(300 if clip.parent.name == "low" else 3000, rng), SR)
+        write(clip, tone(300 if clip.parent.name == "low" else 3000, rng))
     rows = [f"{clip.relative_to(place)},{clip.parent.name}" for clip in clips]
     (place / "list.csv").write_text("\n".join(["path,label", *rows]) + "\n")
     (place / "config.yaml").write_text(CONFIG)

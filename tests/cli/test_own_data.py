@@ -6,25 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
+from tests import sounds
 from tests.cli.conftest import Run
+from tests.sounds import tone
 
 from elmarc.results import Result, collect
 
-SR = 12000
+KINDS_HZ = (300, 3000)
 
 
 @pytest.fixture
 def table(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Twenty clips of two classes; a header and the rows are still to be written."""
     for i in range(20):
-        sf.write(tmp_path / f"{i}.wav", tone(i % 2, rng), SR)
+        sounds.write(tmp_path / f"{i}.wav", tone(KINDS_HZ[i % 2], rng, 0.2))
     return tmp_path / "clips.csv"
-
-
-def tone(kind: int, rng: np.random.Generator, seconds: float = 0.2) -> np.ndarray:
-    t = np.arange(round(seconds * SR)) / SR
-    return 0.3 * np.sin(2 * np.pi * (300, 3000)[kind] * t) + 0.01 * rng.standard_normal(t.size)
 
 
 def write(table: Path, header: str, cells: list[str]) -> Path:
@@ -68,7 +64,7 @@ def test_clips_without_a_group_stand_alone(elmarc: Run, table: Path) -> None:
 
 def test_segments_of_files_are_ranked_as_clips(elmarc: Run, tmp_path: Path, rng: np.random.Generator) -> None:
     for i in range(5):
-        sf.write(tmp_path / f"{i}.wav", np.concatenate([tone(kind, rng, 0.5) for kind in (0, 1)]), SR)
+        sounds.write(tmp_path / f"{i}.wav", np.concatenate([tone(hz, rng) for hz in KINDS_HZ]))
     rows = [
         f"{i}.wav,{label},{times},{i}"
         for i in range(5)
@@ -88,8 +84,7 @@ def test_a_folder_of_train_and_test_is_ranked_on_its_test_list(
         for i in range(n):
             for kind in (0, 1):
                 path = tmp_path / "clips" / part / "ab"[kind] / f"{i}.wav"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                sf.write(path, tone(kind, rng), SR)
+                sounds.write(path, tone(KINDS_HZ[kind], rng, 0.2))
     code, said = rank(elmarc, tmp_path / "clips")
     assert code == 0, said
     assert {row.id for row in baseline().predictions} == {f"test/{k}/{i}.wav" for k in "ab" for i in range(3)}

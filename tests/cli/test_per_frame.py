@@ -7,21 +7,17 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import soundfile as sf
+from tests.sounds import SR, write_noise
 from typer.testing import CliRunner
 
 from elmarc import RandomCNNFeatures
 from elmarc.cli.app import app
 
-SR = 12000
-
 
 @pytest.fixture
 def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
     for i, name in enumerate(("a/1.wav", "a/2.wav", "b/3.wav")):
-        path = tmp_path / "sounds" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(path, 0.1 * rng.standard_normal(SR + 3000 * i), SR)
+        write_noise(tmp_path / "sounds" / name, rng, SR + 3000 * i)
     return tmp_path / "sounds"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
-from tests.cli.conftest import SR, Run, tone
+from tests.cli.conftest import Run
+from tests.sounds import SR, tone, write
 
 import elmarc as library
 from elmarc.cli.clip_verbs import predict
@@ -22,9 +22,7 @@ from elmarc.model.sound_classifier import RECORDING
 def model(folder: Path, rng: np.random.Generator) -> Path:
     """Low tones, high tones and soft noise, fitted; the file."""
     for i in range(6):
-        path = folder / "noise" / f"{i}.wav"
-        path.parent.mkdir(exist_ok=True)
-        sf.write(path, 0.01 * rng.standard_normal(SR // 2), SR)
+        write(folder / "noise" / f"{i}.wav", 0.01 * rng.standard_normal(SR // 2))
     paths = sorted(folder.glob("*/*.wav"))
     found = library.SoundClassifier(library.RandomCNNFeatures(size="small", store=False)).fit(
         paths, [p.parent.name for p in paths]
@@ -41,8 +39,7 @@ def minute(tmp_path: Path, rng: np.random.Generator) -> Path:
     for start, end, hz in EVENTS:
         t = np.arange((end - start) * sr) / sr
         sound[start * sr : end * sr] += 0.3 * np.sin(2 * np.pi * hz * t)[:, None]
-    sf.write(tmp_path / "minute.wav", sound, sr)
-    return tmp_path / "minute.wav"
+    return write(tmp_path / "minute.wav", sound, sr)
 
 
 EVENTS = [(10, 15, 340), (30, 34, 3100), (48, 56, 400)]
@@ -140,9 +137,8 @@ def test_a_minute_with_three_events_gets_a_timeline_that_shows_them(
 
 
 def test_pictures_of_several_recordings(elmarc: Run, model: Path, folder: Path, rng) -> None:
-    Path("rec").mkdir()
     for i in range(3):
-        sf.write(f"rec/{i}.wav", np.concatenate([tone(400, rng), tone(3100, rng, 1.0)]), SR)
+        write(f"rec/{i}.wav", np.concatenate([tone(400, rng), tone(3100, rng, 1.0)]))
     code, _, err = elmarc("predict", model, "rec", *WINDOW, "--plot", "t.png", "-o", "all.json")
     assert code == 0, err
     assert Path("t.png").read_bytes().startswith(b"\x89PNG")
@@ -211,8 +207,8 @@ def test_clips_and_recordings_side_by_side(elmarc: Run, model: Path, minute: Pat
 
 
 def test_somewhat_longer_clips_are_clips(elmarc: Run, model: Path, rng: np.random.Generator) -> None:
-    sf.write("longer.wav", tone(400, rng, 1.9), SR)
-    sf.write("recording.wav", tone(400, rng, 2.2), SR)
+    write("longer.wav", tone(400, rng, 1.9))
+    write("recording.wav", tone(400, rng, 2.2))
     found = json.loads(elmarc("predict", model, "longer.wav", "recording.wav", "--json")[1])
     assert [row["file"] for row in found["clips"]] == ["longer.wav"]
     assert {row["file"] for row in found["windows"]} == {"recording.wav"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile as sf
 from tests.cli.conftest import Run
+from tests.sounds import write_noise
 
 from elmarc import FeatureMatrix, MFCCFeatures, RandomCNNFeatures, SoundClassifier, load, open_dataset
 from elmarc.datasets import Clip, Dataset
@@ -23,10 +23,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(5)
     root = tmp_path_factory.mktemp("noise")
     for i in range(6):
-        path = root / "ab"[i % 2] / f"{i}.wav"
-        path.parent.mkdir(exist_ok=True)
         rate, n_samples = (8000, 12000, 44100)[i % 3], 1200 if i == 4 else 30000 + 1000 * i
-        sf.write(path, 0.1 * rng.standard_normal(n_samples), rate)
+        write_noise(root / "ab"[i % 2] / f"{i}.wav", rng, n_samples, rate)
     return root
 
 

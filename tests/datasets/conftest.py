@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
+from tests import sounds
 
 Write = Callable[..., Path]
 
@@ -17,11 +17,7 @@ def write_clip(tmp_path: Path, rng: np.random.Generator) -> Write:
     """Return a function that writes noise to a path below `tmp_path`, each time another."""
 
     def write(name: str, *, seconds: float = 0.01, sr: int = 8000) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kind = {"au": "AU", "aif": "AIFF", "aiff": "AIFF"}.get(path.suffix[1:].lower())
-        sf.write(path, rng.uniform(-0.5, 0.5, int(seconds * sr)), sr, format=kind)
-        return path
+        return sounds.write(tmp_path / name, rng.uniform(-0.5, 0.5, int(seconds * sr)), sr)
 
     return write
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.study.conftest import cells, write_tones
+from tests.sounds import write_tones
+from tests.study.conftest import cells
 
 from elmarc.results import Result
 from elmarc.study.cells import make_cells

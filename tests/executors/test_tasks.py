@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.study.conftest import cells, write_tones
+from tests.sounds import write_tones
+from tests.study.conftest import cells
 from torch import nn
 
 from elmarc import _resources

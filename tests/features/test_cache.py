@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
+from tests.sounds import write_noise
 
 from elmarc.audio.issues import Issues
 from elmarc.datasets.base import Clip
@@ -18,7 +18,6 @@ from elmarc.frontends.logmel import LogMel
 from elmarc.frontends.mfcc import MFCC
 from elmarc.networks import build_network
 
-SR = 12000
 DECODING_S = 0.5
 
 
@@ -33,7 +32,7 @@ def clips(tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Clip, "load_with_issues", slowly)
     for i in range(4):
-        sf.write(tmp_path / f"{i}.wav", 0.1 * rng.standard_normal(SR), SR)
+        write_noise(tmp_path / f"{i}.wav", rng)
     return [Clip(f"{i}", tmp_path / f"{i}.wav", "ab"[i % 2]) for i in range(4)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from tests.sounds import SR, write, write_noise
 
 from elmarc.audio import content_hash
 from elmarc.datasets.base import Clip
@@ -23,17 +24,13 @@ from elmarc.frontends.mfcc import MFCC
 from elmarc.frontends.waveform import RawWaveform
 from elmarc.networks import build_network
 
-SR = 12000
-
 
 @pytest.fixture
 def clips(tmp_path: Path, rng: np.random.Generator) -> list[Clip]:
     """Five clips of noise of different lengths."""
     made = []
     for i in range(5):
-        path = tmp_path / "audio" / f"{i}.wav"
-        path.parent.mkdir(exist_ok=True)
-        sf.write(path, 0.1 * rng.standard_normal(SR + 1000 * i), SR)
+        path = write_noise(tmp_path / "audio" / f"{i}.wav", rng, SR + 1000 * i)
         made.append(Clip(id=path.name, path=path, label="ab"[i % 2], fold=str(i)))
     return made
 
@@ -185,8 +182,7 @@ def test_strict_ends_the_run_at_a_bad_clip(clips: list[Clip], tmp_path: Path) ->
 
 
 def test_samples_that_overflow_are_skipped(clips: list[Clip], tmp_path: Path) -> None:
-    path = tmp_path / "loud.wav"
-    sf.write(path, np.full(SR, 3e38, np.float32), SR, subtype="FLOAT")
+    path = write(tmp_path / "loud.wav", np.full(SR, 3e38, np.float32), subtype="FLOAT")
     found = extractor("sample_level").extract([*clips, Clip(id="loud.wav", path=path, label="a")])
     assert [name for name, _ in found.skipped] == ["loud.wav"]
     assert np.isfinite(found.matrix.X).all()
@@ -204,8 +200,7 @@ def test_samples_that_overflow_are_skipped(clips: list[Clip], tmp_path: Path) ->
 def test_every_problem_names_the_file(
     tmp_path: Path, cached: bool, samples: np.ndarray, frontend: FrontEnd, message: str
 ) -> None:
-    path = tmp_path / "odd.wav"
-    sf.write(path, samples, SR, subtype="FLOAT")
+    path = write(tmp_path / "odd.wav", samples, subtype="FLOAT")
     net = None if frontend.kind == "mfcc" else build_network("sample_level", n_filters=4)
     cache = FrontEndCache(tmp_path / "cache") if cached else None
     made = FeatureExtractor(frontend, net, length=net and 2500, cache=cache, strict=True)
@@ -228,8 +223,8 @@ def test_segments_have_the_features_of_files_that_hold_them(
     found = extractor(cache=cache).extract(segments(path)).matrix.X
     files = []
     for clip in segments(path):
-        part = tmp_path / f"{clip.id}.wav"
-        sf.write(part, sf.read(path, dtype="int16")[0][round((clip.start or 0) * SR) :][: _n(clip)], SR)
+        samples = sf.read(path, dtype="int16")[0][round((clip.start or 0) * SR) :][: _n(clip)]
+        part = write(tmp_path / f"{clip.id}.wav", samples)
         files.append(Clip(part.name, part, "a"))
     assert np.array_equal(found, extractor().extract(files).matrix.X)
     assert len(np.unique(found, axis=0)) == 4

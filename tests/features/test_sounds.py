@@ -13,6 +13,7 @@ import pytest
 import soundfile as sf
 import torch
 from sklearn.base import clone
+from tests.sounds import write
 
 from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier, open_dataset
 from elmarc.datasets import open_clips
@@ -30,9 +31,9 @@ def paths(tmp_path: Path, rng: np.random.Generator) -> list[Path]:
     for i in range(6):
         n_samples = RATE // 2 + 777 * i
         shape = (n_samples, 2) if i == 3 else (n_samples,)
-        made.append(tmp_path / "clips" / "ab"[i % 2] / f"{i}.wav")
-        made[-1].parent.mkdir(parents=True, exist_ok=True)
-        sf.write(made[-1], 0.1 * rng.standard_normal(shape), RATE)
+        made.append(
+            write(tmp_path / "clips" / "ab"[i % 2] / f"{i}.wav", 0.1 * rng.standard_normal(shape), RATE)
+        )
     return made
 
 

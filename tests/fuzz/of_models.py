@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from tests.fuzz.mutations import damaged
 from tests.fuzz.structures import edited
 from tests.fuzz.watch import CANARY, Fault, refusal, watched
-from tests.model.conftest import noises
+from tests.sounds import noises
 
 import elmarc
 from elmarc import RandomCNNFeatures, SoundClassifier

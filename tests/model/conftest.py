@@ -9,28 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile as sf
+from tests.sounds import noises, write
 
 from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.datasets.base import Clip
-
-SR = 12000
-KINDS = ("dark", "bright", "plain")
-
-
-def noises(n_clips: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    """Half a second of noise each, in turn dark, bright and plain, some of it hard to tell."""
-    rng = np.random.default_rng(seed)
-    labels = [KINDS[i % 3] for i in range(n_clips)]
-    clips = rng.normal(size=(n_clips, SR // 2))
-    for clip, label in zip(clips, labels, strict=True):
-        strength = rng.uniform(0, 0.4)
-        if label == "dark":
-            clip[1:] += strength * clip[:-1]
-        elif label == "bright":
-            clip[1:] -= strength * clip[:-1]
-    return (clips / 20).astype(np.float32), labels
 
 
 def classifier(
@@ -82,7 +65,6 @@ def clips(sounds, tmp_path: Path) -> tuple[Clip, ...]:
     """The same in files, in five folds."""
     made = []
     for i, (y, label) in enumerate(zip(*sounds, strict=True)):
-        path = tmp_path / f"{i}.wav"
-        sf.write(path, y, SR, subtype="FLOAT")
+        path = write(tmp_path / f"{i}.wav", y, subtype="FLOAT")
         made.append(Clip(id=path.name, path=path, label=label, fold=str(i // 9)))
     return tuple(made)

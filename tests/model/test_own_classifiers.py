@@ -15,7 +15,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
-from tests.model.conftest import SR, noises
+from tests.sounds import SR, noises
 
 from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.errors import ConfigError, ModelError

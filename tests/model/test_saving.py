@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.model.conftest import classifier, noises
+from tests.model.conftest import classifier
+from tests.sounds import noises
 from torch import nn
 
 import elmarc

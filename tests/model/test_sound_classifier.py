@@ -11,7 +11,8 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from tests.model.conftest import SR, classifier, noises
+from tests.model.conftest import classifier
+from tests.sounds import SR, noises
 
 from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from tests.model.conftest import noises
+from tests.sounds import noises
 
 from elmarc.audio import windows
 from elmarc.datasets.base import Clip

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
 from tests.simulated import simulated_result
+from tests.sounds import write_tones
 
 from elmarc.cli import app as cli
 from elmarc.reports.page import build_page
@@ -26,12 +26,7 @@ SR = 12000
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of a user's with clips, one of them damaged, and the results of a run on them."""
     home = tmp_path_factory.mktemp("home") / "anna smith"
-    rng = np.random.default_rng(0)
-    for i in range(12):
-        label, hz = ("low", 300) if i % 2 else ("high", 3000)
-        path = home / "my sounds" / label / f"{i:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sf.write(path, 0.3 * np.sin(hz * np.arange(SR // 2) / SR) + 0.01 * rng.standard_normal(SR // 2), SR)
+    write_tones(home / "my sounds", np.random.default_rng(0))
     (home / "my sounds" / "low" / "bad.wav").write_bytes(b"rubbish")
     quick = ("--networks", "temporal", "--set", "network.n_filters=4", "--set", "network.size=null")
     with pytest.MonkeyPatch.context() as patched:

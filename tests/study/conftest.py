@@ -7,29 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile as sf
+from tests.sounds import write_tones
 
 from elmarc.study.load import parse_config
 from elmarc.study.spec import Experiment
-
-SR = 12000
-
-
-def write_tones(folder: Path, rng: np.random.Generator, *, n: int = 8) -> Path:
-    """Write half-second tones, low ones and high ones."""
-    for i in range(n):
-        path = folder / ("low" if i % 2 else "high") / f"{i}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hz = 300 + 20 * i if i % 2 else 3000 + 20 * i
-        y = 0.3 * np.sin(2 * np.pi * hz * np.arange(SR // 2) / SR) + 0.01 * rng.standard_normal(SR // 2)
-        sf.write(path, y, SR)
-    return folder
 
 
 @pytest.fixture
 def tones(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Return a folder of eight tones."""
-    return write_tones(tmp_path / "clips", rng)
+    return write_tones(tmp_path / "clips", rng, n=8)
 
 
 def cells(data: Path, **keys: Any) -> list[Experiment]:

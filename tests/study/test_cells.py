@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
-from tests.study.conftest import SR, cells
+from tests.sounds import SR, write_noise
+from tests.study.conftest import cells
 
 from elmarc.datasets import open_dataset
 from elmarc.errors import AudioError, ConfigError, DatasetError
@@ -30,7 +30,7 @@ def test_a_clip_that_changed_and_kept_its_size_is_run_anew(
     assert finished(make_cells(cells(tones), tmp_path / "run"))
     clip = tones / "low" / "1.wav"
     size = clip.stat().st_size
-    sf.write(clip, 0.1 * rng.standard_normal(SR // 2), SR)
+    write_noise(clip, rng, SR // 2)
     assert clip.stat().st_size == size
     assert not finished(make_cells(cells(tones), tmp_path / "run"))
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
+from tests.sounds import tone, write
 
 from elmarc.cli import app as cli
 from elmarc.datasets import NAMED
 from elmarc.results import Result, collect
 
-SR = 12000
 SECONDS = 29.5
 
 
@@ -25,10 +24,7 @@ def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_clip(path: Path, pitch: int, rng: np.random.Generator, seconds: float = SECONDS) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    t = np.arange(int(seconds * SR)) / SR
-    y = 0.3 * np.sin(2 * np.pi * 200 * (pitch + 1) * t) + 0.02 * rng.standard_normal(t.size)
-    sf.write(path, y, SR)
+    write(path, tone(200 * (pitch + 1), rng, seconds))
 
 
 def run_config(monkeypatch: pytest.MonkeyPatch, text: str, *options: str) -> list[Result]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
+from tests.sounds import write_noise
 
 from elmarc import RandomCNNFeatures
 from elmarc.datasets import open_dataset, suggest_input_length
@@ -32,8 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(10)
     root = tmp_path_factory.mktemp("clips")
     for name in ("a/1.wav", "a/2.wav", "b/1.wav", "b/2.wav"):
-        (root / name).parent.mkdir(exist_ok=True)
-        sf.write(root / name, 0.1 * rng.standard_normal(10 * 44100), 44100)
+        write_noise(root / name, rng, 10 * 44100, 44100)
     return root
 
 

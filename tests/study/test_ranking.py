@@ -30,9 +30,9 @@ def essence(results: list) -> list:
 
 @pytest.fixture(scope="module")
 def ranking(tmp_path_factory: pytest.TempPathFactory) -> Ranking:
-    from tests.study.conftest import write_tones
+    from tests.sounds import write_tones
 
-    folder = write_tones(tmp_path_factory.mktemp("ranked") / "clips", np.random.default_rng(0))
+    folder = write_tones(tmp_path_factory.mktemp("ranked") / "clips", np.random.default_rng(0), n=8)
     return elmarc.rank(folder, **QUICK)
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile as sf
-from tests.study.conftest import SR
+from tests.sounds import SR, write
 
 from elmarc.classifiers.grids import ClassifierSpec
 from elmarc.comparison.answer import details
@@ -68,7 +67,7 @@ def test_cells_of_the_same_features_share_one_extraction(sweep: list[Experiment]
 
 def test_a_changed_data_set_is_run_anew(sweep: list[Experiment], tmp_path: Path) -> None:
     run_cells(make_cells(sweep, tmp_path / "run"))
-    sf.write(tmp_path / "clips" / "low" / "new.wav", np.full(SR // 2, 0.1, np.float32), SR)
+    write(tmp_path / "clips" / "low" / "new.wav", np.full(SR // 2, 0.1, np.float32))
     seen = Recorder()
     run_cells(make_cells(sweep, tmp_path / "run"), observer=seen)
     assert not seen.resumed

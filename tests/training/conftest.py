@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile as sf
 from tests.cli.conftest import elmarc as elmarc
+from tests.sounds import SR, tone, write, write_noise
 
 from elmarc.datasets import open_dataset
 from elmarc.features.cache import FrontEndCache
@@ -22,22 +22,20 @@ from elmarc.training.inputs import Inputs, open_inputs
 from elmarc.training.loop import Trainer
 from elmarc.training.recipe import TrainingRecipe
 
-SR, N_CLIPS = 12000, 40
+N_CLIPS = 40
 Make = Callable[..., Trainer]
 
 
 @pytest.fixture
 def sounds(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Return a folder of forty sounds: hiss, and tones in a little noise."""
-    t = np.arange(SR // 2) / SR
+    folder = tmp_path / "clips"
     for i in range(N_CLIPS):
-        path = tmp_path / "clips" / ("tone" if i % 2 else "hiss") / f"{i:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        noise = rng.standard_normal(t.size)
-        sf.write(
-            path, 0.3 * np.sin(2e3 * np.pi * (1 + i / 10) * t) + 0.01 * noise if i % 2 else 0.1 * noise, SR
-        )
-    return tmp_path / "clips"
+        if i % 2:
+            write(folder / "tone" / f"{i:02d}.wav", tone(1000 + 100 * i, rng))
+        else:
+            write_noise(folder / "hiss" / f"{i:02d}.wav", rng, SR // 2)
+    return folder
 
 
 def small_network() -> Network:
