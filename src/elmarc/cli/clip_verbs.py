@@ -123,7 +123,7 @@ def predict(
     work.predict(
         model,
         clips,
-        work.Asked(
+        work.Options(
             min_confidence=min_confidence,
             window_s=window,
             hop_s=hop,

@@ -7,8 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from elmarc.cli import console
 from elmarc.cli.folders import MODEL, check_output, check_store, files_read
 from elmarc.cli.options import FileOutput
@@ -30,12 +28,12 @@ FITTED = "fitted"  # folder, beside results, of the trainings on all clips
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is to be fitted, and what is to be said about the choice."""
+    """The system to fit, and notes on how it was chosen."""
 
     config: Experiment
     notes: tuple[str, ...] = ()
     trained: Winner | None = None  # by which training, where the network is to be trained
-    folder: Path | None = None  # where its training is kept
+    folder: Path | None = None  # where its training is stored
 
 
 def fit(chosen: Chosen, out: FileOutput) -> None:
@@ -48,10 +46,10 @@ def fit(chosen: Chosen, out: FileOutput) -> None:
     check_store(store)
     data = with_copy_notes(opened, config.data, n_workers=config.n_workers)
     with console.Live(quiet=out.quiet) as live:
-        found = _fitted(chosen, data, store, live)
-    found.model.save(output)
-    console.show_problems(found.skipped, [*chosen.notes, *data.notes, *found.notes], quiet=out.quiet)
-    model, skipped = found.model, dict(found.skipped)
+        fitted = _fitted(chosen, data, store, live)
+    fitted.model.save(output)
+    console.show_problems(fitted.skipped, [*chosen.notes, *data.notes, *fitted.notes], quiet=out.quiet)
+    model, skipped = fitted.model, dict(fitted.skipped)
     label = f"{config.label} + {model.classifier}"
     if out.as_json:
         console.print_json(_document(model, label, output, skipped))
@@ -97,47 +95,42 @@ def from_ranking(folder: Path, what: FitRequest, *, trust: bool = False) -> Chos
     key = key or open_material(config).key
     if data:
         config = config.model_copy(update={"data": data.data})
-    notes = [*notes, *more, *_said(best, same=key == best.result.clips_key)]
+    notes = [*notes, *more, *_notes(best, same=key == best.result.clips_key)]
     return Chosen(config, tuple(notes), best if best.is_trained else None, folder / FITTED)
 
 
-def _said(best: Winner, *, same: bool) -> list[str]:
+def _notes(best: Winner, *, same: bool) -> list[str]:
     mean, own = (f"{100 * accuracy:.1f} %" for accuracy in (best.score.accuracy, best.result.accuracy))
     alone = "" if mean == own else f", which alone have {own}"
-    said = [
+    notes = [
         f"{best.score.label} is taken, the best of {best.n_systems} with {mean}, its weights of seed "
         f"{best.result.seed}{alone}"
     ]
     if best.result.protocol == "paper":
-        said.append(
+        notes.append(
             "the ranking's accuracy is the paper protocol's, chosen on the folds that it is reported on: the "
             "accuracy to expect is nested, and may be lower"
         )
     if best.tied:
-        said.append(f"not significantly different: {', '.join(best.tied)}")
+        notes.append(f"not significantly different: {', '.join(best.tied)}")
     if best.n_systems > 1:
-        said.append("the score of a winner is a little optimistic: it was chosen on these clips")
+        notes.append("the score of a winner is a little optimistic: it was chosen on these clips")
     if best.passed_over:
-        said.append(
+        notes.append(
             "passed over, for their features come from a file, or they are modules of your own that were "
             f"trained: {', '.join(best.passed_over)}"
         )
     if not same:
-        said.append("these are not the clips that were ranked: others, or changed since")
-    return said
+        notes.append("these are not the clips that were ranked: others, or changed since")
+    return notes
 
 
 def _show(model: SoundClassifier, label: str, output: Path, n_clips: int) -> None:
-    console.out.print(f"{label}, fitted on {n_clips} clips of {len(model.classes_)} classes", highlight=False)
-    if model.expected_ is None:
-        console.out.print("accuracy to expect: not known, there are too few clips to hold some out")
-    else:
-        console.out.print(f"accuracy to expect: {model.expected_}", highlight=False, soft_wrap=True)
-    size_kb = output.stat().st_size / 1e3
-    console.out.print(f"written: {escape(str(output))} ({size_kb:.0f} kB)", highlight=False, soft_wrap=True)
-    console.out.print(
-        f"to classify new clips: elmarc predict {escape(str(output))} FOLDER", highlight=False, soft_wrap=True
-    )
+    expected = model.expected_ or "not known, there are too few clips to hold some out"
+    console.say(f"{label}, fitted on {n_clips} clips of {len(model.classes_)} classes")
+    console.say(f"accuracy to expect: {expected}")
+    console.say(f"written: {output} ({output.stat().st_size / 1e3:.0f} kB)")
+    console.say(f"to classify new clips: elmarc predict {output} FOLDER")
 
 
 def _document(model: SoundClassifier, label: str, output: Path, skipped: dict[str, str]) -> dict[str, Any]:

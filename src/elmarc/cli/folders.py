@@ -1,6 +1,6 @@
-"""What a run may write, asked beforehand: nothing that it reads, and nothing that is somebody else's.
+"""Checks, before any work, that no output replaces a file that is read or that elmarc did not write.
 
-What elmarc itself wrote is replaced. It is known by its form, for which the beginning of a file is read.
+Files of elmarc's own are replaced; their beginning tells which they are.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def check_store(store: FeatureStore) -> None:
     except ConfigError as problem:
         if any(path.exists() and not path.is_dir() for path in (store.root, *store.root.parents)):
             raise
-        console.note(f"{problem}; the run goes on, and new features are not kept")
+        console.note(f"{problem}; the run goes on, and new features are not stored")
         store.was_refused = True
 
 
@@ -170,10 +170,10 @@ def _is_matrix(path: Path, beside: list[str], arrays: set[str]) -> bool:
     """Tell features by the columns that a table begins with, or by the names of what a zip holds."""
     if path.suffix.lower() in (".npz", ".pt"):
         with zipfile.ZipFile(path) as archive:
-            held = {name.removesuffix(".npy") for name in archive.namelist()}
-            pickle = next((name for name in held if name.endswith("/data.pkl")), None)
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            pickle = next((name for name in names if name.endswith("/data.pkl")), None)
             text = archive.read(pickle) if pickle else b""  # not unpickled
-        return arrays <= held or all(name.encode() in text for name in arrays)
+        return arrays <= names or all(name.encode() in text for name in arrays)
     names = _columns(path)
     first, features = names[: len(beside)], names[len(beside) :]
     return first == beside and bool(features) and all("/" in name for name in features)
@@ -238,7 +238,7 @@ def _has_results(folder: Path) -> bool:
 
 
 def reason(problem: OSError) -> str:
-    """Return what the system said, in words.
+    """Return the reason of a system error, in words.
 
     >>> reason(FileExistsError(17, "File exists"))
     'a file lies where a folder is needed'

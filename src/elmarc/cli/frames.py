@@ -24,19 +24,19 @@ def extract_frames(what: Extract, out: FileOutput, *, rate: float | None) -> Non
     if output.suffix.lower() not in FRAME_FORMATS:
         raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FRAME_FORMATS)}")
     config = what.experiment()
-    found = build.clips(config.data)
-    read = files_read(config, found.clips)
+    data = build.clips(config.data)
+    read = files_read(config, data.clips)
     check_output(output, FRAMES, option="--output", force=out.force, read=read)
-    extractor, _ = build.extractor(config, found)
+    extractor, _ = build.extractor(config, data)
     sequencer = extractor.sequencer(rate)
     skipped: list[tuple[str, str]] = []
     definition = {**extractor.frame_definition, "frames": {"rate_hz": sequencer.rate}}
     with console.Live(quiet=out.quiet) as live:
-        live.on_features(config.label, len(found.clips))
-        good = _good(extractor, found.clips, rate, skipped, live)
+        live.on_features(config.label, len(data.clips))
+        good = _good(extractor, data.clips, rate, skipped, live)
         n_clips, n_frames = write_frames(output, good, columns=sequencer.columns, definition=definition)
-    odd = {clip.id: extractor.issues[clip.id] for clip in found.clips if clip.id in extractor.issues}
-    console.show_problems(skipped, [*found.notes, *notes(odd, n_clips)], quiet=out.quiet)
+    odd = {clip.id: extractor.issues[clip.id] for clip in data.clips if clip.id in extractor.issues}
+    console.show_problems(skipped, [*data.notes, *notes(odd, n_clips)], quiet=out.quiet)
     _show(output, n_clips, n_frames, len(sequencer.columns), sequencer.rate, skipped, as_json=out.as_json)
 
 

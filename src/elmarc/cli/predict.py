@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.markup import escape
 
 from elmarc._io import csv_text, write_atomic
 from elmarc._names import expanded
@@ -34,8 +33,8 @@ Skipped = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """How to predict, and where to write it: `window_s` None is by whole clips, recordings by windows."""
+class Options:
+    """How to predict, and where to write it; without `window_s` only recordings are read by windows."""
 
     min_confidence: float = 0.0
     window_s: float | None = None
@@ -48,7 +47,7 @@ class Asked:
     as_json: bool = False
 
     def check(self) -> None:
-        """Refuse what has no meaning, before any work is done. Raises ConfigError."""
+        """Check that the options fit together. Raises ConfigError."""
         for path, endings in ((self.output, FORMATS), (self.plot, PICTURES)):
             if path is not None and path.suffix.lower() not in endings:
                 raise ConfigError(f"{path}: its ending says the format: use one of {', '.join(endings)}")
@@ -57,43 +56,43 @@ class Asked:
             raise ConfigError(f"{option}: whole clips have no time: add --window, such as --window 4")
 
 
-def predict(model_file: Path, sources: Sequence[str], asked: Asked) -> None:
-    """Predict what is named, and show or write it."""
-    asked.check()
+def predict(model_file: Path, sources: Sequence[str], options: Options) -> None:
+    """Predict the labels of clips and recordings, and print or write them."""
+    options.check()
     clips = find_clips(sources)
     read = [model_file, *(clip.path for clip in clips)]
-    for path, form, option in ((asked.output, PREDICTIONS, "--output"), (asked.plot, PICTURE, "--plot")):
+    for path, form, option in ((options.output, PREDICTIONS, "--output"), (options.plot, PICTURE, "--plot")):
         if path is not None:
-            check_output(path, form, option=option, force=asked.force, read=read)
+            check_output(path, form, option=option, force=options.force, read=read)
     model = load(model_file)
-    model.extractor_.strict = asked.strict
+    model.extractor_.strict = options.strict
     rows: list[Row] = []
     skipped: Skipped = []
     notes: list[str] = []
     document: dict[str, Any] = {}
     recordings: Sequence[Clip] = clips
-    if asked.window_s is None:
-        clips, recordings = _apart(model, clips)
+    if options.window_s is None:
+        clips, recordings = _without_recordings(model, clips)
         if clips:
-            rows, skipped, notes = _of_clips(model, clips, asked)
+            rows, skipped, notes = _of_clips(model, clips, options)
         document["clips"] = rows
     if recordings:
-        timelines, bad, odd = _of_recordings(model, recordings, asked)
-        windows = [row for name, found in timelines.items() for row in _window_rows(name, found)]
-        events = [row for name, found in timelines.items() for row in _event_rows(name, found)]
+        timelines, bad, more = _of_recordings(model, recordings, options)
+        windows = [row for name, one in timelines.items() for row in _window_rows(name, one)]
+        events = [row for name, one in timelines.items() for row in _event_rows(name, one)]
         document |= {"windows": windows, "events": events}
-        rows, skipped, notes = [*rows, *windows], [*skipped, *bad], [*notes, *odd]
-        if asked.plot:
-            _draw(timelines, asked.plot)
-    console.show_problems(skipped, notes, quiet=asked.quiet)
+        rows, skipped, notes = [*rows, *windows], [*skipped, *bad], [*notes, *more]
+        if options.plot:
+            _draw(timelines, options.plot)
+    console.show_problems(skipped, notes, quiet=options.quiet)
     document |= {"skipped": [{"id": name, "reason": reason} for name, reason in skipped]}
-    _give(document, rows, asked)
+    _show_all(document, rows, options)
 
 
 def find_clips(sources: Sequence[str]) -> tuple[Clip, ...]:
-    """Return the clips of files and folders; `-` is a list of them on stdin, one a line.
+    """Return the clips of files and folders; `-` reads their paths from stdin, one per line.
 
-    A file's id is its path as it was given; whether it can be read is told later.
+    A clip's id is its path as typed.
 
     Raises
     ------
@@ -104,16 +103,18 @@ def find_clips(sources: Sequence[str]) -> tuple[Clip, ...]:
     names = [name for source in sources for name in (lines if source == "-" else [source]) if name]
     if not names:
         raise DatasetError("no clips were named: expected files or folders, or their paths on stdin with -")
-    found: dict[str, Clip] = {}
+    by_path: dict[str, Clip] = {}
     for name in names:
         place = expanded(name)
         clips = open_clips(place) if place.is_dir() else (Clip(id=name, path=place, label=""),)
-        found |= {str(clip.path): Clip(id=str(clip.path), path=clip.path, label="") for clip in clips}
-    return tuple(found.values())
+        by_path |= {str(clip.path): Clip(id=str(clip.path), path=clip.path, label="") for clip in clips}
+    return tuple(by_path.values())
 
 
-def _apart(model: SoundClassifier, clips: Sequence[Clip]) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    """Return clips, and recordings that are so much longer that they are read by windows, which is said."""
+def _without_recordings(
+    model: SoundClassifier, clips: Sequence[Clip]
+) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """Split clips from recordings, which are so much longer that they are read by windows; note that."""
     durations = Files(tuple(clips)).durations_s()
     is_recording = [model.is_recording(seconds) for seconds in durations]
     if not any(is_recording):
@@ -131,21 +132,21 @@ def _apart(model: SoundClassifier, clips: Sequence[Clip]) -> tuple[tuple[Clip, .
 
 
 def _of_clips(
-    model: SoundClassifier, clips: Sequence[Clip], asked: Asked
+    model: SoundClassifier, clips: Sequence[Clip], options: Options
 ) -> tuple[list[Row], Skipped, list[str]]:
-    """Return a row a clip that can be read, the others, and what is odd."""
-    with console.Live(quiet=asked.quiet) as live:
+    """Return a row per clip that can be read, the skipped ones, and notes."""
+    with console.Live(quiet=options.quiet) as live:
         live.on_features("clips", len(clips))
         if cut := cuts(Files(tuple(clips)), model.extractor_):
             console.note(f"{cut}; --window reads recordings whole, such as --window 4")
         extraction = model.extractor_.extract(clips, progress=live.on_clips)
     labels, shares = model.classify(extraction.matrix.X)
-    said = named(labels, shares, asked.min_confidence)
+    names = named(labels, shares, options.min_confidence)
     classes = list(map(str, model.classes_))
     return (
         [
-            {"file": name} | _said(label, row, classes)
-            for name, label, row in zip(extraction.matrix.ids, said, shares.tolist(), strict=True)
+            {"file": name} | _row(label, row, classes)
+            for name, label, row in zip(extraction.matrix.ids, names, shares.tolist(), strict=True)
         ],
         list(extraction.skipped),
         extraction.notes,
@@ -153,33 +154,34 @@ def _of_clips(
 
 
 def _of_recordings(
-    model: SoundClassifier, clips: Sequence[Clip], asked: Asked
+    model: SoundClassifier, clips: Sequence[Clip], options: Options
 ) -> tuple[dict[str, Timeline], Skipped, list[str]]:
-    """Return what is heard in each recording that can be read, the others, and what is odd."""
-    found, skipped = {}, []
-    odd: dict[str, dict[str, str]] = defaultdict(dict)
-    window_s = model.heard_s if asked.window_s is None else asked.window_s
-    hop_s = window_s / 2 if asked.hop_s is None else asked.hop_s
+    """Return the timeline of each recording that can be read, the skipped ones, and notes."""
+    timelines, skipped = {}, []
+    issues: dict[str, dict[str, str]] = defaultdict(dict)
+    window_s = model.heard_s if options.window_s is None else options.window_s
+    hop_s = window_s / 2 if options.hop_s is None else options.hop_s
     warn_of_cut_windows(model, window_s)
-    with console.Live(quiet=asked.quiet) as live:
+    with console.Live(quiet=options.quiet) as live:
         for clip in clips:
             try:
                 n_all = n_windows(clip.path, window_s=window_s, hop_s=hop_s)
                 live.on_features(clip.path.name, n_all)
-                found[clip.id] = timeline(
-                    model, clip.path, window_s=window_s, hop_s=hop_s, min_confidence=asked.min_confidence,
-                    progress=partial(live.on_clips, total=n_all), issues=odd[clip.id],
+                timelines[clip.id] = timeline(
+                    model, clip.path, window_s=window_s, hop_s=hop_s, min_confidence=options.min_confidence,
+                    progress=partial(live.on_clips, total=n_all), issues=issues[clip.id],
                 )  # fmt: skip
             except AudioError as problem:
-                if asked.strict:
+                if options.strict:
                     raise
                 skipped.append((clip.id, str(problem)))
-    if not found:
+    if not timelines:
         raise DatasetError(f"none of the {len(clips)} recordings can be used: {skipped[0][1]}")
-    return found, skipped, notes_of({name: odd[name] for name in found if odd[name]}, len(found))
+    known = {name: issues[name] for name in timelines if issues[name]}
+    return timelines, skipped, notes_of(known, len(timelines))
 
 
-def _said(label: str, shares: Sequence[float], classes: Sequence[str]) -> Row:
+def _row(label: str, shares: Sequence[float], classes: Sequence[str]) -> Row:
     """Return label, its probability (of the best class where there is no label), and those of all classes."""
     return {
         "label": label,
@@ -188,15 +190,15 @@ def _said(label: str, shares: Sequence[float], classes: Sequence[str]) -> Row:
     }
 
 
-def _window_rows(name: str, found: Timeline) -> list[Row]:
-    windows = zip(found.start_s, found.end_s, found.labels, found.probabilities.tolist(), strict=True)
+def _window_rows(name: str, of: Timeline) -> list[Row]:
+    windows = zip(of.start_s, of.end_s, of.labels, of.probabilities.tolist(), strict=True)
     return [
-        {"file": name, "start": float(start), "end": float(end)} | _said(label, shares, found.classes)
+        {"file": name, "start": float(start), "end": float(end)} | _row(label, shares, of.classes)
         for start, end, label, shares in windows
     ]
 
 
-def _event_rows(name: str, found: Timeline) -> list[Row]:
+def _event_rows(name: str, of: Timeline) -> list[Row]:
     return [
         {
             "file": name,
@@ -205,29 +207,27 @@ def _event_rows(name: str, found: Timeline) -> list[Row]:
             "label": event.label,
             "probability": event.probability,
         }
-        for event in found.events()
+        for event in of.events()
     ]
 
 
-def _give(document: dict[str, Any], rows: list[Row], asked: Asked) -> None:
-    """Write the file and the JSON that were asked for; else show clips, or events."""
-    if asked.output and asked.output.suffix.lower() == ".json":
-        write_atomic(asked.output, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    elif asked.output:
-        write_atomic(asked.output, _csv(rows))
-    if asked.as_json:
+def _show_all(document: dict[str, Any], rows: list[Row], options: Options) -> None:
+    """Write the file, and print JSON, events, or the clips where no file is written."""
+    if options.output and options.output.suffix.lower() == ".json":
+        write_atomic(options.output, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    elif options.output:
+        write_atomic(options.output, _csv(rows))
+    if options.as_json:
         console.print_json(document)
         return
-    if "events" in document or not asked.output:
+    if "events" in document or not options.output:
         for row in [*document.get("clips", ()), *document.get("events", ())]:
             _show(row)
-    if asked.output:
+    if options.output:
         what = " and ".join(kind for kind in ("clips", "windows") if document.get(kind))
-        console.out.print(
-            f"written: {escape(str(asked.output))}, {len(rows)} {what}", highlight=False, soft_wrap=True
-        )
-    if asked.plot:
-        console.out.print(f"written: {escape(str(asked.plot))}", highlight=False, soft_wrap=True)
+        console.say(f"written: {options.output}, {len(rows)} {what}")
+    if options.plot:
+        console.say(f"written: {options.plot}")
 
 
 def _show(row: Row) -> None:
@@ -235,11 +235,7 @@ def _show(row: Row) -> None:
 
     label = row["label"] or "(unknown)"
     times = f"{clock(row['start'])} - {clock(row['end'])}  " if "start" in row else ""
-    console.out.print(
-        f"{times}{escape(label):<20} {row['probability']:.2f}  {escape(row['file'])}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.say(f"{times}{label:<20} {row['probability']:.2f}  {row['file']}")
 
 
 def _csv(rows: Sequence[Row]) -> str:
@@ -262,10 +258,10 @@ def _draw(timelines: dict[str, Timeline], path: Path) -> None:
 
     panels = [
         Panel(
-            name, found.classes, found.borders_s, found.probabilities,
-            [(event.start_s, event.end_s, event.label) for event in found.events()],
+            name, one.classes, one.borders_s, one.probabilities,
+            [(event.start_s, event.end_s, event.label) for event in one.events()],
         )
-        for name, found in timelines.items()
+        for name, one in timelines.items()
     ]  # fmt: skip
     if len(panels) > MOST_PANELS:
         console.err.print(f"note: {path} shows the first {MOST_PANELS} of {len(panels)} recordings")
