@@ -170,10 +170,10 @@ def _is_matrix(path: Path, beside: list[str], arrays: set[str]) -> bool:
     """Tell features by the columns that a table begins with, or by the names of what a zip holds."""
     if path.suffix.lower() in (".npz", ".pt"):
         with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-            pickle = next((name for name in names if name.endswith("/data.pkl")), None)
+            parts = {name.removesuffix(".npy") for name in archive.namelist()}
+            pickle = next((name for name in parts if name.endswith("/data.pkl")), None)
             text = archive.read(pickle) if pickle else b""  # not unpickled
-        return arrays <= names or all(name.encode() in text for name in arrays)
+        return arrays <= parts or all(name.encode() in text for name in arrays)
     names = _columns(path)
     first, features = names[: len(beside)], names[len(beside) :]
     return first == beside and bool(features) and all("/" in name for name in features)
