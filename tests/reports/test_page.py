@@ -272,7 +272,7 @@ def test_it_says_how_it_was_made():
         environment={"elmarc": "0.1.0", "torch": "2.4.0"}, source={"source": "sounds"},
     )  # fmt: skip
     made = section(build_page(results), "<footer", "To cite")
-    data = "sounds: 80 clips in 10 groups, from sounds (a folder)"
+    data = "sounds: 80 clips in 10 groups, from sounds"
     for text in ("elmarc rank sounds --seeds 2", "2026-03-01", data, "elmarc 0.1.0", "torch 2.4.0"):
         assert text in made
 
