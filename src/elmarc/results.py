@@ -179,16 +179,16 @@ def _check_consistent(result: Result) -> None:
             raise ValueError(f"{name}: found {getattr(result, name)}, expected 0 to 1")
     if not result.predictions or not result.folds:
         raise ValueError("it holds no predictions or no folds")
-    known = set(result.classes)
-    if len(known) < len(result.classes):
+    classes = set(result.classes)
+    if len(classes) < len(result.classes):
         raise ValueError("classes: one is named twice")
     if result.n_clips < len(result.predictions):
         raise ValueError(
             f"n_clips: found {result.n_clips}, and there are {len(result.predictions)} predictions"
         )
-    strange = [p.id for p in result.predictions if not {p.label, p.predicted} <= known]
-    if strange:
-        raise ValueError(f"predictions: the label of {strange[0]!r} is none of the classes")
+    unknown = [p.id for p in result.predictions if not {p.label, p.predicted} <= classes]
+    if unknown:
+        raise ValueError(f"predictions: the label of {unknown[0]!r} is none of the classes")
     if len({p.id for p in result.predictions}) < len(result.predictions):
         raise ValueError("predictions: a clip is there twice")
     _check_scores(result)

@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from elmarc.adapters import hear, mteb, xares
-from elmarc.adapters.embedder import Embedder
-from elmarc.adapters.reference import reference_sounds
+from elmarc.adapters.embedder import Embedder, reference_sounds
 from elmarc.audio.decode import resample
 from elmarc.errors import AudioError, ConfigError
 from elmarc.features.assemble import assemble

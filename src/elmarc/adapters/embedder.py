@@ -1,13 +1,14 @@
-"""What the adapters share: batches of waveforms in, scaled features out, each clip on its own.
+"""The embedder behind all adapters: waveforms in, scaled features out, each clip independent of the others.
 
-A feature is moved and divided by its mean and deviation over the reference sounds (`reference_sounds`), then
-bent by tanh(z / 2) as recipe v2 does. The scale follows from network and recipe alone: no clip that is
-evaluated, and no label, has a part in it.
+A feature is standardised by its mean and deviation over fixed synthetic sounds (`reference_sounds`), then
+squashed by tanh(z / 2) as in recipe v2. The scale depends on network and recipe alone: on no clip that is
+evaluated, and on no label.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from elmarc import _defaults
 from elmarc._choices import choose
+from elmarc._seeds import uniform
 from elmarc._types import FeatureArray, Waveform
-from elmarc.adapters.reference import reference_sounds
 from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
 from elmarc.errors import AudioError, ConfigError
@@ -85,12 +86,12 @@ class Embedder:
 
     @property
     def scene_size(self) -> int:
-        """Features of a clip."""
+        """Number of features per clip."""
         return len(self.extractor.columns)
 
     @property
     def frame_size(self) -> int:
-        """Features of a frame."""
+        """Number of features per frame."""
         return len(self._sequencer.columns)
 
     def scene(self, y: Waveform, sr: int = SAMPLE_RATE) -> FeatureArray:
@@ -148,6 +149,15 @@ class Embedder:
         return _scale(np.vstack([self._sequencer(y).features for y in reference_sounds(self._sequencer.sr)]))
 
 
+class EmbedderModule(nn.Module):
+    """An embedder as a torch module: `to(device)` moves its network. Parameters are those of `Embedder`."""
+
+    def __init__(self, network: Any = _defaults.NETWORK, **options: Any) -> None:
+        super().__init__()
+        self.embedder = Embedder(network, **options)
+        self.network = self.embedder.extractor.network
+
+
 def read_options(path: str | Path) -> dict[str, Any]:
     """Return the options of an Embedder from a file.
 
@@ -165,10 +175,9 @@ def read_options(path: str | Path) -> dict[str, Any]:
         It is a model that cannot be used.
     """
     if Path(path).suffix.lower() != ".json":
-        made = load(path).extractor_
-        if made.network is None:
-            return {"network": None, "frontend": made.frontend}
-        return {"network": made.network, "frontend": made.frontend, "statistics": made.statistics}
+        extractor = load(path).extractor_
+        options = {"network": extractor.network, "frontend": extractor.frontend}
+        return options if extractor.network is None else {**options, "statistics": extractor.statistics}
     try:
         options = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
@@ -194,8 +203,8 @@ def samples_of(audio: Tensor) -> Waveform:
     AudioError
         They are empty, not floating point in [-1, 1], or not finite.
     """
-    found = audio.detach().cpu()
-    return as_waveforms((found.to(torch.float32) if found.is_floating_point() else found).numpy())
+    samples = audio.detach().cpu()
+    return as_waveforms((samples.float() if samples.is_floating_point() else samples).numpy())
 
 
 def _tensor(rows: list[FeatureArray], like: Tensor) -> Tensor:
@@ -212,3 +221,68 @@ def _scale(X: FeatureArray) -> Scale:
 def _scaled(X: FeatureArray, scale: Scale) -> FeatureArray:
     scaled: FeatureArray = np.tanh((X - scale[0]) / scale[1] / 2).astype(np.float32)
     return scaled
+
+
+N_EACH = 6  # sounds of a kind, from -6 dB down to -36 dB of full scale
+SECONDS = 2.0
+STREAM = "reference sounds"
+
+
+def reference_sounds(sr: int) -> Iterator[Waveform]:
+    """Yield noises of three colours, chords, sweeps and trains of clicks, each at several levels.
+
+    They depend on the rate alone.
+
+    Parameters
+    ----------
+    sr : int
+        Hz.
+    """
+    n_samples = round(SECONDS * sr)
+    for kind, make in KINDS.items():
+        for i in range(N_EACH):
+            draws = uniform(0, STREAM, kind, str(i), size=n_samples)
+            y = make(draws, sr)
+            level = 10 ** (-6 * (i + 1) / 20)
+            yield (level * y / np.abs(y).max()).astype(np.float32)
+
+
+def _noise(draws: np.ndarray, slope: float) -> np.ndarray:
+    """Return noise whose amplitude falls with frequency to the power of `slope`."""
+    spectrum = np.fft.rfft(draws - 0.5)
+    return np.fft.irfft(spectrum / np.maximum(np.arange(len(spectrum)), 1) ** slope, len(draws))
+
+
+def _chord(draws: np.ndarray, sr: int) -> np.ndarray:
+    """Return ten partials from 50 Hz to 0.4 sr, that die away."""
+    t = np.arange(len(draws)) / sr
+    pitches = 50 * (0.4 * sr / 50) ** draws[:10]
+    return np.asarray(sum(np.sin(2 * np.pi * pitch * t) for pitch in pitches)) * np.exp(-2 * t)
+
+
+def _sweep(draws: np.ndarray, sr: int) -> np.ndarray:
+    """Return a tone that glides between two frequencies."""
+    start, stop = 50 * (0.4 * sr / 50) ** draws[:2]
+    pitch = np.geomspace(start, stop, len(draws))
+    return np.sin(2 * np.pi * np.cumsum(pitch) / sr)
+
+
+def _clicks(draws: np.ndarray, sr: int) -> np.ndarray:
+    """Return 1 to 17 clicks a second, each 20 ms of decaying noise, over faint noise."""
+    y = 1e-3 * (draws - 0.5)
+    step = int(sr / (1 + 16 * draws[0]))
+    n = min(step, sr // 50)
+    shape = np.exp(-6 * np.arange(n) / n) * (draws[:n] - 0.5)
+    for start in range(step // 2, len(y) - n, step):
+        y[start : start + n] += shape
+    return y
+
+
+KINDS = {
+    "white": lambda draws, sr: _noise(draws, 0.0),
+    "pink": lambda draws, sr: _noise(draws, 0.5),
+    "brown": lambda draws, sr: _noise(draws, 1.0),
+    "chord": _chord,
+    "sweep": _sweep,
+    "clicks": _clicks,
+}

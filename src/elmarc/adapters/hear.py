@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elmarc.adapters.embedder import Embedder, read_options
+from elmarc.adapters.embedder import Embedder, EmbedderModule, read_options
 from elmarc.errors import ConfigError
 
 __all__ = ["ElmarcModel", "get_scene_embeddings", "get_timestamp_embeddings", "load_model"]
 
 
-class ElmarcModel(nn.Module):
+class ElmarcModel(EmbedderModule):
     """A network of elmarc; `model.to(device)` moves it.
 
     Attributes
@@ -29,9 +29,7 @@ class ElmarcModel(nn.Module):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__()
-        self.embedder = Embedder(**options)
-        self.network = self.embedder.extractor.network  # so that `to` moves it
+        super().__init__(**options)
         self.sample_rate = self.embedder.sample_rate
         self.scene_embedding_size = self.embedder.scene_size
         self.timestamp_embedding_size = self.embedder.frame_size
@@ -57,7 +55,7 @@ def load_model(model_file_path: str = "", **options: Any) -> ElmarcModel:
 
 
 def get_scene_embeddings(audio: Tensor, model: nn.Module) -> Tensor:
-    """Return a vector a clip.
+    """Return a vector per clip.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class ElmarcEncoder:
     model_name : str
         "elmarc/NETWORK", such as "elmarc/vgg".
     revision : str or None
-        Not looked at: the weights follow from the seed.
+        Ignored: the weights follow from the seed.
     device : str or None
         None: the GPU where there is one.
     **options : Any
@@ -55,7 +55,7 @@ class ElmarcEncoder:
         return model_meta(self)
 
     def encode(self, inputs: Iterable[Any], **settings: Any) -> FeatureArray:
-        """Return a vector a clip.
+        """Return a vector per clip.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class ElmarcEncoder:
             Batches {"audio": clips}; a clip is {"array": samples, "sampling_rate": Hz}, or a decoder of
             torchcodec. Channels are averaged.
         **settings : Any
-            What MTEB says of the task; not looked at.
+            What MTEB passes about the task; ignored.
 
         Returns
         -------

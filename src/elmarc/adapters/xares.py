@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from elmarc import _defaults
-from elmarc.adapters.embedder import Embedder
+from elmarc.adapters.embedder import EmbedderModule
 
 __all__ = ["ElmarcEncoder"]
 
 
-class ElmarcEncoder(nn.Module):
+class ElmarcEncoder(EmbedderModule):
     """A network of elmarc as an encoder.
 
     Parameters
@@ -35,9 +35,7 @@ class ElmarcEncoder(nn.Module):
     """
 
     def __init__(self, network: Any = _defaults.NETWORK, **options: Any) -> None:
-        super().__init__()
-        self.embedder = Embedder(network, **options)
-        self.network = self.embedder.extractor.network  # so that `to` moves it
+        super().__init__(network, **options)
         self.sampling_rate = self.embedder.sample_rate
         self.output_dim = self.embedder.frame_size
         self.hop_size_in_ms = self.embedder.hop_ms

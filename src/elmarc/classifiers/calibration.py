@@ -1,4 +1,4 @@
-"""Probabilities from decision values: one number, fitted on clips that the classifier has not learned from.
+"""Probabilities from decision values: one scale, fitted on clips that the classifier was not fitted on.
 
 Decision values become probabilities by a softmax of the values times a scale (temperature scaling, Guo et
 al. 2017). The scale is the one with the least log loss on held-out values. A positive scale leaves the order
@@ -9,7 +9,7 @@ of the classes as it is: the most probable class is the predicted one. Where the
 - all others: cross-validation.
 
 scikit-learn's `CalibratedClassifierCV` scales temperatures too (from version 1.8), but takes no held-out
-values that are known already.
+values that are computed already.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from elmarc.classifiers.ridge import (
 )
 
 Split = tuple[Rows, Rows]
-LEAST_SHARE = 1e-3  # of a classifier that gives shares: log(0) would rule out a class for good
+LEAST_SHARE = 1e-3  # of a classifier that gives probabilities: log(0) would rule out a class for good
 FLATTEST, STEEPEST = 1e-3, 1e3  # log odds of the widest gap between classes: as good as even, and certain
 
 
@@ -77,7 +77,7 @@ def probabilities(values: FloatArray, scale: float) -> FloatArray:
 def fit_scale(values: FloatArray, y: Rows) -> float:
     """Return the scale with the least log loss of class numbers `y` (n_clips,) on held-out values.
 
-    As in Platt (1999), it is as if one more clip had been seen, of every class in equal parts: where all n
+    As in Platt (1999), it is as if there were one more clip, of every class in equal parts: where all n
     clips are right, certainty ends near (n + 1 / n_classes) / (n + 1). 1 where no values differ.
     """
     widest = float(np.ptp(values, axis=1).max(initial=0.0))
@@ -97,7 +97,7 @@ def fit_scale(values: FloatArray, y: Rows) -> float:
 def held_out_values(
     estimator: Any, X: NDArray[Any], y: Rows, *, units: Rows, splits: Sequence[Split]
 ) -> tuple[FloatArray, Rows]:
-    """Return decision values of clips that were not learned from, and the rows of these clips.
+    """Return decision values of clips that were left out of the fit, and the rows of these clips.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _penalty(model: Any) -> float | None:
 def _cross_validated(
     estimator: Any, X: NDArray[Any], y: Rows, splits: Sequence[Split]
 ) -> tuple[FloatArray, Rows]:
-    """Fit on each training part that has every class, and return what is said of the others."""
+    """Fit on each training part that has every class, and return the decision values of the others."""
     n_classes = int(y.max()) + 1
     usable = [(train, test) for train, test in splits if len(np.unique(y[train])) == n_classes]
     if not usable:

@@ -169,8 +169,8 @@ def _outputs(
     factors: Factors | None, hidden: FloatArray, targets: FloatArray, split: tuple[Rows, Rows]
 ) -> FloatArray:
     train, test = split
-    found = None if factors is None else left_out_outputs(factors, targets, test)
-    return hidden[test] @ output_weights(hidden[train], targets[train]) if found is None else found
+    outputs = None if factors is None else left_out_outputs(factors, targets, test)
+    return hidden[test] @ output_weights(hidden[train], targets[train]) if outputs is None else outputs
 
 
 @dataclass(frozen=True)
@@ -277,8 +277,8 @@ def _qr(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _solve_triangle(triangle: FloatArray, right: FloatArray, *, transposed: bool = False) -> FloatArray:
     """Solve triangle @ x = right, or triangle.T @ x = right."""
-    found = scipy.linalg.solve_triangular(triangle, right, trans=1 if transposed else 0, check_finite=False)
-    return np.asarray(found, dtype=np.float64)
+    solved = scipy.linalg.solve_triangular(triangle, right, trans=1 if transposed else 0, check_finite=False)
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _condition(triangle: FloatArray) -> float:
@@ -317,19 +317,19 @@ def left_out_outputs(factors: Factors, targets: FloatArray, test: Rows) -> Float
     ndarray or None
         None where rounding would leave fewer than six digits.
     """
-    held = factors.basis[test]
-    left = _Remainder(*np.linalg.eigh(np.eye(len(test)) - held @ held.T))
+    rows = factors.basis[test]
+    left = _Remainder(*np.linalg.eigh(np.eye(len(test)) - rows @ rows.T))
     if EPS * factors.condition > TRUSTED * np.sqrt(left.values[~left.silent].min(initial=1.0)):
         return None
-    known = targets.copy()
-    known[test] = 0.0
-    only_held = held.T @ left.vectors[:, left.silent]
-    weights = _without(only_held, factors.basis.T @ known)
-    outputs = left.solve(held @ weights)
+    others = targets.copy()
+    others[test] = 0.0
+    only_test = rows.T @ left.vectors[:, left.silent]
+    weights = _without(only_test, factors.basis.T @ others)
+    outputs = left.solve(rows @ weights)
     if not left.silent.any():
         return outputs
-    weights = _without(only_held, weights + held.T @ outputs)
-    q, r = _qr(factors.half(only_held))
+    weights = _without(only_test, weights + rows.T @ outputs)
+    q, r = _qr(factors.half(only_test))
     least = _solve_triangle(r, q.T @ factors.half(weights))
     return np.asarray(outputs - left.vectors[:, left.silent] @ least)
 

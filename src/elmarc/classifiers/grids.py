@@ -153,13 +153,13 @@ def _clone(estimator: Any, seed: int) -> Any:
             f"classifier: {estimator!r} has neither decision_function nor predict_proba, and so gives no "
             "probabilities: take one that has, or wrap it in CalibratedClassifierCV"
         )
-    made = clone(estimator)
+    copy = clone(estimator)
     open_seeds = {
         name: seed
-        for name, value in made.get_params(deep=True).items()
+        for name, value in copy.get_params(deep=True).items()
         if value is None and name.rpartition("__")[2] == "random_state"
     }
-    return made.set_params(**open_seeds)
+    return copy.set_params(**open_seeds)
 
 
 def fit(estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> Any:

@@ -25,7 +25,7 @@ GIB = 2.0**30
 
 
 def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether a grid is one of C, gamma and kernel alone, linear or radial, gamma known beforehand."""
+    """Return whether a grid is one of C, gamma and kernel alone, linear or radial, with fixed gamma."""
     if type(model) is not SVC or any(params.keys() - {"C", "gamma", "kernel"} for params in candidates):
         return False
     full = [{"kernel": model.kernel, "gamma": model.gamma, **params} for params in candidates]
@@ -35,7 +35,7 @@ def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
 def check_memory(n_clips: int, *, n_jobs: int, memory_gib: float | None = None) -> None:
     """Raise ConfigError where the grid of so many clips needs more than `memory_gib`.
 
-    Where nothing is said, that is half of what this process may use.
+    None: half of what this process may use.
     """
     # the Gram matrix, one kernel, and its training part for each job
     needed = (2 + n_jobs) * 8 * n_clips**2 / GIB

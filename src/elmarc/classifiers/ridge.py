@@ -144,13 +144,13 @@ class Streamed:
         self.level, self.means = np.zeros(width), np.zeros(targets.n_columns)
         self.scatter, self.cross = np.zeros((width, width)), np.zeros((width, targets.n_columns))
         for place, block in inputs.each():
-            wanted = targets.at(place)
-            centre, middle = block.mean(axis=0), wanted.mean(axis=0)
+            outputs = targets.at(place)
+            centre, middle = block.mean(axis=0), outputs.mean(axis=0)
             block -= centre
             weight = len(block) * n / (n + len(block))
             shift, turn = centre - self.level, middle - self.means
             self.scatter += block.T @ block
-            self.cross += block.T @ (wanted - middle)
+            self.cross += block.T @ (outputs - middle)
             if n:
                 self.scatter += weight * np.outer(shift, shift)
                 self.cross += weight * np.outer(shift, turn)
@@ -187,15 +187,15 @@ class Streamed:
         weights = inverse * self._projected
         values = np.empty((len(self._inputs), self._targets.n_columns))
         for place, block in self._inputs.each():
-            turned, wanted = (block - self.level) @ self._axes, self._targets.at(place)
-            values[place] = wanted - (wanted - self.means - turned @ weights) / self._rest(turned, inverse)
+            turned, outputs = (block - self.level) @ self._axes, self._targets.at(place)
+            values[place] = outputs - (outputs - self.means - turned @ weights) / self._rest(turned, inverse)
         for own in _clips_of_units(units):
             if len(own) > 1:
                 turned = (self._inputs.at(own) - self.level) @ self._axes
-                wanted = self._targets.at(own)
+                outputs = self._targets.at(own)
                 rest = np.eye(len(own)) - (turned * inverse.T) @ turned.T - 1.0 / len(self._inputs)
-                residuals = wanted - self.means - turned @ weights
-                values[own] = wanted - np.linalg.lstsq(rest, residuals, rcond=LEVERAGE)[0]
+                residuals = outputs - self.means - turned @ weights
+                values[own] = outputs - np.linalg.lstsq(rest, residuals, rcond=LEVERAGE)[0]
         return values
 
     def _rest(self, turned: FloatArray, inverse: FloatArray) -> FloatArray:

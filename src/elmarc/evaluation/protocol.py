@@ -1,4 +1,4 @@
-"""How a score comes about: which clips choose the hyper-parameters, which are reported.
+"""Evaluation protocols: which clips choose the hyper-parameters, and which are reported.
 
 paper
     The 2018 study's. Fixed lists: chosen on the validation list, fitted on the training list, reported on the
@@ -82,7 +82,7 @@ def evaluate(
     protocol : {"nested", "paper"}
         See the module docstring.
     keep_together : sequence of n_clips strings
-        From `splits.keep_together`: what inner folds must not tear apart; may be empty.
+        From `splits.keep_together`: clips that inner folds keep together; may be empty.
     inner_folds : int
         How many folds choose the hyper-parameters in the nested protocol.
     workspace : SearchWorkspace
@@ -96,12 +96,12 @@ def evaluate(
     notes: list[str] = []
     run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs, notes)
     if isinstance(parts, Lists):
-        found = _on_lists(run, parts, protocol, run.inner(parts.train, keep_together, inner_folds))
+        evaluation = _on_lists(run, parts, protocol, run.inner(parts.train, keep_together, inner_folds))
     elif protocol == "paper":
-        found = _paper_folds(run, parts)
+        evaluation = _paper_folds(run, parts)
     else:
-        found = _nested_folds(run, parts, keep_together, inner_folds)
-    return replace(found, notes=tuple(dict.fromkeys(notes)))
+        evaluation = _nested_folds(run, parts, keep_together, inner_folds)
+    return replace(evaluation, notes=tuple(dict.fromkeys(notes)))
 
 
 def some_to_choose_by(splits: Sequence[Split], classifier: str) -> Sequence[Split]:
@@ -126,8 +126,8 @@ class _Run:
     def inner(self, train: NDArray[np.intp], together: Sequence[str], n_folds: int) -> list[Split]:
         """Return folds of a training part, which choose the hyper-parameters."""
         names = np.asarray(together)[train].tolist() if len(together) else []
-        found = inner_splits(self.y[train], names, n_folds=n_folds, seed=INNER_SEED)
-        return [(train[fit], train[held]) for fit, held in found]
+        splits = inner_splits(self.y[train], names, n_folds=n_folds, seed=INNER_SEED)
+        return [(train[fit], train[test]) for fit, test in splits]
 
     def choose(self, train: NDArray[np.intp], together: Sequence[str], n_folds: int) -> dict[str, Any]:
         """Return the hyper-parameters that are best inside a training part."""
@@ -138,14 +138,14 @@ class _Run:
         return scores.candidates[scores.best]
 
     def search(self, splits: Sequence[Split]) -> GridScores:
-        found = candidate_scores(
+        scores = candidate_scores(
             self.spec, self.X, self.y, list(splits), workspace=self.workspace, n_jobs=self.n_jobs
         )
-        self.notes.extend(found.notes)
-        return found
+        self.notes.extend(scores.notes)
+        return scores
 
     def predict(self, params: dict[str, Any], split: Split) -> NDArray[np.str_]:
-        """Fit one candidate on a part and return what it says of the other."""
+        """Fit one candidate on a part and return its predictions for the other."""
         one = replace(self.spec, grid={name: [value] for name, value in params.items()})
         return replace(self, spec=one).search([split]).predictions(0)[0]
 
@@ -184,9 +184,9 @@ def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
     params = scores.candidates[best]
     folds, held_out = [], []
     for name, (_, test), predicted in zip(parts.names, parts.splits, scores.predictions(best), strict=True):
-        fold, said = run.fold(name, params, test, predicted)
+        fold, predictions = run.fold(name, params, test, predicted)
         folds.append(fold)
-        held_out += said
+        held_out += predictions
     mean = float(np.mean([fold.accuracy for fold in folds]))
     return Evaluation(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
 
@@ -194,8 +194,8 @@ def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
 def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds: int) -> Evaluation:
     folds, held_out = [], []
     for name, (train, test) in zip(parts.names, parts.splits, strict=True):
-        fold, said = run.score(name, run.choose(train, together, inner_folds), (train, test))
+        fold, predictions = run.score(name, run.choose(train, together, inner_folds), (train, test))
         folds.append(fold)
-        held_out += said
+        held_out += predictions
     mean = float(np.mean([fold.accuracy for fold in folds]))
     return Evaluation(mean, folds, {}, [], held_out, NOTES["nested", "folds"])

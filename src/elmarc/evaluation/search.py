@@ -1,4 +1,4 @@
-"""How good is each candidate of a grid on each split: what scikit-learn's GridSearchCV computes, only sooner.
+"""Scores of each candidate of a grid on each split: what scikit-learn's GridSearchCV computes, only faster.
 
 Candidates that share work are computed together: the SVMs of a grid on one Gram matrix, the extreme learning
 machines on one orthogonal factorisation. A `SearchWorkspace` keeps that work between calls on the same
@@ -37,7 +37,7 @@ Predicted: TypeAlias = list[list[Rows]]  # class numbers, by candidate and split
 
 @dataclass(frozen=True)
 class GridScores:
-    """What a grid search found.
+    """The scores of a grid search.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def candidate_scores(
     y : labels (n_clips,).
     splits : pairs of row indices, to fit on and to score on; rows in neither are left out.
     n_jobs : number of threads; -1 for one a core.
-    workspace : what earlier calls with the same X left behind.
+    workspace : work of earlier calls with the same X.
     share : False fits each candidate by itself, the ELM by plain pseudo-inverse: the 2018 program's way.
 
     Raises
@@ -125,7 +125,7 @@ def candidate_scores(
     if predicted is None:
         predicted, notes = task.plain(X)
     scores = [
-        [float(np.mean(found == codes[test])) for found, (_, test) in zip(row, splits, strict=True)]
+        [float(np.mean(answers == codes[test])) for answers, (_, test) in zip(row, splits, strict=True)]
         for row in predicted
     ]
     return GridScores(candidates, np.array(scores), classes, predicted, notes)
@@ -160,9 +160,9 @@ class _Task:
             ThreadPoolExecutor(self.n_jobs) as pool,
         ):
             warnings.simplefilter("always")
-            found = list(pool.map(predict, jobs))
+            answers = list(pool.map(predict, jobs))
         width = len(self.splits)
-        return [found[i : i + width] for i in range(0, len(found), width)], _notes(caught, len(jobs))
+        return [answers[i : i + width] for i in range(0, len(answers), width)], _notes(caught, len(jobs))
 
     def shared(self, workspace: SearchWorkspace) -> Predicted | None:
         """Compute the candidates together; None where this classifier or grid shares no work."""
@@ -204,10 +204,10 @@ class _Task:
             split = np.arange(len(train)), np.arange(len(train), len(train) + len(test))
             y = np.concatenate([self.y[train], self.y[test]])
             task = _Task(model, candidates, y, [split], self.n_jobs)
-            found = task.shared(SearchWorkspace(np.concatenate(parts), memory_gib=workspace.memory_gib))
-            if found is None:
+            shared = task.shared(SearchWorkspace(np.concatenate(parts), memory_gib=workspace.memory_gib))
+            if shared is None:
                 return None
-            columns.append([row[0] for row in found])
+            columns.append([row[0] for row in shared])
         return [list(row) for row in zip(*columns, strict=True)]
 
     def _svm(self, workspace: SearchWorkspace) -> Predicted:
@@ -235,7 +235,7 @@ class _Task:
         )
 
     def _learnable(self) -> bool:
-        """Tell whether each split has two classes to learn from, and uses no clip twice."""
+        """Return whether each split has two classes to learn from, and uses no clip twice."""
         return all(
             len(np.unique(self.y[train])) > 1
             and len(np.unique(np.concatenate([train, test]))) == len(train) + len(test)

@@ -1,7 +1,7 @@
 """Which clips train and which test: official folds, fixed lists, or stratified folds of our own.
 
 All folds are made here, outer ones by `make_splits` and inner ones by `inner_splits`, from labels as text:
-the same clips have the same folds, whoever asks and whatever type the labels have. Where groups of clips fit
+the same clips have the same folds, whatever type the labels have. Where groups of clips fit
 a fold equally well, scikit-learn's choice follows the order of the classes, which is that of the text.
 
 Clips of one group stay together, and a clip without a group stands alone: see `elmarc.datasets.base`.
@@ -60,7 +60,7 @@ def make_splits(
     labels : sequence of n_clips labels
         Taken as text.
     folds, groups : sequences of n_clips strings
-        `folds` names the official fold or list of each clip; clips of one of `groups` are not torn apart.
+        `folds` names the official fold or list of each clip; clips of one of `groups` stay together.
         "" where a clip has none.
     kind : {"folds", "lists", "none"}
         What the data set comes with; "none": stratified folds are made.
@@ -97,7 +97,7 @@ def _as_text(labels: Sequence[object] | NDArray[Any]) -> NDArray[np.str_]:
 
 
 def dataset_splits(data: Dataset) -> Folds | Lists:
-    """Return the parts of a data set as it is listed: what cannot be split is said before any clip is read.
+    """Return the parts of a data set as it is listed: refused before any clip is read.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def dataset_splits(data: Dataset) -> Folds | Lists:
 
 
 def keep_together(groups: Sequence[str], folds: Sequence[str], *, kind: SplitKind) -> Sequence[str]:
-    """Return what inner folds must not tear apart: groups, or official folds where no clip has a group."""
+    """Return what inner folds keep together: groups, or official folds where no clip has a group."""
     if any(groups):
         return groups
     return folds if kind == "folds" else ()
@@ -179,7 +179,7 @@ def _learnable(y: NDArray[np.str_], parts: Folds) -> Folds:
         if len(np.unique(y[train])) < 2:
             raise DatasetError(
                 f"the clips outside fold {name} are all of class {str(y[train][0])!r}, and a classifier "
-                "learns from at least two: deal each class to several folds or groups"
+                "learns from at least two: spread each class over several folds or groups"
             )
     return parts
 
@@ -231,14 +231,14 @@ def _stratified(
 
 
 def _check_groups(groups: Sequence[str], n_folds: int) -> None:
-    found = n_units(groups)
-    if found == 1:
+    n_groups = n_units(groups)
+    if n_groups == 1:
         raise DatasetError(
             f"column `group`: all clips are of one group, {groups[0]!r}, which cannot be both learned from "
             "and tested: name the group of each clip (its recording, its speaker), or leave the column out"
         )
-    if found < n_folds:
+    if n_groups < n_folds:
         raise DatasetError(
-            f"column `group`: {found} groups (a clip without one counts as one), too few for {n_folds} "
-            f"folds: ask for at most {found} (data.n_folds), or name smaller groups"
+            f"column `group`: {n_groups} groups (a clip without one counts as one), too few for {n_folds} "
+            f"folds: ask for at most {n_groups} (data.n_folds), or name smaller groups"
         )
