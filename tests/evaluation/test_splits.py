@@ -113,7 +113,7 @@ def test_shuffling_official_folds_warns() -> None:
         (LABELS, ["train"] * 40, "lists", "test list has no usable clip"),
         (LABELS, ["test", "validation"] * 20, "lists", "train list has no usable clip"),
         (LABELS, ["train", "test"] * 20, "lists", "train list holds clips of one class only, 'a'"),
-        (LABELS, ["1", "2"] * 20, "folds", "outside fold 1 are all of class 'b'.*deal each class"),
+        (LABELS, ["1", "2"] * 20, "folds", "outside fold 1 are all of class 'b'.*spread each class"),
         (LABELS, ["dev"] * 40, "lists", "'dev' is unknown"),
         (LABELS, ["1"] * 39 + [""], "folds", "1 clips have no fold"),
         (LABELS, ["1"] * 40, "folds", "only one fold"),
