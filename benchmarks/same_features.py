@@ -27,15 +27,19 @@ EXTRACT = """
 import json, sys
 import numpy as np
 from elmarc.features.store import FeatureStore
+is_old = False
 try:
     from elmarc.study import build
     from elmarc.study.spec import parse_experiment
 except ImportError:  # the older version
     from elmarc.config.loading import parse_experiment
     from elmarc.experiments import build
+    is_old = True
 folder, store, n_clips = sys.argv[1], sys.argv[2], int(sys.argv[3])
 found = {}
 for name, document in json.load(sys.stdin).items():
+    if is_old and isinstance(document["data"], dict):
+        document["data"] = {"kind": "named", "name": "esc10", "audio": document["data"]["audio"]}
     config = parse_experiment(document)
     data = build.dataset(config.data)
     clips = data.clips[:: max(1, len(data.clips) // n_clips)][:n_clips]

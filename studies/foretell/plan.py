@@ -9,7 +9,7 @@ from typing import Any
 
 from elmarc._io import write_atomic
 from elmarc.agreement import LEAST
-from elmarc.config import network_files
+from elmarc.config.files import yaml_text
 from elmarc.datasets import toy
 from elmarc.errors import ConfigError, DatasetError
 from elmarc.study import plan
@@ -124,8 +124,8 @@ def write_space(networks: Sequence[Section], file: Path) -> None:
     networks : sequence of dict
     file : Path
     """
-    heading = "The architectures of the study in studies/foretell/README.md."
-    _write(file, network_files.space_text(networks, heading=heading, about={}))
+    heading = "# The architectures of the study in studies/foretell/README.md."
+    _write(file, f"{heading}\n{yaml_text({'networks': list(networks)})}")
 
 
 def _write(file: Path, text: str) -> None:

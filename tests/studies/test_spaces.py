@@ -10,7 +10,7 @@ import torch
 from studies.foretell.spaces import FAMILIES, SECONDS, cost, n_features, sample_space
 from torch.utils.flop_counter import FlopCounterMode
 
-from elmarc.config.network_files import space_text
+from elmarc.config.files import yaml_text
 from elmarc.errors import ConfigError
 from elmarc.features.pooling import pool
 from elmarc.networks import RandomCNN, fast, make_network
@@ -74,7 +74,7 @@ def test_what_is_fixed_is_the_same_for_all() -> None:
 
 def test_rank_and_run_take_the_file(tmp_path, sections: list[dict]) -> None:
     file = tmp_path / "space.yaml"
-    file.write_text(space_text(sections, heading="a space", about={"seed": 3, "target": None}))
+    file.write_text(yaml_text({"seed": 3, "networks": sections}))
     toy = {"source": "toy", "target": "rhythm"}
     for recipe in ("2018", "v2"):
         study = Rank(data=toy, networks=f"{file},vgg", seeds=1, baseline=False, recipe=recipe)

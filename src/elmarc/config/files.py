@@ -40,6 +40,32 @@ def read_document(path: str | Path) -> dict[str, Any]:
     return document
 
 
+def is_network_file(value: Any) -> bool:
+    """Return whether a value names a file of networks, and not a network.
+
+    >>> is_network_file("space.yaml"), is_network_file("vgg"), is_network_file("models.py:MyNet")
+    (True, False, False)
+    """
+    return isinstance(value, str) and value.lower().endswith((".yaml", ".yml", ".toml", ".json"))
+
+
+def read_networks(path: str) -> list[dict[str, Any]]:
+    """Return the sections of networks that a file holds: one, or many under `networks`; unchecked.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, or `networks` is no list of sections.
+    """
+    document = read_document(path)
+    if "networks" not in document:
+        return [document]
+    sections = document["networks"]
+    if not isinstance(sections, list) or not sections or not all(isinstance(s, dict) for s in sections):
+        raise ConfigError(f"{path}: networks: expected a list of network sections")
+    return sections
+
+
 def _text(path: Path) -> str:
     """Return the text of a file that may be one of a configuration: no pipe, no device, not too long."""
     try:

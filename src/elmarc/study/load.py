@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from elmarc.config.files import read_document, yaml_text
-from elmarc.config.network_files import is_network_file, sections_of
+from elmarc.config.files import is_network_file, read_document, read_networks, yaml_text
 from elmarc.study.request import study_of
 from elmarc.study.sections import FRONTEND_SECTIONS
 from elmarc.study.spec import Experiment, parse_experiment
@@ -34,7 +33,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Experiment |
     document = apply_overrides({"name": Path(path).stem, **read_document(path)}, overrides)
     file: Any = document.get("network")
     if is_network_file(file):
-        document["network"] = sections_of(read_document(file), file)
+        document["network"] = read_networks(file)
     return parse_config(document, source=str(path))
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from elmarc._choices import choose
 from elmarc.audio.length import STUDY_LENGTH
-from elmarc.config.files import read_document
-from elmarc.config.network_files import is_network_file, sections_of
+from elmarc.config.files import is_network_file, read_networks
 from elmarc.errors import ConfigError
 from elmarc.features.assemble import make_frontend
 from elmarc.features.recipes import BASELINE, WHOLE_CLIPS
@@ -137,7 +136,7 @@ def choose_networks(given: str | Sequence[Any], *, size: str, precision: str) ->
     Parameters
     ----------
     given : str or sequence
-        Names, factories, files of networks (`config.network_files`), or sections; in a text with commas
+        Names, factories, files of networks, or sections; in a text with commas
         between.
     size, precision : str
         Of those that do not say their own.
@@ -161,7 +160,7 @@ def choose_networks(given: str | Sequence[Any], *, size: str, precision: str) ->
         if isinstance(word, Mapping):
             sections.append(dict(word))
         elif is_network_file(word):
-            sections += sections_of(read_document(word), word)
+            sections += read_networks(word)
         elif is_factory(word):
             sections.append({**section_of_text(word), "precision": precision})
         else:
