@@ -82,7 +82,7 @@ def cell(
     task: str, network: str, changes: Sequence[str], *, args: argparse.Namespace, **keys: Any
 ) -> Experiment:
     """Return one configuration; clips are fed once, digits repeated to 1.4 s, both to 27 s for vgg."""
-    waveform = default_frontend(network) == "waveform"
+    waveform = default_frontend({"kind": network}) == "waveform"
     length = {"n_samples": SAMPLES.get(task)} if waveform else {"n_frames": FRAMES.get(task)}
     if network == "vgg":
         length = {"n_frames": 1280}
@@ -111,7 +111,7 @@ def options(args: argparse.Namespace) -> None:
     for name, changes in OPTIONS.items():
         means = []
         for network in args.networks:
-            if default_frontend(network) == "waveform" and "scaling" in name:
+            if default_frontend({"kind": network}) == "waveform" and "scaling" in name:
                 continue
             cells = [
                 cell(task, network, changes, args=args, seed=seed)
@@ -211,7 +211,8 @@ def cost(args: argparse.Namespace) -> None:
         seconds = []
         for recipe in ("2018", "v2"):
             section = {"kind": network, "size": args.size}
-            length = {"n_samples": 350_000} if default_frontend(network) == "waveform" else {"n_frames": 1368}
+            reads_samples = default_frontend(section) == "waveform"
+            length = {"n_samples": 350_000} if reads_samples else {"n_frames": 1368}
             document = {"data": "toy", "network": section, "recipe": recipe, "input": length}
             config = parse_experiment(document)
             extractor, _ = build.extractor(config, build.dataset(config.data))
