@@ -179,7 +179,7 @@ def test_a_recording_is_read_by_windows_unasked(elmarc: Run, model: Path, minute
     assert f"minute.wav, are over {RECORDING} times as long as the 0.5" in note
     assert "--window sets another length" in note
     assert f"over {RECORDING} times as long" in (predict.__doc__ or "")
-    asked = library.load(model).heard_s
+    asked = library.load(model).clip_s
     assert 0.5 <= asked < 0.52
     by_hand = elmarc("predict", model, minute, "--window", asked, "-o", "v.csv")[1]
     assert out.replace("w.csv", "v.csv") == by_hand
@@ -225,4 +225,4 @@ def test_a_model_in_python_names_the_way_to_read_recordings(model: Path, minute:
     assert "elmarc.model.timeline(model, path, window_s=0.5" in str(told.message)
     paths = sorted(folder.glob("*/*.wav"))
     whole = library.SoundClassifier("mfcc").fit(paths, [path.parent.name for path in paths])
-    assert not whole.is_recording(1e9)  # it hears all of a clip
+    assert not whole.is_recording(1e9)  # it uses all of a clip

@@ -84,7 +84,7 @@ def test_a_recording_that_breaks_off_is_named(fitted, tmp_path: Path) -> None:
         timeline(fitted(), path, window_s=1)
 
 
-def test_windows_that_the_model_does_not_hear_whole_are_told(fitted) -> None:
+def test_windows_longer_than_the_input_are_warned_of(fitted) -> None:
     with pytest.warns(CutWarning, match="longer than"):
         warn_of_cut_windows(fitted(), 2.0)
     warn_of_cut_windows(fitted(), 0.5)

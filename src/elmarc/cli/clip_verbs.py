@@ -114,7 +114,7 @@ def predict(
 ) -> None:
     """Say what clips are, and how probable that is.
 
-    Recordings, over 4 times as long as what the model hears of a clip, are read by windows: a row a window is
+    Recordings, over 4 times as long as what the model uses of a clip, are read by windows: a row a window is
     written, and neighbouring windows of one label are shown as one event.
     Clips that cannot be read are named and left out.
     """

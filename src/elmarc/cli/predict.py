@@ -122,7 +122,7 @@ def _without_recordings(
     first, n_long = clips[is_recording.index(True)].path.name, sum(is_recording)
     console.note(
         f"{n_long} of {len(clips)} files, such as {first}, are over {RECORDING} times as long as the "
-        f"{model.heard_s:g} s of a clip that the model hears: they are read by windows of as many seconds; "
+        f"{model.clip_s:g} s of a clip that the model uses: they are read by windows of as many seconds; "
         "--window sets another length"
     )
     if not any(seconds and not long for seconds, long in zip(durations, is_recording, strict=True)):
@@ -159,7 +159,7 @@ def _of_recordings(
     """Return the timeline of each recording that can be read, the skipped ones, and notes."""
     timelines, skipped = {}, []
     issues: dict[str, dict[str, str]] = defaultdict(dict)
-    window_s = model.heard_s if options.window_s is None else options.window_s
+    window_s = model.clip_s if options.window_s is None else options.window_s
     hop_s = window_s / 2 if options.hop_s is None else options.hop_s
     warn_of_cut_windows(model, window_s)
     with console.Live(quiet=options.quiet) as live:

@@ -1,4 +1,4 @@
-"""Sounds in, labels and probabilities out: a network that is never trained, and a classifier behind it."""
+"""A classifier of sounds for scikit-learn: features of clips and a classifier of them, in one estimator."""
 
 from __future__ import annotations
 
@@ -29,11 +29,9 @@ from elmarc.features.recipes import settings
 from elmarc.features.sounds import Files, Sounds, extract, warn_of_cuts, warn_of_issues
 from elmarc.features.transformer import RandomCNNFeatures, seed_of
 from elmarc.model import file
-from elmarc.model.learning import TRAINED, Expectation, Units, expect, labels_of, learn, units_of
+from elmarc.model.learning import TRAINED, Expectation, expect, labels_of, learn, units_of
 
-RECORDING = (
-    4  # times the part of a clip that a model uses: what is longer is a recording, to be read by windows
-)
+RECORDING = 4  # times the length that a model uses of a clip: longer files are read by windows
 
 
 class SoundClassifier(ClassifierMixin, BaseEstimator):
@@ -156,7 +154,11 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(labels[rows], return_inverse=True)
         if len(self.classes_) < 2:
             raise ConfigError(f"y holds 1 class ({self.classes_[0]!r}): a classifier needs two or more")
-        self._learn(spec, features, codes, units.of(rows))
+        units, n_jobs = units.of(rows), getattr(features_, "n_workers", None) or n_cores()
+        work = SearchWorkspace(features)
+        best = learn(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
+        self.estimator_, self.scale_, self.best_params_ = best.estimator, best.scale, best.best_params
+        self.expected_ = expect(spec, features, units, workspace=work, n_jobs=n_jobs)
         self.n_clips_ = dict(zip(map(str, self.classes_.tolist()), np.bincount(codes).tolist(), strict=True))
         return self
 
@@ -197,8 +199,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[values.argmax(axis=1)], probabilities(values, self.scale_)
 
     @property
-    def heard_s(self) -> float:
-        """Seconds that the model hears of a clip, down to a hundredth; inf where it hears all."""
+    def clip_s(self) -> float:
+        """Seconds of each clip that the model uses, rounded down to a hundredth; inf where it uses all."""
         check_is_fitted(self)
         front, length = self.extractor_.frontend, self.extractor_.length
         if length is None or front.positions_per_second is None:
@@ -207,8 +209,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return math.floor(100 * seconds) / 100 or seconds
 
     def is_recording(self, seconds: float) -> bool:
-        """Tell whether a file is so much longer than what the model hears that it is no clip."""
-        return seconds > RECORDING * self.heard_s
+        """Return whether a file is so much longer than `clip_s` that it is no clip."""
+        return seconds > RECORDING * self.clip_s
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file: see docs/predict.md.
@@ -237,16 +239,6 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         if all(hasattr(self.features, method) for method in ("fit", "transform")):
             return clone(self.features)
         return RandomCNNFeatures(self.features, random_state=self.seed_)
-
-    def _learn(
-        self, spec: ClassifierSpec, features: FeatureArray, codes: NDArray[np.intp], units: Units
-    ) -> None:
-        n_jobs = getattr(self.features_, "n_workers", None) or n_cores()
-        work = SearchWorkspace(features)
-        found = learn(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
-        self.estimator_, self.scale_ = found.estimator, found.scale
-        self.best_params_ = found.best_params
-        self.expected_ = expect(spec, features, units, workspace=work, n_jobs=n_jobs)
 
     def _usable(self, sounds: Sounds) -> tuple[FeatureArray, NDArray[np.intp]]:
         """Return the features of the clips that can be read, and their rows."""
@@ -281,14 +273,14 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return make_classifier(self.classifier, random_state=self.seed_, **wanted)
 
     def _features_of(self, X: Any) -> FeatureArray:
-        """Return the features of clips that a fitted model is asked about."""
+        """Return the features of clips to classify."""
         check_is_fitted(self)
         sounds = self.features_.sounds(X)
         if any(map(self.is_recording, sounds.durations_s())):
             warn(
-                f"X holds recordings over {RECORDING} times as long as the {self.heard_s:g} s of a clip that "
-                "the model hears, and only their beginnings are classified: elmarc.model.timeline(model, "
-                f"path, window_s={self.heard_s:g}) reads them by windows",
+                f"X holds recordings over {RECORDING} times as long as the {self.clip_s:g} s of a clip that "
+                "the model uses, and only their beginnings are classified: elmarc.model.timeline(model, "
+                f"path, window_s={self.clip_s:g}) reads them by windows",
                 CutWarning,
             )
         return extract(sounds, self.extractor_)

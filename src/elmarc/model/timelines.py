@@ -1,4 +1,4 @@
-"""What a model hears in a long recording over time: windows, and the events that they add up to."""
+"""Classify a long recording over time, by windows, and merge them into events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from elmarc.errors import AudioError, CutWarning
 from elmarc.model.sound_classifier import SoundClassifier
 
 CHUNK = 64  # rows of features that are classified at once
-UNKNOWN = ""  # the label of what is less sure than was asked for
+UNKNOWN = ""  # the label of windows below the minimum of confidence
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Timeline:
     start_s, end_s : np.ndarray [shape=(n_windows,)]
         Seconds from the beginning.
     labels : tuple of str
-        "" where no class is as probable as was asked for.
+        "" where no class reaches the minimum of confidence.
     probabilities : np.ndarray [shape=(n_windows, n_classes)]
     classes : tuple of str
         Of the columns.
@@ -57,25 +57,24 @@ class Timeline:
 
         Windows that overlap share the overlap, half each; others have all of theirs.
         """
-        own = np.column_stack([self.start_s, self.end_s])
+        borders = np.column_stack([self.start_s, self.end_s])
         overlaps = self.end_s[:-1] > self.start_s[1:]
         middle = (self.end_s[:-1] + self.start_s[1:]) / 2
-        own[:-1, 1] = np.where(overlaps, middle, own[:-1, 1])
-        own[1:, 0] = np.where(overlaps, middle, own[1:, 0])
-        return own
+        borders[:-1, 1] = np.where(overlaps, middle, borders[:-1, 1])
+        borders[1:, 0] = np.where(overlaps, middle, borders[1:, 0])
+        return borders
 
     def events(self) -> tuple[Event, ...]:
         """Merge neighbouring windows of one label; those without a label are left out."""
-        own, found = self.borders_s, []
+        borders, events = self.borders_s, []
         gaps = np.concatenate([[0], np.cumsum(self.start_s[1:] > self.end_s[:-1])])
-        for (label, _), group in groupby(range(len(own)), key=lambda i: (self.labels[i], gaps[i])):
+        for (label, _), group in groupby(range(len(borders)), key=lambda i: (self.labels[i], gaps[i])):
             rows = list(group)
             if label != UNKNOWN:
                 shares = self.probabilities[rows, self.classes.index(label)]
-                found.append(
-                    Event(float(own[rows[0], 0]), float(own[rows[-1], 1]), label, float(shares.mean()))
-                )
-        return tuple(found)
+                start_s, end_s = float(borders[rows[0], 0]), float(borders[rows[-1], 1])
+                events.append(Event(start_s, end_s, label, float(shares.mean())))
+        return tuple(events)
 
 
 def timeline(
@@ -88,7 +87,7 @@ def timeline(
     progress: Callable[[int], None] | None = None,
     issues: dict[str, str] | None = None,
 ) -> Timeline:
-    """Return what a model hears in a recording, which is read piecewise.
+    """Return labels and probabilities over time of a recording, which is read piecewise.
 
     A window has the features of a clip that is cut out of the file at the same times, bit for bit.
 
@@ -116,11 +115,11 @@ def timeline(
     """
     times, labels, shares = [], [], []
     hop_s = hop_s if hop_s is not None else window_s / 2
-    found = windows(path, window_s=window_s, hop_s=hop_s, issues=issues)
-    for part, features in _chunks(model, found, str(path)):
-        said, probabilities = model.classify(features)
-        times += part
-        labels += named(said, probabilities, min_confidence)
+    parts = windows(path, window_s=window_s, hop_s=hop_s, issues=issues)
+    for spans, features in _chunks(model, parts, str(path)):
+        predicted, probabilities = model.classify(features)
+        times += spans
+        labels += named(predicted, probabilities, min_confidence)
         shares.append(probabilities)
         if progress:
             progress(len(times))
@@ -135,12 +134,12 @@ def named(labels: NDArray[np.generic], shares: NDArray[np.float64], min_confiden
 
 
 def _chunks(
-    model: SoundClassifier, found: Iterator[Window], name: str
+    model: SoundClassifier, parts: Iterator[Window], name: str
 ) -> Iterator[tuple[list[tuple[float, float]], FeatureArray]]:
     """Yield the times and the features of some windows at once."""
     extractor = model.extractor_
     times, rows = [], []
-    for window, outcome in extractor.stream(found, lambda window: window.load(sr=extractor.frontend.sr)):
+    for window, outcome in extractor.stream(parts, lambda window: window.load(sr=extractor.frontend.sr)):
         if isinstance(outcome, AudioError):
             raise AudioError(f"{name}: from {window.start_s:g} to {window.end_s:g} s: {outcome}")
         times.append((window.start_s, window.end_s))
@@ -158,7 +157,7 @@ def warn_of_cut_windows(model: SoundClassifier, window_s: float) -> None:
     if length is not None and front.n_positions(window_s) > length:
         fed_s = length / front.positions_per_second if front.positions_per_second else 0.0
         warnings.warn(
-            f"windows of {window_s:g} s are longer than the {fed_s:.4g} s of a clip that the model hears: "
+            f"windows of {window_s:g} s are longer than the {fed_s:.4g} s of a clip that the model uses: "
             "their ends are cut; give a shorter --window",
             CutWarning,
             stacklevel=2,
