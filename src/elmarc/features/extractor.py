@@ -183,8 +183,7 @@ class FeatureExtractor:
 
         first = contents.to_read(clips)  # a clip for each content
         places = {content: place for place, content in enumerate(first)}
-        X, stored = self._stored_rows(places)
-        missing = [(clip, content) for content, clip in first.items() if content not in stored]
+        X, missing = self._stored_rows(first)
         outcomes = (compute or FeatureExtractor.outcomes)(self, missing, contents)
         report, n_known = progress or _ignore, len(clips) - len(missing)
         reasons = self._collect(outcomes, X, places, lambda n_done: report(n_known + n_done, len(clips)))
@@ -204,28 +203,27 @@ class FeatureExtractor:
             columns=self.columns,
             definition=self.definition,
         )
-        by_id = {clip.id: self.issues.get(contents.of(clip)) for clip in used}
-        issues = {name: found for name, found in by_id.items() if found}
+        issues = {clip.id: of_clip for clip in used if (of_clip := self.issues.get(contents.of(clip)))}
         n_computed = len(missing) - len(reasons)
         seconds = time.perf_counter() - start
         return Extraction(
             matrix, tuple(skipped.items()), n_computed, seconds, *self._costs(n_computed), issues
         )
 
-    def _stored_rows(self, places: Mapping[str, int]) -> tuple[FeatureArray, set[str]]:
-        """Return an array with a row for each content, filled where it is stored, and the stored contents."""
-        n_features = len(self.columns)
+    def _stored_rows(self, first: Mapping[str, Clip]) -> tuple[FeatureArray, list[Hashed]]:
+        """Return an array with a row for each content, filled where it is stored, and what is not."""
+        shape = len(first), len(self.columns)
         if self.store is None:
-            return np.empty((len(places), n_features), np.float32), set()
-        stored, rows = self.store.read(self.definition, list(places), n_features=n_features)
+            return np.empty(shape, np.float32), [(clip, content) for content, clip in first.items()]
+        stored, rows = self.store.read(self.definition, list(first), n_features=shape[1])
         if stored:
             self.issues |= self.store.issues(self.definition)
-        if len(stored) == len(places):
-            return rows, set(stored)
-        X = np.empty((len(places), n_features), np.float32)
-        if stored:
-            X[[places[content] for content in stored]] = rows
-        return X, set(stored)
+        if len(stored) == len(first):
+            return rows, []
+        X, is_stored = np.empty(shape, np.float32), set(stored)
+        if stored:  # in the order of `first`
+            X[[place for place, content in enumerate(first) if content in is_stored]] = rows
+        return X, [(clip, content) for content, clip in first.items() if content not in is_stored]
 
     def _collect(
         self,
