@@ -10,5 +10,6 @@ from typing import Literal
 RECIPE: Literal["v2"] = "v2"
 NETWORK = "timbral_temporal"
 SIZE: Literal["large"] = "large"
+TRAINED_SIZE: Literal["small"] = "small"  # nine large networks take nine times the arithmetic of the small
 CLASSIFIER: Literal["ridge"] = "ridge"
 SEEDS = 3

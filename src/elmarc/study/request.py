@@ -213,6 +213,7 @@ class Train(Study):
     """Networks that are trained end to end."""
 
     kind = "train"
+    size: Size = option(_defaults.TRAINED_SIZE, "About 160 features, or about 3,500.")
     epochs: int = option(40, "At most so many times through the clips.", metavar="N", min=1)
     learning_rates: str | Sequence[float] = option(
         ",".join(map(str, LEARNING_RATES)),
