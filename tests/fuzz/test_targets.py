@@ -1,7 +1,7 @@
 """Any file, damaged or made by someone who means harm, is read rightly or refused in a sentence.
 
 The same examples each time, some 15 s of them. ELMARC_FUZZ=4 tries four times as many, a minute;
-`python -m benchmarks.fuzz` tries others, for as long as one likes.
+`python -m studies.reliability.fuzz` tries others, for as long as one likes.
 """
 
 from __future__ import annotations

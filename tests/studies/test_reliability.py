@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks import fuzz, soak
 from hypothesis import strategies as st
+from studies.reliability import fuzz, soak
 from tests.fuzz.targets import Target
 
 FINE = soak.Found("serial", 100, 1.0, 1.0, 1.0, 200.0, 201.0, 210.0, 4, 4, 6, 6, (), "")
@@ -41,7 +41,7 @@ def test_a_fault_is_placed_in_the_package_wherever_that_lies(folder: str) -> Non
 
     assert fault("raise ValueError('odd')") == "ValueError at what was read: odd"
     inside = "from elmarc.study.run import seconds; seconds('soon')"
-    assert fault(inside).startswith("ConfigError at runner.py, seconds: ")
+    assert fault(inside).startswith("ConfigError at run.py, seconds: ")
 
 
 @pytest.mark.parametrize(

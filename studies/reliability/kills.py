@@ -1,6 +1,7 @@
 """Runs that are killed at random and started again: the same end, and nothing left behind.
 
-    python -m benchmarks.kills [--kills 20] [--terms 10] [--commands extract rank] [--executors serial dask]
+    python -m studies.reliability.kills [--kills 20] [--terms 10] [--commands extract rank]
+        [--executors serial dask]
 
 A series begins with an empty store. Its run is ended by one to three signals, each at a random moment after
 the run has begun to write, and is started again after each; at last it runs to its end. Moments, kinds of

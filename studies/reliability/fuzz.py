@@ -1,6 +1,6 @@
 """Every reader against files that were damaged at random, for as long as one likes.
 
-    python -m benchmarks.fuzz [--minutes 10] [--targets sounds models] [--seed 0] [--kept FOLDER]
+    python -m studies.reliability.fuzz [--minutes 10] [--targets sounds models] [--seed 0] [--kept FOLDER]
 
 The targets, and what has to hold of any input, are those of tests/fuzz. Each runs in a process of its own, so
 that one that crashes is seen, and its memory is its own. Faults that end in the same line of elmarc for the
@@ -97,7 +97,7 @@ def fault_of(problem: Exception) -> str:
 def in_a_process(name: str, *, minutes: float, seed_: int) -> Found:
     """Explore one target in a process of its own; its end by a signal, or none, is a fault."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.fuzz", "--in", folder, "--targets", name]
+        command = [sys.executable, "-m", "studies.reliability.fuzz", "--in", folder, "--targets", name]
         command += ["--minutes", str(minutes), "--seed", str(seed_)]
         most_s = 60 * minutes + START_S
         try:

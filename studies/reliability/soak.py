@@ -1,6 +1,6 @@
 """Many short clips through `elmarc extract`: memory, open files, what is left behind, time a clip.
 
-    python -m benchmarks.soak [--clips 20000] [--executors serial] [--workers 2] [--json FILE]
+    python -m studies.reliability.soak [--clips 20000] [--executors serial] [--workers 2] [--json FILE]
 
 Every clip is other noise, a quarter of a second at 12 kHz. The run is a process of its own; it and all that
 it starts are looked at five times a second. Memory is the sum over these processes, of pages that they share

@@ -1,0 +1,1 @@
+"""Does elmarc survive kills, long runs and damaged inputs?"""
