@@ -45,7 +45,7 @@ print(json.dumps({
     "study": "two_layers" in STUDY_NETWORKS, "row": matrix.X.shape[1],
     "family": matrix.definition["network"]["network"], "front": matrix.definition["frontend"]["kind"],
     "schema": "two_layers" in json.dumps(json_schema()),
-    "help": "two_layers" in runner.invoke(app, ["rank", "--help"], terminal_width=200).stdout,
+    "help": "two_layers" in runner.invoke(app, ["networks", "--help"], terminal_width=200).stdout,
     "listed": [row["large"]["n_features"] for row in listed if row["name"] == "two_layers"],
 }))
 """
