@@ -1,4 +1,4 @@
-"""Ridge: the closed form is what leaving clips out one by one gives, and blocks give the numbers of the whole."""
+"""Ridge: the closed form is what leaving clips out one by one gives, also in blocks of many clips."""
 
 from __future__ import annotations
 
