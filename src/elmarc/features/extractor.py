@@ -196,10 +196,10 @@ class FeatureExtractor:
         if not used:
             examples = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
             raise DatasetError(f"none of the {len(clips)} clips can be used: {examples}")
-        rows = [places[contents.of(clip)] for clip in used]
+        rows = np.array([places[contents.of(clip)] for clip in used])
         matrix = FeatureMatrix.of_clips(
             used,
-            X if rows == list(range(len(X))) else X[rows],  # no copy where every clip has its own row
+            X if np.array_equal(rows, np.arange(len(X))) else X[rows],  # a copy only where it has to be
             columns=self.columns,
             definition=self.definition,
         )

@@ -244,7 +244,15 @@ class RandomCNNFeatures(_ClipTransformer):
         return self
 
     def restore(self, length: int | Sequence[int | None] | None, fix_length: FixLength) -> Self:
-        """Draw the weights for inputs of `length` frames or samples, as `fit` did on its clips."""
+        """Draw the weights for inputs of a known length, as `fit` did on its clips.
+
+        Parameters
+        ----------
+        length : int or None
+            Frames or samples.
+        fix_length : {"repeat-pad", "zero-pad", "crop"}
+            What to do with clips of another length.
+        """
         self.seed_ = seed_of(self.random_state)
         front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
         self.extractor_ = self._assembled(front, input_length=length, fix_length=fix_length)
@@ -308,7 +316,13 @@ class MFCCFeatures(_ClipTransformer):
         return self.restore(None, None)
 
     def restore(self, length: int | None, fix_length: FixLength | None) -> Self:
-        """Make the extractor, which reads clips of any length."""
+        """Make the extractor, which reads clips of any length.
+
+        Parameters
+        ----------
+        length, fix_length : None
+            As for `RandomCNNFeatures.restore`; without influence.
+        """
         options = {"n_mfcc": self.n_mfcc, "fixed_length": self.min_length}
         self.extractor_ = assemble(BASELINE, recipe=self.recipe, frontend=options, sr=self.sr, strict=True)
         return self
