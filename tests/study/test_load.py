@@ -20,6 +20,7 @@ from elmarc.study.load import json_schema, load_config, parse_config, to_yaml
 from elmarc.study.sections import FRONTEND_SECTIONS, NETWORK_SECTIONS
 from elmarc.study.spec import ClipsData, Experiment, parse_experiment
 from elmarc.study.sweep import SweepConfig, apply_overrides
+from elmarc.training.recipe import TrainingRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -388,3 +389,28 @@ def test_the_schema_knows_every_key() -> None:
     assert set(schema["required"]) == {"data", "network"}
     assert not schema["additionalProperties"]
     assert json.loads(json.dumps(schema)) == schema
+
+
+def test_a_training_takes_the_place_of_the_classifier(tmp_path: Path) -> None:
+    text = "{data: toy, network: vgg, training: {epochs: 2, learning_rates: [0.01]}}"
+    config = load_config(write(tmp_path, "a.yaml", text))
+    assert isinstance(config, Experiment)
+    assert (config.classifier, config.head_name) == (None, "trained")
+    assert config.training == TrainingRecipe(epochs=2, learning_rates=(0.01,))
+    assert parse_config(yaml.safe_load(to_yaml(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"training": {"epochs": 0}}, "training: epochs: found 0, expected at least 1"),
+        ({"training": {"epochs": "x"}}, r"training\.epochs: found 'x' \(text\)"),
+        ({"training": {"epoch": 1}}, "training: unknown key of training 'epoch'"),
+        ({"training": {"version": 1}}, "this elmarc trains by version"),
+        ({"training": {}, "classifier": "svm"}, "training: found it beside a classifier"),
+        ({"training": {}, "network": "mfcc"}, "training: there is no one network to train"),
+    ],
+)
+def test_a_mistake_in_a_training_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config({**TOY, **change})

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from elmarc import _defaults
+from elmarc._choices import choose
 from elmarc._types import FixLength, Unit
 from elmarc.classifiers.grids import CLASSIFIERS
 from elmarc.config.schema import (
@@ -209,7 +210,11 @@ def _training(value: Any) -> Any:
     """Read a recipe of training; a result's names the version that its weights follow from."""
     if not isinstance(value, Mapping):
         return value
-    return TrainingRecipe.of({"version": VERSION, **value})
+    if value.get("version", VERSION) != VERSION:
+        TrainingRecipe.of(value)  # says so
+    for key in value:
+        choose("key of training", str(key), (*TrainingRecipe.__dataclass_fields__, "version"))
+    return {key: item for key, item in value.items() if key != "version"}
 
 
 Data = Annotated[ClipsData | ListsData | ObjectData, Field(discriminator="kind")]

@@ -54,7 +54,7 @@ def _holds_list(annotation: Any) -> bool:
     return get_origin(annotation) is tuple or any(_holds_list(part) for part in get_args(annotation))
 
 
-LIST_KEYS = frozenset(_list_keys())
+LIST_KEYS = frozenset((*_list_keys(), "training.learning_rates"))
 
 
 @dataclass(frozen=True)
