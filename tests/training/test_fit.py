@@ -16,12 +16,12 @@ from safetensors.numpy import save as bytes_of
 from tests.cli.conftest import Run
 from tests.training.conftest import Make
 
-from elmarc import SoundClassifier, train
+from elmarc import SoundClassifier, load, train
 from elmarc.classifiers.calibration import decision_values
 from elmarc.datasets import open_dataset
 from elmarc.errors import ConfigError, ModelError
 from elmarc.features.pooling import pool
-from elmarc.model.file import CLASSIFIER, DESCRIPTION, WEIGHTS, load, pack, unpack
+from elmarc.model.file import CLASSIFIER, DESCRIPTION, WEIGHTS, pack, unpack
 from elmarc.model.sound_classifier import logistic
 from elmarc.networks import build_network
 from elmarc.study import trained_fit

@@ -1,1 +1,1 @@
-"""A configuration -> a run: objects built, cells run and resumed, results recorded."""
+"""A study: what is asked (spec, request, plan), its cells, the tasks of each, and the loop that runs them."""
