@@ -1,4 +1,4 @@
-"""Errors and warnings of elmarc, to catch or to raise in a part of your own.
+"""Errors and warnings of elmarc, to catch, or to raise in your own networks and front-ends.
 
 Each message names the file or key, what was found, what was expected and the way out.
 """
@@ -29,7 +29,7 @@ __all__ = [
     "TransientError",
 ]
 
-PASSED = ("elmarc", "sklearn", "joblib")  # packages whose lines are not the caller's
+SKIPPED = ("elmarc", "sklearn", "joblib")  # packages whose lines are not the caller's
 _shown: dict[tuple[type[Warning], int, int, str | None], CodeType] = {}
 
 
@@ -39,8 +39,8 @@ class ElmarcError(Exception):
     Names in its message are made printable.
     """
 
-    def __init__(self, *said: object) -> None:
-        super().__init__(*(printable(part, keep="\n") if isinstance(part, str) else part for part in said))
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(printable(arg, keep="\n") if isinstance(arg, str) else arg for arg in args))
 
 
 class ConfigError(ElmarcError, ValueError):
@@ -48,7 +48,7 @@ class ConfigError(ElmarcError, ValueError):
 
 
 class AudioError(ElmarcError):
-    """A clip cannot be read, or is too short for what was asked."""
+    """A clip cannot be read, or is too short."""
 
 
 class TransientError(ElmarcError):
@@ -59,15 +59,19 @@ class TransientError(ElmarcError):
 
 
 class DatasetError(ElmarcError):
-    """A data set is missing files, labels or folds, or is laid out in another way than expected."""
+    """A data set lacks files, labels or folds, or has another layout than expected."""
 
 
 class StoreError(ElmarcError):
     """A stored file is damaged, of another version, or of a kind that is not read for safety."""
 
 
+class ModelError(ElmarcError, ValueError):
+    """A model file is damaged, of another version, or holds what is not read for safety."""
+
+
 class OutOfBudgetError(ElmarcError):
-    """The time given is used up; what is finished stays."""
+    """The time budget is used up; finished results stay."""
 
 
 class ElmarcWarning(UserWarning):
@@ -82,12 +86,8 @@ class ClipWarning(ElmarcWarning):
     """Clips that can be read have issues: far too loud, silent, constant or cut short."""
 
 
-class ModelError(ElmarcError, ValueError):
-    """A model file is damaged, of another version, or holds what is not read for safety."""
-
-
 class CutWarning(ElmarcWarning):
-    """Clips are longer than what is fed to the network: their ends are not heard."""
+    """Clips are longer than what is fed to the network: their ends are not used."""
 
 
 class RateWarning(ElmarcWarning):
@@ -99,10 +99,10 @@ class PlainPathWarning(ElmarcWarning):
 
 
 def warn(text: str, category: type[Warning] = ElmarcWarning, *, once: bool = False) -> None:
-    """Warn in the caller's line, the first above that is in none of `PASSED`, and there once for each text.
+    """Warn in the caller's line, the first above that is in none of `SKIPPED`, and there once for each text.
 
-    Python's own memory of what was shown is cleared by every `catch_warnings`, of which a cross-validation
-    has many. Filters that ask for all warnings, or for errors, get all.
+    Python forgets which warnings were shown at every `catch_warnings`, of which a cross-validation has many.
+    Filters for "always" or "error" get all.
 
     Parameters
     ----------
@@ -112,12 +112,12 @@ def warn(text: str, category: type[Warning] = ElmarcWarning, *, once: bool = Fal
         Whether another text of the category is not shown in the same line either.
     """
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in PASSED:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in SKIPPED:
         frame, level = frame.f_back, level + 1
     key = (category, id(frame.f_code), frame.f_lineno, None if once else text)
     if key in _shown and not _asks_for_all(text, category):
         return
-    _shown[key] = frame.f_code  # kept, so that its id stays its own
+    _shown[key] = frame.f_code  # a reference, so that its id is not reused
     warnings.warn(text, category, stacklevel=level)
 
 
