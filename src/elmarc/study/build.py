@@ -37,23 +37,23 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
     options = section.model_dump(exclude={"kind", "n_folds", "shuffle", "keep_duplicates_together"})
     match section:
         case cfg.ClipsData():
-            found = datasets.open_dataset(options.pop("source"), **options, on_missing=on_missing)
+            data = datasets.open_dataset(options.pop("source"), **options, on_missing=on_missing)
         case cfg.ListsData():
-            found = datasets.open_lists(**options, on_missing=on_missing or "skip")
+            data = datasets.open_lists(**options, on_missing=on_missing or "skip")
         case cfg.ObjectData() if held is not None:
-            found = held
+            data = held
         case cfg.ObjectData():
             raise DatasetError(
                 f"{section.name}: was held in memory by the program that ranked it: open it there, and "
                 "hand it over as a Dataset"
             )
     if held is None and not keep_missing:
-        found = nearly_whole(found)
+        data = nearly_whole(data)
     if section.n_folds is not None:
-        found = replace(found, n_folds=section.n_folds)
+        data = replace(data, n_folds=section.n_folds)
     if section.shuffle:
-        found = replace(found, shuffle=True)
-    return found
+        data = replace(data, shuffle=True)
+    return data
 
 
 def clips(section: cfg.Data) -> Dataset | Unlabelled:

@@ -430,10 +430,10 @@ def recipe_name(recipe: str, document: Mapping[str, Any]) -> str:
     return recipe if all(_holds(value, document.get(key)) for key, value in wanted.items()) else "custom"
 
 
-def _holds(wanted: Any, found: Any) -> bool:
-    if isinstance(wanted, Mapping):
-        return found is None or all(found[key] == value for key, value in wanted.items())
-    return tuple(wanted) == tuple(found)
+def _holds(setting: Any, value: Any) -> bool:
+    if isinstance(setting, Mapping):
+        return value is None or all(value[key] == item for key, item in setting.items())
+    return tuple(setting) == tuple(value)
 
 
 def _check_input(length: Input, kind: str, unit: Unit | None) -> None:
