@@ -28,7 +28,7 @@ from elmarc.errors import ElmarcError
 from elmarc.study.load import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FILES = [page for name in ("*", "docs/**/*", "studies/**/*") for page in sorted(ROOT.glob(f"{name}.md"))]
 NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
