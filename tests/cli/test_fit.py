@@ -12,6 +12,7 @@ from tests.cli.conftest import Run, rank
 from tests.sounds import tone, write
 
 import elmarc as library
+from elmarc import _defaults
 from elmarc.results import collect
 from elmarc.study import build
 from elmarc.study.winner import winner
@@ -24,7 +25,7 @@ def test_where_nothing_is_said_it_is_recipe_v2_and_ridge(elmarc: Run, folder: Pa
     assert (model.features_.recipe, model.classifier, model.extractor_.network.name) == (
         "v2",
         "ridge",
-        "timbral_temporal",
+        _defaults.NETWORK,
     )
     assert str(model.expected_) in out
     assert "chance 50.0 %" in out

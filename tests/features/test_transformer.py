@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 
-from elmarc import MFCCFeatures, RandomCNNFeatures, build_network
+from elmarc import MFCCFeatures, RandomCNNFeatures, _defaults, build_network
 from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends import LogMel, RawWaveform
 
@@ -172,7 +172,7 @@ def test_a_module_of_a_users_own(paths: list[Path]) -> None:
         ({"frontend": LogMel(sr=16000), "sr": 12000}, "found 12000 Hz beside a front-end of 16000 Hz"),
         (
             {"frontend": "waveform"},
-            "gives samples, and the timbral_temporal network reads frames",
+            f"gives samples, and the {_defaults.NETWORK} network reads frames",
         ),
         ({"frontend": "mfcc"}, "gives one vector a clip"),
         ({"network": "mfcc", "statistics": ("mean",)}, "statistics: the baseline has no network"),

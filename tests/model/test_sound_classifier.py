@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from tests.model.conftest import classifier
 from tests.sounds import SR, noises
 
-from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier
+from elmarc import MFCCFeatures, RandomCNNFeatures, SoundClassifier, _defaults
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.datasets.base import Dataset, n_units
 from elmarc.errors import AudioError, ConfigError
@@ -40,7 +40,7 @@ def test_the_most_probable_class_is_predicted(fitted, classifier: str) -> None:
 def test_the_defaults_are_v2_and_ridge(fitted, sounds) -> None:
     model = SoundClassifier(random_state=1).fit(sounds[0][:12], sounds[1][:12])
     assert isinstance(model.features_, RandomCNNFeatures)
-    assert (model.features_.network, model.features_.recipe) == ("timbral_temporal", "v2")
+    assert (model.features_.network, model.features_.recipe) == (_defaults.NETWORK, "v2")
     assert {column.rpartition("/")[2] for column in model.extractor_.columns} == {
         "mean",
         "std",

@@ -41,8 +41,8 @@ def load_model(model_file_path: str = "", **options: Any) -> ElmarcModel:
     Parameters
     ----------
     model_file_path : str
-        A JSON file of options or a model of `elmarc fit`: see `read_options`. "" is `timbral_temporal`,
-        small, recipe v2, seed 0.
+        A JSON file of options or a model of `elmarc fit`: see `read_options`. "" is the default network,
+        large, recipe v2, seed 0.
     **options : Any
         Options of `Embedder`, which take precedence over the file's.
 
