@@ -86,7 +86,7 @@ def test_extract_writes_each_format(elmarc: Run, folder: Path) -> None:
         )
         assert code == 0, err
     frame = pd.read_parquet("f.parquet")
-    assert frame.shape == (12, 4 + 56)
+    assert frame.shape == (12, 4 + 4 * 56)  # four statistics of each map
     np.testing.assert_allclose(pd.read_csv("f.csv").iloc[:, 4:], frame.iloc[:, 4:], rtol=1e-5)
 
 

@@ -220,7 +220,7 @@ def test_a_model_in_python_names_the_way_to_read_recordings(model: Path, minute:
         warnings.simplefilter("always")
         found.predict([minute])
     (told,) = [warning for warning in caught if "recordings over 4 times" in str(warning.message)]
-    assert told.category is library.CutWarning
+    assert told.category is library.errors.CutWarning
     assert told.filename == __file__
     assert "elmarc.model.timeline(model, path, window_s=0.5" in str(told.message)
     paths = sorted(folder.glob("*/*.wav"))

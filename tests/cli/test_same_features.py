@@ -56,7 +56,7 @@ def test_the_command_line_and_the_transformer_agree(
 def test_the_baseline_agrees_too(elmarc: Run, clips: Path, recipe: str) -> None:
     found = extracted(elmarc, clips, "--network", "mfcc", "--recipe", recipe)
     paths = paths_of(open_dataset(clips))
-    for transformer in (MFCCFeatures(), RandomCNNFeatures("mfcc", recipe=recipe, store=False)):
+    for transformer in (MFCCFeatures(recipe=recipe), RandomCNNFeatures("mfcc", recipe=recipe, store=False)):
         assert np.array_equal(transformer.fit_transform(paths), found.X)
         assert json.loads(json.dumps(transformer.extractor_.definition)) == found.definition
 
