@@ -88,9 +88,9 @@ class Pool(ABC):
         """How many tasks are at work at once, as of now."""
 
     @property
-    @abstractmethod
     def described(self) -> str:
         """What the workers are, in a sentence."""
+        return f"{self.n_slots} threads of this process"
 
     @abstractmethod
     def start(self) -> Executor:
@@ -197,11 +197,6 @@ class Threads(Pool):
     def n_slots(self) -> int:
         """The number of threads."""
         return self._n
-
-    @property
-    def described(self) -> str:
-        """How many threads there are."""
-        return f"{self._n} threads of this process"
 
     def start(self) -> Executor:
         """Start the threads."""

@@ -79,8 +79,9 @@ class Trainings:
                         self._take(training, future.result())
                         result = training.result(self._pool.n_slots) if training.is_over else None
                     except ElmarcError as problem:
-                        del self._open[task.weights]
-                        fail([training.cell], problem)
+                        with self._lock:
+                            del self._open[task.weights]
+                            fail([training.cell], problem)
                     else:
                         if result is None:
                             continue
@@ -105,7 +106,8 @@ class Trainings:
                     check_can_be_sent(cell.config)
                 training.open(self._cache, partial(self._on_inputs, training))
             except ElmarcError as problem:
-                fail([cell], problem)
+                with self._lock:
+                    fail([cell], problem)
                 continue
             self._open[training.weights] = training
             for task in training.tasks:
