@@ -86,7 +86,7 @@ def test_advice_can_be_followed(folder: Path) -> None:
         SoundClassifier().fit("ESC-10")
     with pytest.raises(DatasetError, match="no such data set, folder or CSV file"):
         SoundClassifier().fit("sounnds")
-    with pytest.raises(ValueError, match=r"requires y to be passed.*a folder with one sub-folder a class"):
+    with pytest.raises(ValueError, match=r"requires y to be passed.*a folder with one sub-folder per class"):
         SoundClassifier().fit([*folder.rglob("*.wav")])
     model = SoundClassifier("mfcc").fit(folder)
     with pytest.raises(ConfigError, match=r"give elmarc\.datasets\.open_clips\('.*sounds'\)") as refused:

@@ -123,7 +123,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         ----------
         X : sequence of clips, or a data set
             As for `RandomCNNFeatures.fit`; folds and groups of `Clip`s and of a `Dataset` are kept. Without y
-            also what `open_dataset` opens, as on the command line: a folder with one sub-folder a class, a
+            also what `open_dataset` opens, as on the command line: a folder with one sub-folder per class, a
             CSV file, a name, a DataFrame, a data set of another package.
         y : sequence of labels, or None
             One a clip; None: those of the data set or the `Clip`s.
