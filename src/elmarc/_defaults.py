@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 RECIPE: Literal["v2"] = "v2"
-NETWORK = "7x96"
+NETWORK = "7x86"
 SIZE: Literal["large"] = "large"
 TRAINED_SIZE: Literal["small"] = "small"  # nine large networks take nine times the arithmetic of the small
 CLASSIFIER: Literal["ridge"] = "ridge"
