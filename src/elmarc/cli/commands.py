@@ -28,7 +28,6 @@ from elmarc.cli.folders import (
     files_read,
 )
 from elmarc.cli.options import FileOutput, Output, words
-from elmarc.cli.pages import write_page
 from elmarc.comparison.records import Comparison, SystemScore, system_of
 from elmarc.datasets.named import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
@@ -127,6 +126,8 @@ def _study(
             also=[page.name] if page else (),
         )
     if page:
+        from elmarc.cli.pages import write_page  # rank does not need it
+
         write_page(finished.results, finished.compared, page, embed_mb=20.0)
         show(finished.results, finished.compared, out)
         if not out.as_json:
