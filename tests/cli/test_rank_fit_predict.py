@@ -15,6 +15,7 @@ import elmarc as library
 from elmarc.cli import fit
 from elmarc.datasets import open_clips
 from elmarc.study import build
+from elmarc.study.request import Fit
 from elmarc.study.winner import sound_classifier
 
 CLASSES = ("001 - Dog bark", "002 - Rain", "003 - Sea waves", "009 - Rooster")
@@ -48,7 +49,7 @@ def test_a_ranking_becomes_a_model_that_keeps_what_it_promised(
     assert code == 0, err
     expected = json.loads(out)["expected"]
 
-    config = fit.from_ranking(Path("out"), None).config
+    config = fit.from_ranking(Path("out"), Fit()).config
     data = build.dataset(config.data)
     model = sound_classifier(config, build.extractor(config, data)[0]).fit(data)
     in_memory = model.predict(open_clips(new)).tolist()
