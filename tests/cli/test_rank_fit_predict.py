@@ -49,7 +49,7 @@ def test_a_ranking_becomes_a_model_that_keeps_what_it_promised(
     assert code == 0, err
     expected = json.loads(out)["expected"]
 
-    config = fit.from_ranking(Path("out"), Fit()).config
+    config = fit.from_ranking(Path("out"), Fit(data=None)).config
     data = build.dataset(config.data)
     model = sound_classifier(config, build.extractor(config, data)[0]).fit(data)
     in_memory = model.predict(open_clips(new)).tolist()
