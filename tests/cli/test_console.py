@@ -145,7 +145,7 @@ def test_results_are_shown_from_the_comparisons_that_are_handed_on(monkeypatch):
     assert "music: nested" in shown.getvalue()
     assert said.getvalue() == f"skipped a [b].wav: empty{os.linesep}"
     console.show_results([replace(made(STUDY), notes=("read [twice]",))], [])
-    assert said.getvalue().endswith(f"note: 1 on clips and settings: see ranking.txt{os.linesep}")
+    assert said.getvalue().endswith(f"note: read [twice]{os.linesep}")
 
 
 def test_many_skipped_clips_are_counted_and_a_list_is_named_only_where_there_is_one(monkeypatch):

@@ -253,8 +253,11 @@ def show_results(compared: Sequence[Comparison], results: Sequence[Result], *, n
         out.print(Group(*terminal.table(comparison)), highlight=False)
     if next_step and len(compared) > 1:
         out.print(Text(f"Next: {next_step}"), highlight=False, soft_wrap=True)
-    if n_notes := sum(len(comparison.notes) for comparison in compared):
-        note(f"{n_notes} on clips and settings: see ranking.txt")
+    notes = list(dict.fromkeys(each for comparison in compared for each in comparison.notes))
+    for each in notes[:SHOWN]:
+        note(each)
+    if len(notes) > SHOWN:
+        note(f"{len(notes) - SHOWN} more: see ranking.txt")
     skipped = {clip.id: clip.reason for result in results for clip in result.skipped}
     show_problems(list(skipped.items()), (), quiet=False, listed_in="each cell's result.json")
 
