@@ -24,7 +24,7 @@ from elmarc._io import write_atomic
 from elmarc._names import special
 from elmarc.errors import StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 ROUNDING = 1e-9  # sums in another order
 FAILED = "failed.json"  # of a cell that could not be run
 
