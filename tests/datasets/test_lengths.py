@@ -19,8 +19,8 @@ STUDY_LENGTHS = {  # frames of 256 samples, samples; both at 12 kHz, as in the 2
     "ballroom": (1376, 350_000),
     "extended_ballroom": (1376, 350_000),
     "urbansound8k": (188, 48_000),
-    "esc10": (1376, 60_000),
-    "esc50": (1376, 60_000),
+    "esc10": (235, 60_000),
+    "esc50": (235, 60_000),
     "toy": (376, 96_000),
 }
 

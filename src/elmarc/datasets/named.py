@@ -260,7 +260,7 @@ def _esc(*, only_esc10: bool) -> Layout:
 
 ESC_CITATION = "K. J. Piczak: ESC: Dataset for environmental sound classification. ACM Multimedia, 2015"
 ESC_URL = "https://github.com/karolpiczak/ESC-50"
-ESC_LENGTH = InputLength(frames_s=STUDY_LENGTH.frames_s, samples_s=5.0, fix_length="repeat-pad")
+ESC_LENGTH = InputLength(frames_s=5.0, samples_s=5.0, fix_length="repeat-pad")
 ESC_ARCHIVE = Archive(
     "https://github.com/karoldvl/ESC-50/archive/master.zip",
     "7771e4b9d86d0945acce719c7a59305a",
