@@ -63,7 +63,7 @@ def demo(out: Output) -> None:
     _check_folders(out.output, store)
     runs = []
     for target in ("rhythm", "timbre"):
-        request = Rank(data="toy", target=target, size="small")
+        request = Rank(data="toy", target=target, networks="all", size="small")
         folder = out.output / target
         work = partial(run_cells, store=store, n_jobs=2)
         runs.append(_run(make_cells(request.experiments(), folder), folder, work=work, quiet=out.quiet))

@@ -162,7 +162,7 @@ def rank(
     progress : bool
         Whether a line is written to stderr for each result.
     **options
-        The options of `elmarc rank`: `networks` ("all", names, factories, network sections, modules, which
+        The options of `elmarc rank`: `networks` (names, "all", factories, network sections, modules, which
         keep their weights, or classes and functions that make one), `classifiers`, `recipe`, `size`,
         `seeds`, `protocol`, `baseline`, `standardise`, `features` (files made elsewhere), `audio`, `target`,
         `keep_duplicates_together`, `device`, `strict`, ...; and further keys of the configuration: `input`,
@@ -242,7 +242,7 @@ def _ranked(
         )
         name = dataset.name.replace("/", "-").replace("\\", "-")
         data, opened = {"kind": "object", "name": name}, {name: dataset}
-    networks, modules = hold_all(options.pop("networks", "all"))
+    networks, modules = hold_all(options.pop("networks", study.networks))
     names = {each.name for each in fields(study)}
     known = {key: options.pop(key) for key in list(options) if key in names}
     request = study(data=data, networks=networks, **known, keys=options)

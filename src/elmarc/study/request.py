@@ -24,6 +24,10 @@ Protocol: TypeAlias = Literal["nested", "paper"]
 Recipe: TypeAlias = Literal["v2", "2018"]
 SHAPING = ("network", "frontend", "input", "pooling")  # the keys that features follow from
 LEARNING_RATES = (0.001, 0.004)
+NETWORKS_HELP = (
+    "Names of `elmarc networks` with commas between, or all (the study's nine); modules of your own, "
+    "package.module:Name or file.py:Name; or a FILE.yaml of networks."
+)
 
 
 def option(default: Any, help_: str = "", **more: Any) -> Any:
@@ -109,14 +113,7 @@ class Study(Work, Clips):
     """
 
     kind: ClassVar[str]
-    networks: Any = option(
-        "all",
-        "Names of `elmarc networks` with commas between, or all (the study's nine); modules of your own, "
-        "package.module:Name or file.py:Name; or a FILE.yaml of networks.",
-        metavar="NAMES",
-        complete=("networks", "all"),
-        type=str,
-    )
+    networks: Any = option("all", NETWORKS_HELP, metavar="NAMES", complete=("networks", "all"), type=str)
     size: Size = option(_defaults.SIZE, "About 3,500 features, or about 160.")
     seeds: int = option(
         _defaults.SEEDS, "Draws of the weights; with one nothing is tested.", metavar="N", min=1
@@ -164,6 +161,13 @@ class Rank(Study):
     """Untrained networks, each with every classifier."""
 
     kind = "rank"
+    networks: Any = option(
+        _defaults.NETWORKS,
+        f"{NETWORKS_HELP} By default without vgg, which needs 27 s, and the waveform's, which cost most.",
+        metavar="NAMES",
+        complete=("networks", "all"),
+        type=str,
+    )
     classifiers: str | Sequence[str] = option(
         _defaults.CLASSIFIER,
         "With commas between, or all. Known: {classifiers}.",
