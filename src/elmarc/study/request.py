@@ -163,7 +163,7 @@ class Rank(Study):
     kind = "rank"
     networks: Any = option(
         _defaults.NETWORKS,
-        f"{NETWORKS_HELP} By default without vgg, which needs 27 s, and the waveform's, which cost most.",
+        f"{NETWORKS_HELP} Default: what is quick, on clips of any length.",
         metavar="NAMES",
         complete=("networks", "all"),
         type=str,
