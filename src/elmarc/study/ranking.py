@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, cleandoc, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,17 +210,23 @@ def train(
     return _ranked(Train, data, options, Run(budget=budget), output=output, store=None, progress=progress)
 
 
-def _signed(function: Callable[..., Ranking], study: type[Study]) -> None:
-    """Let a function show the options of a study in its signature."""
+LISTED = {"networks": "`list_networks()`", "classifiers": "`elmarc.classifiers.CLASSIFIERS`"}
+
+
+def _with_options(function: Callable[..., Ranking], study: type[Study]) -> None:
+    """Show the options of a study in a function's signature and docstring."""
     own = [each for each in signature(function).parameters.values() if each.name != "options"]
-    names = [each for each in fields(study) if each.name not in ("data", "overrides", "keys")]
-    more = [Parameter(each.name, Parameter.KEYWORD_ONLY, default=each.default) for each in names]
+    options = [each for each in fields(study) if each.name not in ("data", "overrides", "keys")]
+    more = [Parameter(each.name, Parameter.KEYWORD_ONLY, default=each.default) for each in options]
     keys = Parameter("keys", Parameter.VAR_KEYWORD)
     function.__signature__ = Signature([own[0], *more, *own[1:], keys])  # type: ignore[attr-defined]
+    lines = [f"{each.name}\n    {each.metadata['help'].format_map(LISTED)}" for each in options]
+    doc = cleandoc(function.__doc__ or "")
+    function.__doc__ = doc.replace("**options\n", "\n".join([*lines, "**keys\n"]), 1)
 
 
-_signed(rank, Rank)
-_signed(train, Train)
+_with_options(rank, Rank)
+_with_options(train, Train)
 
 
 def _ranked(
