@@ -163,7 +163,7 @@ class Rank(Study):
     kind = "rank"
     networks: Any = option(
         _defaults.NETWORKS,
-        f"{NETWORKS_HELP} Default: what is quick, on clips of any length.",
+        f"{NETWORKS_HELP} Default: the quick ones.",
         metavar="NAMES",
         complete=("networks", "all"),
         type=str,
