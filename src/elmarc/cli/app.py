@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -74,6 +75,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 def entry_point() -> None:
     """Run what was typed, and end the process."""
+    gc.set_threshold(50_000)  # imports make many objects, and all of them stay
     for name in SIGNALS:  # they end a run as Ctrl-C does: finished work is kept
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP

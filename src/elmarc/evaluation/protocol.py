@@ -23,6 +23,7 @@ from sklearn.model_selection import ParameterGrid
 
 from elmarc._types import FeatureArray
 from elmarc.classifiers.grids import ClassifierSpec
+from elmarc.classifiers.ridge import are_many
 from elmarc.errors import DatasetError
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
@@ -38,6 +39,7 @@ NOTES = {
 }
 NO_VALIDATION = "selected inside the training list: there is no validation list"
 EVALUATION_VERSION = 2  # rises whenever the same features would give another score
+VALUES_AT_ONCE = 2**23  # of features, of which each fold that is fitted beside others takes a copy
 INNER_SEED = 0  # the same inner folds for every network: a comparison is paired
 
 
@@ -192,10 +194,20 @@ def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
 
 
 def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds: int) -> Evaluation:
-    folds, held_out = [], []
-    for name, (train, test) in zip(parts.names, parts.splits, strict=True):
-        fold, predictions = run.score(name, run.choose(train, together, inner_folds), (train, test))
-        folds.append(fold)
-        held_out += predictions
+    candidates = list(ParameterGrid(run.spec.grid))
+    if len(candidates) == 1 and run.X.size <= VALUES_AT_ONCE and not are_many(len(run.X)):
+        params = dict(candidates[0])  # nothing to choose: all folds at once
+        answers = run.search(parts.splits).predictions(0)
+        scored = [
+            run.fold(name, params, test, predicted)
+            for name, (_, test), predicted in zip(parts.names, parts.splits, answers, strict=True)
+        ]
+    else:
+        scored = [
+            run.score(name, run.choose(train, together, inner_folds), (train, test))
+            for name, (train, test) in zip(parts.names, parts.splits, strict=True)
+        ]
+    folds = [fold for fold, _ in scored]
     mean = float(np.mean([fold.accuracy for fold in folds]))
+    held_out = [one for _, predictions in scored for one in predictions]
     return Evaluation(mean, folds, {}, [], held_out, NOTES["nested", "folds"])

@@ -63,7 +63,7 @@ def experiments(
     configs = check_cells([_whole(cell) for cell in fit_cells(cells, "--set")])
     foreign = {c.features_name: c.features_file for c in configs if c.features_name and c.features_file}
     check_names([config.label for config in configs if not config.features_name], foreign)
-    costs = {config.network: _multiply_adds(config) for config in configs}
+    costs = {net: _multiply_adds(config) for net, config in {c.network: c for c in configs}.items()}
     return sorted(configs, key=lambda config: costs[config.network])
 
 
