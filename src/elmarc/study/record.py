@@ -6,6 +6,7 @@ import platform
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def make_result(
         skipped=[Skipped(clip, reason) for clip, reason in used.skipped],
         cost=_cost(extractor),
         timings=used.timings,
-        environment=environment(),
+        environment=dict(_environment()),
         source=source(config.data),
         config=keys,
         clips_key=material.key,
@@ -172,7 +173,8 @@ def write(result: Result, folder: Path) -> None:
     result.save(folder)
 
 
-def environment() -> dict[str, str]:
+@cache
+def _environment() -> dict[str, str]:
     """Return versions and machine."""
     versions = {"elmarc": __version__, "python": platform.python_version()}
     for package in PACKAGES:
