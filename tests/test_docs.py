@@ -47,7 +47,7 @@ def test_every_public_name_has_an_entry_in_the_inventory(tmp_path: Path) -> None
 
 def test_every_command_is_in_the_reference() -> None:
     text = hook("hooks/commands").reference()
-    for command in ("demo", "rank", "extract", "networks show", "datasets validate", "config schema"):
+    for command in ("demo", "rank", "extract", "networks", "datasets validate", "store"):
         assert f"## elmarc {command}\n" in text
     assert "timbral_temporal" in text
     assert "{networks}" not in text

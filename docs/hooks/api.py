@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 from mkdocs.structure.files import File
@@ -86,5 +87,12 @@ def imported(block: str) -> Iterator[str]:
 def page(package: str, names: list[str]) -> str:
     """Return a page of entries, for mkdocstrings to fill."""
     heading = (import_module(package).__doc__ or "").strip()
-    entries = "\n\n".join(f"::: {name}" for name in names)
+    entries = "\n\n".join(map(entry, names))
     return f"# {package}\n\n{heading}\n\n{entries}\n"
+
+
+def entry(name: str) -> str:
+    """Return the entry of a name; the names in a module have theirs on its own page."""
+    package, _, own = name.rpartition(".")
+    is_module = isinstance(getattr(import_module(package), own, None), ModuleType)
+    return f"::: {name}" + ("\n    options: {members: false}" if is_module else "")
