@@ -134,7 +134,7 @@ def scale(n_clips: int) -> dict[str, float]:
 
 
 def ranking() -> dict[str, float]:
-    """Return seconds of `elmarc rank esc10 --size small` with an empty store, and again with a full one."""
+    """Return seconds of `elmarc rank esc10` with an empty store, and again with a full one."""
     times = {}
     with tempfile.TemporaryDirectory() as folder:
         for what in ("cold", "warm"):
@@ -184,7 +184,7 @@ def to_markdown(found: dict[str, Any]) -> str:
         cold, warm = found["rank esc10"].values()
         lines += [
             "",
-            f"`elmarc rank esc10`, small networks: {cold:.0f} s, and {warm:.0f} s with a full store.",
+            f"`elmarc rank esc10`: {cold:.0f} s, and {warm:.0f} s with a full store.",
         ]
     return "\n".join(lines) + "\n"
 

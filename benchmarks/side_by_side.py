@@ -3,10 +3,10 @@
     git worktree add ../other 033094d
     python -m benchmarks.side_by_side ../other [--rounds 3] [--networks vgg,7x96]
 
-Each round takes the large networks of `bench_networks` and `elmarc rank esc10` with small networks and an
-empty store, here and there, in turn; the order changes with each round. The table has the median over rounds
-of the ratio of times, here over there, and its range. The ranking needs the ESC-10 clips (ELMARC_DATA,
-default ../shared/data).
+Each round takes the large networks of `bench_networks`, and ranks the nine small ones on the folder of ESC-10
+as in 2018 with an empty store, here and there, in turn; the order changes with each round. The table has the
+median over rounds of the ratio of times, here over there, and its range. The ranking needs the ESC-10 clips
+(ELMARC_DATA, default ../shared/data).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from elmarc.networks import STUDY_NETWORKS
 
 HERE = Path(__file__).resolve().parents[1]
 SUM, RANK = "all networks", "rank esc10"
+SAME_WORK = shlex.split("--networks all --size small --recipe 2018 --classifiers svm,elm --seeds 1")
 
 
 def run(checkout: Path, *arguments: str) -> float:
@@ -52,7 +54,7 @@ def measure(checkout: Path, networks: str) -> dict[str, float]:
         found = {row["network"]: row["s_per_clip"] for row in rows}
         found[SUM] = sum(found.values())
         if (DATA / "esc10").is_dir():
-            ranking = ["rank", "esc10", "--audio", str(DATA / "esc10"), "--seeds", "1", "--quiet"]
+            ranking = ["rank", str(DATA / "esc10"), *SAME_WORK, "--quiet"]
             found[RANK] = run(
                 checkout, "elmarc", *ranking, "--store", f"{folder}/store", "-o", f"{folder}/ranked"
             )
