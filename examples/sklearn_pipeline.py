@@ -8,6 +8,7 @@ Expect above 90 % for timbral filters on the built-in timbres (chance: 25 %). Th
 
 from __future__ import annotations
 
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,7 +25,7 @@ def main(data: Dataset | None = None) -> float:
     pipeline = make_pipeline(
         RandomCNNFeatures("timbral", size="small", random_state=0),
         StandardScaler(),
-        ELMClassifier(n_hidden=500, ridge=1.0, random_state=0),
+        ELMClassifier(n_hidden=500, regressor=Ridge(), random_state=0),
     )
     folds = StratifiedKFold(4, shuffle=True, random_state=0)
     scores = cross_val_score(pipeline, paths, labels, cv=folds)

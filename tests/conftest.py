@@ -18,23 +18,56 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 os.environ.setdefault("ELMARC_HASH_MEMO", "off")  # none in the user's cache; its own tests switch it on
 SMALL_FIXTURES = Path(__file__).parent / "parity" / "data"
 SLOW = (  # what `make test` leaves out: corpora, fuzzing, kills, clusters, whole runs in other processes
-    "adapters/test_conformance.py",
+    "adapters/",
+    "cli/test_app.py::test_an_error_is_printed_once",
     "cli/test_broken_runs.py",
+    "cli/test_cli.py::test_equal_seeds_give_equal_bytes",
+    "cli/test_cli.py::test_the_recipe_is_named_in_every_result",
+    "cli/test_copies.py",
+    "cli/test_failed_cells.py",
+    "cli/test_fit.py::test_a_paper_protocols_accuracy_is_named_as_such",
+    "cli/test_foreign_features.py",
     "cli/test_full_disk.py",
     "cli/test_hash_seeds.py",
     "cli/test_killed.py",
+    "cli/test_options.py",
+    "cli/test_other_packages.py",
+    "cli/test_outputs.py",
+    "cli/test_own_",
+    "cli/test_same_features.py",
+    "cli/test_special_files.py",
+    "cli/test_store.py",
+    "cli/test_transient.py",
+    "cli/test_trust.py",
     "corpus/",
+    "datasets/test_toy.py::test_the_long_term_spectrum",
+    "evaluation/test_protocol.py::test_on_random_labels",
     "executors/",
+    "frontends/test_add_a_front_end.py",
     "fuzz/",
     "model/test_by_name.py",
+    "model/test_file.py::test_a_new_process",
+    "model/test_learning.py",
+    "model/test_own_classifiers.py",
+    "model/test_sound_classifier.py::test_the_most_probable_class",
+    "networks/test_add_a_network.py",
+    "reports/test_page_browser.py",
+    "reports/test_page_private.py",
     "studies/",
+    "study/test_legacy_runs.py",
+    "study/test_objects.py::test_another_process",
+    "study/test_one_table.py",
+    "study/test_ranking.py::test_the_results_are_those_of_the_command",
+    "study/test_summary.py",
     "test_docs.py",
+    "test_examples.py",
+    "training/test_command.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
+        if item.nodeid.removeprefix("tests/").startswith(SLOW):
             item.add_marker(pytest.mark.slow)
 
 

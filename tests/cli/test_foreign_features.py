@@ -49,7 +49,7 @@ def test_with_one_seed_nothing_is_borrowed_and_nothing_claimed(
 ) -> None:
     code, out, err = rank(elmarc, folder, "--features", openl3, "--classifiers", "svm")
     assert code == 0, err
-    assert "With one seed, other draws of the weights are unknown" in " ".join(out.split())
+    assert "With one seed" in Path("out/ranking.txt").read_text(encoding="utf-8")
     table = pd.read_csv("out/ranking.csv")
     assert table["ties"].isna().all()
     assert (table["over_mfcc_p"].dropna() == 1.0).all()
@@ -67,7 +67,7 @@ def test_a_mismatch_ends_the_command_before_any_work(elmarc: Run, folder: Path, 
     next(folder.rglob("*.wav")).rename(folder / "low" / "new.wav")
     code, _, err = rank(elmarc, folder, "--features", openl3)
     assert code == 2
-    assert "1 of 12 clips of clips have no vector of their own" in err
+    assert "no vector for 1 of 12 clips" in err
     assert not Path("out/cells").exists()
 
 

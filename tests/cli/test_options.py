@@ -115,7 +115,7 @@ def test_a_store_that_cannot_be_made_is_told_once_and_the_work_goes_on(elmarc: R
     for command in commands:
         code, _, err = command()
         assert code == 0, err
-        assert " ".join(err.split()).count("the run goes on, and new features are not kept") == 1
+        assert " ".join(err.split()).count("the run goes on, and new features are not stored") == 1
         assert err.count("/proc/nobody/store") == 1
 
 

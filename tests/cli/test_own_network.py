@@ -106,9 +106,19 @@ def test_a_module_of_another_key_is_served_neither_old_rows_nor_old_results(
 
 def test_the_winners_command_extracts_what_won(elmarc: Run, folder: Path, mine: Path) -> None:
     _, out = ranked(
-        elmarc, folder, "--networks", "models.py:MyNet", "--no-baseline", "--set", "network.options.width=6"
+        elmarc,
+        folder,
+        "--networks",
+        "models.py:MyNet",
+        "--no-baseline",
+        "--recipe",
+        "2018",
+        "--set",
+        "network.options.width=6",
     )
-    command = next(line for line in out.splitlines() if line.startswith("to extract")).split(": ", 1)[1]
+    command = next(line for line in out.splitlines() if line.startswith("features of the best")).split(
+        ": ", 1
+    )[1]
     words = shlex.split(command)
     assert words[words.index("--network") :][:2] == ["--network", "models.py:MyNet"]
     assert "--size" not in words
@@ -170,6 +180,7 @@ def test_a_configuration_sweeps_over_modules(elmarc: Run, folder: Path, mine: Pa
     Path("sweep.yaml").write_text(
         f"""
 data: {folder}
+recipe: "2018"
 network:
   - {{kind: external, factory: "models.py:MyNet", options: {{width: 4}}, name: narrow}}
   - {{kind: external, factory: "models.py:MyNet", layers: [conv], weights: keep}}

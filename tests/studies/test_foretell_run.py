@@ -90,7 +90,7 @@ def test_a_tenth_of_the_digits_has_every_speaker(tmp_path: Path) -> None:
     rows = [f"{d}_{s}_{k}.wav,{d},{s}" for d in range(10) for s in range(6) for k in range(50)]
     (tmp_path / "fsdd" / "fsdd.csv").write_text("\n".join(["path,label,fold", *rows]) + "\n")
     digits = FULL.sets(tmp_path, tmp_path / "out")[2].data
-    heading, *some = Path(digits["path"]).read_text().splitlines()
+    heading, *some = Path(digits["source"]).read_text().splitlines()
     assert heading == "path,label,fold"
     assert len(some) == 300
     counts = {tuple(row.split(",")[1:]) for row in some}
