@@ -47,7 +47,7 @@ def test_one_table_with_the_same_folds(elmarc: Run, folder: Path, openl3: Path) 
 def test_with_one_seed_nothing_is_borrowed_and_nothing_claimed(
     elmarc: Run, folder: Path, openl3: Path
 ) -> None:
-    code, out, err = rank(elmarc, folder, "--features", openl3, "--classifiers", "svm")
+    code, _, err = rank(elmarc, folder, "--features", openl3, "--classifiers", "svm")
     assert code == 0, err
     assert "With one seed" in Path("out/ranking.txt").read_text(encoding="utf-8")
     table = pd.read_csv("out/ranking.csv")
