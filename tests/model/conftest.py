@@ -31,7 +31,7 @@ def classifier(
     return SoundClassifier(features, classifier, standardise=standardise, random_state=random_state)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def small_grids() -> Iterator[None]:
     """Leave two candidates where the study's grids have many."""
     with pytest.MonkeyPatch.context() as patch:
