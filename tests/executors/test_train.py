@@ -116,7 +116,18 @@ def test_so_does_dask_and_who_asked_may_be_killed(
     workers: list[subprocess.Popen[bytes]], root: Path, trained: Found
 ) -> None:
     def start() -> subprocess.Popen[bytes]:
-        asked = ("--executor", "dask", "--scheduler-file", "s.json", "--store", "st", "-o", "out")
+        asked = (
+            "--recipe",
+            "2018",
+            "--executor",
+            "dask",
+            "--scheduler-file",
+            "s.json",
+            "--store",
+            "st",
+            "-o",
+            "out",
+        )
         command = [sys.executable, "-m", "elmarc", "train", str(root / "clips"), *TRAIN, *asked]
         return subprocess.Popen(command, cwd=root, env={**os.environ, "ELMARC_CACHE": str(root / "cache")})
 
