@@ -21,13 +21,13 @@ from PIL import Image
 import elmarc
 from elmarc.audio.decode import load
 from elmarc.features.pooling import pool
-from elmarc.features.recipes import FRONT_ENDS, STATISTICS
+from elmarc.features.recipes import RECIPES, STATISTICS
 from elmarc.frontends import LogMel
 from elmarc.networks import build_network
 
 FIGURES = Path(__file__).resolve().parent / "figures"
 CLIP = "march_bell_01.wav"
-LOGMEL = LogMel(**FRONT_ENDS["v2"]["logmel"])
+LOGMEL = LogMel(**RECIPES["v2"].frontends["logmel"])
 SYSTEMS = ("mfcc", "timbral", "timbral_temporal", "temporal")  # from the lowest bar up
 DARK, BLUE, ORANGE, GREEN, GREY = "#222222", "#1f6f8b", "#b34d12", "#2e7d32", "#8a8a8a"
 LEFT, WIDTH, GAP, HEIGHT, ROWS = 0.065, 0.185, 0.06, 0.25, (0.675, 0.125)  # of the diagram's panels

@@ -12,5 +12,6 @@ FeatureArray: TypeAlias = Float32[np.ndarray, "clips features"]
 FixLength: TypeAlias = Literal["crop", "zero-pad", "repeat-pad"]
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 Unit: TypeAlias = Literal["frames", "samples"]  # what the length of a network's input counts
+RecipeName: TypeAlias = Literal["v2", "2018"]  # the keys of features.recipes.RECIPES
 Size: TypeAlias = Literal["large", "small"]
 Definition: TypeAlias = dict[str, Any]  # JSON-able: everything that changes the numbers

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import yaml
 
+from elmarc._types import RecipeName
 from elmarc.datasets.base import Dataset
 from elmarc.errors import ConfigError
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
-from elmarc.features.recipes import STATISTICS
+from elmarc.features.recipes import RECIPES, STATISTICS
 from elmarc.networks import NETWORKS, STUDY_NETWORKS
 from elmarc.networks.make import narrowed
 from elmarc.study import build
@@ -31,6 +32,10 @@ def parse(**changes: Any) -> Experiment:
 
 def named(config: Experiment) -> str:
     return recipe_name(config.recipe, config.model_dump())
+
+
+def test_every_recipe_can_be_named_on_the_command_line() -> None:
+    assert set(get_args(RecipeName)) == set(RECIPES)
 
 
 def test_v2_is_the_default() -> None:

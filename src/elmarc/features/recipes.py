@@ -1,11 +1,12 @@
 """Recipes: named defaults of front-end, statistics, width and classifier. Explicit settings override them.
 
-"2018" is the study's: decibels or samples as they are, the mean of each map, the machine of 2018.
 docs/recipe.md explains "v2", with the figures behind each setting. Importing this module loads no torch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from elmarc._choices import choose
@@ -13,22 +14,55 @@ from elmarc.frontends import mfcc
 from elmarc.networks import NETWORKS
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
-SHORT_MAPS = {"vgg": ("mean", "std")}  # its pools leave too few frames for a lag
-FRONT_ENDS: dict[str, dict[str, dict[str, Any]]] = {
-    "2018": {
-        "logmel": {"shift_db": 0.0, "scale_db": 1.0, "levelling": 0.0},
-        "waveform": {"levelling": 0.0},
-        "mfcc": {"statistics": mfcc.STUDY},
-    },
-    "v2": {
-        "logmel": {"shift_db": 25.0, "scale_db": 20.0, "levelling": 0.5},
-        "waveform": {"levelling": 0.5},
-        "mfcc": {"statistics": mfcc.V2},
-    },
-}
-RECIPES = tuple(FRONT_ENDS)
 BASELINE = "mfcc"
 WHOLE_CLIPS = {"fixed_length": 2048, "fix_length": "repeat-pad"}  # of the baseline, tiny ones too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a recipe sets; the defaults are the study's.
+
+    Attributes
+    ----------
+    frontends : mapping
+        Options of each front-end, by kind.
+    pooling : tuple of str
+        Statistics of each feature map; keys of `elmarc.features.statistics.STATISTICS`.
+    pooling_of : mapping
+        Those of networks that have others, by name.
+    ridge : bool
+        Whether the ELM's output weights are a ridge regression's.
+    standardise : str or None
+        How features are scaled; None: as the classifier has it.
+    """
+
+    frontends: Mapping[str, Mapping[str, Any]]
+    pooling: tuple[str, ...] = ("mean",)
+    pooling_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ridge: bool = False
+    standardise: str | None = None
+
+
+RECIPES: dict[str, Recipe] = {
+    "2018": Recipe(
+        frontends={
+            "logmel": {"shift_db": 0.0, "scale_db": 1.0, "levelling": 0.0},
+            "waveform": {"levelling": 0.0},
+            "mfcc": {"statistics": mfcc.STUDY},
+        }
+    ),
+    "v2": Recipe(
+        frontends={
+            "logmel": {"shift_db": 25.0, "scale_db": 20.0, "levelling": 0.5},
+            "waveform": {"levelling": 0.5},
+            "mfcc": {"statistics": mfcc.V2},
+        },
+        pooling=STATISTICS,
+        pooling_of={"vgg": ("mean", "std")},  # its pools leave too few frames for a lag
+        ridge=True,
+        standardise="squashed",
+    ),
+}
 
 
 def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> dict[str, Any]:
@@ -59,16 +93,15 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
     >>> settings("v2", frontend="waveform", network=None, classifier="elm")
     {'frontend': {'levelling': 0.5}, 'classifier': {'ridge': True, 'standardise': 'squashed'}}
     """
-    recipe = choose("recipe", str(recipe), RECIPES)
-    new = recipe == "v2"
-    found: dict[str, Any] = {"frontend": FRONT_ENDS[recipe].get(frontend, {}), "classifier": {}}
+    chosen = RECIPES[choose("recipe", str(recipe), tuple(RECIPES))]
+    sections: dict[str, Any] = {"frontend": chosen.frontends.get(frontend, {}), "classifier": {}}
     if classifier == "elm":
-        found["classifier"]["ridge"] = new
-    if new:
-        found["classifier"]["standardise"] = "squashed"
+        sections["classifier"]["ridge"] = chosen.ridge
+    if chosen.standardise is not None:
+        sections["classifier"]["standardise"] = chosen.standardise
     if network is not None:
         kind = network.get("kind")
-        found["pooling"] = SHORT_MAPS.get(kind, STATISTICS) if new else ("mean",)
+        sections["pooling"] = chosen.pooling_of.get(kind, chosen.pooling)
         if kind in NETWORKS and network.get("n_filters") is None:
-            found["network"] = {"narrower": len(found["pooling"])}
-    return found
+            sections["network"] = {"narrower": len(sections["pooling"])}
+    return sections

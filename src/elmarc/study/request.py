@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from elmarc import _defaults
 from elmarc._choices import choose
-from elmarc._types import Precision, Size
+from elmarc._types import Precision, RecipeName, Size
 from elmarc.errors import ConfigError
 
 if TYPE_CHECKING:
     from elmarc.study.spec import Experiment
 
 Protocol: TypeAlias = Literal["nested", "paper"]
-Recipe: TypeAlias = Literal["v2", "2018"]
 SHAPING = ("network", "frontend", "input", "pooling")  # the keys that features follow from
 LEARNING_RATES = (0.001, 0.004)
 NETWORKS_HELP = (
@@ -118,7 +117,7 @@ class Study(Work, Clips):
     seeds: int = option(
         _defaults.SEEDS, "Draws of the weights; with one nothing is tested.", metavar="N", min=1
     )
-    recipe: Recipe = option(_defaults.RECIPE, "More accurate, or the study's.")
+    recipe: RecipeName = option(_defaults.RECIPE, "More accurate, or the study's.")
     precision: Precision = rare("float32", "float32, tf32 (faster on a GPU) or bfloat16.", metavar="NAME")
     keys: Mapping[str, Any] = field(default_factory=dict, metadata={"hidden": True})
 
@@ -255,7 +254,7 @@ class Extract(Work, Clips):
     size: Size = option(_defaults.SIZE, "About 3,500 features, or about 160.")
     n_filters: int | None = option(None, "Width, in place of --size.", metavar="N", min=1)
     seed: int = option(0, "Seed of the random weights.", metavar="N", min=0)
-    recipe: Recipe = option(_defaults.RECIPE, "More accurate, or the study's.")
+    recipe: RecipeName = option(_defaults.RECIPE, "More accurate, or the study's.")
     precision: Precision = rare("float32", "float32, tf32 (faster on a GPU) or bfloat16.", metavar="NAME")
 
     def experiment(self, **keys: Any) -> Experiment:

@@ -52,7 +52,7 @@ else:
     DatasetName = Literal[RECORDED]
     ClassifierName = Literal[tuple(CLASSIFIERS)]
     Statistic = Literal[tuple(STATISTICS)]
-    RecipeName = Annotated[Literal[RECIPES], Year]
+    RecipeName = Annotated[Literal[tuple(RECIPES)], Year]
 
 
 class DataOptions(Section):
@@ -365,6 +365,7 @@ def parse_experiment(document: Mapping[str, Any], *, source: str = "config") -> 
 def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
     """Write every section out, with what the network and the recipe set where the document leaves it open."""
     full = {key: expand(key, value) for key, value in document.items()}
+    recipe = str(full.get("recipe", _defaults.RECIPE))
     data = full.get("data")
     if isinstance(data, Mapping) and "kind" not in data:
         full["data"] = {"kind": "clips" if "source" in data else "lists", **data}
@@ -383,20 +384,20 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
         full["classifier"] = {"name": _defaults.CLASSIFIER}
     network = full.get("network")
     if isinstance(network, Mapping) and network.get("kind") == JOINED:
-        full["network"] = _parts_in_full(network, str(full.get("recipe", _defaults.RECIPE)))
-    if full.get("recipe", _defaults.RECIPE) == "v2":
-        _fill_in_v2(full)
+        full["network"] = _parts_in_full(network, recipe)
+    if recipe in RECIPES:
+        _fill_in(full, recipe)
     return full
 
 
-def _fill_in_v2(full: dict[str, Any]) -> None:
-    """Set what the recipe v2 sets and the document leaves open; what is wrong is left for the checks."""
+def _fill_in(full: dict[str, Any], recipe: str) -> None:
+    """Set what the recipe sets and the document leaves open; what is wrong is left for the checks."""
     network, frontend, classifier = (full.get(key) for key in ("network", "frontend", "classifier"))
     named = [section for section in (frontend, network) if section is not None]
     if not all(isinstance(each, Mapping) and isinstance(each.get("kind"), str) for each in named):
         return
     name = classifier.get("name") if isinstance(classifier, Mapping) else None
-    wanted = settings("v2", frontend=named[0]["kind"], network=network, classifier=name)
+    wanted = settings(recipe, frontend=named[0]["kind"], network=network, classifier=name)
     for key, value in wanted.items():
         own = full.get(key)
         if isinstance(value, Mapping) and isinstance(own, Mapping):
@@ -408,9 +409,10 @@ def _fill_in_v2(full: dict[str, Any]) -> None:
 def _parts_in_full(joined: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     """Return a section of joined networks whose parts have the width of the recipe."""
     parts = [expand("network", part) for part in joined.get("parts") or ()]
-    if recipe == "v2":
+    if recipe in RECIPES:
         widths = [
-            settings("v2", frontend=None, network=part, classifier=None).get("network", {}) for part in parts
+            settings(recipe, frontend=None, network=part, classifier=None).get("network", {})
+            for part in parts
         ]
         parts = [{**width, **part} for width, part in zip(widths, parts, strict=True)]
     return {**joined, "parts": parts}

@@ -10,6 +10,7 @@ from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison, SystemScore, system_of
 from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.recipes import RECIPES
 from elmarc.features.transformer import RandomCNNFeatures
 from elmarc.model import SoundClassifier
 from elmarc.networks.section import EXTERNAL, JOINED
@@ -132,7 +133,8 @@ def _recipe(config: Experiment) -> str:
     """Return the recipe; of the elm, that which has its ridge: all else that a recipe sets is said anyway."""
     if config.head_name != "elm":
         return config.recipe
-    return "v2" if config.classifier and config.classifier.ridge else "2018"
+    ridge = bool(config.classifier and config.classifier.ridge)
+    return next(name for name in (config.recipe, *RECIPES) if RECIPES[name].ridge == ridge)
 
 
 def _one(results: Sequence[Result], clips_key: str | None) -> Comparison:
