@@ -43,6 +43,8 @@ from elmarc.study.sections import FrontEnd as FrontEnd
 from elmarc.study.sections import Network as Network
 from elmarc.training.recipe import VERSION, TrainingRecipe
 
+FILLED_IN = tuple(name for name in RECIPES if name != "2018")  # whose settings are the sections' defaults
+
 if TYPE_CHECKING:
     DatasetName: TypeAlias = str
     ClassifierName: TypeAlias = str
@@ -385,7 +387,7 @@ def in_full(document: Mapping[str, Any]) -> dict[str, Any]:
     network = full.get("network")
     if isinstance(network, Mapping) and network.get("kind") == JOINED:
         full["network"] = _parts_in_full(network, recipe)
-    if recipe in RECIPES:
+    if recipe in FILLED_IN:
         _fill_in(full, recipe)
     return full
 
@@ -409,7 +411,7 @@ def _fill_in(full: dict[str, Any], recipe: str) -> None:
 def _parts_in_full(joined: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     """Return a section of joined networks whose parts have the width of the recipe."""
     parts = [expand("network", part) for part in joined.get("parts") or ()]
-    if recipe in RECIPES:
+    if recipe in FILLED_IN:
         widths = [
             settings(recipe, frontend=None, network=part, classifier=None).get("network", {})
             for part in parts
