@@ -1,4 +1,4 @@
-"""Atomic writes, temporary files and folders, and CSV text that is safe in a spreadsheet.
+"""Atomic writes, temporary files and folders, and texts of JSON and CSV.
 
 The names of temporary files and folders hold the machine and the process that made them, so that a later run
 removes those of killed processes and leaves those that another process is working with.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
+import math
 import os
 import platform
 import re
@@ -136,6 +138,23 @@ def _host() -> str:
 def _unlink(path: Path) -> None:
     with suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def json_text(document: Any) -> str:
+    r"""Return a document as JSON text, with null for NaN and infinity, which JSON does not know.
+
+    >>> json_text([1.5, float("nan"), "ä"])
+    '[\n 1.5,\n null,\n "ä"\n]\n'
+    """
+    return json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def csv_text(frame: pd.DataFrame, *, index: bool = False, header: bool = True) -> str:

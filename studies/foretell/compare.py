@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from scipy import stats
 
-from elmarc.agreement import (
+from elmarc.agreement.matching import Matched, Scored, as_tuple, matched, names_of, sides_of
+from elmarc.agreement.rankings import (
     FEWEST,
     LEAST,
     Estimate,
     Floats,
-    Matched,
     Regret,
-    Scored,
     Side,
     Statistic,
     Target,
@@ -24,10 +23,7 @@ from elmarc.agreement import (
     interval,
     jackknife_estimate,
     left_out,
-    matched,
-    names_of,
     pearson,
-    sides_of,
     spearman,
     spread,
 )
@@ -56,7 +52,7 @@ class Predictor:
         An accuracy with random weights; one after a short training; or a number that needs no labels.
     scores, errors : tuple of float
         Of each architecture; standard errors over seeds and clips, 0 for controls.
-    partial : Estimate or None
+    partial : PartialEstimate or None
         Spearman's correlation given the covariates `given`; None where there are none.
     ceiling : Estimate or None
         Spearman's correlation of one seed with another; None for controls and for one seed.
@@ -70,7 +66,7 @@ class Predictor:
     errors: tuple[float, ...]
     spearman: Estimate
     kendall: Estimate
-    partial: Estimate | None
+    partial: PartialEstimate | None
     given: tuple[str, ...]
     regrets: dict[int, Regret]
     ceiling: Estimate | None
@@ -127,12 +123,15 @@ def comparisons(
     confidence : float
         Of the intervals, in (0, 1).
     """
-    sides = matched(untrained, trained, **{SHORT: short})
-    return [_compare(match, proxies or {}, confidence) for match in sides]
+    named = [replace(result, classifier=SHORT) for result in short]
+    return [_compare(match, proxies or {}, confidence) for match in matched([*untrained, *named], trained)]
 
 
 def _compare(match: Matched, proxies: Proxies, confidence: float) -> Comparison:
-    sides, _, n_left_out = sides_of(match)
+    names = sorted(match.untrained, key=lambda name: name.startswith(SHORT))  # the short training is last
+    untrained = {SHORT if name.startswith(SHORT) else name: match.untrained[name] for name in names}
+    match = replace(match, untrained=untrained)
+    sides, _, notes = sides_of(match)
     trained = sides["trained"]
     target = Target(trained, match.dataset, confidence)
     first = next(iter(match.untrained.values()))
@@ -145,22 +144,21 @@ def _compare(match: Matched, proxies: Proxies, confidence: float) -> Comparison:
             ),
             match,
         )
-        for name, scored in {**match.untrained, **match.others}.items()
+        for name, scored in match.untrained.items()
     ]  # fmt: skip
     numbers, lacking = _numbers(proxies, first)
     for name, values in {**covariates, **numbers}.items():
         predictors.append(_predictor(target, name, "control", values, None, covariates))
     for name in match.untrained:
-        if min(sides[name].seeds) > 1:
+        if name != SHORT and min(sides[name].seeds) > 1:
             spread_name = f"spread over seeds ({name})"
             values = _deviation(sides[name])
             predictors.append(_predictor(target, spread_name, "control", values, None, covariates))
-    left = f"{n_left_out} clips are left out: not all architectures have predictions for them"
     return Comparison(
-        match.dataset, match.trained_name, match.names, _tuple(trained.score), _tuple(trained.standard_error),
+        match.dataset, match.trained_name, match.names,
+        as_tuple(trained.score), as_tuple(trained.standard_error),
         tuple(sorted(predictors, key=_order)), _ceiling(trained, confidence),
-        _training_seconds(match.trained), len(trained.hits), confidence, (*match.notes, *([left] if n_left_out
-        else []), *lacking),
+        _training_seconds(match.trained), len(trained.hits), confidence, (*notes, *lacking),
     )  # fmt: skip
 
 
@@ -176,7 +174,7 @@ def _predictor(
         partial = partial_estimate(score, trained, given, shared=shared, confidence=confidence)
     shared = target.shared_variance(kendall, score, side)
     return Predictor(
-        name, kind, _tuple(score), _tuple(side.standard_error if side else np.zeros(len(score))),
+        name, kind, as_tuple(score), as_tuple(side.standard_error if side else np.zeros(len(score))),
         spearman=target.spearman(score, side),
         kendall=kendall_estimate(score, trained, shared=shared, confidence=confidence),
         partial=partial, given=tuple(known), regrets=target.regrets(name, score),
@@ -194,7 +192,7 @@ def kendall(x: Floats, y: Floats) -> Floats:
 
 
 def kendall_estimate(x: Floats, y: Floats, *, shared: float = 0.0, confidence: float = 0.95) -> Estimate:
-    """Return Kendall's tau-b with its interval; arguments as for `elmarc.agreement.spearman_estimate`."""
+    """Return Kendall's tau-b with its interval; arguments as for `spearman_estimate`."""
     tau, n = float(kendall(x, y)), len(x)
     if n < LEAST or not np.isfinite(tau):
         return Estimate(tau, None, None, n)
@@ -222,19 +220,34 @@ def partial_spearman(covariates: Floats) -> Statistic:
     return statistic
 
 
+@dataclass(frozen=True)
+class PartialEstimate(Estimate):
+    """A partial correlation given `n_given` independent covariates."""
+
+    n_given: int = 0
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom; with none, the correlation is 1 or -1 whatever the scores."""
+        return self.n - self.n_given - 2
+
+
 def partial_estimate(
     x: Floats, y: Floats, given: Floats, *, shared: float = 0.0, confidence: float = 0.95
-) -> Estimate:
+) -> PartialEstimate:
     """Return Spearman's partial correlation with its interval.
 
     NaN with fewer than `FEWEST` architectures and one more for each independent covariate.
     """
     n_given = n_free(given)
     if len(x) - n_given < FEWEST:
-        return Estimate(np.nan, None, None, len(x), n_given)
+        return PartialEstimate(np.nan, None, None, len(x), n_given)
     rest = [partial_spearman(given[:, places])(x[places], y[places]) for places in left_out(len(x))]
     value = partial_spearman(given)(x, y)
-    return jackknife_estimate(value, np.array(rest), n_given=n_given, shared=shared, confidence=confidence)
+    estimate = jackknife_estimate(
+        value, np.array(rest), n_given=n_given, shared=shared, confidence=confidence
+    )
+    return PartialEstimate(**asdict(estimate), n_given=n_given)
 
 
 def n_free(covariates: Floats) -> int:
@@ -297,11 +310,11 @@ def _training_seconds(scored: Scored) -> tuple[float, ...]:
 
 def _timed(predictor: Predictor, match: Matched) -> Predictor:
     """Return a predictor with the time of its scores; classifiers of one run share their features' time."""
-    ways = {name: scored for name, scored in match.ways.items() if name != "trained"} | {"": match.trained}
+    sides = [*match.untrained.values(), match.trained]
     total = 0.0
-    for architecture, cells in match.ways[predictor.name].items():
+    for architecture, cells in match.untrained[predictor.name].items():
         for cell in cells:
-            same = [r for scored in ways.values() for r in scored[architecture] if _work(r) == _work(cell)]
+            same = [r for scored in sides for r in scored[architecture] if _work(r) == _work(cell)]
             extracted = [r.timings["extract_s"] for r in [cell, *same] if _is_fresh(r)]
             if not extracted:
                 return predictor
@@ -320,7 +333,3 @@ def _is_fresh(result: Result) -> bool:
 def _order(predictor: Predictor) -> tuple[int, float]:
     value = predictor.spearman.value
     return KINDS.index(predictor.kind), -value if np.isfinite(value) else 1.0
-
-
-def _tuple(values: Floats) -> tuple[float, ...]:
-    return tuple(values.tolist())

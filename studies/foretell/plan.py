@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from elmarc._io import write_atomic
-from elmarc.agreement import LEAST
+from elmarc.agreement.rankings import LEAST
 from elmarc.config.files import yaml_text
 from elmarc.datasets import toy
 from elmarc.errors import ConfigError, DatasetError

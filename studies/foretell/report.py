@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,8 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from elmarc._io import csv_text, write_atomic
-from elmarc.agreement import finite, first, with_ends
+from elmarc._io import csv_text, json_text, write_atomic
+from elmarc.agreement.matching import regret_columns, with_ends
+from elmarc.agreement.rankings import first
 from elmarc.reports import figures
 from elmarc.reports.figures import BLUE, INK, MUTED, PALE, RED, new_figure, plain, style
 from studies.foretell.compare import Comparison, Predictor
@@ -28,8 +28,8 @@ ESTIMATES = ("spearman", "kendall", "partial", "ceiling")
 
 def write(compared: Sequence[Comparison], folder: Path) -> None:
     """Write `agreement.txt`, `.csv` and `.json` of all data sets, and a scatter plot of each."""
-    document = {"comparisons": finite([asdict(comparison) for comparison in compared])}
-    write_atomic(folder / "agreement.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    document = {"comparisons": [asdict(comparison) for comparison in compared]}
+    write_atomic(folder / "agreement.json", json_text(document))
     write_atomic(folder / "agreement.csv", csv_text(to_frame(compared)))
     write_atomic(folder / "agreement.txt", to_text(compared))
     for comparison in compared:
@@ -74,10 +74,10 @@ def _row(comparison: Comparison, predictor: Predictor) -> dict[str, Any]:
     for key, estimate in (estimates | {"trained_ceiling": comparison.trained_ceiling}).items():
         row |= with_ends(key, estimate)
     row["given"] = ", ".join(predictor.given)
-    for k, regret in predictor.regrets.items():
-        row |= with_ends(f"lost_{k}", regret.expected) | with_ends(f"lost_{k}_here", regret.here)
-        row[f"lost_{k}_measured"] = regret.measured
-    row |= {"seconds": predictor.seconds, "trained_seconds": sum(comparison.trained_seconds) or None}
+    row |= regret_columns(predictor.regrets) | {
+        "seconds": predictor.seconds,
+        "trained_seconds": sum(comparison.trained_seconds) or None,
+    }
     return row | {"times_faster": comparison.times_faster(predictor)}
 
 

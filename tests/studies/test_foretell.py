@@ -25,7 +25,7 @@ from studies.foretell.naswot import alike, naswot
 from tests.simulated import SKILLS, side, trained
 from tests.test_agreement import coverage, rankings
 
-from elmarc.agreement import LEAST, pearson
+from elmarc.agreement.rankings import LEAST, pearson
 from elmarc.networks import build_network
 from elmarc.reports import figures
 

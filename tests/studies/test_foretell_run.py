@@ -14,7 +14,7 @@ from studies.foretell import spaces
 from studies.foretell.naswot import naswot_scores
 from studies.foretell.plan import FULL, QUICK, Excerpts
 
-from elmarc.agreement import LEAST
+from elmarc.agreement.rankings import LEAST
 from elmarc.errors import ConfigError
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import collect

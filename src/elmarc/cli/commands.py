@@ -16,8 +16,8 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from elmarc import agreement as agreements
 from elmarc._io import write_atomic
+from elmarc.agreement import matching
 from elmarc.cli import console
 from elmarc.cli.folders import (
     FEATURES,
@@ -183,7 +183,7 @@ def workers(where: Run, config: Experiment, *, quiet: bool) -> Iterator[Pool | N
 def agreement(ranked: Path, trained: Path, *, output: Path, as_json: bool) -> None:
     """Measure how well an untrained ranking predicts a trained one."""
     check_writable(output, option="--output")
-    check_results_folder(output, [f"agreement.{ending}" for ending in agreements.FORMS])
+    check_results_folder(output, [f"agreement.{ending}" for ending in matching.FORMS])
     sides = []
     for folder in (ranked, trained):
         notes: list[str] = []
@@ -192,15 +192,15 @@ def agreement(ranked: Path, trained: Path, *, output: Path, as_json: bool) -> No
         for note in [*notes, *more]:
             console.note(f"{folder}: {note}")
     try:
-        compared = agreements.agreements(*sides)
+        compared = matching.agreements(*sides)
     except ConfigError as problem:
         raise ConfigError(f"{ranked} and {trained}: {problem}") from None
-    for ending, form in agreements.FORMS.items():
+    for ending, form in matching.FORMS.items():
         write_atomic(output / f"agreement.{ending}", form(compared))
     if as_json:
-        console.print_json(agreements.document(compared))
+        console.print_json(matching.document(compared))
         return
-    console.out.print(escape(agreements.to_text(compared)), highlight=False)
+    console.out.print(escape(matching.to_text(compared)), highlight=False)
     _say_where(output)
 
 

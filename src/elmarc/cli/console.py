@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from elmarc._io import json_text
 from elmarc._names import printable
 from elmarc.study.observer import Observer, failure_line, result_line
 
@@ -55,16 +55,7 @@ def note(text: str) -> None:
 
 def print_json(document: Any) -> None:
     """Print a JSON document to stdout, for other programs."""
-    sys.stdout.write(json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _without_nan(value: Any) -> Any:
-    """Return a document with null for NaN, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and value != value else value
+    sys.stdout.write(json_text(document))
 
 
 class Live(Observer):

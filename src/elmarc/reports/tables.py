@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from elmarc import metrics
-from elmarc._io import csv_text
+from elmarc._io import csv_text, json_text
 from elmarc.comparison.answer import answer, details, not_run
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
 from elmarc.reports import wording
@@ -177,7 +177,7 @@ def _latex_row(name: str, *parts: Iterable[str]) -> str:
 
 def to_json(comparison: Comparison) -> str:
     """Return a comparison as JSON text; equal comparisons give equal bytes."""
-    return json.dumps(document(comparison), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(document(comparison))
 
 
 def document(comparison: Comparison) -> dict[str, Any]:

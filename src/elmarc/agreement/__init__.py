@@ -1,0 +1,1 @@
+"""How well an untrained ranking predicts the trained one."""
