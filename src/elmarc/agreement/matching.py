@@ -344,7 +344,7 @@ def to_frame(compared: Iterable[Agreement]) -> pd.DataFrame:
 
 def regret_columns(regrets: dict[int, Regret]) -> dict[str, float | None]:
     """Return the columns of a table that regrets fill."""
-    columns = {}
+    columns: dict[str, float | None] = {}
     for k, regret in regrets.items():
         columns |= with_ends(f"lost_{k}", regret.expected) | with_ends(f"lost_{k}_here", regret.here)
         columns[f"lost_{k}_measured"] = regret.measured
