@@ -73,7 +73,7 @@ def pace(options: argparse.Namespace) -> None:
             seconds: dict[str, list[float]] = defaultdict(list)
             for turn in range(options.rounds + 1):
                 for name, executor in executors.items():
-                    compute = computing(config, executor)
+                    compute = computing(config, extractor, executor)
                     some = clips if turn else clips[: 4 * n]  # the first round sets workers up
                     start = time.perf_counter()
                     extractor.extract(some, compute=compute)
@@ -151,7 +151,7 @@ def scaling(options: argparse.Namespace) -> None:
         ):
             executor.n_features = len(extractor.columns)
             start = time.perf_counter()
-            extractor.extract(clips, contents=contents, compute=computing(config, executor))
+            extractor.extract(clips, contents=contents, compute=computing(config, extractor, executor))
             seconds = time.perf_counter() - start
         print(
             f"| {n_slots} | {n_clips} | {n_clips * CLIP_S / 20:.0f} | {seconds:.1f} "

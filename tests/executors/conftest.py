@@ -73,10 +73,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def configs(root: Path) -> list[Experiment]:
-    """Two networks and the baseline."""
+    """Two networks, the baseline, and joined features."""
     kinds = ["temporal", "timbral"]
     networks = [c for k in kinds for c in cells(root / "clips", network={"kind": k, "n_filters": 4})]
-    return [*networks, *cells(root / "clips", network=None)]
+    joined = {"kind": "joined", "parts": [{"kind": "mfcc"}, {"kind": "timbral", "n_filters": 8}]}
+    return [*networks, *(c for network in (None, joined) for c in cells(root / "clips", network=network))]
 
 
 @pytest.fixture(scope="module")

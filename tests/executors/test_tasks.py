@@ -26,7 +26,7 @@ from elmarc.study.executors import Threads, opened
 from elmarc.study.request import Run
 from elmarc.study.run import run_cells
 from elmarc.study.spec import Experiment
-from elmarc.study.tasks import MOST_CLIPS, Extraction, TaskSizes, run_task
+from elmarc.study.tasks import MOST_CLIPS, Extraction, TaskSizes, of_parts, run_task
 
 
 @pytest.fixture
@@ -36,10 +36,17 @@ def tones(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 def task_of(config: Experiment, n: int | None = None) -> Extraction:
+    return tasks_of(config, n)[0]
+
+
+def tasks_of(config: Experiment, n: int | None = None) -> list[Extraction]:
+    """Return a task for each part of the features."""
     material = open_material(config)
     extractor, _ = build.extractor(config, material.dataset)
     pairs = [(clip, material.contents.of(clip)) for clip in material.dataset.clips]
-    return Extraction.of(config, extractor, [pair for pair in pairs if pair[1]][:n], material.contents)
+    good = [pair for pair in pairs if pair[1]][:n]
+    parts = zip(of_parts(config, extractor), extractor.parts, strict=True)
+    return [Extraction.of(of_part, part, good, material.contents) for of_part, part in parts]
 
 
 def test_a_task_that_was_sent_gives_the_bytes_of_this_process(configs: list[Experiment], tones: Path) -> None:
@@ -48,13 +55,14 @@ def test_a_task_that_was_sent_gives_the_bytes_of_this_process(configs: list[Expe
     for config in [*configs, *(c for network in stretched for c in cells(tones, network=network))]:
         material = open_material(config)
         extractor, _ = build.extractor(config, material.dataset)
-        task = task_of(config)
-        done = run_task(pickle.loads(pickle.dumps(task)))
-        good = {clip.id: content for clip, content in task.pairs if content not in done.problems}
         found = extractor.extract(material.dataset.clips, contents=material.contents)
-        assert [good[name] for name in found.matrix.ids] == list(done.contents)
-        np.testing.assert_array_equal(found.matrix.X, done.rows)
-        assert len(done.problems) == 1
+        tasks = tasks_of(config)
+        rows = [run_task(pickle.loads(pickle.dumps(task))) for task in tasks]
+        for task, done in zip(tasks, rows, strict=True):
+            good = {clip.id: content for clip, content in task.pairs if content not in done.problems}
+            assert [good[name] for name in found.matrix.ids] == list(done.contents)
+            assert len(done.problems) == 1
+        np.testing.assert_array_equal(found.matrix.X, np.hstack([done.rows for done in rows]))
 
 
 def test_a_task_is_small_and_holds_paths_from_the_root(

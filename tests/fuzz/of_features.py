@@ -15,8 +15,7 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.watch import Fault, refusal, watched
 
 from elmarc.errors import ElmarcError
-from elmarc.features.files import FORMATS
-from elmarc.features.matrix import FeatureMatrix
+from elmarc.features.matrix import FORMATS, FeatureMatrix
 
 N_CLIPS = 4
 IDS = tuple(f"{name}.wav" for name in "abcd")

@@ -139,7 +139,7 @@ def _study(
 
 def extract(request: Extract, where: Run, out: FileOutput) -> None:
     """Write features to a file."""
-    from elmarc.features.files import FORMATS
+    from elmarc.features.matrix import FORMATS
 
     output, store = out.output, out.open_store()
     if output.suffix.lower() not in FORMATS:
@@ -152,7 +152,7 @@ def extract(request: Extract, where: Run, out: FileOutput) -> None:
     with workers(where, config, quiet=out.quiet) as executor, console.Live(quiet=out.quiet) as live:
         live.on_features(config.label, len(data.clips))
         extraction = extractor.extract(
-            data.clips, progress=live.on_clips, compute=computing(config, executor)
+            data.clips, progress=live.on_clips, compute=computing(config, extractor, executor)
         )
     extraction.matrix.save(output)
     console.show_problems(extraction.skipped, [*data.notes, *notes, *extraction.notes], quiet=out.quiet)

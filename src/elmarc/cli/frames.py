@@ -12,8 +12,7 @@ from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.files import FRAME_FORMATS, write_frames
-from elmarc.features.frames import FrameFeatures
+from elmarc.features.frames import FRAME_FORMATS, FrameFeatures, write_frames
 from elmarc.study import build
 from elmarc.study.request import Extract
 

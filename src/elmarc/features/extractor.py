@@ -39,7 +39,7 @@ INPUT_COPIES = 8  # of a clip's input, in float32, that a network's first layers
 
 @dataclass(frozen=True)
 class Extraction:
-    """Features of the clips that can be used, and what there is to say of the clips.
+    """Features of the clips that can be used.
 
     `skipped` has (clip id, reason), `issues` are by clip id. `n_computed` rows were not in the store.
     `frontend_s` and `network_s` are median seconds per clip on one worker, of decoding and front-end (also
@@ -125,6 +125,16 @@ class FeatureExtractor:
             network.to(self.device)
 
     @property
+    def parts(self) -> tuple[FeatureExtractor, ...]:
+        """The extractors whose features are joined: this one alone."""
+        return (self,)
+
+    @property
+    def input_length(self) -> int | list[int | None] | None:
+        """The length that is fed to the network, or to each of joined ones."""
+        return self.length
+
+    @property
     def definition(self) -> Definition:
         """Everything that changes the features."""
         parts: Definition = {"frontend": self.frontend.definition()}
@@ -173,8 +183,7 @@ class FeatureExtractor:
         DatasetError
             No clip can be used.
         """
-        start = time.perf_counter()
-        self.watch = Stopwatch()
+        start, self.watch = time.perf_counter(), Stopwatch()
         contents = contents or contents_of(clips, n_workers=self.n_workers)
         for clip in clips:
             if self.strict and clip.id in contents.problems:
@@ -185,9 +194,12 @@ class FeatureExtractor:
         places = {content: place for place, content in enumerate(first)}
         X, missing = self._stored_rows(first)
         outcomes = (compute or FeatureExtractor.outcomes)(self, missing, contents)
-        report, n_known = progress or _ignore, len(clips) - len(missing)
-        reasons = self._collect(outcomes, X, places, lambda n_done: report(n_known + n_done, len(clips)))
 
+        def report(n_done: int) -> None:
+            if progress is not None:
+                progress(len(clips) - len(missing) + n_done, len(clips))
+
+        reasons = self._collect(outcomes, X, places, report)
         for clip in clips:
             content = contents.of(clip)
             if content in reasons:  # the message names the first clip of these bytes
@@ -203,11 +215,18 @@ class FeatureExtractor:
             columns=self.columns,
             definition=self.definition,
         )
-        issues = {clip.id: of_clip for clip in used if (of_clip := self.issues.get(contents.of(clip)))}
-        n_computed = len(missing) - len(reasons)
-        seconds = time.perf_counter() - start
+        frontend_s = network_s = None
+        if n_computed := len(missing) - len(reasons):
+            frontend_s = self.cache.seconds(self.frontend) if self.cache else self.watch.median("frontend")
+            network_s = 0.0 if self.network is None else self.watch.median("network")
         return Extraction(
-            matrix, tuple(skipped.items()), n_computed, seconds, *self._costs(n_computed), issues
+            matrix,
+            tuple(skipped.items()),
+            n_computed,
+            time.perf_counter() - start,
+            frontend_s,
+            network_s,
+            {clip.id: of_clip for clip in used if (of_clip := self.issues.get(contents.of(clip)))},
         )
 
     def _stored_rows(self, first: Mapping[str, Clip]) -> tuple[FeatureArray, list[Hashed]]:
@@ -226,11 +245,7 @@ class FeatureExtractor:
         return X, [(clip, content) for content, clip in first.items() if content not in is_stored]
 
     def _collect(
-        self,
-        outcomes: Outcomes,
-        X: FeatureArray,
-        places: Mapping[str, int],
-        progress: Callable[[int], None],
+        self, outcomes: Outcomes, X: FeatureArray, places: Mapping[str, int], progress: Callable[[int], None]
     ) -> dict[str, str]:
         """Put computed rows into X and into the store; return why clips have none, by content hash."""
         reasons: dict[str, str] = {}
@@ -242,7 +257,8 @@ class FeatureExtractor:
                     if isinstance(outcome, AudioError):
                         refuse_if_away(clip.path, outcome)
                         problem = named(outcome, str(clip), str(clip.path))
-                        self._raise_if_strict(problem)
+                        if self.strict:
+                            raise problem
                         reasons[content] = str(problem)
                     else:
                         row = X[places[content]]
@@ -253,22 +269,10 @@ class FeatureExtractor:
             writer.flush()
         return reasons
 
-    def _costs(self, n_computed: int) -> tuple[float | None, float | None]:
-        """Return the median seconds per clip of front-end and network."""
-        if not n_computed:
-            return None, None
-        frontend_s = self.cache.seconds(self.frontend) if self.cache else self.watch.median("frontend")
-        return frontend_s, 0.0 if self.network is None else self.watch.median("network")
-
     def outcomes(self, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
         """Yield clips with their features, or with what is wrong with them, in order; without the store.
 
-        Parameters
-        ----------
-        pairs : sequence of (Clip, str)
-            Clips and their content hashes.
-        contents : Contents
-            The same hashes, to notice a clip that changes meanwhile.
+        `pairs` are clips with their content hashes; `contents` notices a clip that changes meanwhile.
         """
         yield from self._outcomes(pairs, lambda pair: self.prepare(pair[0], contents))
 
@@ -294,11 +298,7 @@ class FeatureExtractor:
     ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
         """Yield items with their features as they are computed, a few at a time.
 
-        Parameters
-        ----------
-        items : iterable
-        load : callable
-            Returns an item's waveform [shape=(n_samples,)] at the front-end's rate; called in threads.
+        `load` returns an item's waveform [shape=(n_samples,)] at the front-end's rate; threads call it.
         """
         return self._outcomes(items, lambda item: self._fit(self.frontend(load(item)), "the clip"))
 
@@ -323,16 +323,8 @@ class FeatureExtractor:
     def prepare(self, clip: Clip, contents: Contents | None = None) -> Array:
         """Return the network's input for one clip [shape=(length, n_bands)], or the vector itself.
 
-        Parameters
-        ----------
-        clip : Clip
-        contents : Contents or None
-            The clip's hash, by which the cache knows it; None bypasses the cache.
-
-        Raises
-        ------
-        AudioError
-            The clip cannot be used, or its file has changed since it was hashed.
+        Without `contents`, the clip's hash, the cache is bypassed. Raises an AudioError where the clip cannot
+        be used, or its file has changed since it was hashed.
         """
 
         def load(sr: int) -> Array:
@@ -406,14 +398,7 @@ class FeatureExtractor:
     def sequences(
         self, clips: Sequence[Clip | Array], *, rate: float | None = None
     ) -> Iterator[FrameFeatures | AudioError]:
-        """Yield the features over time of clips, in order, or what is wrong with a clip.
-
-        Parameters
-        ----------
-        clips : sequence of Clip or np.ndarray
-        rate : float or None
-            As for `sequence`.
-        """
+        """Yield the features over time of clips, in order, or what is wrong with a clip: see `sequence`."""
         self.sequencer(rate)
         n_workers = min(self.n_workers, self.batch_size)
         with Workers(n_workers, self._threads(n_workers)) as workers:
@@ -421,16 +406,9 @@ class FeatureExtractor:
                 try:
                     yield future.result()
                 except AudioError as problem:
-                    self._raise_if_strict(problem)
+                    if self.strict:
+                        raise
                     yield problem
-
-    def _raise_if_strict(self, problem: AudioError) -> None:
-        if self.strict:
-            raise problem
-
-
-def _ignore(n_done: int, n_clips: int) -> None:
-    """Report no progress."""
 
 
 def resolve_device(device: str) -> torch.device:
@@ -441,10 +419,11 @@ def resolve_device(device: str) -> torch.device:
         resolved = torch.device(device)
     except RuntimeError:
         raise ConfigError(f"device: {device!r} is unknown: use auto, cpu or cuda") from None
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device: {device!r} was asked for, but torch finds no GPU here: use auto or cpu")
-    if resolved.type == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("device: 'mps' was asked for, but torch finds no Apple GPU here: use auto or cpu")
+    for kind, backend, gpu in (("cuda", torch.cuda, "GPU"), ("mps", torch.backends.mps, "Apple GPU")):
+        if resolved.type == kind and not backend.is_available():
+            raise ConfigError(
+                f"device: {device!r} was asked for, but torch finds no {gpu} here: use auto or cpu"
+            )
     return resolved
 
 

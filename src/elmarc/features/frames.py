@@ -7,16 +7,22 @@ too short for the network is extended with silence, and the frames end where the
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from elmarc._types import FeatureArray, Waveform
+from elmarc._io import csv_text, replacing
+from elmarc._types import Definition, FeatureArray, Waveform
 from elmarc.errors import AudioError, ConfigError
 from elmarc.features.parallel import checked, full_precision
 from elmarc.features.pooling import device_of, rounding
@@ -26,6 +32,7 @@ from elmarc.networks.base import FeatureMap, Network
 
 FASTEST_HZ = 50.0  # of the default grid: 20 ms, as detection tasks use
 ROUNDING = 1e-6  # of a position
+FRAME_FORMATS = (".npz", ".parquet", ".csv")
 Array: TypeAlias = NDArray[np.float32]
 Times: TypeAlias = NDArray[np.floating[Any]]
 
@@ -177,3 +184,81 @@ def whole_input(y: Waveform, *, frontend: FrontEnd, network: Network) -> Array:
     """
     needed = math.ceil(network.min_input_length * frontend.sr / float(frontend.positions_per_second or 1))
     return frontend(np.pad(y, (0, max(0, needed - len(y)))) if len(y) else y)
+
+
+def write_frames(
+    path: str | Path,
+    clips: Iterable[tuple[str, FrameFeatures]],
+    *,
+    columns: Sequence[str],
+    definition: Definition,
+) -> tuple[int, int]:
+    """Write the features of (id, FrameFeatures) over time; return the numbers of clips and frames.
+
+    The ending of `path` is one of FRAME_FORMATS, else a ConfigError is raised. A table (.parquet, .csv) has
+    the columns id, time_s and then the features; clips are written one by one, so they need not fit into
+    memory together. An .npz holds `X` [shape=(n_frames, n_features)], `times_s`, `ids`, `columns`,
+    `definition` (JSON) and `offsets`: the frames of clip i are `X[offsets[i]:offsets[i + 1]]`. CSV has no
+    place for the definition.
+    """
+    path, n_clips, n_frames = Path(path), 0, 0
+
+    def counted() -> Iterator[tuple[str, FrameFeatures]]:
+        nonlocal n_clips, n_frames
+        for name, frames in clips:
+            n_clips, n_frames = n_clips + 1, n_frames + len(frames.times_s)
+            yield name, frames
+
+    with replacing(path) as file:
+        match path.suffix.lower():
+            case ".npz":
+                _write_npz(file, counted(), list(columns), definition)
+            case ".parquet":
+                _write_parquet(file, counted(), list(columns), definition)
+            case ".csv":
+                file.write(csv_text(pd.DataFrame(columns=["id", "time_s", *columns])).encode())
+                for name, frames in counted():
+                    file.write(csv_text(_table(name, frames, list(columns)), header=False).encode())
+            case other:
+                ending = other or "a file without ending"
+                raise ConfigError(f"{path}: cannot write frames as {ending}: use {', '.join(FRAME_FORMATS)}")
+    return n_clips, n_frames
+
+
+def _write_npz(
+    file: BinaryIO, clips: Iterable[tuple[str, FrameFeatures]], columns: list[str], definition: Definition
+) -> None:
+    ids: list[str] = []
+    times: list[Any] = [np.empty(0)]
+    rows = [np.empty((0, len(columns)), np.float32)]
+    for name, frames in clips:
+        ids.append(name)
+        times.append(frames.times_s)
+        rows.append(frames.features)
+    arrays: dict[str, Any] = {
+        "X": np.concatenate(rows),
+        "times_s": np.concatenate(times),
+        "offsets": np.cumsum(list(map(len, times))),
+        "ids": np.asarray(ids, dtype=str),
+        "columns": np.asarray(columns),
+        "definition": np.asarray(json.dumps(definition)),
+    }
+    np.savez(file, **arrays)
+
+
+def _write_parquet(
+    file: BinaryIO, clips: Iterable[tuple[str, FrameFeatures]], columns: list[str], definition: Definition
+) -> None:
+    fields = [("id", pa.string()), ("time_s", pa.float64()), *((name, pa.float32()) for name in columns)]
+    schema = pa.schema(fields, metadata={"definition": json.dumps(definition)})
+    with pq.ParquetWriter(file, schema) as writer:
+        for name, frames in clips:
+            rows = pa.Table.from_pandas(
+                _table(name, frames, columns), pa.schema(fields), preserve_index=False
+            )
+            writer.write_table(rows.replace_schema_metadata(schema.metadata))
+
+
+def _table(name: str, frames: FrameFeatures, columns: list[str]) -> pd.DataFrame:
+    sides = pd.DataFrame({"id": name, "time_s": frames.times_s})
+    return pd.concat([sides, pd.DataFrame(frames.features, columns=columns)], axis=1)

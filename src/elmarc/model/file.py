@@ -206,7 +206,7 @@ def _description(model: SoundClassifier) -> dict[str, Any]:
             "random_state": model.seed_,
         },
         "network": None if _is_ours(network) else _named(network),
-        "length": getattr(model.extractor_, "lengths", model.extractor_.length),
+        "length": model.extractor_.input_length,
         "fix_length": model.extractor_.fix_length,
         "definition": definition,
         "definition_key": definition_key(definition),
@@ -447,12 +447,10 @@ def _number(name: str, value: Any, least: float, most: float) -> Any:
 
 def _check_length(extractor: FeatureExtractor) -> None:
     """Refuse an input that no clip fills: each would be padded to it."""
-    for part in getattr(extractor, "parts", ()):
-        _check_length(part)
-    front, length = extractor.frontend, extractor.length
-    if length is not None:
-        most = MAX_CLIP_BYTES / 4 / front.sr * (front.positions_per_second or 0.0)
-        _number("length", length, 1, most)
+    for part in extractor.parts:
+        if part.length is not None:
+            most = MAX_CLIP_BYTES / 4 / part.frontend.sr * (part.frontend.positions_per_second or 0.0)
+            _number("length", part.length, 1, most)
 
 
 def _check_features(extractor: FeatureExtractor, about: Description) -> None:

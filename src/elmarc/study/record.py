@@ -190,8 +190,8 @@ def _environment() -> dict[str, str]:
 
 
 def _cost(extractor: FeatureExtractor | None) -> dict[str, float] | None:
-    parts = getattr(extractor, "parts", (extractor,))
-    nets = [(part.network, part.length) for part in parts if part is not None and part.length is not None]
+    parts = () if extractor is None else extractor.parts
+    nets = [(part.network, part.length) for part in parts if part.length is not None]
     known = [(net, length) for net, length in nets if isinstance(net, RandomCNN)]
     if not known or len(known) < len(nets):
         return None

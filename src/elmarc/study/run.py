@@ -198,7 +198,7 @@ class _Run:
         assert extractor is not None
         extraction = extractor.extract(
             data.clips, contents=cell.material.contents, progress=progress,
-            compute=computing(config, self.executor),
+            compute=computing(config, extractor, self.executor),
         )  # fmt: skip
         return _Features(_with_times(extraction, cell), extractor, [*notes, *extraction.notes])
 

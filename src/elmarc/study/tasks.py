@@ -40,6 +40,7 @@ from elmarc.features.store import definition_key
 from elmarc.networks.make import is_held
 from elmarc.study import build
 from elmarc.study.executors import AHEAD, Pool
+from elmarc.study.sections import FRONTEND_SECTIONS, JoinedBase
 from elmarc.study.spec import Experiment
 from elmarc.training.inputs import Inputs, open_inputs
 from elmarc.training.loop import EpochReport, Trainer
@@ -176,11 +177,15 @@ class Extraction(Task[Rows]):
         return Rows(tuple(rows), X, problems, odd, extractor.watch, seconds, platform.node())
 
 
-def computing(config: Experiment, pool: Pool | None) -> Compute | None:
-    """Return what `FeatureExtractor.extract` takes as `compute`; None: it works in this process."""
+def computing(config: Experiment, extractor: FeatureExtractor, pool: Pool | None) -> Compute | None:
+    """Return what `extractor.extract` takes as `compute`; None: it works in this process."""
+    if pool is None:
+        return None
+    configs = {
+        id(part): of_part for part, of_part in zip(extractor.parts, of_parts(config, extractor), strict=True)
+    }
 
-    def compute(extractor: FeatureExtractor, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
-        assert pool is not None
+    def compute(part: FeatureExtractor, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
         first = {content: (clip, content) for clip, content in pairs}
         sizes = TaskSizes()
 
@@ -188,17 +193,17 @@ def computing(config: Experiment, pool: Pool | None) -> Compute | None:
             left = deque(pairs)
             while left:
                 n = sizes.next(len(left), pool.n_slots)
-                yield Extraction.of(config, extractor, [left.popleft() for _ in range(n)], contents)
+                yield Extraction.of(configs[id(part)], part, [left.popleft() for _ in range(n)], contents)
 
         for task, future in pool.finished(run_task, tasks()):
             done = future.result()
             sizes.learn(len(task.pairs), done.seconds)
-            extractor.issues |= done.issues
-            extractor.watch.add(done.watch)
+            part.issues |= done.issues
+            part.watch.add(done.watch)
             for content, row in zip(done.contents, done.rows, strict=True):
                 yield first[content], row
             bad = [first[content] for _, content in task.pairs if content in done.problems]
-            for pair, outcome in extractor.outcomes(bad, contents) if bad else ():
+            for pair, outcome in part.outcomes(bad, contents) if bad else ():
                 if not isinstance(outcome, AudioError):
                     raise ElmarcError(
                         f"{pair[0]}: can be read here, and not by the worker on {done.host}: "
@@ -206,7 +211,23 @@ def computing(config: Experiment, pool: Pool | None) -> Compute | None:
                     )
                 yield pair, outcome
 
-    return None if pool is None else compute
+    return compute
+
+
+def of_parts(config: Experiment, extractor: FeatureExtractor) -> list[Experiment]:
+    """Return a configuration for each part of joined networks; of one network, its own."""
+    if not isinstance(config.network, JoinedBase):
+        return [config]
+    configs = []
+    for part, section in zip(extractor.parts, config.network.parts, strict=True):
+        front = part.frontend
+        changes = {
+            "network": None if part.network is None else section,
+            "frontend": FRONTEND_SECTIONS[front.kind](kind=front.kind, **asdict(front)),
+            "pooling": part.statistics,
+        }
+        configs.append(config.model_copy(update=changes))
+    return configs
 
 
 class TaskSizes:

@@ -108,7 +108,7 @@ def sound_classifier(config: Experiment, extractor: FeatureExtractor) -> SoundCl
     if net is not None:
         shape = {
             "network": build.network_section(net),
-            "input_length": getattr(extractor, "lengths", extractor.length),
+            "input_length": extractor.input_length,
             "fix_length": extractor.fix_length,
         }
     if net is None or net.kind != JOINED:
