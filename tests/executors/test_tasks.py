@@ -18,7 +18,7 @@ from torch import nn
 
 from elmarc import _resources
 from elmarc.errors import ConfigError, ElmarcError
-from elmarc.networks.make import hold_all
+from elmarc.networks.make import register_all
 from elmarc.study import build
 from elmarc.study.cells import make_cells
 from elmarc.study.clips import open_material
@@ -110,7 +110,7 @@ def test_a_worker_that_does_not_see_the_clips_ends_the_run(configs: list[Experim
 
 
 def test_a_module_in_memory_is_refused(root: Path) -> None:
-    (section,), kept = hold_all(nn.Linear(96, 4))
+    (section,), kept = register_all(nn.Linear(96, 4))
     (config,) = cells(root / "clips", network={**section, "output": "time channels"})
     with pytest.raises(ConfigError, match="cannot be sent to other processes: name a factory"):
         task_of(config, 1)

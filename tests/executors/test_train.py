@@ -23,7 +23,7 @@ from tests.executors.conftest import PATIENCE_S, timeless, until
 from torch import nn
 
 from elmarc.errors import ConfigError, ElmarcError
-from elmarc.networks.make import hold_all
+from elmarc.networks.make import register_all
 from elmarc.results import Failure, collect
 from elmarc.study import executors, run
 from elmarc.study.cells import Cell, failures, make_cells
@@ -242,7 +242,7 @@ class Drawing(nn.Module):
 
 
 def test_modules_that_draw_do_not_disturb_each_other_and_are_not_sent(root: Path, tmp_path: Path) -> None:
-    (section,), kept = hold_all(Drawing())
+    (section,), kept = register_all(Drawing())
     section = {**section, "unit": "frames", "key": "drawing"}
     found = []
     for n in (1, 3):

@@ -14,7 +14,7 @@ from torch import nn
 
 import elmarc
 from elmarc.errors import ConfigError
-from elmarc.networks.make import hold
+from elmarc.networks.make import register
 
 CODE = """
 import torch
@@ -97,12 +97,12 @@ def test_two_sections_of_one_name_are_refused(tones: Path) -> None:
 
 def test_equal_modules_are_one_text_and_changed_ones_another(net: type[nn.Module]) -> None:
     module = net()
-    text, kept = hold(module, "net-1")
-    assert hold(module, "net-1")[0] == text
-    assert len({text, hold(module, "net-2")[0], hold(module)[0], hold(module)[0]}) == 4
+    text, kept = register(module, "net-1")
+    assert register(module, "net-1")[0] == text
+    assert len({text, register(module, "net-2")[0], register(module)[0], register(module)[0]}) == 4
     with torch.no_grad():
         module.conv.bias += 1
-    assert hold(module, "net-1")[0] != text
+    assert register(module, "net-1")[0] != text
     assert not torch.equal(kept.conv.bias, module.conv.bias)
 
 

@@ -59,7 +59,7 @@ class Preset:
     large, small : int
         Filters of the two sizes.
     maps : int
-        Features that are read for each filter.
+        Features for each filter.
     shortest : int
         Frames or samples that a clip must have.
     frontend : str
@@ -73,7 +73,7 @@ class Preset:
     lists, numbers : tuple of str
         Further shapes that may be chosen, lists of numbers and single ones; the class knows the study's.
     layers : tuple of str or None
-        The layers that are read by default; None for all.
+        Those selected by default; None for all.
     """
 
     source: str
@@ -199,20 +199,15 @@ def build_network(
     seed : int
         Of the weights.
     layers : sequence of str or None
-        The layers to read; None for the network's default.
+        None for the network's default.
     n_bands : int or None
-        Size of the last axis of the input, as the front-end states it; None for 96, or 1 for waveforms.
+        Size of the last axis of the input; None for 96, or 1 for waveforms.
     precision : {"float32", "tf32", "bfloat16"}
         Of the convolutions.
     compat : {"2018"} or None
         "2018" for the published averaging of the frame-level back-ends.
     **shapes : tuple of int, or int
-        `filter_shape` and `pool_shape` of single_layer, `temporal_lengths` of the temporal ones, and the
-        others that `NETWORKS` lists.
-
-    Returns
-    -------
-    RandomCNN
+        Those that `NETWORKS` lists, such as `filter_shape` and `pool_shape` of single_layer.
 
     Raises
     ------
@@ -229,6 +224,13 @@ def build_network(
         n_filters = getattr(preset, choose("size", size, ("large", "small")))
     if n_filters < 1:
         raise ConfigError(f"{name}: n_filters must be at least 1, not {n_filters}")
+    for option in shapes:
+        if not preset.choices:
+            raise ConfigError(f"{name} takes no option {option!r}: its shapes are fixed")
+        choose(f"option of {name}", option, preset.choices)
+    missing = [option for option in preset.required if shapes.get(option) is None]
+    if missing:
+        raise ConfigError(f"{name} needs {' and '.join(missing)}, each a pair (frames, bands)")
     return preset.load()(
         name,
         n_filters=n_filters,
@@ -238,19 +240,8 @@ def build_network(
         precision=precision,
         compat=compat,
         **preset.fixed,
-        **_shape_options(name, preset, shapes),
+        **{**preset.shapes, **shapes},
     )
-
-
-def _shape_options(name: str, preset: Preset, options: Mapping[str, Any]) -> dict[str, Any]:
-    for option in options:
-        if not preset.choices:
-            raise ConfigError(f"{name} takes no option {option!r}: its shapes are fixed")
-        choose(f"option of {name}", option, preset.choices)
-    missing = [option for option in preset.required if options.get(option) is None]
-    if missing:
-        raise ConfigError(f"{name} needs {' and '.join(missing)}, each a pair (frames, bands)")
-    return {**preset.shapes, **options}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """The contract of a network: clips in, named feature maps out, never trained.
 
 A network yields its maps tile by tile (`tiles`), one clip at a time on a CPU: a clip's maps depend on nothing
-but the clip, and no layer is ever held for a whole batch. `forward` joins the tiles into whole maps.
+but the clip, and no layer is stored for a whole batch. `forward` joins the tiles into whole maps.
 """
 
 from __future__ import annotations
@@ -36,15 +36,10 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """What a layer gives, as timm's `feature_info` has it.
+    """A layer's name, channels and reduction, as in timm's `feature_info`.
 
-    Attributes
-    ----------
-    name : str
-    n_channels : int
-    reduction : float
-        Input positions (frames or samples) per position of the layer, over time. Infinite where the number
-        of positions does not grow with the clip.
+    The reduction is the input positions (frames or samples) per output position over time: infinite where the
+    number of positions does not grow with the clip.
     """
 
     name: str
@@ -54,7 +49,7 @@ class LayerInfo:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """What one layer costs for one clip.
+    """What one layer computes for one clip.
 
     Attributes
     ----------
@@ -84,14 +79,13 @@ class Network(nn.Module, abc.ABC):
     name : str
         What messages call it.
     input_unit : {"frames", "samples"}
-        What the length of the input counts: frames of a spectrogram or samples of a waveform. Any front-end
-        of that unit and number of bands will do.
+        What the length of the input counts. Any front-end of that unit and number of bands will do.
     n_bands : int
         Size of the last axis of the input (clips, length, bands); 1 for waveforms.
     layer_info : tuple of LayerInfo
-        What each layer gives, in the order of the 2018 program.
+        In the order of the 2018 program.
     layers : tuple of str
-        Those that are read, in the order of their features.
+        The selected layers, in the order of their features.
     one_thread : bool
         Whether a clip must be computed on one thread for its features to be equal in every run. A sum over a
         whole clip is split over threads, and rounds with their number.
@@ -135,7 +129,7 @@ class Network(nn.Module, abc.ABC):
 
     @property
     def is_storable(self) -> bool:
-        """Whether features can be found again by the definition."""
+        """Whether the definition identifies the features, so that they can be stored."""
         return True
 
     @property
@@ -155,39 +149,24 @@ class Network(nn.Module, abc.ABC):
 
     @property
     def collapsed_layers(self) -> tuple[str, ...]:
-        """Layers whose 2018 average was one number; empty unless `compat="2018"` asks for it."""
+        """Layers whose 2018 average was one number; empty but for `compat="2018"`."""
         return ()
 
     def n_channels(self, layer: str) -> int:
         """Return the channels of a layer."""
-        return self._info(layer).n_channels
+        return self.layer_info[self.layer_names.index(layer)].n_channels
 
     def reduction(self, layer: str) -> float:
         """Return the input positions per position of a layer."""
-        return self._info(layer).reduction
-
-    def _info(self, layer: str) -> LayerInfo:
-        return self.layer_info[self.layer_names.index(layer)]
+        return self.layer_info[self.layer_names.index(layer)].reduction
 
     def first_centre(self, layer: str) -> float | None:
-        """Return the centre of a layer's first position, in input positions from the middle of the first.
+        """Return where a selected layer's first position is centred, in input positions.
 
         The network is symmetric in time, so its output positions are centred in the shortest input that gives
-        the same number of positions.
+        the same number of positions. None with `padding_follows_length`: the positions lie in the middle of
+        the clip.
 
-        Parameters
-        ----------
-        layer : str
-            One of the selected layers, with positions that grow with the clip.
-
-        Returns
-        -------
-        float or None
-            None where it depends on the clip's length (`padding_follows_length`), and the positions lie in
-            the middle of the clip.
-
-        Examples
-        --------
         >>> from elmarc.networks import build_network
         >>> build_network("vgg").first_centre("pool1"), build_network("frame_level").first_centre("conv")
         (1.5, 255.5)
@@ -206,18 +185,12 @@ class Network(nn.Module, abc.ABC):
         return (high - 1 - reduction * (n_positions - 1)) / 2
 
     def _n_positions(self, layer: str, length: int) -> int:
-        """Return the positions over time that an input of this length gives."""
+        """Return the positions over time of a layer for an input of this length."""
         tiles = self.tiles(torch.zeros(1, length, self.n_bands))
-        return next(maps.shape[2] for name, maps, _, _ in tiles if name == layer)
+        return next(tile.maps.shape[2] for tile in tiles if tile.layer == layer)
 
     def check_input(self, shape: tuple[int, ...]) -> None:
-        """Check that the network takes an input of this shape, (clips, length, bands).
-
-        Raises
-        ------
-        ConfigError
-            It has other axes or bands, or the clips are too short.
-        """
+        """Raise a ConfigError where the network takes no input of this shape, (clips, length, bands)."""
         if len(shape) != 3 or shape[2] != self.n_bands:
             raise ConfigError(
                 f"{self.name} takes input of shape (clips, {self.input_unit}, {self.n_bands}), not {shape}"
@@ -230,21 +203,12 @@ class Network(nn.Module, abc.ABC):
             )
 
     def _prepared(self, x: Input) -> Tensor:
+        """Return the input in the type and on the device of the weights."""
         return x
 
     @torch.no_grad()
     def tiles(self, x: Input) -> Iterator[Tile]:
         """Yield the selected layers' maps, block by block: one clip at a time on a CPU, all at once on a GPU.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(clips, length, bands)]
-            Frames or samples.
-
-        Yields
-        ------
-        Tile
-            Maps of a layer, for some clips and channels.
 
         Raises
         ------
@@ -269,22 +233,7 @@ class Network(nn.Module, abc.ABC):
             yield from self._tiles(self._prepared(x))
 
     def forward(self, x: Input) -> dict[str, FeatureMap]:
-        """Return the selected layers' whole maps.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(clips, length, bands)]
-
-        Returns
-        -------
-        dict of str to Tensor [shape=(clips, channels, *positions)]
-            By layer; the first axis of positions is time.
-
-        Raises
-        ------
-        ConfigError
-            As in `tiles`.
-        """
+        """Return the selected layers' whole maps, by layer; raises as `tiles` does."""
         maps: dict[str, Tensor] = {}
         for layer, block, clip, channel in self.tiles(x):
             if layer not in maps:

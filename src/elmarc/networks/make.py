@@ -1,7 +1,7 @@
 """Build a network from a name, a section of a configuration, a module, or a factory that makes one.
 
-A module that a program holds in memory goes into a configuration as a text, "object:Name-digest", which is
-good in the process that made it, for as long as what `hold` returned is kept.
+A module object goes into a configuration as a text, "object:Name-digest", which is good in the process that
+made it, for as long as what `register` returned is referenced.
 """
 
 from __future__ import annotations
@@ -16,11 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.machinery import ModuleSpec as ImportSpec
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -38,7 +35,7 @@ from elmarc.networks.section import EXTERNAL, ModuleSpec, module_spec, section_o
 
 OBJECT = "object"  # stands where other factories have their package or file
 STUDY_KEYS = ("size", "narrower", "compat")  # of a network's section, which a module does not have
-_held: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
+_objects: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
 
 
 def make_network(
@@ -51,13 +48,14 @@ def make_network(
     precision: Precision = "float32",
     **options: Any,
 ) -> Network:
-    """Return a network, whatever it is named by.
+    """Return the network that a name, a section, a module or a factory stands for.
 
     Parameters
     ----------
     network : str, mapping, nn.Module, callable or Network
-        A name of `list_networks()`; "package.module:Name" or "file.py:Name"; a section of a configuration;
-        a module, which keeps its weights; a class or function that makes one; or a network, as it is.
+        A name of `list_networks()`; "package.module:Name" or "file.py:Name"; a section of a configuration,
+        whose keys precede the arguments; a module, which keeps its weights; a class or function that makes
+        one; or a network, which is returned.
     seed : int
         Of the weights.
     n_bands : int or None
@@ -65,11 +63,11 @@ def make_network(
     input_length : int or None
         Frames or samples that will be fed: needed for a user's module.
     layers : sequence of str or None
-        The layers to read; None for the network's default. Those of a section go first.
+        None for the network's default.
     precision : {"float32", "tf32", "bfloat16"}
-        Of the arithmetic. That of a section goes first.
+        Of the arithmetic.
     **options
-        Further keys of the network's section, such as `size`. Those of a section go first.
+        Further keys of the network's section, such as `size`.
 
     Raises
     ------
@@ -94,31 +92,9 @@ def make_network(
         section = dict(network)
     else:
         section = _section_of_object(network) | _without_study_keys(options)
-    if section.get("kind") == EXTERNAL:
-        return _external({**_without_study_keys(options), **section}, seed, n_bands, input_length)
-    return _by_name(**{**options, **section}, seed=seed, n_bands=n_bands)
-
-
-def _by_name(
-    kind: str, *, size: Size | None = None, narrower: int = 1, name: str | None = None, **options: Any
-) -> Network:
-    """Build a network of elmarc from its section; `name` is what results call it, and changes nothing."""
-    if narrower > 1 and kind in NETWORKS and options.get("n_filters") is None:
-        options["n_filters"] = narrowed(NETWORKS[kind], size or _defaults.SIZE, narrower)
-    return build_network(kind, size=size or _defaults.SIZE, **options)
-
-
-def narrowed(preset: Preset, size: Size, divisor: int) -> int:
-    """Return the filters of a size over `divisor`, rounded down to what the network can have."""
-    step = preset.load().filters_multiple
-    n_filters: int = getattr(preset, size) // divisor
-    return max(step, n_filters - n_filters % step)
-
-
-def _external(
-    section: Mapping[str, Any], seed: int, n_bands: int | None, input_length: int | None
-) -> ExternalNetwork:
-    spec, module = _made(section)
+    if section.get("kind") != EXTERNAL:
+        return _by_name(**{**options, **section}, seed=seed, n_bands=n_bands)
+    spec, module = _module_of({**_without_study_keys(options), **section})
     if input_length is None:
         raise ConfigError(f"{spec.label}: a user's module needs input_length, the {spec.unit} to be fed")
     return ExternalNetwork(
@@ -137,6 +113,23 @@ def _external(
     )
 
 
+def _by_name(
+    kind: str, *, size: Size | None = None, narrower: int = 1, name: str | None = None, **options: Any
+) -> Network:
+    """Build a network of elmarc from its section; `name` is what results call it, and changes nothing."""
+    size = size or _defaults.SIZE
+    if narrower > 1 and kind in NETWORKS and options.get("n_filters") is None:
+        options["n_filters"] = narrowed(NETWORKS[kind], size, narrower)
+    return build_network(kind, size=size, **options)
+
+
+def narrowed(preset: Preset, size: Size, divisor: int) -> int:
+    """Return the filters of a size over `divisor`, rounded down to what the network can have."""
+    step = preset.load().filters_multiple
+    n_filters: int = getattr(preset, size) // divisor
+    return max(step, n_filters - n_filters % step)
+
+
 def _without_study_keys(options: Mapping[str, Any]) -> dict[str, Any]:
     if "n_filters" in options:
         raise ConfigError("n_filters: a user's module has its own width: leave it out, or use options")
@@ -144,20 +137,23 @@ def _without_study_keys(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _section_of_object(network: nn.Module | Callable[..., nn.Module]) -> dict[str, Any]:
-    """Return the section of a module, whose weights are kept, or of a factory, whose weights are drawn."""
+    """Return the section of a module, whose weights stay, or of a factory, whose weights are drawn."""
     is_module = isinstance(network, nn.Module)
     return {"kind": EXTERNAL, "factory": network, "weights": "keep" if is_module else "redraw"}
 
 
-def _made(section: Mapping[str, Any]) -> tuple[ModuleSpec, nn.Module]:
-    """Return what a section says of a module, and the module; its `factory` may be an object."""
+def _module_of(section: Mapping[str, Any]) -> tuple[ModuleSpec, nn.Module]:
+    """Return a section of kind "external", checked, and its module; its `factory` may be an object."""
     source = section.get("factory")
     if source is None or isinstance(source, str):
         spec = module_spec(section)
         return spec, make_module(spec.factory, spec.options)
-    name = getattr(source, "__name__", type(source).__name__)
-    spec = module_spec({**section, "factory": f"{OBJECT}:{name}"})
+    spec = module_spec({**section, "factory": f"{OBJECT}:{_class_name(source)}"})
     return spec, source if isinstance(source, nn.Module) else make_module(source, spec.options)
+
+
+def _class_name(source: object) -> str:
+    return str(getattr(source, "__name__", type(source).__name__))
 
 
 def _key(spec: ModuleSpec, module: nn.Module) -> str | None:
@@ -176,11 +172,11 @@ def identity(section: Mapping[str, Any]) -> Definition | None:
     Raises
     ------
     ConfigError
-        The factory cannot be found, or what it makes cannot be read.
+        The module cannot be made or copied.
     """
     if section.get("kind") != EXTERNAL:
         return None
-    spec, module = _made(section)
+    spec, module = _module_of(section)
     key = _key(spec, module)
     if key is None:
         return {"run": uuid.uuid4().hex}
@@ -191,45 +187,60 @@ def identity(section: Mapping[str, Any]) -> Definition | None:
 def make_module(factory: str | Callable[..., Any], options: Mapping[str, Any]) -> nn.Module:
     """Call a factory with its options.
 
-    A class with a `config_class`, as transformers has them, is given one made of the options. Torch's random
-    numbers start from 0 meanwhile, and are set back: a factory gives the same module each time.
+    A class with a `config_class`, as in transformers, gets one made of the options. Torch's random numbers
+    start from 0 meanwhile, and are restored: a factory gives the same module each time.
 
     Raises
     ------
     ConfigError
-        It cannot be found or called, fails, or gives no nn.Module.
+        It cannot be imported or called, fails, or gives no nn.Module.
     """
-    if isinstance(factory, str) and is_held(factory):
-        return _held_module(factory)
+    if isinstance(factory, str) and is_object(factory):
+        if factory not in _objects:
+            raise ConfigError(
+                f"factory {factory}: is a module that another program held in memory: hand it over there, or "
+                "put the code that makes it into a file, and name it as 'path/to/file.py:Name'"
+            )
+        return copy.deepcopy(_objects[factory])
     with _seeds.global_states, _importing(factory), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        call = _loaded(factory) if isinstance(factory, str) else factory
+        call = _imported(factory) if isinstance(factory, str) else factory
         shown = factory if isinstance(factory, str) else getattr(factory, "__qualname__", repr(factory))
         if not callable(call):
             raise ConfigError(
                 f"factory {shown} is a {type(call).__name__} that cannot be called: name a class or function"
             )
-        module = _called(call, options, shown)
+        config_class = getattr(call, "config_class", None) if inspect.isclass(call) else None
+        try:
+            module = call(**options) if config_class is None else call(config_class(**options))
+        except Exception as problem:
+            arguments = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
+            raise ConfigError(
+                f"factory {shown} fails with {arguments}: {type(problem).__name__}: {problem}"
+            ) from problem
     if not isinstance(module, nn.Module):
         raise ConfigError(f"factory {shown} gives a {type(module).__name__}, expected a torch.nn.Module")
     return module
 
 
-def _called(call: Callable[..., Any], options: Mapping[str, Any], shown: str) -> Any:
-    config_class = getattr(call, "config_class", None) if inspect.isclass(call) else None
-    try:
-        return call(**options) if config_class is None else call(config_class(**options))
-    except Exception as problem:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
-        raise ConfigError(
-            f"factory {shown} fails with {arguments}: {type(problem).__name__}: {problem}"
-        ) from problem
-
-
-def _loaded(factory: str) -> Any:
+def _imported(factory: str) -> Any:
     """Import what a factory's text names; its name may have dots, as in "module:Class.method"."""
     source, _, name = factory.rpartition(":")
-    thing: Any = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
+    is_file = source.endswith(".py")
+    if is_file and not Path(source).is_file():
+        raise ConfigError(f"factory: there is no file {source} (from {Path.cwd()})")
+    try:
+        thing: Any = _run_file(Path(source)) if is_file else import_module(source)
+    except Exception as problem:
+        missing = problem.name if isinstance(problem, ModuleNotFoundError) and not is_file else None
+        if missing and f"{source}.".startswith(f"{missing}."):
+            raise ConfigError(
+                f"factory: there is no module {source!r}, neither installed nor in {Path.cwd()}: install it, "
+                "run in its folder, or name the file: path/to/file.py:Name"
+            ) from None
+        raise ConfigError(
+            f"factory: {source} cannot be imported: {type(problem).__name__}: {problem}"
+        ) from problem
     for part in name.split("."):
         if not hasattr(thing, part):
             hint = did_you_mean(part, [key for key in dir(thing) if not key.startswith("_")])
@@ -238,46 +249,13 @@ def _loaded(factory: str) -> Any:
     return thing
 
 
-def _from_package(name: str) -> ModuleType:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as missing:
-        if missing.name and (name == missing.name or name.startswith(f"{missing.name}.")):
-            raise ConfigError(
-                f"factory: there is no module {name!r}, neither installed nor in {Path.cwd()}: install it, "
-                "run in its folder, or name the file: path/to/file.py:Name"
-            ) from None
-        raise ConfigError(f"factory: {name} cannot be imported: {missing}") from missing
-    except Exception as problem:
-        raise _not_imported(name, problem) from problem
-
-
-class _Uncached(SourceFileLoader):
-    """Compiles the source each time: a cache tells edits by the second and the file's size alone."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
-def _from_file(path: Path) -> ModuleType:
-    """Run a file as it is now: it may have been edited since this process first read it."""
-    if not path.is_file():
-        raise ConfigError(f"factory: there is no file {path} (from {Path.cwd()})")
-    name = f"elmarc_user_{path.stem}"
-    loader = _Uncached(name, str(path))
-    spec = ImportSpec(name, loader, origin=str(path))
-    spec.has_location = True  # gives the module its __file__
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and annotations are looked up there
-    try:
-        loader.exec_module(module)
-    except Exception as problem:
-        raise _not_imported(str(path), problem) from problem
+def _run_file(path: Path) -> ModuleType:
+    """Run a file as it is now: Python's cache of compiled files misses edits within a second."""
+    module = ModuleType(f"elmarc_user_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses and annotations are looked up there
+    exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     return module
-
-
-def _not_imported(source: str, problem: Exception) -> ConfigError:
-    return ConfigError(f"factory: {source} cannot be imported: {type(problem).__name__}: {problem}")
 
 
 @contextmanager
@@ -292,36 +270,38 @@ def _importing(factory: object) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def hold(module: nn.Module, key: str | None = None) -> tuple[str, nn.Module]:
-    """Return a text that stands for a module as it is now, and the copy to keep meanwhile.
+def register(module: nn.Module, key: str | None = None) -> tuple[str, nn.Module]:
+    """Return a text that stands for a module as it is now, and the copy to reference meanwhile.
 
     Equal weights under one key are one text; a module without a key has another text each time.
     """
     name = type(module).__name__
     key = Contract.of(module, name, "frames", key=key).key
-    digest = uuid.uuid4().hex if key is None else _digest(key, state_sha256(module))
-    text = f"{OBJECT}:{name}-{digest[:12]}"
-    return text, _held.setdefault(text, copy.deepcopy(module))
+    identifier = uuid.uuid4().hex
+    if key is not None:
+        identifier = hashlib.sha256(f"{key}\n{state_sha256(module)}".encode()).hexdigest()
+    text = f"{OBJECT}:{name}-{identifier[:12]}"
+    return text, _objects.setdefault(text, copy.deepcopy(module))
 
 
-def hold_all(networks: Any) -> tuple[Any, tuple[nn.Module, ...]]:
+def register_all(networks: Any) -> tuple[Any, tuple[nn.Module, ...]]:
     """Put sections in place of modules, and of classes and functions that make one, in a list.
 
     Parameters
     ----------
-    networks : str, sequence, or one of those that a sequence may hold
+    networks : str, sequence, or one of those that a sequence may contain
         Also sections whose `factory` is an object.
 
     Returns
     -------
     tuple
-        The same list with texts in place of objects, and the copies to keep meanwhile. Networks of one class
-        are numbered.
+        The same list with texts in place of objects, and the copies to reference meanwhile. Networks of one
+        class are numbered.
     """
-    if isinstance(networks, nn.Module | Mapping) or callable(networks):
-        networks = [networks]
     if isinstance(networks, str):
         return networks, ()
+    if isinstance(networks, nn.Module | Mapping) or callable(networks):
+        networks = [networks]
     sections: list[Any] = []
     modules: list[nn.Module] = []
     names: Counter[str] = Counter()
@@ -331,31 +311,16 @@ def hold_all(networks: Any) -> tuple[Any, tuple[nn.Module, ...]]:
         if not isinstance(source, nn.Module) and not callable(source):
             sections.append(network)
             continue
-        is_module = isinstance(source, nn.Module)
-        text, module = hold(
-            source if is_module else make_module(source, section.pop("options", {})), section.get("key")
-        )
-        modules.append(module)
-        name = getattr(source, "__name__", type(source).__name__)
+        module = source if isinstance(source, nn.Module) else make_module(source, section.pop("options", {}))
+        text, copied = register(module, section.get("key"))
+        modules.append(copied)
+        name = _class_name(source)
         names[name] += 1
         numbered = name if names[name] == 1 else f"{name} {names[name]}"
         sections.append({**_section_of_object(source), "name": numbered, **section, "factory": text})
     return sections, tuple(modules)
 
 
-def is_held(factory: str) -> bool:
+def is_object(factory: str) -> bool:
     """Return whether a factory's text stands for a module in memory."""
     return factory.startswith(f"{OBJECT}:")
-
-
-def _held_module(text: str) -> nn.Module:
-    if text not in _held:
-        raise ConfigError(
-            f"factory {text}: is a module that another program held in memory: hand it over there, or "
-            "put the code that makes it into a file, and name it as 'path/to/file.py:Name'"
-        )
-    return copy.deepcopy(_held[text])
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -40,7 +40,7 @@ MORE = (2**6 * 3 * 5, 2**6 * 3**3 * 5, 2**5 * 3**7 * 5)  # positions: most reduc
 
 @dataclass(frozen=True)
 class Contract:
-    """What a module takes and gives; see the docstring of `elmarc.networks.module`."""
+    """A module's input, output, rate and key; see the docstring of `elmarc.networks.module`."""
 
     input: str = "time bands"
     output: str | None = None
@@ -49,13 +49,7 @@ class Contract:
 
     @classmethod
     def of(cls, module: nn.Module, name: str, unit: Unit, **stated: Any) -> Contract:
-        """Return what a caller states, else what the module states, else the defaults.
-
-        Raises
-        ------
-        ConfigError
-            Something stated is unknown or cannot be.
-        """
+        """Return what a caller states, else what the module states, else the defaults; checked."""
         own = getattr(module, ATTRIBUTE, {})
         if not isinstance(own, Mapping):
             raise ConfigError(
@@ -126,8 +120,8 @@ class Contract:
 class ExternalNetwork(Network):
     """A user's module as a network, by the contract in the docstring of `elmarc.networks.module`.
 
-    The module is copied, so what is done to it later does not reach the network. Each thread runs a copy of
-    its own that shares the weights, so a module may work in place, or keep values on itself while it runs.
+    The module is copied, so later changes of it have no effect. Each thread runs a copy of its own that
+    shares the weights, so a module may work in place, or set values on itself while it runs.
 
     Parameters
     ----------
@@ -142,10 +136,10 @@ class ExternalNetwork(Network):
     name : str
         What messages call it.
     seed : int or None
-        Draws the weights anew; None keeps those that the module has.
+        Draws the weights anew; None leaves those of the module.
     layers : sequence of str
-        Keys of the mapping that the module returns, "output", or names of submodules, whose outputs are
-        taken; empty for all that the module returns.
+        Keys of the mapping that the module returns, "output", or names of submodules; empty for all that the
+        module returns.
     input, output, reduction, key
         The contract, see `Contract`; None: what the module states.
     precision : {"float32", "bfloat16"}
@@ -154,7 +148,7 @@ class ExternalNetwork(Network):
     Raises
     ------
     ConfigError
-        The module does not keep the contract; the message says what it gives.
+        The module breaks the contract; the message says what it gives.
 
     Examples
     --------
@@ -192,7 +186,7 @@ class ExternalNetwork(Network):
         choose("precision of a module", precision, get_args(ModulePrecision))
         module, drawn = prepared(module, name, seed, precision)
         state = state_sha256(module)
-        info = _Trial(module, contract, name, (input_length, n_bands)).layer_info(layers)
+        info = _Reader(module, contract, name).layer_info(layers, input_length, n_bands)
         if state_sha256(module) != state:
             raise ConfigError(
                 f"{name}: a forward pass changes the module's weights or buffers, so a clip's features would "
@@ -223,18 +217,12 @@ class ExternalNetwork(Network):
 
     def definition(self) -> Definition:
         """Return the contract, the layers, a digest of the weights, and the seed of those that were drawn."""
-        return {
-            "network": "external",
-            "layers": list(self.layers),
-            **asdict(self.contract),
-            **self._weights(),
-        }
-
-    def _weights(self) -> Definition:
         state = state_sha256(self.module)
         if self._seed is None or state != self._drawn_state:
-            return {"state_sha256": state}
-        return {"seed": self._seed, "state_sha256": state_sha256(self.module, self._drawn)}
+            weights: Definition = {"state_sha256": state}
+        else:
+            weights = {"seed": self._seed, "state_sha256": state_sha256(self.module, self._drawn)}
+        return {"network": "external", "layers": list(self.layers), **asdict(self.contract), **weights}
 
     def _apply(self, *args: Any, **options: Any) -> Self:
         """Move or convert the module, and drop the threads' copies of it."""
@@ -256,7 +244,7 @@ class ExternalNetwork(Network):
 
 
 class _Reader:
-    """A copy of a module for one thread at a time, that shares the weights; reads what its layers give."""
+    """A copy of a module for one thread at a time, that shares the weights; reads its layers' outputs."""
 
     def __init__(self, module: nn.Module, contract: Contract, name: str) -> None:
         shared = {id(value): value for value in module.state_dict(keep_vars=True).values()}
@@ -274,11 +262,12 @@ class _Reader:
         """
         calls: dict[str, list[object]] = {layer: [] for layer in layers if layer in self._parts}
         hooks = [self._parts[layer].register_forward_hook(_appending(outs)) for layer, outs in calls.items()]
+        clips = self._contract.fed(x)
         try:
-            output = self.module(self._contract.fed(x))
+            output = self.module(clips)
         except Exception as problem:  # of the user's code: whatever it is, this network cannot be run
             raise ConfigError(
-                f"{self._name}: the module fails on clips {tuple(self._contract.fed(x).shape)}, (clips, "
+                f"{self._name}: the module fails on clips {tuple(clips.shape)}, (clips, "
                 f"{self._contract.input.replace(' ', ', ')}): {type(problem).__name__}: {problem}"
             ) from problem
         finally:
@@ -314,59 +303,45 @@ class _Reader:
             "state output"
         )
 
-
-def _appending(outs: list[object]) -> Any:
-    """Return a hook that appends a submodule's output; a copy, since later modules may work in place."""
-    return lambda _module, _inputs, out: outs.append(out.clone() if isinstance(out, Tensor) else out)
-
-
-class _Trial:
-    """A few clips of noise through a module: does it keep its contract?"""
-
-    def __init__(self, module: nn.Module, contract: Contract, name: str, shape: tuple[int, int]) -> None:
-        self._reader = _Reader(module, contract, name)
-        self._contract, self._name, self._shape, self._like = contract, name, shape, _like(module)
-
-    def layer_info(self, layers: Sequence[str]) -> list[LayerInfo]:
-        """Return the channels and the reduction of each layer.
+    @torch.no_grad()
+    def layer_info(self, layers: Sequence[str], length: int, n_bands: int) -> list[LayerInfo]:
+        """Return the channels and the reduction of each layer, from a few clips of noise.
 
         Raises
         ------
         ConfigError
-            The module does not keep the contract.
+            The module breaks its contract.
         """
-        clips = self._noise(2, self._shape[0])
-        maps = self._read(clips[:1], layers)
-        again = self._read(clips.flip(0), layers)
+
+        def noise(n_clips: int, length: int) -> Input:
+            generator = torch.Generator().manual_seed(0)
+            return torch.randn(n_clips, length, n_bands, generator=generator).to(_like(self.module))
+
+        clips = noise(2, length)
+        maps = self.read(clips[:1], layers)
+        again = self.read(clips.flip(0), layers)
         for layer, alone in maps.items():
             self._check_alone(layer, alone, again[layer][1:])
         if isinstance(self._contract.reduction, Mapping):
             for layer in self._contract.reduction:
                 choose(f"layer of {self._name}'s reduction", layer, tuple(maps))
-        more = max((n for n in MORE if n <= 2 * self._shape[0]), default=MORE[0])
+        more = max((n for n in MORE if n <= 2 * length), default=MORE[0])
         try:
-            longer = self._read(self._noise(1, self._shape[0] + more), layers)
+            longer = self.read(noise(1, length + more), layers)
         except ConfigError:  # it takes clips of one length alone
             longer = {}
-        return [
-            LayerInfo(
-                layer,
-                self._contract.arranged(alone).shape[1],
-                self._reduction(layer, alone, longer.get(layer), more),
-            )
-            for layer, alone in maps.items()
-        ]
-
-    def _noise(self, n_clips: int, length: int) -> Input:
-        generator = torch.Generator().manual_seed(0)
-        return torch.randn(n_clips, length, self._shape[1], generator=generator).to(self._like)
-
-    @torch.no_grad()
-    def _read(self, clips: Input, layers: Sequence[str]) -> dict[str, Tensor]:
-        return self._reader.read(clips, layers)
+        infos = []
+        for layer, alone in maps.items():
+            arranged = self._contract.arranged(alone)
+            reduction = math.inf
+            if self._contract.has_time(alone):
+                n_longer = self._contract.arranged(longer[layer]).shape[2] if layer in longer else None
+                reduction = self._reduction(layer, length, arranged.shape[2], more, n_longer)
+            infos.append(LayerInfo(layer, arranged.shape[1], reduction))
+        return infos
 
     def _check_alone(self, layer: str, alone: Tensor, later: Tensor) -> None:
-        """Compare a clip's output with what it gets as the second of two, once it ran before."""
+        """Compare a clip's output with what it gets as the second of two, after it ran before."""
         if not alone.isfinite().all():
             raise ConfigError(f"{self._name}: layer {layer!r} gives NaN or infinity for a clip of noise")
         tolerance = math.sqrt(torch.finfo(alone.dtype).eps) * alone.abs().max().item()
@@ -374,23 +349,19 @@ class _Trial:
             raise ConfigError(
                 f"{self._name}: layer {layer!r} gives a clip another output when the clip runs again, beside "
                 "another: a module must be a function of the clip alone (no dropout in eval mode, no "
-                "statistics over the batch, no state kept from clip to clip)"
+                "statistics over the batch, no state from clip to clip)"
             )
 
-    def _reduction(self, layer: str, alone: Tensor, longer: Tensor | None, more: int) -> float:
-        """Return the stated reduction, checked on the longer clip where the module takes one."""
-        if not self._contract.has_time(alone):
+    def _reduction(self, layer: str, length: int, n: int, more: int, n_longer: int | None) -> float:
+        """Return the stated reduction, checked by the positions of a clip and of one with `more` input."""
+        stated = self._contract.reduction_of(layer)
+        if n == 1 and n_longer in (None, 1):
             return math.inf
-        stated, length = self._contract.reduction_of(layer), self._shape[0]
-        n_positions = self._contract.arranged(alone).shape[2]
-        if longer is None:
-            growth, gain, over = 0, n_positions, length
-            expected, tolerance = length / stated, length / stated / 2
+        if n_longer is None:
+            gain, over, tolerance = n, length, length / stated / 2
         else:
-            growth = gain = self._contract.arranged(longer).shape[2] - n_positions
-            over, expected, tolerance = more, more / stated, 1.0
-        if n_positions == 1 and growth == 0:
-            return math.inf
+            gain, over, tolerance = n_longer - n, more, 1.0
+        expected = over / stated
         if abs(gain - expected) >= tolerance + 1e-9 * expected:
             fitting = f"here {over / gain:g}" if gain > 0 else "here none, as it does not grow with the clip"
             raise ConfigError(
@@ -399,6 +370,11 @@ class _Trial:
                 "output without the word time"
             )
         return stated
+
+
+def _appending(outs: list[object]) -> Any:
+    """Return a hook that appends a submodule's output; a copy, since later modules may work in place."""
+    return lambda _module, _inputs, out: outs.append(out.clone() if isinstance(out, Tensor) else out)
 
 
 def prepared(

@@ -1,4 +1,4 @@
-"""The study's networks in common: random convolutions, their weights and their definition."""
+"""What the study's networks share: random convolutions, their weights and their definition."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ N_BANDS = 96  # of the study's log-mel spectrograms
 
 
 class RandomCNN(Network):
-    """A network of convolutions with random weights that are never trained, as the study has them.
+    """A network of convolutions with random weights that are never trained.
 
     Parameters
     ----------
@@ -37,18 +37,17 @@ class RandomCNN(Network):
     n_filters : int
         The study's N.
     layer_info : sequence of LayerInfo
-        What each layer gives.
     layers : sequence of str or None
-        The layers to read; None for all.
+        The layers to compute; None for all.
     seed : int
         Of the weights; each layer has its own stream, equal on every platform and device.
     n_bands : int or None
-        Of the input; None for 96, or 1 where samples are read.
+        Of the input; None for 96, or 1 for samples.
     precision : {"float32", "tf32", "bfloat16"}
         "bfloat16" convolves in half precision and adds up in float32; "tf32" lets a GPU round the
         convolutions' inputs to 10 bits, and is float32 on a CPU.
     compat : {"2018"} or None
-        "2018" keeps the published averaging of the frame-level back-ends.
+        "2018" for the published averaging of the frame-level back-ends.
 
     References
     ----------
@@ -81,11 +80,11 @@ class RandomCNN(Network):
         )
         choose("precision", precision, get_args(Precision))
         if compat is not None:
-            choose("compat", compat, ("2018",))
+            choose("compat", compat, get_args(Compat))
         self.n_filters, self.seed, self.precision, self.compat = n_filters, seed, precision, compat
         self.convs: dict[str, RandomConv] = dict(convs)
+        self.standards: Standards | None = None  # what the input is standardised by, if it is
         self._weights_hash: str | None = None
-        self._standards: Standards | None = None
         for layer, conv in convs.items():
             self.add_module(layer, conv)
             conv.set_kernel(draw_kernel(seed, self.family, layer, conv.kernel_shape))
@@ -102,7 +101,7 @@ class RandomCNN(Network):
 
     @abc.abstractmethod
     def _costs(self, input_length: int) -> Iterator[LayerCost]:
-        """Yield what is computed for one clip of that many frames or samples, layer by layer."""
+        """Yield what is computed for one clip of that many frames or samples, in the order of computation."""
 
     def options(self) -> Definition:
         """Return the settings of this family, JSON-able."""
@@ -115,16 +114,6 @@ class RandomCNN(Network):
 
     def layer_costs(self, input_length: int) -> list[LayerCost]:
         """Return shape, parameters and multiply-adds of every layer computed for one clip.
-
-        Parameters
-        ----------
-        input_length : int
-            Frames or samples.
-
-        Returns
-        -------
-        list of LayerCost
-            In the order of computation.
 
         Raises
         ------
@@ -143,52 +132,40 @@ class RandomCNN(Network):
 
     def definition(self) -> Definition:
         """Return everything that changes the maps; the name does not."""
-        # "n_mels" by its old name: stores are keyed by it
-        bands = {"n_mels": self.n_bands} if self.input_unit == "frames" else {}
-        compat = {"compat": self.compat} if self.collapsed_layers else {}
-        weights = (
-            {"seed": self.seed} if self._weights_hash is None else {"weights_sha256": self._weights_hash}
-        )
-        return {
+        definition: Definition = {
             "network": self.family,
             "n_filters": self.n_filters,
             "layers": list(self.layers),
             "precision": self.precision,
             **self.options(),
-            **bands,
-            **compat,
-            **weights,
         }
-
-    def get_weights(self) -> list[NDArray[np.float32]]:
-        """Return the weights in the order and layout of the 2018 program.
-
-        Returns
-        -------
-        list of ndarray
-            Kernel [shape=(frames, bands, channels, filters) or (frames, channels, filters)] and bias
-            [shape=(filters,)] of each layer, in turn.
-        """
-        return [
-            a
-            for conv in self.convs.values()
-            for a in (conv.get_kernel(), conv.bias.detach().cpu().numpy().copy())
-        ]
+        if self.input_unit == "frames":
+            definition["n_mels"] = self.n_bands  # the key that stores have for the bands
+        if self.collapsed_layers:
+            definition["compat"] = self.compat
+        if self.is_drawn:
+            return {**definition, "seed": self.seed}
+        return {**definition, "weights_sha256": self._weights_hash}
 
     @property
     def is_drawn(self) -> bool:
         """Whether the weights are those of the seed, not some that were set."""
         return self._weights_hash is None
 
-    @property
-    def standards(self) -> Standards | None:
-        """What the input is standardised by: level and spread of each band; None where it is not."""
-        return self._standards
+    def get_weights(self) -> list[NDArray[np.float32]]:
+        """Return kernel and bias of each layer in turn, in the order and layout of the 2018 program.
+
+        Kernels have the shape (frames, bands, channels, filters) or (frames, channels, filters).
+        """
+        weights = []
+        for conv in self.convs.values():
+            weights += [conv.get_kernel(), conv.bias.detach().cpu().numpy().copy()]
+        return weights
 
     def set_weights(
         self, weights: Sequence[NDArray[np.float32]], *, standards: Standards | None = None
     ) -> None:
-        """Take over kernels and biases; their digest takes the seed's place in the definition.
+        """Replace kernels and biases; their digest takes the seed's place in the definition.
 
         Parameters
         ----------
@@ -203,46 +180,40 @@ class RandomCNN(Network):
             If their number or a shape is not this network's; nothing is changed then.
         """
         arrays = [np.ascontiguousarray(array, np.float32) for array in weights]
-        self._check_weights(arrays)
         levels = [np.ascontiguousarray(array, np.float32) for array in standards or ()]
-        self._check_standards(levels)
-        digest = hashlib.sha256()
-        for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
-            conv.set_kernel(kernel)
-            with torch.no_grad():
-                conv.bias.copy_(torch.from_numpy(bias))
-            digest.update(kernel.tobytes() + bias.tobytes())
-        digest.update(b"".join(array.tobytes() for array in levels))
-        self._weights_hash = digest.hexdigest()
-        self._standards = (levels[0], levels[1]) if levels else None
-
-    def _check_weights(self, arrays: Sequence[NDArray[np.float32]]) -> None:
-        if len(arrays) != 2 * len(self.convs):
-            raise ConfigError(
-                f"{self.name} takes {2 * len(self.convs)} arrays, kernel and bias a layer, not {len(arrays)}"
-            )
-        for (layer, conv), kernel, bias in zip(self.convs.items(), arrays[::2], arrays[1::2], strict=True):
-            for part, array, shape in (
-                ("kernel", kernel, conv.kernel_shape),
-                ("bias", bias, (conv.n_filters,)),
-            ):
-                if array.shape != shape:
-                    raise ConfigError(
-                        f"{self.name}: {layer} {part} has shape {array.shape}, expected {shape}"
-                    )
-
-    def _check_standards(self, levels: Sequence[NDArray[np.float32]]) -> None:
+        self._check_weights(arrays)
         is_shaped = all(array.shape == (self.n_bands,) for array in levels)
         if not is_shaped or not all((spread > 0).all() for spread in levels[1:]):
             raise ConfigError(
                 f"{self.name}: standards have shapes {[array.shape for array in levels]}, expected level and "
                 f"positive spread of {self.n_bands} bands"
             )
+        for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
+            conv.set_kernel(kernel)
+            with torch.no_grad():
+                conv.bias.copy_(torch.from_numpy(bias))
+        digest = hashlib.sha256()
+        for array in (*arrays, *levels):
+            digest.update(array.data)
+        self._weights_hash = digest.hexdigest()
+        self.standards = (levels[0], levels[1]) if levels else None
+
+    def _check_weights(self, arrays: Sequence[NDArray[np.float32]]) -> None:
+        expected: list[tuple[str, tuple[int, ...]]] = []
+        for layer, conv in self.convs.items():
+            expected += [(f"{layer} kernel", conv.kernel_shape), (f"{layer} bias", (conv.n_filters,))]
+        if len(arrays) != len(expected):
+            raise ConfigError(
+                f"{self.name} takes {len(expected)} arrays, kernel and bias of each layer, not {len(arrays)}"
+            )
+        for (part, shape), array in zip(expected, arrays, strict=True):
+            if array.shape != shape:
+                raise ConfigError(f"{self.name}: {part} has shape {array.shape}, expected {shape}")
 
     def _prepared(self, x: Input) -> Tensor:
         weight = next(self.parameters())
-        if self._standards is not None:
-            level, spread = (torch.from_numpy(array).to(x.device) for array in self._standards)
+        if self.standards is not None:
+            level, spread = (torch.from_numpy(array).to(x.device) for array in self.standards)
             x = (x - level) / spread
         return x.to(weight.device, torch.bfloat16 if self.precision == "bfloat16" else weight.dtype)
 

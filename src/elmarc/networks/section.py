@@ -1,4 +1,4 @@
-"""The section of a configuration that names a user's module; importing it loads no torch and no user code."""
+"""The section of a configuration that names a network. Importing this module loads no torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from elmarc._choices import choose
 from elmarc._types import Unit
 from elmarc.errors import ConfigError
 
-EXTERNAL = "external"  # the kind of such a section
-JOINED = "joined"  # the kind of one whose `parts` are other sections
+EXTERNAL = "external"  # the kind of a user's module
+JOINED = "joined"  # the kind of a section whose `parts` are other sections
 OUTPUT = "output"  # the layer that is the module's output, where this is one tensor
 Weights: TypeAlias = Literal["redraw", "keep"]
 ModulePrecision: TypeAlias = Literal["float32", "bfloat16"]
@@ -19,9 +19,9 @@ ModulePrecision: TypeAlias = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class ModuleSpec:
-    """A user's module: where it comes from, what it takes, and what it gives.
+    """The section of a user's module: where it comes from and its contract.
 
-    The module may state `input`, `output`, `reduction` and `key` itself, in an attribute `elmarc`: a mapping.
+    The module may state `input`, `output`, `reduction` and `key` itself: see `elmarc.networks.module`.
 
     Attributes
     ----------
@@ -32,14 +32,14 @@ class ModuleSpec:
     layers : tuple of str
         Keys of the mapping that the module returns, or names of its submodules; empty: all that it returns.
     weights : {"redraw", "keep"}
-        "redraw" draws them from the seed, "keep" takes them as the factory made them.
+        "redraw" draws them from the seed, "keep" leaves them as the factory made them.
     unit : {"frames", "samples"}
-        What the module reads: frames of a spectrogram or samples of a waveform.
+        Frames of a spectrogram or samples of a waveform.
     input : str or None
         Axes of the module's input after the clips, such as "1 bands time"; None: "time bands", or "time"
         for samples.
     output : str or None
-        Axes of what it gives after the clips, such as "time channels"; None: channels, time, and any others.
+        Axes of its output after the clips, such as "time channels"; None: channels, time, and any others.
     reduction : float, mapping of layers to float, or None
         Input positions per output position; None for 1.
     key : str or None
@@ -74,7 +74,7 @@ class ModuleSpec:
 
     @property
     def label(self) -> str:
-        """What results call the network; weights that were kept show in it."""
+        """What results call the network."""
         name = self.name or self.factory.rpartition(":")[2]
         return f"{name} (kept weights)" if self.weights == "keep" else name
 
@@ -113,19 +113,19 @@ def with_options(section: Mapping[str, Any], **options: Any) -> dict[str, Any]:
 
 
 def parts_of(network: Any) -> list[Any]:
-    """Return the sections of joined networks; empty where it is none, or one alone."""
+    """Return the sections of joined networks; empty for anything else."""
     section = section_of_text(network) if isinstance(network, str) else network
     is_joined = isinstance(section, Mapping) and section.get("kind") == JOINED
     return list(section["parts"]) if is_joined else []
 
 
 def module_spec(section: Mapping[str, Any]) -> ModuleSpec:
-    """Return what a section of kind "external" says.
+    """Return a section of kind "external", checked.
 
     Raises
     ------
     ConfigError
-        A key is unknown, or has no value that it may have.
+        A key or its value is unknown.
     """
     options = {key: value for key, value in section.items() if key != "kind"}
     for key in options:

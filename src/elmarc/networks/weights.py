@@ -1,8 +1,8 @@
-"""Draw weights: the 2018 initialiser, truncated normal kernels and zero biases, from (seed, network, layer).
+"""Draw weights: truncated normal kernels and zero biases as in 2018, from (seed, network, layer).
 
-`redraw` does the same for a user's module, as wide as the fan-in asks. What a recurrent layer applies to its
-own state has variance 1 / fan-in, tables and free tokens have the deviation 0.02. Biases are 0, norms are as
-new. Any other parameter, such as a scale for each channel, stays as it is.
+`redraw` does the same for a user's module, with a variance that follows from the fan-in. What a recurrent
+layer applies to its own state has variance 1 / fan-in, tables and free tokens have the deviation 0.02. Biases
+are 0, norms are as new. Any other parameter, such as a scale for each channel, stays.
 """
 
 from __future__ import annotations
@@ -34,27 +34,9 @@ def draw_kernel(seed: int, family: str, layer: str, shape: tuple[int, ...]) -> N
     Values are normal(0, sigma) cut at 2 sigma, with sigma = sqrt(1.3 * 2 / fan_in): sigma belongs to the
     uncut normal, so the kernel's own standard deviation is 0.88 sigma. Bit-equal on every platform.
 
-    Parameters
-    ----------
-    seed : int
-    family : str
-        Of the network.
-    layer : str
-        Seed, family and layer name the stream of random numbers.
-    shape : tuple of int
-        Of the kernel; the last axis is the filters, the others make fan_in.
+    Seed, family of the network and layer name the stream of random numbers. The last axis of `shape` is the
+    filters, the others make fan_in. Raises a ConfigError where the kernel does not fit into memory.
 
-    Returns
-    -------
-    ndarray of float32
-
-    Raises
-    ------
-    ConfigError
-        The kernel does not fit into memory.
-
-    Examples
-    --------
     >>> draw_kernel(0, "vgg", "conv1", (3, 3, 1, 8)).shape
     (3, 3, 1, 8)
     """
@@ -64,13 +46,7 @@ def draw_kernel(seed: int, family: str, layer: str, shape: tuple[int, ...]) -> N
 def draw_normal(
     seed: int, family: str, layer: str, shape: tuple[int, ...], sigma: float
 ) -> NDArray[np.float32]:
-    """Draw normal(0, sigma) cut at 2 sigma: see `draw_kernel`.
-
-    Raises
-    ------
-    ConfigError
-        The weights do not fit into memory.
-    """
+    """Draw normal(0, sigma) cut at 2 sigma: see `draw_kernel`."""
     check_fits(shape, f"{family}, layer {layer!r}")
     low, high = ndtr(-CUT), ndtr(CUT)
     u = _seeds.uniform(seed, "weights", family, layer, size=math.prod(shape))
@@ -78,13 +54,7 @@ def draw_normal(
 
 
 def check_fits(shape: tuple[int, ...], owner: str) -> None:
-    """Refuse a kernel of this shape if it does not fit into memory, before anything is allocated for it.
-
-    Raises
-    ------
-    ConfigError
-        It does not fit; `owner` is what the message calls the layer.
-    """
+    """Raise a ConfigError where a kernel of this shape does not fit into memory, before it is allocated."""
     if math.prod(shape) * BYTES > memory_bytes():
         raise ConfigError(
             f"{owner}: the kernel {shape} does not fit into memory: take fewer filters, or smaller ones"
@@ -93,20 +63,9 @@ def check_fits(shape: tuple[int, ...], owner: str) -> None:
 
 @torch.no_grad()
 def redraw(module: nn.Module, seed: int, name: str) -> frozenset[str]:
-    """Draw a user's module's weights anew, in place.
+    """Draw a user's module's weights anew, in place; return the names of the parameters that were drawn.
 
-    Parameters
-    ----------
-    module : nn.Module
-    seed : int
-        With each parameter's name, it names a stream of random numbers.
-    name : str
-        What messages call the network.
-
-    Returns
-    -------
-    frozenset of str
-        The parameters that were drawn, whose values follow from the seed.
+    The seed and a parameter's name name a stream of random numbers; `name` is what messages call the network.
 
     Raises
     ------
@@ -123,7 +82,12 @@ def redraw(module: nn.Module, seed: int, name: str) -> frozenset[str]:
             drawn |= _assign(path, part, seed, name)
         for key, weight in part.named_parameters(recurse=False):
             full = f"{path}.{key}".lstrip(".")
-            _check(weight, full, name)
+            if full.endswith(OLD_NORMS):
+                raise _refused(
+                    full,
+                    name,
+                    "the old weight_norm or spectral_norm hides it: use torch.nn.utils.parametrizations",
+                )
             if id(weight) in done or not weight.is_floating_point() or _is_norm(part):
                 continue
             done.add(id(weight))
@@ -152,18 +116,6 @@ def _assign(path: str, part: nn.Module, seed: int, name: str) -> set[str]:
         inside = dict(chain.named_parameters())
         changed |= {f"{path}.parametrizations.{key}.{inner}".lstrip(".") for inner in inside}
     return changed
-
-
-def _check(weight: Tensor, full: str, name: str) -> None:
-    if torch.nn.parameter.is_lazy(weight) or weight.is_meta:
-        raise ConfigError(
-            f"{name}: the module has weights that are not there yet ({full}): run it once on a clip before "
-            "it is wrapped"
-        )
-    if full.endswith(OLD_NORMS):
-        raise _refused(
-            full, name, "the old weight_norm or spectral_norm hides it: use torch.nn.utils.parametrizations"
-        )
 
 
 def _refused(full: str, name: str, why: str) -> ConfigError:

@@ -19,7 +19,7 @@ from elmarc.comparison.records import Comparison, SystemScore
 from elmarc.datasets import Dataset, open_dataset
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
-from elmarc.networks.make import hold_all
+from elmarc.networks.make import register_all
 from elmarc.reports import figures, tables, terminal, wording
 from elmarc.results import Failure, Result
 from elmarc.study import build
@@ -248,7 +248,7 @@ def _ranked(
         )
         name = dataset.name.replace("/", "-").replace("\\", "-")
         data, opened = {"kind": "object", "name": name}, {name: dataset}
-    networks, modules = hold_all(options.pop("networks", study.networks))
+    networks, modules = register_all(options.pop("networks", study.networks))
     names = {each.name for each in fields(study)}
     known = {key: options.pop(key) for key in list(options) if key in names}
     request = study(data=data, networks=networks, **known, keys=options)

@@ -19,7 +19,7 @@ from elmarc.errors import ConfigError
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
 from elmarc.features.store import definition_key
-from elmarc.networks.make import is_held
+from elmarc.networks.make import is_object
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.reports.tables import report_text
 from elmarc.results import Failure, Prediction, Result, Skipped
@@ -155,7 +155,7 @@ def config_of(result: Result, *, trust: bool, **changes: Any) -> Experiment:
     """
     config = parse_experiment({"data": result.source, **result.config, **changes}, source="result.json")
     factory = getattr(config.network, "factory", None)
-    if isinstance(factory, str) and not trust and not is_held(factory):
+    if isinstance(factory, str) and not trust and not is_object(factory):
         raise ConfigError(
             f"the results name {factory}, code that would be imported and run: add --trust if they are your "
             "own, or if you trust whoever made them"

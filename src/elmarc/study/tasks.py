@@ -37,7 +37,7 @@ from elmarc.features.contents import Contents
 from elmarc.features.extractor import Compute, FeatureExtractor
 from elmarc.features.parallel import Hashed, Outcomes
 from elmarc.features.store import definition_key
-from elmarc.networks.make import is_held
+from elmarc.networks.make import is_object
 from elmarc.study import build
 from elmarc.study.executors import AHEAD, Pool
 from elmarc.study.sections import FRONTEND_SECTIONS, JoinedBase
@@ -364,7 +364,7 @@ def check_can_be_sent(config: Experiment) -> None:
         It is a module that is held in memory.
     """
     factory = getattr(config.network, "factory", None)
-    if isinstance(factory, str) and is_held(factory):
+    if isinstance(factory, str) and is_object(factory):
         raise ConfigError(
             f"{factory}: a module in memory cannot be sent to other processes: name a factory "
             "('package.module:Name' or 'path/to/file.py:Name'), or use the serial executor"
