@@ -22,7 +22,7 @@ def test_the_names() -> None:
         ("my/clips", {}, "my/clips: no such data set, folder or CSV file: expected gtzan, .*toy, a folder"),
         ("esc10", {}, "esc10: where do its clips lie.*audio=DIR"),
         ("esc10", {"audio": "nowhere"}, "esc10: found nothing at nowhere, expected the folder of its clips"),
-        ("esc10", {"target": "rhythm"}, "only toy has targets"),
+        ("esc10", {"target": "rhythm"}, "target: esc10 does not take it: leave it out"),
         ("toy", {"target": "pitch"}, "target 'pitch' is unknown: expected rhythm or timbre"),
     ],
 )

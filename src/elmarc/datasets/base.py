@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from elmarc._names import printable
 from elmarc._types import Waveform
-from elmarc.audio.decode import duration_s, load_with_issues, true_duration_s
+from elmarc.audio.decode import duration_s, load, load_with_issues, true_duration_s
 from elmarc.audio.issues import Issues
 from elmarc.audio.length import STUDY_S, InputLength
 from elmarc.audio.opening import is_there
@@ -95,15 +95,11 @@ class Clip:
 
     def __str__(self) -> str:
         """Return the name of the clip in messages: its file, and the segment."""
-        return f"{self.path}{self._times}"
-
-    @property
-    def _times(self) -> str:
-        return segment_text(self.start, self.end)
+        return f"{self.path}{segment_text(self.start, self.end)}"
 
     def load(self, *, sr: int | None = 12000) -> Waveform:
         """Return the clip's samples: see `elmarc.audio.load`."""
-        return self.load_with_issues(sr=sr)[0]
+        return load(self.path, sr=sr, start=self.start, end=self.end)
 
     def load_with_issues(self, *, sr: int | None = 12000) -> tuple[Waveform, Issues]:
         """Return the clip's samples and their issues: see `elmarc.audio.issues`."""
@@ -119,7 +115,8 @@ class Clip:
 
     def content(self, file_hash: str) -> str:
         """Return the hash of the clip's sound: that of its file (`audio.content_hash`), with its times."""
-        return hashlib.sha256(f"{file_hash}{self._times}".encode()).hexdigest() if self._times else file_hash
+        times = segment_text(self.start, self.end)
+        return hashlib.sha256(f"{file_hash}{times}".encode()).hexdigest() if times else file_hash
 
 
 @dataclass(frozen=True)
@@ -218,12 +215,7 @@ def segment_text(start: float | None, end: float | None) -> str:
     return f"#{first}-{'' if end is None else last}"
 
 
-def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
-    """Return the labels of clips as `sorted_labels` does."""
-    return sorted_labels([clip.label for clip in clips])
-
-
-def sorted_labels(labels: Sequence[str]) -> tuple[str, ...]:
+def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
     """Return each label once, numbers first and by value: the order of classes everywhere.
 
     >>> sorted_labels(["10", "9", "01", "b", "9", "1", "a"])
@@ -240,16 +232,11 @@ def _sort_key(label: str) -> tuple[bool, int, str, str]:
 
 def refuse_repeats(name: str, ids: Sequence[str]) -> None:
     """Raise DatasetError where two clips have the same id."""
-    repeated = [clip for clip, count in Counter(ids).items() if count > 1]
-    if repeated:
-        first = _shortened(repeated[0])
+    if repeated := [clip for clip, count in Counter(ids).items() if count > 1]:
         raise DatasetError(
-            f"{name}: {first} is named twice ({len(repeated)} such clips): name each clip once"
+            f"{name}: {repeated[0]:.{LONGEST_NAME}} is named twice ({len(repeated)} such clips): name each "
+            "clip once"
         )
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
 
 
 def group_name(value: object) -> str | None:
@@ -270,8 +257,8 @@ def units(groups: Sequence[str | None]) -> NDArray[np.intp]:
 
     Parameters
     ----------
-    groups : sequence of n_clips str or None
-        "" or None is a clip without a group.
+    groups : sequence of str or None
+        Of each clip; "" or None is a clip without a group.
 
     Returns
     -------
@@ -301,12 +288,14 @@ def n_units(groups: Sequence[str | None]) -> int:
 def split_group_notes(clips: Sequence[Clip], *, where: str) -> list[str]:
     """Return a note where the folds of a data set split a group."""
     pairs = {(clip.group, clip.fold) for clip in clips if clip.group}
-    counts = Counter(group for group, _ in pairs)
-    split = sorted(str(group) for group, n_folds in counts.items() if n_folds > 1)
+    n_folds = Counter(group for group, _ in pairs)
+    split = sorted(str(group) for group in n_folds if n_folds[group] > 1)
     if not split:
         return []
-    text = f"{len(split)} of {len(counts)} groups have clips in several folds, such as {split[0]!r}"
-    return [f"{where}: {text}: scores may be too high"]
+    return [
+        f"{where}: {len(split)} of {len(n_folds)} groups have clips in several folds, such as {split[0]!r}: "
+        "scores may be too high"
+    ]
 
 
 def folds_for(labels: Sequence[str], groups: Sequence[str | None]) -> int:
@@ -346,12 +335,10 @@ def split_of(clips: Sequence[Clip], *, where: str) -> tuple[SplitKind, tuple[Cli
 def present(
     clips: Sequence[Clip], *, source: str, on_missing: OnMissing
 ) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
-    """Return the clips to use, and a note on those that are named but absent.
+    """Return the clips to use, and a note on those that are named (by `source`) but absent.
 
     Parameters
     ----------
-    source : str
-        What names the clips, for messages.
     on_missing : {"raise", "skip", "keep"}
         Refuse; leave the absent clips out and note how many; or keep them, to be checked by `validate`.
 
@@ -362,12 +349,10 @@ def present(
     TransientError
         The system cannot say whether a clip is there.
     """
-    if on_missing == "keep":
-        return tuple(clips), ()
-    absent = [clip for clip in clips if not is_there(clip.path)]
+    absent = [] if on_missing == "keep" else [clip for clip in clips if not is_there(clip.path)]
     if not absent:
         return tuple(clips), ()
-    text = f"{source}: {len(absent)} of {len(clips)} {MISSING}, such as {_shortened(str(absent[0].path))}"
+    text = f"{source}: {len(absent)} of {len(clips)} {MISSING}, such as {absent[0].path!s:.{LONGEST_NAME}}"
     if on_missing == "raise" or len(absent) == len(clips):
         raise DatasetError(f"{text}: check the folder of the clips, or take them off the list")
     left_out = set(absent)
@@ -383,7 +368,7 @@ def nearly_whole(data: Dataset) -> Dataset:
         More than `MOST_MISSING` are absent.
     """
     n_expected = data.n_expected or 0
-    n_missing = n_expected - len(data.clips)
+    n_missing = n_expected - len(data)
     if n_missing <= 0:
         return data
     note = next((note for note in data.notes if MISSING in note), None)

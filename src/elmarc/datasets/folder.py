@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import platformdirs
 
 from elmarc._names import expanded, printable
-from elmarc.datasets.base import PARTS, Clip, Dataset, Unlabelled, classes_of, refuse_repeats
+from elmarc.datasets.base import PARTS, Clip, Dataset, Unlabelled, refuse_repeats, sorted_labels
 from elmarc.errors import DatasetError
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".au", ".aiff", ".aif"})
@@ -45,7 +45,7 @@ def load(audio_dir: str | Path) -> Dataset:
     return Dataset(
         name=printable(folder.resolve().name),
         clips=clips,
-        classes=classes_of(clips),
+        classes=sorted_labels(clip.label for clip in clips),
         split_kind="lists" if parts else "none",
         notes=_notes(folder, list(parts.values())),
         audio_dir=folder,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePath
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from elmarc._names import expanded
 from elmarc.audio.length import STUDY_LENGTH, InputLength
@@ -55,35 +55,22 @@ class Named:
     split_kind: SplitKind = "folds"
     n_folds: int | None = None
 
+    def dataset(self, name: str, clips: Sequence[Clip], **others: Any) -> Dataset:
+        """Return a `Dataset` with these facts, but for `others`."""
+        known = ("classes", "input_length", "citation", "licence", "url", "split_kind", "n_folds")
+        facts = {fact: getattr(self, fact) for fact in known} | {"n_expected": self.n_clips}
+        return Dataset(name=name, clips=tuple(clips), **facts | others)
+
 
 def open_named(name: str, audio: str | Path, *, metadata: Metadata = None, on_missing: OnMissing) -> Dataset:
-    """Open one of `RECORDED`, whose clips lie in the folder `audio`.
-
-    Raises
-    ------
-    DatasetError
-        The folder is laid out in another way, or every clip is absent.
-    """
+    """Open one of `RECORDED`, whose clips lie in the folder `audio`."""
     facts, folder = NAMED[name], existing_folder(audio, name=name)
     assert facts.layout is not None, name
     clips, source = facts.layout.find(folder, metadata)
     if not clips:
         raise DatasetError(f"{name}: no clips below {folder}: expected {facts.layout.expected}")
-    there, notes = present(clips, source=source, on_missing=on_missing) if source else (tuple(clips), ())
-    return Dataset(
-        name=name,
-        clips=there,
-        classes=facts.classes,
-        split_kind=facts.split_kind,
-        n_folds=facts.n_folds,
-        input_length=facts.input_length,
-        citation=facts.citation,
-        licence=facts.licence,
-        url=facts.url,
-        notes=notes,
-        n_expected=facts.n_clips,
-        audio_dir=folder,
-    )
+    there, notes = present(clips, source=source, on_missing=on_missing) if source else (clips, ())
+    return facts.dataset(name, there, notes=notes, audio_dir=folder)
 
 
 def class_folders(label_of: LabelOf, *, expected: str) -> Layout:
@@ -152,22 +139,19 @@ URBAN_TABLE = "UrbanSound8K.csv"
 
 
 def _urban_clips(folder: Path, metadata: Metadata) -> tuple[list[Clip], str]:
-    audio = folder / "audio" if (folder / "audio").is_dir() else folder
-    table = _urban_table(folder, metadata)
+    audio, table = _audio_folder(folder), _urban_table(folder, metadata)
     return [
         Clip(f"fold{tags.fold}/{name}", audio / f"fold{tags.fold}" / name, tags.label, tags.fold, tags.group)
         for name, tags in read_urban_table(table).items()
     ], str(table)
 
 
-def read_urban_table(table: Path) -> dict[str, Tags]:
-    """Return label, fold and group (the recording a slice was cut from) by file name.
+def _audio_folder(folder: Path) -> Path:
+    return folder / "audio" if (folder / "audio").is_dir() else folder
 
-    Raises
-    ------
-    DatasetError
-        The file is not UrbanSound8K.csv.
-    """
+
+def read_urban_table(table: Path) -> dict[str, Tags]:
+    """Return label, fold and group (the recording a slice was cut from) by file name."""
     labels, rows = {str(number): name for number, name in enumerate(CITY_SOUNDS)}, {}
     for line, row in read_rows(table, needed=("slice_file_name", "fsID", "fold", "classID")):
         number = row["classid"]
@@ -247,7 +231,7 @@ def _esc(*, only_esc10: bool) -> Layout:
                 if tags and tags.label in classes:
                     tagged.append(Clip(clip_id(path, folder), path, tags.label, tags.fold, tags.group))
             return tagged, ""
-        audio = folder / "audio" if (folder / "audio").is_dir() else folder
+        audio = _audio_folder(folder)
         return [
             Clip(row["filename"], audio / row["filename"], row["category"], row["fold"], row["src_file"])
             for _, row in read_rows(table, needed=("filename", "fold", "category", "src_file", "esc10"))

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from os.path import exists, isdir  # False for a name that is too long, where Path raises
+from os.path import exists, isdir, isfile  # False for a name that is too long, where Path raises
 from pathlib import Path, PurePath
 from typing import Any
 
 from elmarc._choices import did_you_mean
 from elmarc._names import expanded
 from elmarc.datasets import folder, packages, table
-from elmarc.datasets.base import Dataset, OnMissing, Tags, classes_of, present
+from elmarc.datasets.base import Dataset, OnMissing, Tags, present, sorted_labels
 from elmarc.datasets.named import DATASETS, NAMED, known_name, open_named
 from elmarc.errors import DatasetError
+
+COLUMNS = ("label", "fold", "group")
+TAKES = {  # the options of each kind of data: any other would be ignored in silence
+    "Dataset": (),
+    "hf": ("split", "config", *COLUMNS),
+    "loaded hf": ("split", *COLUMNS),
+    "mirdata": ("audio", *COLUMNS),
+    "loaded mirdata": COLUMNS,
+    "toy": ("audio", "target"),
+    "named": ("audio", "metadata"),
+    "csv": ("audio", "fold"),
+    "DataFrame": ("audio", "fold"),
+    "folder": (),
+}
 
 
 def open_dataset(
@@ -54,74 +68,75 @@ def open_dataset(
     DatasetError
         Nothing has this name, it is not laid out as expected, or an option does not belong to it.
     """
-    package, name = packages.package_name(data) or ("", "")
-    missing: OnMissing = on_missing or "raise"
+    kind, name = _kind(data, has_audio=audio is not None)
     columns = {"label": label, "fold": fold, "group": group}
-    if package:
-        _refuse(data, target=target, metadata=metadata)
-    if package == "hf":
-        _refuse(data, audio=audio)
-        loaded = packages.load_hugging_face(name, config=config)
+    options = columns | {
+        "audio": audio,
+        "target": target,
+        "metadata": metadata,
+        "split": split,
+        "config": config,
+    }
+    for option, value in options.items():
+        if value is not None and option not in TAKES[kind]:
+            what = data if isinstance(data, str | Path) else f"a {type(data).__name__}"
+            raise DatasetError(f"{option}: {what} does not take it: leave it out")
+    missing: OnMissing = on_missing or "raise"
+    if kind in ("hf", "loaded hf"):
+        loaded = packages.load_hugging_face(name, config=config) if name else data
         name = Path(name).name if exists(name) else name
         return packages.from_hugging_face(loaded, name=name, split=split, on_missing=missing, **columns)
-    _refuse(data, config=config)
-    if package:
-        _refuse(data, split=split)
-        loaded = packages.load_mirdata(package, name, data_home=audio)
+    if kind in ("mirdata", "loaded mirdata"):
+        loaded = packages.load_mirdata(data, data_home=audio) if name else data
         return packages.from_mirdata(loaded, on_missing=missing, **columns)
-    if not isinstance(data, str | Path):
-        _refuse(data, target=target, metadata=metadata)
-        return _open_object(data, audio=audio, split=split, on_missing=missing, **columns)
-    _refuse(data, split=split, label=label, group=group)
-    name = known_name(str(data))
-    if name == "toy":
+    if kind == "toy":
         from elmarc.datasets import toy  # SciPy's filters take half a second to import
 
-        _refuse(data, metadata=metadata, fold=fold)
         return toy.load(audio, target=target)
-    if target is not None:
-        raise DatasetError(f"target {target!r}: only toy has targets, {data} has none: leave it out")
-    if name and (audio is not None or not exists(data)):
+    if kind == "named":
         if audio is None:
             raise DatasetError(
                 f"{name}: where do its clips lie? Name their folder: --audio DIR, in Python "
                 f"open_dataset({name!r}, audio=DIR)"
             )
-        _refuse(data, fold=fold)
         return open_named(name, audio, metadata=metadata, on_missing=on_missing or "skip")
-    _refuse(data, metadata=metadata)
-    path = expanded(data)
+    if kind == "csv":
+        return table.load(data, audio_dir=audio, fold=fold, on_missing=missing)
+    if kind == "DataFrame":
+        return table.from_frame(data, audio_dir=audio, fold=fold, on_missing=missing)
+    opened: Dataset = data if kind == "Dataset" else folder.load(data)
+    return opened
+
+
+def _kind(data: Any, *, has_audio: bool) -> tuple[str, str]:
+    """Return the kind of data, a key of TAKES, and its name, "" where it has none."""
+    if not isinstance(data, str | Path):
+        if isinstance(data, Dataset):
+            return "Dataset", ""
+        if packages.is_mirdata(data):
+            return "loaded mirdata", ""
+        if packages.is_hugging_face(data):
+            return "loaded hf", ""
+        if hasattr(data, "itertuples"):
+            return "DataFrame", ""
+        raise DatasetError(
+            f"found a {type(data).__name__}: expected a name, a folder, a CSV file, a DataFrame, or a data "
+            "set of mirdata, soundata or Hugging Face"
+        )
+    if package := packages.package_name(data):
+        return "hf" if package[0] == "hf" else "mirdata", package[1]
+    name, path = known_name(str(data)), expanded(data)
+    if name == "toy" or (name and (has_audio or not exists(data))):
+        return "toy" if name == "toy" else "named", name
     if path.suffix.lower() == ".csv":
-        return table.load(path, audio_dir=audio, fold=fold, on_missing=missing)
+        return "csv", ""
     if isdir(path):
-        _refuse(data, audio=audio, fold=fold)
-        return folder.load(path)
+        return "folder", ""
     if exists(path):
         raise DatasetError(
             f"{path}: expected a folder with one sub-folder per class, or a .csv file path,label"
         )
     raise _unknown(str(path))
-
-
-def _open_object(
-    data: Any, *, audio: str | Path | None, split: str | None, on_missing: OnMissing, **columns: str | None
-) -> Dataset:
-    if isinstance(data, Dataset):
-        _refuse(data, audio=audio, split=split, **columns)
-        return data
-    if packages.is_mirdata(data):
-        _refuse(data, audio=audio, split=split)
-        return packages.from_mirdata(data, on_missing=on_missing, **columns)
-    if packages.is_hugging_face(data):
-        _refuse(data, audio=audio)
-        return packages.from_hugging_face(data, split=split, on_missing=on_missing, **columns)
-    if hasattr(data, "itertuples"):
-        _refuse(data, split=split, label=columns["label"], group=columns["group"])
-        return table.from_frame(data, audio_dir=audio, fold=columns["fold"], on_missing=on_missing)
-    raise DatasetError(
-        f"found a {type(data).__name__}: expected a name, a folder, a CSV file, a DataFrame, or a data set "
-        "of mirdata, soundata or Hugging Face"
-    )
 
 
 def open_lists(
@@ -164,21 +179,20 @@ def open_lists(
         raise _unknown(name)
     tagger = facts.layout.tagger(audio, metadata) if facts and facts.layout else _folder_tags
     clips = table.read_lists(audio, lists, name=name or "lists", tagger=tagger)
-    source = ", ".join(map(str, lists.values())) + table.slash_hint(audio, clips[0])
+    source = ", ".join(map(str, lists.values()))
+    if audio and not audio.endswith("/") and isfile(Path(audio, clips[0].id)):
+        source += f" (end the audio path in a slash: {audio}/)"
     there, notes = present(clips, source=source, on_missing=on_missing)
-    return Dataset(
-        name=name or "lists",
-        clips=there,
-        classes=facts.classes if facts else classes_of(there),
-        split_kind="lists" if files is None else "folds" if there[0].fold else "none",
-        n_folds=10 if facts else None,
-        input_length=facts.input_length if facts else None,
-        citation=facts.citation if facts else "",
-        licence=facts.licence if facts else "",
-        url=facts.url if facts else "",
-        notes=notes,
-        n_expected=len(clips),
-    )
+    described: dict[str, Any] = {
+        "name": name or "lists",
+        "clips": there,
+        "split_kind": "lists" if files is None else "folds" if there[0].fold else "none",
+        "notes": notes,
+        "n_expected": len(clips),
+    }
+    if facts:
+        return facts.dataset(**described, n_folds=10)
+    return Dataset(classes=sorted_labels(clip.label for clip in there), **described)
 
 
 def _folder_tags(path: PurePath) -> Tags | None:
@@ -190,14 +204,6 @@ def is_data_set(data: Any) -> bool:
     if isinstance(data, str | Path | Dataset) or packages.is_mirdata(data) or packages.is_hugging_face(data):
         return True
     return hasattr(data, "itertuples") and {"path", "label"} <= set(data.columns)
-
-
-def _refuse(data: object, **options: object) -> None:
-    """Raise DatasetError for an option that would be ignored in silence."""
-    for option, value in options.items():
-        if value is not None:
-            what = data if isinstance(data, str | Path) else f"a {type(data).__name__}"
-            raise DatasetError(f"{option}: {what} does not take it: leave it out")
 
 
 def _unknown(data: str) -> DatasetError:

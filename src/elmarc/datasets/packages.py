@@ -17,9 +17,9 @@ from elmarc.datasets.base import (
     Clip,
     Dataset,
     OnMissing,
-    classes_of,
     group_name,
     present,
+    sorted_labels,
     split_group_notes,
     split_of,
 )
@@ -82,30 +82,29 @@ def _dataset(
     return Dataset(
         name=source.replace("/", "-"),
         clips=split,
-        classes=tuple(classes) or classes_of(split),
+        classes=tuple(classes) or sorted_labels(clip.label for clip in split),
         split_kind=kind,
         notes=(*notes, *split_group_notes(split, where=source)),
         n_expected=len(clips),
     )
 
 
-def load_mirdata(package: str, name: str, *, data_home: str | Path | None = None) -> Any:
-    """Return a data set of mirdata or soundata by its name; `data_home` is the folder of its clips.
+def load_mirdata(source: str, *, data_home: str | Path | None = None) -> Any:
+    """Return the data set "mirdata:NAME" or "soundata:NAME"; `data_home` is the folder of its clips.
 
-    Raises
-    ------
-    DatasetError
-        The package is absent or does not know the name.
+    Raises DatasetError where the package is absent or does not know the name.
     """
+    package, _, name = source.partition(":")
     try:
-        module = import_module(package)
-        return module.initialize(name, data_home=str(expanded(data_home)) if data_home else None)
+        return import_module(package).initialize(
+            name, data_home=str(expanded(data_home)) if data_home else None
+        )
     except ImportError as problem:
         raise DatasetError(
-            f"{package}:{name}: {problem}: install what it needs with pip install {package}"
+            f"{source}: {problem}: install what it needs with pip install {package}"
         ) from problem
     except ValueError as problem:
-        raise DatasetError(f"{package}:{name}: {problem}: see {package}.list_datasets()") from problem
+        raise DatasetError(f"{source}: {problem}: see {package}.list_datasets()") from problem
 
 
 def from_mirdata(
@@ -182,11 +181,6 @@ def load_hugging_face(name: str, *, config: str | None = None) -> Any:
     """Return a data set of the hub, a folder, a parquet file, or what `save_to_disk` wrote.
 
     A path that exists goes before a name of the hub; `config` is one of several configurations.
-
-    Raises
-    ------
-    DatasetError
-        `datasets` is not installed, or cannot load it.
     """
     try:
         package = import_module("datasets")
@@ -240,10 +234,8 @@ def from_hugging_face(
     first = next(iter(splits.values()))
     source = name or getattr(getattr(first, "info", None), "dataset_name", None) or "hf"
     columns = _Columns(source, first, label, fold, group)
-    several = len(splits) > 1
-    clips = [
-        clip for part, rows in splits.items() for clip in columns.clips(rows, str(part) if several else "")
-    ]
+    names = map(str, splits) if len(splits) > 1 else [""]
+    clips = [clip for part, rows in zip(names, splits.values()) for clip in columns.clips(rows, part)]
     return _dataset(source, clips, on_missing, columns.classes)
 
 
@@ -294,13 +286,13 @@ class _Columns:
             names = [f"{i:06d}" for i in range(len(names))]
         for i, row in enumerate(rows):
             where = f"{self.source}: row {i}{f' of {part}' if part else ''}"
-            alone = self.group is None or group_name(row[self.group]) is None
+            grouped = self.group is not None and group_name(row[self.group]) is not None
             yield Clip(
                 id=f"{part}/{names[i]}" if part else names[i],
                 path=_path(row[self.audio] or {}, where),
                 label=self._text(row, self.label, where),
                 fold=part or (self._text(row, self.fold, where) if self.fold else None),
-                group=None if alone or self.group is None else self._text(row, self.group, where),
+                group=self._text(row, self.group, where) if self.group and grouped else None,
             )
 
     def _text(self, row: Mapping[str, Any], column: str, where: str) -> str:

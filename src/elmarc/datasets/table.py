@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
-from os.path import isfile
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,9 +20,9 @@ from elmarc.datasets.base import (
     OnMissing,
     SplitKind,
     Tagger,
-    classes_of,
     present,
     segment_text,
+    sorted_labels,
     split_group_notes,
     split_of,
 )
@@ -86,7 +86,7 @@ def from_frame(
     _check_columns("DataFrame", columns, _needed(fold))
     cells = frame.astype(object).where(frame.notna(), "").itertuples(index=False, name=None)
     rows = [
-        (f"DataFrame, row {i}", {name: str(cell).strip() for name, cell in zip(columns, row, strict=True)})
+        (f"DataFrame, row {i}", dict(zip(columns, (str(cell).strip() for cell in row), strict=True)))
         for i, row in enumerate(cells)
     ]
     if not rows:
@@ -110,7 +110,7 @@ def _from_rows(
     return Dataset(
         name=name,
         clips=clips_there,
-        classes=classes_of(clips_there),
+        classes=sorted_labels(clip.label for clip in clips_there),
         split_kind=kind,
         notes=(*notes, *missing),
         n_expected=len(clips),
@@ -160,7 +160,7 @@ def _times(row: Row, where: str) -> tuple[float | None, float | None]:
     start, end = (_seconds(name, row.get(name, ""), where) for name in ("start", "end"))
     if end is not None and end <= (start or 0.0):
         raise DatasetError(f"{where}: end {end:g} does not come after start {start or 0:g}: correct them")
-    return (start or None), end
+    return start or None, end
 
 
 def _seconds(name: str, cell: str, where: str) -> float | None:
@@ -212,14 +212,8 @@ def _segment_notes(clips: Sequence[Clip], *, where: str) -> list[str]:
 
 def _unused_notes(name: str, row: Row, split_column: str) -> list[str]:
     """Return notes that name the columns that are not used, each with the one it may stand for."""
-    known = (
-        "path",
-        "label",
-        "group",
-        "start",
-        "end",
-        *([split_column] if split_column else ("fold", "split")),
-    )
+    known = ["path", "label", "group", "start", "end"]
+    known += [split_column] if split_column else ["fold", "split"]
     unused = [column for column in row if column and column not in known]
     free = [column for column in known if column not in row]
     hints = {column: did_you_mean(column, free) for column in unused}
@@ -233,8 +227,8 @@ def _unused_notes(name: str, row: Row, split_column: str) -> list[str]:
     return notes
 
 
-def read_rows(table: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
-    """Yield (line number, cells by column) of a CSV file; column names lose their case and spaces.
+def read_rows(table: Path, *, needed: tuple[str, ...]) -> list[tuple[int, Row]]:
+    """Return (line number, cells by column) of a CSV file; column names lose their case and spaces.
 
     Raises
     ------
@@ -256,13 +250,12 @@ def read_rows(table: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, Ro
         raise DatasetError(f"{table}: is not CSV in UTF-8 ({problem}): save it so") from problem
     if not rows:
         raise DatasetError(f"{table}: has a header but no rows: name at least two clips")
-    yield from rows
+    return rows
 
 
 def _cells(row: dict[str | Any, Any], where: str, needed: tuple[str, ...]) -> Row:
     """Return the cells of a row; refuse more cells than columns, and rows that a quotation mark joined."""
-    beyond = [cell for cell in row.pop(None, []) if cell.strip()]
-    if beyond:
+    if beyond := [cell for cell in row.pop(None, []) if cell.strip()]:
         raise DatasetError(
             f"{where}: has more cells than the header, such as {beyond[0][:CELL_SHOWN]!r}: put quotation "
             "marks around a cell that holds a comma"
@@ -282,11 +275,9 @@ def _check_columns(table: str, columns: Sequence[str], needed: tuple[str, ...]) 
     """Raise DatasetError for two columns of one name, and where one that is needed is missing."""
     if not columns:
         raise DatasetError(f"{table}: is empty: expected a header such as path,label,fold")
-    repeated = [name for name in dict.fromkeys(columns) if name and list(columns).count(name) > 1]
-    if repeated:
+    if repeated := [name for name, count in Counter(columns).items() if name and count > 1]:
         raise DatasetError(f"{table}: has two columns {repeated[0]!r}: rename or delete one")
-    missing = [name for name in needed if name.strip().lower() not in columns]
-    if missing:
+    if missing := [name for name in needed if name.strip().lower() not in columns]:
         raise DatasetError(
             f"{table}: no column {', '.join(map(repr, missing))}; found: {', '.join(columns)}; expected a "
             f"header with {','.join(needed)}, separated by commas"
@@ -296,12 +287,7 @@ def _check_columns(table: str, columns: Sequence[str], needed: tuple[str, ...]) 
 def read_lists(audio: str, lists: Mapping[str, str | Path], *, name: str, tagger: Tagger) -> list[Clip]:
     """Return the clips of list files by "train", "validation" and "test", or of the one called "files".
 
-    `audio` is put before each line as it stands.
-
-    Raises
-    ------
-    DatasetError
-        A list cannot be read, or a path has no label.
+    `audio` is put before each line as it stands. Raises DatasetError where a path has no label.
     """
     clips = []
     for part, path in lists.items():
@@ -317,13 +303,7 @@ def read_lists(audio: str, lists: Mapping[str, str | Path], *, name: str, tagger
 
 
 def read_list(path: str | Path) -> list[str]:
-    """Return the lines of a list file (UTF-8, one path per line) without blank ones.
-
-    Raises
-    ------
-    DatasetError
-        The file cannot be read, or names nothing.
-    """
+    """Return the lines of a list file (UTF-8, one path per line) without blank ones."""
     try:
         if what := special(expanded(path)):
             raise DatasetError(f"{path}: is {what}, expected a text of one path per line")
@@ -336,10 +316,3 @@ def read_list(path: str | Path) -> list[str]:
     if not lines:
         raise DatasetError(f"{path}: names no clip: expected one path per line")
     return lines
-
-
-def slash_hint(audio: str, clip: Clip) -> str:
-    """Return a hint where only the slash after the audio path is missing."""
-    if not audio or audio.endswith("/") or not isfile(Path(audio, clip.id)):
-        return ""
-    return f" (end the audio path in a slash: {audio}/)"

@@ -59,7 +59,7 @@ def load(
     Parameters
     ----------
     audio_dir : str, Path or None
-        Where the wav files are written; default: a folder of the user's cache.
+        Where the wav files are written; None: a folder of the user's cache.
     target : {"rhythm", "timbre"} or None
         Which of the two labels the clips have; None: rhythm.
     n_variations : int
@@ -88,21 +88,13 @@ def load(
             f"toy: cannot write its clips to {folder} ({problem.strerror}): "
             "set ELMARC_CACHE to a folder that can be written"
         ) from problem
-    clips = tuple(
+    clips = [
         Clip(path.name, path, rhythm if target == "rhythm" else timbre, fold=str(variation % N_FOLDS + 1))
         for (rhythm, timbre, variation), path in paths.items()
-    )
-    facts = NAMED["toy"]
-    return Dataset(
-        name=f"toy-{target}",
-        clips=clips,
-        classes=TARGETS[target],
-        split_kind="folds",
-        n_folds=N_FOLDS,
-        input_length=facts.input_length,
-        citation=facts.citation,
-        licence=facts.licence,
-        n_expected=len(paths),
+    ]
+    classes = TARGETS[target]
+    return NAMED["toy"].dataset(
+        f"toy-{target}", clips, classes=classes, n_folds=N_FOLDS, n_expected=len(paths)
     )
 
 
