@@ -75,8 +75,8 @@ def test_options_of_a_file_and_of_the_call(tmp_path: Path) -> None:
     path = tmp_path / "options.json"
     path.write_text(json.dumps({"network": "7x96", "size": "large", "hop_ms": 20}))
     model = hear.load_model(str(path), size="small")
-    assert model.embedder.hop_ms == 20
-    assert model.embedder.extractor.network.name == "7x96"
+    assert model.hop_ms == 20
+    assert model.extractor.network.name == "7x96"
     assert model.scene_embedding_size == 160
 
 
@@ -97,7 +97,7 @@ def test_a_model_of_elmarc_is_taken(tmp_path: Path, rng: np.random.Generator) ->
     X = (0.1 * rng.standard_normal((12, 12000))).astype(np.float32)
     model = elmarc.SoundClassifier("temporal", random_state=5).fit(X, ["a", "b"] * 6)
     model.save(tmp_path / "model.elmarc")
-    found = hear.load_model(str(tmp_path / "model.elmarc")).embedder.extractor
+    found = hear.load_model(str(tmp_path / "model.elmarc")).extractor
     assert found.network.definition() == model.extractor_.network.definition()
     assert found.statistics == model.extractor_.statistics
 
@@ -118,7 +118,7 @@ def test_wrong_options_and_audio_are_refused() -> None:
 def test_moving_the_model_moves_its_network() -> None:
     model = hear.load_model(network="temporal")
     assert {id(weight) for weight in model.parameters()} == {
-        id(weight) for weight in model.embedder.extractor.network.parameters()
+        id(weight) for weight in model.extractor.network.parameters()
     }
 
 

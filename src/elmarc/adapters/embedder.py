@@ -39,8 +39,8 @@ NO_LENGTH = InputLength(frames_s=1, samples_s=1, fix_length="repeat-pad")  # cli
 Scale = tuple[NDArray[np.float64], NDArray[np.float64]]  # mean and deviation of each feature
 
 
-class Embedder:
-    """Vectors and sequences of waveforms at 16 kHz, of any length.
+class Embedder(nn.Module):
+    """Vectors and sequences of waveforms at 16 kHz, of any length; `to(device)` moves its network.
 
     Parameters
     ----------
@@ -74,6 +74,7 @@ class Embedder:
         device: str = "cpu",
         **options: Any,
     ) -> None:
+        super().__init__()
         for option in options:
             choose("option", option, OPTIONS)
         if not hop_ms > 0:
@@ -81,6 +82,7 @@ class Embedder:
         self.extractor: FeatureExtractor = assemble(
             network, recipe=recipe, device=device, strict=True, default_length=NO_LENGTH, **options
         )
+        self.network = self.extractor.network  # registered with torch
         self.hop_ms, self.scaled = float(hop_ms), scaled
         self._sequencer = self.extractor.sequencer(1000 / self.hop_ms)
 
@@ -95,37 +97,19 @@ class Embedder:
         return len(self._sequencer.columns)
 
     def scene(self, y: Waveform, sr: int = SAMPLE_RATE) -> FeatureArray:
-        """Return the features of one clip [shape=(scene_size,)].
-
-        Raises
-        ------
-        AudioError
-            The clip is empty, not floating point, or not finite.
-        """
+        """Return the features of one clip [shape=(scene_size,)]."""
         row = self._vector(resample(y, orig_sr=sr, target_sr=self._sequencer.sr))
         return _scaled(row, self._scene_scale) if self.scaled else row
 
     def frames(self, y: Waveform, sr: int = SAMPLE_RATE) -> FeatureArray:
-        """Return the features of one clip over time [shape=(n_frames, frame_size)], `hop_ms` apart from 0 on.
-
-        Raises
-        ------
-        AudioError
-            As for `scene`.
-        """
+        """Return the features of one clip over time [shape=(n_frames, frame_size)], every `hop_ms`."""
         # resampling rounds up, and must not add a frame
         n_frames = max(1, int(np.ceil(len(y) / sr * 1000 / self.hop_ms - 1e-6)))
         features = self._sequencer(resample(y, orig_sr=sr, target_sr=self._sequencer.sr)).features[:n_frames]
         return _scaled(features, self._frame_scale) if self.scaled else features
 
     def scenes(self, batch: Tensor) -> Tensor:
-        """Return float32 [shape=(n_clips, scene_size)] of waveforms [shape=(n_clips, n_samples)].
-
-        Raises
-        ------
-        AudioError
-            They are empty, not floating point in [-1, 1], or not finite.
-        """
+        """Return float32 [shape=(n_clips, scene_size)] of waveforms [shape=(n_clips, n_samples)]."""
         return _tensor([self.scene(y) for y in _clips(batch)], batch)
 
     def sequences(self, batch: Tensor) -> Tensor:
@@ -149,15 +133,6 @@ class Embedder:
         return _scale(np.vstack([self._sequencer(y).features for y in reference_sounds(self._sequencer.sr)]))
 
 
-class EmbedderModule(nn.Module):
-    """An embedder as a torch module: `to(device)` moves its network. Parameters are those of `Embedder`."""
-
-    def __init__(self, network: Any = _defaults.NETWORK, **options: Any) -> None:
-        super().__init__()
-        self.embedder = Embedder(network, **options)
-        self.network = self.embedder.extractor.network
-
-
 def read_options(path: str | Path) -> dict[str, Any]:
     """Return the options of an Embedder from a file.
 
@@ -166,13 +141,6 @@ def read_options(path: str | Path) -> dict[str, Any]:
     path : str or Path
         A file .json of options, such as {"network": "vgg", "size": "large"}, or a model that `elmarc fit` has
         written, whose network and front-end are taken.
-
-    Raises
-    ------
-    ConfigError
-        The file cannot be read, or an option is unknown.
-    ModelError
-        It is a model that cannot be used.
     """
     if Path(path).suffix.lower() != ".json":
         extractor = load(path).extractor_
@@ -196,13 +164,7 @@ def _clips(batch: Tensor) -> list[Waveform]:
 
 
 def samples_of(audio: Tensor) -> Waveform:
-    """Return floating-point samples as a float32 array; integers are refused, whose full scale is not known.
-
-    Raises
-    ------
-    AudioError
-        They are empty, not floating point in [-1, 1], or not finite.
-    """
+    """Return floating-point samples as float32; integers are refused, for their full scale is not known."""
     samples = audio.detach().cpu()
     return as_waveforms((samples.float() if samples.is_floating_point() else samples).numpy())
 
@@ -229,15 +191,7 @@ STREAM = "reference sounds"
 
 
 def reference_sounds(sr: int) -> Iterator[Waveform]:
-    """Yield noises of three colours, chords, sweeps and trains of clicks, each at several levels.
-
-    They depend on the rate alone.
-
-    Parameters
-    ----------
-    sr : int
-        Hz.
-    """
+    """Yield noises of three colours, chords, sweeps and trains of clicks, each at several levels."""
     n_samples = round(SECONDS * sr)
     for kind, make in KINDS.items():
         for i in range(N_EACH):

@@ -13,26 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elmarc.adapters.embedder import Embedder, EmbedderModule, read_options
+from elmarc.adapters.embedder import Embedder, read_options
 from elmarc.errors import ConfigError
 
 __all__ = ["ElmarcModel", "get_scene_embeddings", "get_timestamp_embeddings", "load_model"]
 
 
-class ElmarcModel(EmbedderModule):
-    """A network of elmarc; `model.to(device)` moves it.
-
-    Attributes
-    ----------
-    sample_rate, scene_embedding_size, timestamp_embedding_size : int
-        As HEAR asks for them.
-    """
+class ElmarcModel(Embedder):
+    """A network of elmarc, with the attributes that HEAR reads."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.sample_rate = self.embedder.sample_rate
-        self.scene_embedding_size = self.embedder.scene_size
-        self.timestamp_embedding_size = self.embedder.frame_size
+        self.scene_embedding_size = self.scene_size
+        self.timestamp_embedding_size = self.frame_size
 
 
 def load_model(model_file_path: str = "", **options: Any) -> ElmarcModel:
@@ -45,11 +38,6 @@ def load_model(model_file_path: str = "", **options: Any) -> ElmarcModel:
         large, recipe v2, seed 0.
     **options : Any
         Options of `Embedder`, which take precedence over the file's.
-
-    Raises
-    ------
-    ElmarcError
-        The file or an option cannot be used.
     """
     return ElmarcModel(**{**(read_options(model_file_path) if model_file_path else {}), **options})
 
@@ -60,48 +48,32 @@ def get_scene_embeddings(audio: Tensor, model: nn.Module) -> Tensor:
     Parameters
     ----------
     audio : Tensor [shape=(n_sounds, n_samples)]
-        At `model.sample_rate`, floating point in [-1, 1], as HEAR hands it over.
+        At `model.sample_rate`, floating point in [-1, 1]; others raise an AudioError.
     model : ElmarcModel
 
     Returns
     -------
     Tensor of float32 [shape=(n_sounds, model.scene_embedding_size)]
-
-    Raises
-    ------
-    AudioError
-        The samples are integers, or not finite.
     """
-    return _embedder(model).scenes(audio)
+    return _checked(model).scenes(audio)
 
 
 def get_timestamp_embeddings(audio: Tensor, model: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return vectors over time, and their centres.
-
-    Parameters
-    ----------
-    audio : Tensor [shape=(n_sounds, n_samples)]
-        At `model.sample_rate`, floating point in [-1, 1], as HEAR hands it over.
-    model : ElmarcModel
+    """Return vectors over time, and their centres; parameters as for `get_scene_embeddings`.
 
     Returns
     -------
     embeddings : Tensor of float32 [shape=(n_sounds, n_timestamps, model.timestamp_embedding_size)]
     timestamps : Tensor of float32 [shape=(n_sounds, n_timestamps)]
         Milliseconds.
-
-    Raises
-    ------
-    AudioError
-        The samples are integers, or not finite.
     """
-    embedder = _embedder(model)
-    embeddings = embedder.sequences(audio)
-    times = embedder.hop_ms * torch.arange(embeddings.shape[1], device=audio.device, dtype=torch.float32)
+    checked = _checked(model)
+    embeddings = checked.sequences(audio)
+    times = checked.hop_ms * torch.arange(embeddings.shape[1], device=audio.device, dtype=torch.float32)
     return embeddings, times.repeat(len(audio), 1)
 
 
-def _embedder(model: nn.Module) -> Embedder:
+def _checked(model: nn.Module) -> ElmarcModel:
     if not isinstance(model, ElmarcModel):
         raise ConfigError(f"found a {type(model).__name__}, expected what load_model returns")
-    return model.embedder
+    return model

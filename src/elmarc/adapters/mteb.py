@@ -68,13 +68,14 @@ class ElmarcEncoder:
         Returns
         -------
         np.ndarray [shape=(n_clips, n_features)], float32
-
-        Raises
-        ------
-        AudioError
-            A batch holds no audio, or a clip cannot be used.
         """
-        rows = [self.embedder.scene(*_clip(item)) for batch in inputs for item in _audio(batch)]
+        rows = []
+        for batch in inputs:
+            if "audio" not in batch:
+                raise AudioError(
+                    f"found a batch of {', '.join(batch)}, expected 'audio': this encoder has no text"
+                )
+            rows += [self.embedder.scene(*_clip(item)) for item in batch["audio"]]
         return np.stack(rows) if rows else np.empty((0, self.embedder.scene_size), np.float32)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Tensor:
@@ -113,13 +114,6 @@ def model_meta(encoder: ElmarcEncoder) -> Any:
         use_instructions=False,
         training_datasets=set(),  # it is never trained
     )
-
-
-def _audio(batch: Any) -> Iterable[Any]:
-    if "audio" not in batch:
-        raise AudioError(f"found a batch of {', '.join(batch)}, expected 'audio': this encoder has no text")
-    audio: Iterable[Any] = batch["audio"]
-    return audio
 
 
 def _clip(item: Any) -> tuple[Waveform, int]:

@@ -12,33 +12,19 @@ from typing import Any
 from torch import Tensor
 
 from elmarc import _defaults
-from elmarc.adapters.embedder import EmbedderModule
+from elmarc.adapters.embedder import Embedder
 
 __all__ = ["ElmarcEncoder"]
 
 
-class ElmarcEncoder(EmbedderModule):
-    """A network of elmarc as an encoder.
-
-    Parameters
-    ----------
-    network : Any
-        As for `Embedder`.
-    **options : Any
-        As for `Embedder`.
-
-    Attributes
-    ----------
-    sampling_rate, output_dim : int
-    hop_size_in_ms : float
-        Between the embeddings of a clip.
-    """
+class ElmarcEncoder(Embedder):
+    """A network of elmarc, with the attributes that X-ARES reads; parameters are those of `Embedder`."""
 
     def __init__(self, network: Any = _defaults.NETWORK, **options: Any) -> None:
         super().__init__(network, **options)
-        self.sampling_rate = self.embedder.sample_rate
-        self.output_dim = self.embedder.frame_size
-        self.hop_size_in_ms = self.embedder.hop_ms
+        self.sampling_rate = self.sample_rate
+        self.output_dim = self.frame_size
+        self.hop_size_in_ms = self.hop_ms
 
     def forward(self, audio: Tensor) -> Tensor:
         """Return embeddings over time.
@@ -52,4 +38,4 @@ class ElmarcEncoder(EmbedderModule):
         -------
         Tensor of float32 [shape=(n_clips, n_frames, output_dim)]
         """
-        return self.embedder.sequences(audio[None] if audio.ndim == 1 else audio)
+        return self.sequences(audio[None] if audio.ndim == 1 else audio)

@@ -235,7 +235,8 @@ def from_hugging_face(
     source = name or getattr(getattr(first, "info", None), "dataset_name", None) or "hf"
     columns = _Columns(source, first, label, fold, group)
     names = map(str, splits) if len(splits) > 1 else [""]
-    clips = [clip for part, rows in zip(names, splits.values()) for clip in columns.clips(rows, part)]
+    parts = zip(names, splits.values(), strict=True)
+    clips = [clip for part, rows in parts for clip in columns.clips(rows, part)]
     return _dataset(source, clips, on_missing, columns.classes)
 
 
