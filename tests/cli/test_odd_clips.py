@@ -14,7 +14,7 @@ from tests.sounds import SR, tone, write
 LOUD = "peaks far above 1, such as high/loud.wav (peak "
 SILENT = "nothing but silence, such as low/silent.wav (all samples are 0)"
 CONSTANT = "one constant value, such as low/constant.wav (0.25)"
-CUT = "cut short, such as high/cut.wav (50 % of what its header promises)"
+CUT = "cut short, such as high/cut.wav (50 % of what its header states)"
 SHORT = ("peaks far above 1", "nothing but silence", "one constant value", "cut short")
 NAMED = (f"1 of 16 clips: {LOUD}", f"1 of 16 clips: {SILENT}", f"1 of 16 clips: {CONSTANT}")
 
@@ -82,7 +82,7 @@ def test_validate_lists_them_when_it_decodes(elmarc: Run, odd: Path) -> None:
     assert code == 0
     found = {row["id"]: row["what"] for row in json.loads(out)["odd"]}
     assert sorted(found) == ["high/cut.wav", "high/loud.wav", "low/constant.wav", "low/silent.wav"]
-    assert found["high/cut.wav"] == "cut short (50 % of what its header promises)"
+    assert found["high/cut.wav"] == "cut short (50 % of what its header states)"
     assert "odd: 4" in elmarc("datasets", "validate", odd, "--decode")[1]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,10 @@ def load_with_issues(
 ) -> tuple[Waveform, Issues]:
     """Return what `load` does, and the issues of the clip: see `elmarc.audio.issues`."""
     finder = IssueFinder()
-    with opened(path) as sound:
-        first, stop = span(sound, start, end, name=path)
+    with segment(path, start, end) as (sound, first, stop):
         n_samples = resampled_length(stop - first, orig_sr=int(sound.samplerate), target_sr=sr)
         _check_size(4 * n_samples, name=path, what=f"{n_samples} samples at {sr or sound.samplerate} Hz")
-        pieces = resampled(sound, first, stop, sr=sr, name=path, finder=finder)
+        pieces = resampled(sound, first, stop, sr=sr, finder=finder)
         y = _filled(np.empty(n_samples, np.float32), pieces)
         return y, finder.issues(path, n_expected=stop - first, to_end=end is None)
 
@@ -76,30 +76,19 @@ def load_with_issues(
 def decode(
     path: str | Path, *, start: float | None = None, end: float | None = None
 ) -> tuple[NDArray[np.float32], int]:
-    """Return the samples of a file, or of a segment of it, as they are.
-
-    Parameters
-    ----------
-    path, start, end
-        As for `load`.
+    """Return the samples of a file, or of a segment of it, as they are, and their rate; otherwise as `load`.
 
     Returns
     -------
     samples : np.ndarray [shape=(n_samples, n_channels), dtype=float32]
     sr : int
         The file's rate in Hz.
-
-    Raises
-    ------
-    AudioError
-        As for `load`.
     """
-    with opened(path) as sound:
-        first, stop = span(sound, start, end, name=path)
+    with segment(path, start, end) as (sound, first, stop):
         what = f"{stop - first} samples of {sound.channels} channels"
         _check_size(4 * (stop - first) * sound.channels, name=path, what=what)
         samples = np.empty((stop - first, sound.channels), np.float32)
-        return _filled(samples, _pieces(sound, first, stop, name=path)), int(sound.samplerate)
+        return _filled(samples, _pieces(sound, first, stop)), int(sound.samplerate)
 
 
 def resample(y: Waveform, *, orig_sr: int, target_sr: int) -> Waveform:
@@ -132,13 +121,7 @@ def resampled_length(n_samples: int, *, orig_sr: int, target_sr: int | None) -> 
 
 
 def resampled(
-    sound: Forward,
-    first: int,
-    stop: int,
-    *,
-    sr: int | None,
-    name: str | Path,
-    finder: IssueFinder | None = None,
+    sound: Forward, first: int, stop: int, *, sr: int | None, finder: IssueFinder | None = None
 ) -> Iterator[Waveform]:
     """Yield mono pieces of a file at rate `sr`; put together they are `resample` of the whole, bit for bit.
 
@@ -147,7 +130,7 @@ def resampled(
     """
     orig_sr = int(sound.samplerate)
     observe = (finder or IssueFinder()).add
-    mono = (observe(_finite(_average(piece), name)) for piece in _pieces(sound, first, stop, name=name))
+    mono = (observe(_finite(_average(piece), sound)) for piece in _pieces(sound, first, stop))
     if sr is None or sr == orig_sr:
         yield from mono
         return
@@ -155,40 +138,30 @@ def resampled(
     n_read = n_yielded = 0
     for y in mono:
         n_read += len(y)
-        piece = _finite(stream.resample_chunk(y), name)
+        piece = _finite(stream.resample_chunk(y), sound)
         n_yielded += len(piece)
         yield piece
     left = resampled_length(n_read, orig_sr=orig_sr, target_sr=sr) - n_yielded
-    rest = _finite(stream.resample_chunk(np.empty(0, np.float32), last=True)[:left], name)
+    rest = _finite(stream.resample_chunk(np.empty(0, np.float32), last=True)[:left], sound)
     yield np.pad(rest, (0, left - len(rest)))
 
 
 def duration_s(path: str | Path, *, start: float | None = None, end: float | None = None) -> float:
-    """Return the length in seconds of a file, or of a segment of it (see `load`), by its header.
-
-    Raises
-    ------
-    AudioError
-        The file is missing, not audio, or does not hold the segment.
-    """
-    with opened(path) as sound:
-        first, stop = span(sound, start, end, name=path)
+    """Return the length in seconds of a file, or of a segment of it (see `load`), by its header."""
+    with segment(path, start, end) as (sound, first, stop):
         return (stop - first) / int(sound.samplerate)
 
 
-def true_duration_s(
-    path: str | Path, *, sr: int = 12000, start: float | None = None, end: float | None = None
-) -> float:
+def true_duration_s(path: str | Path, *, start: float | None = None, end: float | None = None) -> float:
     """Return the length in seconds of the decoded sound, whatever the header states.
 
-    Memory does not grow with the file. Raises an AudioError where `load` at rate `sr` would.
+    Memory does not grow with the file. Raises an AudioError where `load` would.
     """
-    with opened(path) as sound:
+    with segment(path, start, end) as (sound, first, stop):
         rate = int(sound.samplerate)
-        first, stop = span(sound, start, end, name=path)
-        n_samples = resampled_length(stop - first, orig_sr=rate, target_sr=sr)
-        _check_size(4 * n_samples, name=path, what=f"{n_samples} samples at {sr} Hz")
-        return sum(map(len, resampled(sound, first, stop, sr=None, name=path))) / rate
+        n_samples = resampled_length(stop - first, orig_sr=rate, target_sr=12000)
+        _check_size(4 * n_samples, name=path, what=f"{n_samples} samples at 12000 Hz")
+        return sum(map(len, resampled(sound, first, stop, sr=None))) / rate
 
 
 def header(path: str | Path) -> tuple[int, int]:
@@ -200,11 +173,14 @@ def header(path: str | Path) -> tuple[int, int]:
         return int(sound.frames), int(sound.samplerate)
 
 
-def span(sound: Forward, start: float | None, end: float | None, *, name: str | Path) -> tuple[int, int]:
-    """Return the first sample of a segment of an open file and the one after its last: see `load`."""
-    if start is None and end is None:
-        return 0, int(sound.frames)
-    return segment_samples(sound.frames, sound.samplerate, start, end, name=name)
+@contextmanager
+def segment(path: str | Path, start: float | None, end: float | None) -> Iterator[tuple[Forward, int, int]]:
+    """Open a file; yield it with the first sample of a segment and the one after its last: see `load`."""
+    with opened(path) as sound:
+        first, stop = 0, int(sound.frames)
+        if start is not None or end is not None:
+            first, stop = segment_samples(stop, sound.samplerate, start, end, name=path)
+        yield sound, first, stop
 
 
 def segment_samples(
@@ -229,13 +205,7 @@ def segment_samples(
 
 
 def content_hash(source: str | Path | NDArray[np.floating]) -> str:
-    """Return the sha256, in hex, of a file's bytes, or of an array's shape and float32 samples.
-
-    Raises
-    ------
-    AudioError
-        The file is missing, no regular file, or cannot be read.
-    """
+    """Return the sha256, in hex, of a file's bytes, or of an array's shape and float32 samples."""
     if isinstance(source, np.ndarray):
         samples = np.ascontiguousarray(source, dtype="<f4")
         return hashlib.sha256(repr(samples.shape).encode() + samples.tobytes()).hexdigest()
@@ -256,7 +226,7 @@ def _check_size(n_bytes: int, *, name: str | Path, what: str) -> None:
         )
 
 
-def _pieces(sound: Forward, first: int, stop: int, *, name: str | Path) -> Iterator[NDArray[np.float32]]:
+def _pieces(sound: Forward, first: int, stop: int) -> Iterator[NDArray[np.float32]]:
     """Yield samples [shape=(n_samples, n_channels)] of a part of a file, piece by piece."""
     n_read = 0
     step = max(1, PIECE_SAMPLES // sound.channels)
@@ -268,16 +238,16 @@ def _pieces(sound: Forward, first: int, stop: int, *, name: str | Path) -> Itera
         if not len(piece):
             break
         n_read += len(piece)
-        if not np.isfinite(piece).all():
-            n_bad = int(len(piece) - np.isfinite(piece).all(axis=1).sum())
+        finite = np.isfinite(piece).all(axis=1)
+        if not finite.all():
             of = f"{n_read} samples" if n_read == stop - first else f"the first {n_read} samples"
             raise AudioError(
-                f"{name}: {n_bad} of {of} are NaN or infinite, expected finite numbers: "
+                f"{sound.path}: {np.sum(~finite)} of {of} are NaN or infinite, expected finite numbers: "
                 "export the file again, or leave it out"
             )
         yield piece
     if not n_read:
-        raise AudioError(f"{name}: holds no samples: replace the file, or leave it out")
+        raise AudioError(f"{sound.path}: holds no samples: replace the file, or leave it out")
 
 
 def _filled(out: NDArray[np.float32], pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -299,11 +269,11 @@ def _average(samples: NDArray[np.float32]) -> Waveform:
     return total if n_channels == 1 else total / np.float32(n_channels)
 
 
-def _finite(y: Waveform, name: str | Path) -> Waveform:
+def _finite(y: Waveform, sound: Forward) -> Waveform:
     """Return the samples, or refuse them: a file may be finite, and its sums beyond float32."""
     if not np.isfinite(y).all():
         raise AudioError(
-            f"{name}: samples are too large to be averaged or resampled, expected most within [-1, 1]: "
+            f"{sound.path}: samples are too large to be averaged or resampled, expected most within [-1, 1]: "
             "export the file again, or leave it out"
         )
     return y

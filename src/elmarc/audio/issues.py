@@ -142,7 +142,7 @@ def _of_bytes(n_bytes: int, n_stated: int) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{100 * share:.0f} % of what its header promises"
+    return f"{100 * share:.0f} % of what its header states"
 
 
 def _ogg_is_whole(file: BinaryIO, size: int) -> bool:

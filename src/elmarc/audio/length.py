@@ -47,25 +47,12 @@ def fit_length(
     name: str = "clip",
     unit: str = "samples",
 ) -> NDArray[Any]:
-    """Return `x` with exactly `length` entries along `axis`, of the same dtype.
+    """Return a waveform or log-mel with exactly `length` entries along `axis`, of the same dtype.
 
-    Parameters
-    ----------
-    x : np.ndarray
-        Waveform or log-mel. Longer ones are cut to their first `length` entries (a view, no copy).
-    how : {"crop", "zero-pad", "repeat-pad"}
-        For shorter ones: "crop" refuses them; "zero-pad" appends zeros, which in a log-mel are 0 dB, not
-        silence, as in the study's program; "repeat-pad" tiles, then cuts.
-    name, unit : str
-        What the error message calls the clip and its entries.
+    Longer ones are cut to their first entries (a view, no copy). Of shorter ones, "crop" refuses all;
+    "zero-pad" appends zeros, which in a log-mel are 0 dB, not silence, as in the study's program;
+    "repeat-pad" tiles, then cuts. `name` and `unit` are for the message of an AudioError.
 
-    Raises
-    ------
-    AudioError
-        With "crop", the clip is too short; or it is empty.
-
-    Examples
-    --------
     >>> fit_length(np.array([1, 2, 3]), 5, how="repeat-pad")
     array([1, 2, 3, 1, 2])
     """

@@ -36,6 +36,8 @@ class Forward(sf.SoundFile):
     whole.
     """
 
+    path: str | Path  # for messages
+
     def seekable(self) -> bool:
         """Return False; `skip` before the first read works all the same."""
         return False
@@ -75,6 +77,7 @@ def opened(path: str | Path) -> Iterator[Forward]:
     try:
         # libsndfile opens names that are not UTF-8 by their bytes alone
         with Forward(os.fspath(path) if sys.platform == "win32" else os.fsencode(path)) as sound:
+            sound.path = path
             if sound.format == "RAW":  # libsndfile's guess for anything that is called .au, .gsm or .vox
                 raise _not_sound(path, "no header")
             yield sound

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from elmarc._types import Waveform
-from elmarc.audio.decode import header, resample, resampled, span
+from elmarc.audio.decode import header, resample, resampled, segment
 from elmarc.audio.issues import IssueFinder
-from elmarc.audio.opening import opened
 from elmarc.errors import ConfigError
 
 BLOCK_S = 1.0  # read at a time at least
@@ -38,25 +37,18 @@ def blocks(
     issues : dict or None
         Receives the issues of the samples, once all were read: see `elmarc.audio.issues`.
 
-    Yields
-    ------
-    np.ndarray [shape=(n_samples,), dtype=float32]
-
     Raises
     ------
     AudioError
         As for `load`, but that no length is too long; an error of a piece is raised when it is reached.
-    ConfigError
-        `seconds` is not positive.
     """
     if not seconds > 0:
         raise ConfigError(f"seconds: found {seconds:g}, expected a positive number")
     finder = IssueFinder()
-    with opened(path) as sound:
-        first, stop = span(sound, start, end, name=path)
+    with segment(path, start, end) as (sound, first, stop):
         size = max(1, round(seconds * (sr or int(sound.samplerate))))
         rest = np.empty(0, np.float32)
-        for piece in resampled(sound, first, stop, sr=sr, name=path, finder=finder):
+        for piece in resampled(sound, first, stop, sr=sr, finder=finder):
             rest = np.concatenate([rest, piece])
             n_whole = len(rest) // size * size
             yield from (rest[i : i + size].copy() for i in range(0, n_whole, size))
@@ -75,9 +67,8 @@ class Window:
     ----------
     start_s, end_s : float
         Seconds from the beginning of the file.
-    samples : np.ndarray [shape=(n_samples,), dtype=float32]
     file_sr : int
-        Their rate in Hz.
+        Hz.
     """
 
     start_s: float
@@ -100,19 +91,10 @@ def windows(
 
     Parameters
     ----------
-    path : str or Path
-        An audio file of any length.
+    path, issues
+        As for `blocks`, which also says what is raised.
     window_s, hop_s : float
-        Seconds, each rounded to the nearest sample of the file.
-    issues : dict or None
-        As for `blocks`.
-
-    Raises
-    ------
-    AudioError
-        As for `blocks`.
-    ConfigError
-        `window_s` or `hop_s` is not positive, or shorter than a sample.
+        Seconds, each rounded to the nearest sample of the file; a ConfigError where shorter than a sample.
     """
     sr = header(path)[1]
     _check(window_s, hop_s, sr)
