@@ -13,7 +13,7 @@ from tests.training.conftest import N_CLIPS, Make
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.evaluation.splits import Folds, Lists, make_splits
 from elmarc.training.loop import Row, Run, Trainer
-from elmarc.training.nested import CHOSEN, GIVEN, evaluate_part, parts_of, put_together
+from elmarc.training.nested import CHOSEN, FIXED, evaluate_part, parts_of, put_together
 
 N_FOLDS = 4
 BRIEF = {"epochs": 3, "learning_rates": (0.003, 0.02)}
@@ -104,6 +104,6 @@ def test_fixed_lists_choose_on_the_validation_list(make: Make) -> None:
 def test_with_one_learning_rate_nothing_is_chosen(make: Make) -> None:
     trainer = make(recipe={"epochs": 2, "learning_rates": (0.01,)})
     found, curves = evaluate(trainer, folds_of(trainer.inputs.labels))
-    assert found.note == GIVEN
+    assert found.note == FIXED
     assert {row["part"] for row in curves} == {"outer"}
     assert len(curves) == 2 * N_FOLDS

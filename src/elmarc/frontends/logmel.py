@@ -57,12 +57,12 @@ class LogMel:
     power : float
         1 for magnitudes, 2 for energies.
     top_db : float or None
-        Cells are raised to this far below the clip's maximum; None leaves them. Silence is -100 dB.
+        Floor of the cells, below the clip's maximum; None for no such floor. Silence is -100 dB.
     pad_mode : {"reflect", "constant"}
         How the first and last half window are filled: by reflection as in the paper (repeated, where a clip
         is shorter than half a window), or with zeros as in today's librosa.
     shift_db, scale_db : float
-        Cells become `(dB + shift_db) / scale_db`, after `top_db`; 0 and 1 leave decibels.
+        Cells become `(dB + shift_db) / scale_db`, after `top_db`.
     levelling : float
         Share, 0 to 1, by which the clip's mean is first moved to `-shift_db`: 1 makes all clips equally loud.
 
@@ -151,10 +151,7 @@ class LogMel:
     def __call__(self, y: Waveforms) -> Frames:
         """Return dB [shape=(..., n_frames, n_mels)] of waveforms [shape=(..., n_samples)].
 
-        Raises
-        ------
-        AudioError
-            The waveforms are empty, not floating point, or not finite.
+        Raises an AudioError where they are empty, not floating point, or not finite.
         """
         y = as_waveforms(y)
         out = np.empty((*y.shape[:-1], self.n_frames(y.shape[-1]), self.n_mels), np.float32)
@@ -172,12 +169,10 @@ class LogMel:
         db: NDArray[np.float64] = 10.0 * np.log10(np.maximum(mel, 10.0 ** (FLOOR_DB / 10.0)))
         if self.top_db is not None:
             np.maximum(db, db.max() - self.top_db, out=db)
-        return self._scaled(db) if self._is_scaled else db
-
-    def _scaled(self, db: NDArray[np.float64]) -> NDArray[np.float64]:
-        shift = self.shift_db - self.levelling * (db.mean() + self.shift_db)
-        scaled: NDArray[np.float64] = (db + shift) / self.scale_db
-        return scaled
+        if self._is_scaled:
+            db += self.shift_db - self.levelling * (db.mean() + self.shift_db)
+            db /= self.scale_db
+        return db
 
     def _frames(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return overlapping views [shape=(n_frames, n_fft)] of one padded clip."""

@@ -19,7 +19,6 @@ from elmarc.errors import AudioError, ConfigError
 from elmarc.frontends.base import Waveforms, as_waveforms, check_positive
 from elmarc.frontends.logmel import LogMel, PadMode
 
-# "delta" and "delta2" are differences of neighbouring frames, "slope" the straight line through nine of them.
 STUDY = ("mean", "std", "delta-mean", "delta-std", "delta2-mean", "delta2-std")
 V2 = ("mean", "std", "slope-mean", "slope-std", "lag1", "lag4")  # 4 frames are 170 ms, as 8 of a log-mel map
 MIN_FRAMES = 3  # for one second difference
@@ -109,15 +108,10 @@ class MFCC:
         return tuple(f"mfcc/{part}{i}" for part in ("", "delta/", "delta2/") for i in range(self.n_mfcc))
 
     def frames(self, y: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return the coefficients of one clip [shape=(n_samples,)] over time, and their differences.
+        """Return coefficients [shape=(n_frames, n_mfcc)] of one clip, and first and second differences.
 
-        Coefficients [shape=(n_frames, n_mfcc)], first differences, with a frame less, and second differences,
-        with two less. A clip of less than three frames is extended with silence.
-
-        Raises
-        ------
-        AudioError
-            The waveform is empty, not floating point, or not finite.
+        A clip of less than three frames is extended with silence. Raises an AudioError where the waveform is
+        empty, not floating point, or not finite.
         """
         y = as_waveforms(y)
         needed = (MIN_FRAMES - 1) * self._logmel.hop_length
@@ -130,23 +124,20 @@ class MFCC:
 
     def definition(self) -> Definition:
         """Return everything that changes the numbers."""
-        fixed = self.fixed_length is not None
         return {
             **({} if self.statistics == STUDY else {"statistics": list(self.statistics)}),
             "kind": self.kind,
             "n_mfcc": int(self.n_mfcc),
-            "fixed_length": int(self.fixed_length) if self.fixed_length is not None else None,
-            "fix_length": self.fix_length if fixed else None,
+            "fixed_length": None if self.fixed_length is None else int(self.fixed_length),
+            "fix_length": None if self.fixed_length is None else self.fix_length,
             "logmel": self._logmel.definition(),
         }
 
     def __call__(self, y: Waveforms) -> Float32[np.ndarray, "*clips features"]:
         """Return vectors [shape=(..., n_bands)] of waveforms [shape=(..., n_samples)].
 
-        Raises
-        ------
-        AudioError
-            The waveforms are empty, not floating point, not finite, or too short for second differences.
+        Raises an AudioError where they are empty, not floating point, not finite, or too short for second
+        differences.
         """
         y = self._fit(as_waveforms(y))
         out = np.empty((*y.shape[:-1], self.n_bands), np.float32)
@@ -160,17 +151,14 @@ class MFCC:
             if self.fix_length == "repeat-pad":
                 length = -(-length // n_samples) * n_samples
             y = fit_length(y, length, how=self.fix_length, axis=-1)
-        self._check_length(y.shape[-1])
-        return y
-
-    def _check_length(self, n_samples: int) -> None:
-        n_frames = self._logmel.n_frames(n_samples)
+        n_frames = self._logmel.n_frames(y.shape[-1])
         if n_frames < MIN_FRAMES:
             needed = (MIN_FRAMES - 1) * self._logmel.hop_length
             raise AudioError(
-                f"{n_samples} samples give {n_frames} MFCC frame(s), second differences need {MIN_FRAMES} "
+                f"{y.shape[-1]} samples give {n_frames} MFCC frame(s), second differences need {MIN_FRAMES} "
                 f"({needed} samples): set fixed_length to {needed} or more with 'zero-pad' or 'repeat-pad'"
             )
+        return y
 
     def _clip_statistics(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the vector of one clip."""

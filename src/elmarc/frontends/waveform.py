@@ -68,10 +68,7 @@ class RawWaveform:
     def __call__(self, y: Waveforms) -> Frames:
         """Return samples [shape=(..., n_samples, 1)] of waveforms [shape=(..., n_samples)].
 
-        Raises
-        ------
-        AudioError
-            The waveforms are empty, not floating point, or not finite.
+        Raises an AudioError where they are empty, not floating point, or not finite.
         """
         y = as_waveforms(y)
         if self.levelling:

@@ -1,4 +1,4 @@
-"""Building blocks of the networks: convolutions, max-pools, TensorFlow's "same", the residual back-end.
+"""Building blocks of the networks: convolutions, max-pools, TensorFlow's "same" padding.
 
 Maps inside a network are (clips, channels, bands, frames) in channels-last memory, with one band for
 waveforms: the layout in which oneDNN's and cuDNN's convolutions are fastest. Max-pools come before the
@@ -8,7 +8,7 @@ activation: the same function (both are monotone) of fewer values.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -20,14 +20,13 @@ from elmarc.networks import fast
 from elmarc.networks.weights import check_fits
 
 Activation = Callable[[Tensor], Tensor]
-BACK_END_TAPS = 7
 EVERY = slice(None)
 FILTERS_AT_ONCE = 512  # over bands, so that their maps stay near the cache
 TILE_VALUES = 2**21  # of a convolution's output, pooled while still in the cache
 
 
 class RandomConv(nn.Module):
-    """A convolution with stride 1, whose kernel is exchanged in the 2018 layout.
+    """A convolution with stride 1, whose kernel is read and set in the 2018 layout.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ class RandomConv(nn.Module):
         return np.ascontiguousarray(kernel.numpy()).reshape(self.kernel_shape)
 
     def set_kernel(self, kernel: NDArray[np.float32]) -> None:
-        """Take over a kernel in the 2018 layout."""
+        """Set the kernel, in the 2018 layout."""
         bands, frames = self.taps
         hwio = np.ascontiguousarray(kernel, np.float32).reshape(
             frames, bands, self.n_channels, self.n_filters
@@ -95,9 +94,9 @@ class BandConv(RandomConv):
         super().__init__((n_frames, n_bands, 1, n_filters), taps=(n_bands, n_frames))
 
     def peaks(self, maps: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Convolve maps (clips, 1, bands, frames), rectify, and take the maximum over the bands left.
+        """Convolve maps (clips, 1, bands, frames), rectify, and take the maximum over bands.
 
-        Yields the number of the first of some filters, and their maps (clips, filters, frames).
+        Yields the first of some filters, and their maps (clips, filters, frames).
         """
         faster = fast.band_peaks(self, maps)
         for first in range(0, self.n_filters, FILTERS_AT_ONCE):
@@ -116,7 +115,7 @@ def same_padding(n: int, kernel: int, *, stride: int = 1) -> tuple[int, int]:
 
 
 def to_hops(signal: Tensor, hop: int) -> Tensor:
-    """Cut signals (clips, samples) into hops, a view (clips, hop, 1, n_hops); a rest is dropped.
+    """View signals (clips, samples) as hops (clips, hop, 1, n_hops); a rest is dropped.
 
     A convolution of k samples with stride `hop` is one of k / hop taps over them.
     """
@@ -136,12 +135,6 @@ def padded_slice(maps: Tensor, start: int, stop: int, *, before: Activation | No
     return F.pad(inside, outside) if any(outside) else inside
 
 
-def conv_same(maps: Tensor, conv: RandomConv) -> Tensor:
-    """Convolve maps (clips, channels, bands, frames) "same", with as many frames as before, and rectify."""
-    padding = same_padding(maps.shape[-1], conv.taps[1])
-    return conv_pool(maps, conv, pool=(1, 1), activation=torch.relu_, padding=padding)
-
-
 def conv_pool(
     maps: Tensor,
     conv: RandomConv,
@@ -152,7 +145,7 @@ def conv_pool(
     filters: slice = EVERY,
     before: Activation | None = None,
 ) -> Tensor:
-    """Convolve, max-pool and activate, a few frames at a time: the convolution's own map is never stored.
+    """Convolve, max-pool and activate, a few frames at a time: the convolution's map is never stored whole.
 
     Parameters
     ----------
@@ -165,13 +158,8 @@ def conv_pool(
     padding : (int, int)
         Zeros before and after, in frames.
     filters : slice
-        Those to convolve with.
     before : callable or None
         Makes the maps to convolve, frame by frame, so that they are not stored either.
-
-    Returns
-    -------
-    Tensor [shape=(clips, filters, bands, frames)]
     """
     n_frames = maps.shape[-1] + sum(padding) - conv.taps[1] + 1
     n_bands = conv.n_bands_out(maps.shape[2])
@@ -182,7 +170,9 @@ def conv_pool(
         fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1, before=before), filters=filters)
         return activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
 
-    if conv.weight.requires_grad and torch.is_grad_enabled():  # all maps are kept: tiles would save nothing
+    if (
+        conv.weight.requires_grad and torch.is_grad_enabled()
+    ):  # all maps stay in memory anyway
         return pooled(0, n_out)
     n_filters = len(range(conv.n_filters)[filters])
     n_tiles = math.ceil(len(maps) * n_filters * n_bands * n_out * pool[1] / TILE_VALUES)
@@ -202,34 +192,3 @@ def _even_step(n: int, n_tiles: int) -> int:
     """
     near = range(max(1, n_tiles * 3 // 4), n_tiles * 3 // 2 + 1)
     return min((math.ceil(n / tiles) for tiles in near), key=lambda step: -n % step)
-
-
-def back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
-    """Return the back-end's convolutions "back1" to "back3", for a front map of `n_channels`.
-
-    The 2018 program wrote their kernels over (frames, channels, 1).
-    """
-    return {
-        f"back{i}": RandomConv((BACK_END_TAPS, channels, 1, n_filters), taps=(1, BACK_END_TAPS))
-        for i, channels in enumerate((n_channels, n_filters, n_filters), start=1)
-    }
-
-
-def back_end(maps: Tensor, convs: Mapping[str, RandomConv]) -> Iterator[tuple[str, Tensor]]:
-    """Yield name and map (clips, filters, 1, frames) of the residual back-end's layers, one by one.
-
-    `maps` is the front map (clips, channels, 1, frames), `convs` are those of `back_end_convs`.
-    """
-    first = convs["back1"](maps).relu_()
-    del maps
-    yield "back1", first
-    second = _plus(conv_same(first, convs["back2"]), first)
-    yield "back2", second
-    n_pairs = second.shape[3] // 2
-    pooled = torch.maximum(second[..., : 2 * n_pairs : 2], second[..., 1 : 2 * n_pairs : 2])
-    yield "back3", _plus(conv_same(pooled, convs["back3"]), pooled)
-
-
-def _plus(maps: Tensor, shortcut: Tensor) -> Tensor:
-    """Add, in place where no gradient needs the maps."""
-    return maps + shortcut if maps.requires_grad else maps.add_(shortcut)

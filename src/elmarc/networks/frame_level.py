@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from elmarc._types import Definition
 from elmarc.errors import ConfigError
 from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
-from elmarc.networks.blocks import BACK_END_TAPS, RandomConv, back_end, back_end_convs, same_padding, to_hops
+from elmarc.networks.blocks import RandomConv, conv_pool, same_padding, to_hops
 from elmarc.networks.random_cnn import RandomCNN, sequence
 
 STRIDE, FILTER_LENGTH = 32, 512  # samples, the study's
+TAPS = 7  # of the back-end's filters
 BACK_END = ("back1", "back2", "back3")
-SHORTEST_FRONT_MAP = BACK_END_TAPS + 1  # frames: one is left after the last pool
+SHORTEST_FRONT_MAP = TAPS + 1  # frames: one is left after the last pool
 
 
 class _FrameLevel(RandomCNN):
-    """Common to both: strided filters, and the back-end of a front map."""
+    """Common to both: the residual back-end of a front map."""
 
     input_unit = "samples"
 
@@ -29,19 +31,25 @@ class _FrameLevel(RandomCNN):
         """The back-end's layers: 2018 averaged them over time and channels into one number."""
         return tuple(layer for layer in BACK_END if self.compat == "2018" and layer in self.layers)
 
-    def _back_tiles(self, front: Tensor) -> Iterator[Tile]:
-        layers = back_end(front, self.convs)
-        del front  # freed as soon as the first layer has read it
-        for layer, maps in layers:
+    def _back_tiles(self, maps: Tensor) -> Iterator[Tile]:
+        """Yield the selected layers of the back-end of a front map (clips, channels, 1, frames)."""
+        for layer in BACK_END:
+            conv = self.convs[layer]
+            if layer == "back1":
+                maps = conv(maps).relu_()
+            else:
+                if layer == "back3":
+                    n_pairs = maps.shape[3] // 2
+                    maps = torch.maximum(maps[..., : 2 * n_pairs : 2], maps[..., 1 : 2 * n_pairs : 2])
+                maps = _residual(maps, conv)
             if layer in self.layers:
                 yield Tile(layer, sequence(maps))
-            del maps
             if layer == self.last:
                 return
 
     def _back_costs(self, n_frames: int) -> Iterator[LayerCost]:
         kinds = ("conv 7, ReLU", "conv 7 same, ReLU, + back1", "max-pool 2, conv 7 same, ReLU, + pool")
-        valid = n_frames - BACK_END_TAPS + 1
+        valid = n_frames - TAPS + 1
         for layer, kind, frames in zip(BACK_END, kinds, (valid, valid, valid // 2), strict=True):
             yield self._conv_cost(layer, kind, (frames,))
             if layer == self.last:
@@ -80,7 +88,7 @@ class FrameLevel(_FrameLevel):
         self.stride, self.filter_length = stride, filter_length
         convs = {
             "conv": _strided_conv(filter_length, n_filters, stride),
-            **back_end_convs(n_filters, n_filters),
+            **_back_end_convs(n_filters, n_filters),
         }
         info = _info(("conv",), n_filters, stride)
         super().__init__(name, convs, n_filters=n_filters, layer_info=info, **settings)
@@ -88,7 +96,7 @@ class FrameLevel(_FrameLevel):
     @property
     def min_input_length(self) -> int:
         """Samples that leave one frame after the last selected layer."""
-        frames = {"conv": 1, "back3": SHORTEST_FRONT_MAP}.get(self.last, BACK_END_TAPS)
+        frames = {"conv": 1, "back3": SHORTEST_FRONT_MAP}.get(self.last, TAPS)
         return self.filter_length + (frames - 1) * self.stride
 
     def options(self) -> Definition:
@@ -129,7 +137,7 @@ class FrameLevelMany(_FrameLevel):
         self.fronts = tuple(f"conv{length}" for length in self.filter_lengths)
         convs = {
             **{f"conv{length}": _strided_conv(length, n_filters) for length in self.filter_lengths},
-            **back_end_convs(len(self.fronts) * n_filters, n_filters),
+            **_back_end_convs(len(self.fronts) * n_filters, n_filters),
         }
         info = _info(self.fronts, n_filters)
         super().__init__(name, convs, n_filters=n_filters, layer_info=info, **settings)
@@ -137,9 +145,7 @@ class FrameLevelMany(_FrameLevel):
     @property
     def min_input_length(self) -> int:
         """Samples that leave one frame after the last selected layer."""
-        frames = (
-            1 if self.last in self.fronts else SHORTEST_FRONT_MAP if self.last == "back3" else BACK_END_TAPS
-        )
+        frames = {"back3": SHORTEST_FRONT_MAP, **dict.fromkeys(self.fronts, 1)}.get(self.last, TAPS)
         return (frames - 1) * STRIDE + 1
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
@@ -170,6 +176,24 @@ class FrameLevelMany(_FrameLevel):
             yield self._conv_cost(layer, f"conv {length} stride {STRIDE} same, ReLU", (frames,))
         if self.last in BACK_END:
             yield from self._back_costs(frames)
+
+
+def _residual(maps: Tensor, conv: RandomConv) -> Tensor:
+    """Convolve maps "same", rectify, and add the maps: in place where no gradient needs them."""
+    padding = same_padding(maps.shape[3], TAPS)
+    fresh = conv_pool(maps, conv, pool=(1, 1), activation=torch.relu_, padding=padding)
+    return fresh + maps if fresh.requires_grad else fresh.add_(maps)
+
+
+def _back_end_convs(n_channels: int, n_filters: int) -> dict[str, RandomConv]:
+    """Return the back-end's convolutions for a front map of `n_channels`.
+
+    The 2018 program wrote their kernels over (frames, channels, 1).
+    """
+    return {
+        layer: RandomConv((TAPS, channels, 1, n_filters), taps=(1, TAPS))
+        for layer, channels in zip(BACK_END, (n_channels, n_filters, n_filters), strict=True)
+    }
 
 
 def _strided_conv(length: int, n_filters: int, stride: int = STRIDE) -> RandomConv:

@@ -30,9 +30,9 @@ class TimbralTemporal(RandomCNN):
     Parameters
     ----------
     branches : sequence of {"timbral", "temporal"}
-        Those that exist; "timbral" has the same weights with and without "temporal".
+        "timbral" has the same weights with and without "temporal".
     temporal_lengths : sequence of int
-        Frames of the four temporal filters; the study's are in `NETWORKS`.
+        Frames of the four lengths of temporal filters.
     timbral_frames, timbral_percents : sequence of int
         Frames of the three lengths of timbral filters, and percent of the bands of their two heights.
     n_temporal : int or None

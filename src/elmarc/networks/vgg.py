@@ -26,7 +26,7 @@ class VGG(RandomCNN):
     Parameters
     ----------
     pool_frames, pool_bands : sequence of int
-        What each layer's max-pool makes one of: as many numbers as there are layers.
+        Sizes of the max-pools, one for each layer.
 
     References
     ----------
@@ -99,6 +99,6 @@ def _pools(name: str, frames: Sequence[int], bands: Sequence[int]) -> tuple[tupl
     if not frames or len(frames) != len(bands) or min(*frames, *bands) < 1:
         raise ConfigError(
             f"{name}: found pool_frames {list(frames)} and pool_bands {list(bands)}, expected as many "
-            "numbers in both, each at least 1: one a layer"
+            "numbers in both, each at least 1: one for each layer"
         )
     return tuple(zip(frames, bands, strict=True))

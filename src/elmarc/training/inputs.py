@@ -1,4 +1,4 @@
-"""What networks are trained on: the clips' inputs, their standardisation, and crops, masks and mixtures."""
+"""The inputs of a training: clips, their standardisation, and crops, masks and mixtures."""
 
 from __future__ import annotations
 
@@ -29,15 +29,13 @@ class Inputs:
     Parameters
     ----------
     extractor : FeatureExtractor
-        Its front-end, length and cache.
+        Its front-end, length and cache are used.
     contents : Contents
-        Of the clips.
     clips : list of Clip
-        Those that can be used.
     sums, squares : np.ndarray [shape=(n_clips, n_bands)]
         Mean and mean square of each band.
     skipped : tuple of (str, str)
-        The other clips by id, and why not.
+        The other clips by id, and the reason.
     """
 
     extractor: FeatureExtractor
@@ -64,7 +62,7 @@ class Inputs:
 
     @property
     def notes(self) -> list[str]:
-        """What is odd about the clips, in sentences."""
+        """Findings about the audio of the clips, in sentences."""
         odd = {clip.id: self.extractor.issues.get(self.contents.of(clip)) for clip in self.clips}
         return notes({name: each for name, each in odd.items() if each}, len(self.clips))
 
@@ -74,7 +72,7 @@ class Inputs:
         Raises
         ------
         DatasetError
-            Those are not finite.
+            They are not finite.
         """
         level = self.sums[rows].mean(axis=0)
         spread = np.sqrt(np.maximum(self.squares[rows].mean(axis=0) - level**2, 0.0))
@@ -96,16 +94,7 @@ def open_inputs(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Inputs:
-    """Read every clip once, which fills the extractor's cache.
-
-    Parameters
-    ----------
-    extractor : FeatureExtractor
-    clips : sequence of Clip
-    contents : Contents
-        Of the clips.
-    progress : callable or None
-        Called with the number of clips done and of all.
+    """Read every clip once, which fills the extractor's cache; `progress` gets the clips done and all.
 
     Raises
     ------
@@ -148,7 +137,7 @@ def open_inputs(
 
 
 def crop_length(length: int, recipe: TrainingRecipe, *, shortest: int) -> int:
-    """Return the frames or samples that a step sees of clips of `length`, at least what the network needs."""
+    """Return the frames or samples of clips of `length` in a step, at least what the network needs."""
     return min(length, max(shortest, math.ceil(recipe.crop * length)))
 
 

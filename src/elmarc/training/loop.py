@@ -1,7 +1,7 @@
-"""One training from its first epoch to its last: a plain torch loop, resumable at every epoch.
+"""One training: a plain torch loop, resumable at every epoch.
 
-Where a training stands is one safetensors file, written whole or not at all: weights, buffers and the
-optimiser's moments, and a JSON text in its header.
+A checkpoint is one safetensors file, written whole or not at all: weights, buffers and the optimiser's
+moments, and a JSON text in its header.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -49,15 +49,15 @@ class Run:
     Parameters
     ----------
     fold : str
-        The held-out part that it must not see.
+        The part that is held out.
     learning_rate : float
         The highest of its steps.
     n_epochs : int
-        At most so many.
+        At most.
     train : np.ndarray of int
         Rows to learn from.
     validation : np.ndarray of int or None
-        Rows of the inner fold; where there are some, training stops once their loss gets no better.
+        Rows of the inner fold, where there is one: training stops once their loss gets no better.
     """
 
     fold: str
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def part(self) -> str:
-        """What it is for: "inner" where it chooses, "outer" where it is judged."""
+        """The part of a nested evaluation: "inner" chooses hyper-parameters, "outer" is tested."""
         return "outer" if self.validation is None else "inner"
 
 
@@ -92,36 +92,33 @@ class Curve:
 def same_rounding() -> Iterator[None]:
     """Let the calling thread compute alone and in full float32: weights do not depend on the number of cores.
 
-    Sums over a batch that threads share round by their number. Several trainings at a time keep the other
-    cores busy, and small networks learn faster that way as well.
+    Sums over a batch that threads share round by their number. Several trainings at a time use the other
+    cores, and small networks learn faster that way as well.
     """
-    with full_precision:
-        if torch.get_num_threads() == 1:  # a worker's own: other threads' default is left alone
-            yield
-            return
-        with one_thread():
-            yield
+    is_alone = torch.get_num_threads() == 1  # a worker's own: other threads' default stays
+    with full_precision, nullcontext() if is_alone else one_thread():
+        yield
 
 
 class Trainer:
-    """Trains one network again and again, from the same first weights.
+    """Trains one network several times, each time from the same weights.
 
     Parameters
     ----------
     network : Network
-        Its weights are where each training begins.
     inputs : Inputs
     classes : sequence of str
     recipe : TrainingRecipe
     statistics : sequence of str
-        What is kept of each map.
+        Of each map.
     seed : int
-        Of all that is drawn on the way: order, crops, masks, mixtures.
+        Of order, crops, masks and mixtures.
     on_epoch : callable or None
-        Called after each epoch; what it raises ends the training, which goes on from there when it is
-        called again.
+        Called after each epoch; what it raises ends the training, which the next call resumes there.
     check : callable or None
-        Called before each step; what it raises ends the training, and the epoch at work is lost.
+        Called before each step; what it raises ends the training, and the epoch is lost.
+    save_s : float
+        Seconds between checkpoints.
     """
 
     def __init__(
@@ -149,13 +146,7 @@ class Trainer:
 
     @same_rounding()
     def train(self, run: Run, checkpoint: Path | None = None) -> Curve:
-        """Train, or go on with what a checkpoint holds; the model has the weights then.
-
-        Parameters
-        ----------
-        run : Run
-        checkpoint : Path or None
-            Where the training is kept between epochs, and its weights at the end.
+        """Train, or resume from a checkpoint, where one is named; the model has the weights then.
 
         Raises
         ------
@@ -179,24 +170,23 @@ class Trainer:
             curve.rows.append(self._epoch(optimizer, run, epoch))
             stops = run.validation is not None and curve.is_over(self.recipe.n_patient)
             is_over = stops or epoch == run.n_epochs or not math.isfinite(curve.rows[-1]["loss"])
-            problem: BaseException | None = None
+            is_due = is_over or time.monotonic() - saved >= self.save_s
             try:
                 if self.on_epoch is not None:
                     self.on_epoch(run, epoch, curve.rows[-1])
-            except BaseException as stopped:  # raised again once the epoch is saved
-                problem = stopped
-            is_due = is_over or problem is not None or time.monotonic() - saved >= self.save_s
-            if checkpoint and is_due:
-                state = {"rows": curve.rows, "is_over": is_over, "classes": classes}
-                write_checkpoint(checkpoint, self.model, state, None if is_over else optimizer)
-                saved = time.monotonic()
-            if problem is not None:
-                raise problem
+            except BaseException:
+                is_due = True
+                raise
+            finally:
+                if checkpoint and is_due:
+                    state = {"rows": curve.rows, "is_over": is_over, "classes": classes}
+                    write_checkpoint(checkpoint, self.model, state, None if is_over else optimizer)
+                    saved = time.monotonic()
         return curve
 
     @same_rounding()
     def predict(self, rows: Index) -> NDArray[np.intp]:
-        """Return the class numbers of clips, which are seen whole."""
+        """Return the class numbers of whole clips."""
         numbers: NDArray[np.intp] = self._scores(rows).argmax(dim=1).cpu().numpy()
         return numbers
 
@@ -208,12 +198,14 @@ class Trainer:
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         names = (run.fold, run.part, f"{run.learning_rate:g}", str(epoch))
         with own_random_state(self.device, self.seed, *names, draws=self.draws) as rng:
-            batches = self._batches(rng.permutation(run.train))
+            # batches of about one size: none is so small that it has no variance
+            n_batches = math.ceil(len(run.train) / self.recipe.batch_size)
+            batches = np.array_split(rng.permutation(run.train), n_batches)
             for number, rows in enumerate(batches):
                 if self.check is not None:
                     self.check()
-                step = (epoch - 1) * len(batches) + number
-                rate = self.recipe.learning_rate(run.learning_rate, step, run.n_epochs * len(batches))
+                step = (epoch - 1) * n_batches + number
+                rate = self.recipe.learning_rate(run.learning_rate, step, run.n_epochs * n_batches)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 x, targets = (self._on_device(part) for part in self._drawn(rows, rng))
@@ -224,7 +216,9 @@ class Trainer:
                 optimizer.zero_grad()
                 losses.append(loss.detach())
         row: Row = {"epoch": epoch, "loss": float(torch.stack(losses).mean())}
-        if math.isfinite(row["loss"]) and self._is_finite():
+        # a loss is of the weights before the step
+        weights_are_finite = all(bool(weight.isfinite().all()) for weight in weights)
+        if math.isfinite(row["loss"]) and weights_are_finite:
             return row | self._validated(run)
         if run.validation is not None:  # another learning rate will be chosen
             return {"epoch": epoch, "loss": math.inf, "validation_loss": math.inf, "validation_accuracy": 0.0}
@@ -232,14 +226,6 @@ class Trainer:
             f"{self.model.network.name}: the loss is not finite in epoch {epoch} at learning rate "
             f"{run.learning_rate:g}: give lower ones (--learning-rates)"
         )
-
-    def _is_finite(self) -> bool:
-        """Return whether all weights are finite: a loss is of the weights before the step."""
-        return all(bool(torch.isfinite(p).all()) for p in self.model.parameters() if p.is_floating_point())
-
-    def _batches(self, rows: Index) -> list[Index]:
-        """Cut rows into batches of about one size: none is so small that it has no variance."""
-        return np.array_split(rows, math.ceil(len(rows) / self.recipe.batch_size))
 
     def _drawn(self, rows: Index, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return a batch [shape=(clips, length, bands)] and its targets [shape=(clips, classes)]."""
@@ -276,7 +262,7 @@ class Trainer:
 def write_checkpoint(
     path: Path, model: nn.Module, state: dict[str, Any], optimizer: torch.optim.Optimizer | None = None
 ) -> None:
-    """Write a model, further JSON-able `state`, and where its optimiser stands."""
+    """Write a model, further JSON-able `state`, and the optimiser's moments."""
     tensors = {MODEL + name: value for name, value in model.state_dict().items()}
     if optimizer is not None:
         for number, moments in optimizer.state_dict()["state"].items():
@@ -288,10 +274,10 @@ def write_checkpoint(
 def read_checkpoint(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, classes: Sequence[str]
 ) -> dict[str, Any] | None:
-    """Put a model and its optimiser where they stood; return the further state.
+    """Restore a model and its optimiser; return the further state.
 
-    None where there is no such file, a damaged one, or one whose head has other `classes`, or the same in
-    another order: the training begins anew.
+    None where there is no such file, a damaged one, or one of other `classes` or another order of them: the
+    training begins anew.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -323,17 +309,8 @@ def own_random_state(
 ) -> Iterator[np.random.Generator]:
     """Give the generator of a named stream; seed torch, NumPy and Python by it, and restore them at the end.
 
-    Dropout and users' modules draw from the global states; other threads that use them wait meanwhile.
-
-    Parameters
-    ----------
-    device : torch.device
-        Whose generator is seeded as well as the CPU's.
-    seed : int
-    *names : str
-        Of the stream: see `elmarc._seeds.generator`.
-    draws : bool
-        Whether the module may draw by itself; False leaves the global states alone, and nobody waits.
+    Dropout and users' modules draw from the global states; other threads that use them wait meanwhile. With
+    `draws=False` the module draws nothing by itself: the global states stay, and no thread waits.
     """
     rng = _seeds.generator(seed, "training", *names)
     first = int(rng.integers(2**32))

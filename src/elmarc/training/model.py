@@ -1,7 +1,6 @@
 """The network that is trained: standardised input, normalised convolutions, pooled maps, a linear head.
 
-A network's own computation is left as it is. Where it has no normalisation, each convolution is followed by a
-BatchNorm: without any, five layers of the study's are hard to train.
+Each of elmarc's convolutions is followed by a BatchNorm: without any, five layers are hard to train.
 """
 
 from __future__ import annotations
@@ -51,9 +50,7 @@ class Trainable(nn.Module):
         with torch.device("meta"):  # nothing is drawn
             head = nn.Linear(n_features, n_classes)
         self.head = head.to_empty(device="cpu")
-        for (
-            weight
-        ) in self.head.parameters():  # all classes are alike at first: no step is spent on unlearning
+        for weight in self.head.parameters():  # zeros: all classes are alike at first
             nn.init.zeros_(weight)
         self._n_batches = 0
         for weight in network.parameters():
@@ -136,14 +133,12 @@ def _normalised(conv: RandomConv) -> _Norm:
 
 @dataclass(frozen=True)
 class Learnt:
-    """The result of a training, as numbers that need no norms.
+    """The result of a training without norms: those of convolutions are part of kernels and biases.
 
     Parameters
     ----------
-    weights : list of np.ndarray
-        For `RandomCNN.set_weights`: each convolution's norm is part of its kernel and bias.
-    standards : (np.ndarray, np.ndarray) [shape=(n_bands,)]
-        Level and spread of the input.
+    weights, standards
+        For `RandomCNN.set_weights`.
     coef : np.ndarray [shape=(n_classes, n_features)]
     intercept : np.ndarray [shape=(n_classes,)]
         Pooled features to logits, the norm of the features included.

@@ -1,7 +1,7 @@
 """Nested evaluation of trained networks: hyper-parameters are chosen without the clips that are tested.
 
 Learning rate and number of epochs are chosen on one inner fold of each training part (on the validation list,
-where there is one); then the network is trained again on the whole part, and tested on what was held out.
+where there is one); then the network is trained again on the whole part, and tested on the rest.
 """
 
 from __future__ import annotations
@@ -27,24 +27,15 @@ from elmarc.training.recipe import TrainingRecipe
 INNER_FOLDS = 5
 ALL = "all"  # the fold's name where none is held out
 CHOSEN = "learning rate and epochs chosen on an inner fold of each training part"
-GIVEN = "learning rate and epochs as given"
+FIXED = "learning rate and epochs as given"
 Rows: TypeAlias = tuple[int, ...]  # of clips; tuples, so that tasks with them can be hashed and sent
 
 
 @dataclass(frozen=True)
 class Part:
-    """One split of the clips, by row.
+    """One split of the clips, by row; `inner` are the rows to learn from and to validate on for a choice."""
 
-    Parameters
-    ----------
-    name : str
-        Of the fold that is held out, or "test".
-    train, test : tuple of int
-    inner : (tuple of int, tuple of int) or None
-        Rows to learn from and to validate on while learning rate and epochs are chosen.
-    """
-
-    name: str
+    name: str  # of the fold that is held out, or "test"
     train: Rows
     test: Rows
     inner: tuple[Rows, Rows] | None
@@ -52,21 +43,11 @@ class Part:
 
 @dataclass(frozen=True)
 class SplitScore:
-    """The result of one split.
-
-    Parameters
-    ----------
-    fold : FoldScore
-    held_out : list of (int, str, str)
-        Row, predicted label, and the fold's name.
-    curves : list of dict
-        The learning curves, a row per epoch.
-    seconds : float
-    """
+    """The result of one split."""
 
     fold: FoldScore
-    held_out: list[tuple[int, str, str]]
-    curves: list[Row]
+    held_out: list[tuple[int, str, str]]  # row, predicted label, fold's name
+    curves: list[Row]  # a row per epoch
     seconds: float
 
 
@@ -79,13 +60,7 @@ def parts_of(
 ) -> list[Part]:
     """Return the splits with their inner folds, where there is a choice to make.
 
-    Parameters
-    ----------
-    splits : Folds or Lists
-    labels : sequence of n_clips strings
-    recipe : TrainingRecipe
-    keep_together : sequence of n_clips strings
-        Groups that inner folds must not split; may be empty.
+    `keep_together` has the groups that inner folds must not split; it may be empty.
     """
     if isinstance(splits, Lists):
         whole = np.concatenate([splits.train, splits.validation])
@@ -96,15 +71,7 @@ def parts_of(
 
 
 def evaluate_part(trainer: Trainer, part: Part, folder: Path | None = None) -> SplitScore:
-    """Train for one split and test on what is held out: the score follows from the arguments alone.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    part : Part
-    folder : Path or None
-        Where the training is kept, to go on from.
-    """
+    """Train for one split and test on the rest; `folder` has the training's checkpoints, if any."""
     start = time.perf_counter()
     rate, n_epochs, curves = _trained(trainer, part, folder)
     test = _array(part.test)
@@ -123,7 +90,7 @@ def put_together(
     mean = float(np.mean([fold.accuracy for fold in folds]))
     params = folds[0].params if isinstance(splits, Lists) else {}
     held_out = [row for score in scores for row in score.held_out]
-    evaluation = Evaluation(mean, folds, params, [], held_out, CHOSEN if recipe.is_chosen else GIVEN)
+    evaluation = Evaluation(mean, folds, params, [], held_out, CHOSEN if recipe.is_chosen else FIXED)
     return evaluation, [row for score in scores for row in score.curves]
 
 
@@ -132,18 +99,8 @@ def train_on_all(
 ) -> dict[str, Any]:
     """Train on all clips, as on each training part; the trainer's model has the weights then.
 
-    Parameters
-    ----------
-    trainer : Trainer
-    keep_together : sequence of n_clips strings
-        Groups that the inner fold must not split; may be empty.
-    folder : Path or None
-        Where the training is kept, to go on from.
-
-    Returns
-    -------
-    dict
-        The learning rate and the number of epochs, chosen on an inner fold where there is a choice.
+    Returns the learning rate and the number of epochs, chosen on an inner fold where there is a choice. The
+    other arguments are those of `parts_of` and `evaluate_part`.
     """
     rows, none = np.arange(len(trainer.targets)), np.arange(0)
     part = _part(ALL, rows, none, None, trainer.inputs.labels, trainer.recipe, keep_together)
@@ -185,7 +142,7 @@ def _trained(trainer: Trainer, part: Part, folder: Path | None) -> tuple[float, 
 def _chosen(trainer: Trainer, part: Part, folder: Path | None) -> tuple[float, int, list[Row]]:
     """Return the learning rate and the number of epochs for a part, and the curves that chose them.
 
-    The curves are kept, so that they are not made again; the weights of the inner fold are not needed then.
+    The curves are stored, and the checkpoints of the inner fold removed.
     """
     recipe = trainer.recipe
     if part.inner is None:
@@ -193,7 +150,7 @@ def _chosen(trainer: Trainer, part: Part, folder: Path | None) -> tuple[float, i
     inner = _array(part.inner[0]), _array(part.inner[1])
     runs = [Run(part.name, rate, recipe.epochs, *inner) for rate in recipe.learning_rates]
     file = None if folder is None else folder / f"{_safe(part.name)}-inner.json"
-    rows = _kept_rows(file)
+    rows = _stored_rows(file)
     if rows is None:
         rows = [row for run in runs for row in _train(trainer, run, folder)]
         if folder is not None and file is not None:
@@ -211,8 +168,8 @@ def _train(trainer: Trainer, run: Run, folder: Path | None) -> list[Row]:
     return [names | row for row in curve.rows]
 
 
-def _kept_rows(file: Path | None) -> list[Row] | None:
-    """Return the curves of an earlier call; None where there are none that can be read."""
+def _stored_rows(file: Path | None) -> list[Row] | None:
+    """Return the stored curves; None where there are none that can be read."""
     try:
         return list(json.loads(file.read_text(encoding="utf-8"))) if file and file.exists() else None
     except (OSError, ValueError):

@@ -21,9 +21,9 @@ class TrainingRecipe:
     Parameters
     ----------
     epochs : int
-        At most so many; fewer are taken where an inner fold says so.
+        At most: an inner fold may choose fewer.
     learning_rates : tuple of float
-        Those that an inner fold chooses from. With one, nothing is chosen, and all epochs are trained.
+        An inner fold chooses from these. With one, nothing is chosen, and all epochs are trained.
     batch_size : int
         Clips in a step.
     weight_decay : float
@@ -35,7 +35,7 @@ class TrainingRecipe:
     mixup : float
         Both parameters of the beta distribution that two clips and their labels are mixed by.
     crop : float
-        Share of a clip that a step sees; it begins anywhere and goes on at the clip's beginning.
+        Share of a clip in a step; it begins anywhere and wraps around the clip's end.
     n_masks : int
         Masks over bands, and as many over frames, of a spectrogram.
     band_mask, frame_mask : float
@@ -91,7 +91,7 @@ class TrainingRecipe:
 
     @property
     def n_runs(self) -> int:
-        """Times that each held-out part has a network trained: once for each learning rate, and at last."""
+        """Trainings for each held-out part: one for each learning rate, and the last."""
         return len(self.learning_rates) * self.is_chosen + 1
 
     @property
@@ -105,35 +105,26 @@ class TrainingRecipe:
 
     @classmethod
     def of(cls, definition: Mapping[str, Any]) -> Self:
-        """Return the recipe that a result was trained by, from its `definition()`.
+        """Return the recipe of a result, from its `definition()`.
 
         Raises
         ------
         ConfigError
-            Another version of elmarc trains otherwise, or it is no such definition.
+            It is of another version, or no such definition.
         """
-        given = dict(definition)
-        if (found := given.pop("version", None)) != VERSION:
+        keys = dict(definition)
+        if (version := keys.pop("version", None)) != VERSION:
             raise ConfigError(
-                f"training: found version {found} of the recipe, and this elmarc trains by version "
+                f"training: found version {version} of the recipe, and this elmarc trains by version "
                 f"{VERSION}: train again"
             )
-        for key in given:
+        for key in keys:
             choose("key of training", key, tuple(cls.__dataclass_fields__))
-        return cls(**{**given, "learning_rates": tuple(given.get("learning_rates", cls.learning_rates))})
+        return cls(**{**keys, "learning_rates": tuple(keys.get("learning_rates", cls.learning_rates))})
 
     def learning_rate(self, peak: float, step: int, n_steps: int) -> float:
-        """Return the learning rate of a step.
+        """Return the learning rate of a step, counted from 0, of `n_steps`; `peak` is the highest.
 
-        Parameters
-        ----------
-        peak : float
-            The highest.
-        step, n_steps : int
-            Counted from 0, and of all epochs.
-
-        Examples
-        --------
         >>> [round(TrainingRecipe().learning_rate(1.0, step, 20), 2) for step in (0, 1, 2, 11, 19)]
         [0.5, 1.0, 1.0, 0.5, 0.01]
         """

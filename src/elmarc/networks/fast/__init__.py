@@ -1,12 +1,12 @@
-"""The same feature maps, faster: no architecture needs this package to be understood.
+"""The same feature maps, faster; no other module is needed to understand the networks.
 
-`elmarc.networks.blocks` defines each layer by torch's public calls, and asks `convolve` and `band_peaks`
-first, which return the same map or None:
+`elmarc.networks.blocks` defines each layer by torch's public calls. First it calls `convolve` or `band_peaks`
+here, which return the same map or None:
 
 - `toom_cook` needs two to four times fewer multiplications where a layer has many channels.
 - `band_products` turns tall filters on spectrograms into matrix products.
-- `onednn` keeps kernels as oneDNN lays them out, which both need; its operators are not public, so each kind
-  of layer is compared with the public call at first use, and given up where the two differ.
+- `onednn` caches kernels in oneDNN's layout, which both need; its operators are not public, so each kind of
+  layer is compared with the public call at first use, and given up where the two differ.
 
 What each gains, network by network, is in docs/performance.md.
 
@@ -19,9 +19,8 @@ rounding.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor
@@ -32,80 +31,70 @@ from elmarc.networks.fast.onednn import VARIABLE, Layer, Untrusted, WeightCache
 
 __all__ = ["WeightCache", "band_peaks", "convolve", "plain"]
 
-FEWEST_CHANNELS = 128  # from which Toom-Cook pays: at 64 it loses, at 256 it wins by 1.1 to 1.9
+# With 7 or 3 x 3 taps Toom-Cook pays from here. With 3 taps it takes 1.3 times as long at 128 channels
+# (sample_level large, recipe v2) and pays from 256; the features of v2 would change by 5e-7.
+FEWEST_CHANNELS = 128
 FEWEST_BANDS = 64  # the same for filters over bands, whose values at points serve all places
 FEWEST_FILTERS = 128
 FEWEST_POSITIONS = 1000
 
 
-class _Requests:
-    """How many `plain` blocks are open, in all threads together."""
-
-    def __init__(self) -> None:
-        self.n_open = 0
-        self._lock = threading.Lock()
-
-    def add(self, n: int) -> None:
-        with self._lock:
-            self.n_open += n
-
-
-_requests = _Requests()
+_open_blocks: list[None] = []  # one for each open `plain` block, in all threads together
 
 
 @contextmanager
 def plain() -> Iterator[None]:
     """Compute every layer by torch's public calls alone while the block is open, in all threads.
 
-    The environment variable ELMARC_PLAIN=1 does the same for a whole process. In float32, features agree with
-    the faster ones within 1e-4 of the network's largest.
-
     >>> import torch
     >>> from elmarc.networks import build_network
     >>> with plain():
     ...     maps = build_network("vgg", size="small", layers=["pool1"])(torch.zeros(1, 8, 96))
     """
-    _requests.add(1)
+    _open_blocks.append(None)
     try:
         yield
     finally:
-        _requests.add(-1)
+        _open_blocks.pop()
 
 
 def is_plain() -> bool:
     """Return whether ELMARC_PLAIN or an open `plain` block asks for public calls alone."""
-    return _requests.n_open > 0 or os.environ.get(VARIABLE, "0") not in {"", "0"}
+    return bool(_open_blocks) or os.environ.get(VARIABLE, "0") not in {"", "0"}
 
 
 def convolve(layer: Layer, maps: Tensor, filters: slice) -> Tensor | None:
     """Return `F.conv2d(maps, layer.weight[filters], ...)`, or None where no faster way applies.
 
-    Parameters
-    ----------
-    layer : Layer
-    maps : Tensor [shape=(clips, channels, bands, frames)]
-    filters : slice
-        Those to compute.
+    `maps` are (clips, channels, bands, frames).
     """
     if is_plain():
         return None
-    if layer.weight.shape[1] == 1 and layer.pad_bands == 0 and maps.shape[2] > 1:
+    _, n_channels, *taps = layer.weight.shape
+    if n_channels == 1 and layer.pad_bands == 0 and maps.shape[2] > 1:
         return BandProducts(layer, maps).maps(filters)
-    for way in (_by_toom_cook, _by_packed_kernel):
-        try:
-            out = way(layer, maps, filters)
-        except Untrusted:
-            continue
-        if out is not None:
-            return out
+    if filters == slice(None) and _is_large(layer, maps, (taps[0], taps[1]), n_channels >= FEWEST_CHANNELS):
+        with suppress(Untrusted):
+            return toom_cook.convolve(layer, maps)
+    if onednn.packs_kernels(maps):
+        with suppress(Untrusted):
+            kernel = layer.cache.get(
+                f"kernel {filters}",
+                layer.weight,
+                maps,
+                lambda weight: onednn.pack_kernel(
+                    weight[filters].to(maps.dtype), maps.shape, pad_bands=layer.pad_bands
+                ),
+                shape=maps.shape,
+            )
+            return onednn.convolve(maps, kernel, layer.bias[filters].to(maps.dtype))
     return None
 
 
 def band_peaks(layer: Layer, maps: Tensor) -> Callable[[slice], Tensor] | None:
-    """Return a function from filters to their maps' maxima over bands, rectified, or None.
+    """Return a function from filters to their maps' maxima over bands, rectified, (clips, filters, frames).
 
-    It is made once for one map (clips, 1, bands, frames), since all filters share work, and returns
-    (clips, filters, frames).
+    It is made once for one map (clips, 1, bands, frames), since all filters share work.
     """
     if is_plain():
         return None
@@ -123,14 +112,6 @@ def band_peaks(layer: Layer, maps: Tensor) -> Callable[[slice], Tensor] | None:
     return peaks
 
 
-def _by_toom_cook(layer: Layer, maps: Tensor, filters: slice) -> Tensor | None:
-    _, n_channels, *taps = layer.weight.shape
-    shape = taps[0], taps[1]
-    if filters != slice(None) or not _is_large(layer, maps, shape, n_channels >= FEWEST_CHANNELS):
-        return None
-    return toom_cook.convolve(layer, maps)
-
-
 def _is_large(layer: Layer, maps: Tensor, taps: tuple[int, int], has_channels: bool) -> bool:
     """Return whether Toom-Cook pays: on a CPU and in float32; cuDNN chooses such algorithms by itself."""
     return (
@@ -142,18 +123,3 @@ def _is_large(layer: Layer, maps: Tensor, taps: tuple[int, int], has_channels: b
         and maps.dtype == torch.float32
         and onednn.packs_kernels(maps)
     )
-
-
-def _by_packed_kernel(layer: Layer, maps: Tensor, filters: slice) -> Tensor | None:
-    if not onednn.packs_kernels(maps):
-        return None
-    kernel = layer.cache.get(
-        f"kernel {filters}",
-        layer.weight,
-        maps,
-        lambda weight: onednn.pack_kernel(
-            weight[filters].to(maps.dtype), maps.shape, pad_bands=layer.pad_bands
-        ),
-        shape=maps.shape,
-    )
-    return onednn.convolve(maps, kernel, layer.bias[filters].to(maps.dtype))

@@ -25,14 +25,7 @@ TILE_BYTES = 2**21  # of a product, reduced while still in the cache
 
 
 class BandProducts:
-    """A map (clips, 1, bands, frames) convolved with a layer's filters over bands, "valid", some at a time.
-
-    Parameters
-    ----------
-    layer : Layer
-        Its weight is (filters, 1, bands, frames).
-    maps : Tensor [shape=(clips, 1, bands, frames)]
-    """
+    """A map (clips, 1, bands, frames) convolved with a layer's filters over bands, "valid"."""
 
     def __init__(self, layer: Layer, maps: Tensor) -> None:
         self.layer, self.input = layer, maps
@@ -82,7 +75,7 @@ class BandProducts:
 
     @cached_property
     def rows(self) -> Tensor:
-        """What is under the filters at each frame, (clips, frames, bands x frames under a filter)."""
+        """The input of the filters at each frame, (clips, frames, bands x frames of a filter)."""
         return self.input[:, 0].unfold(2, self.frames, 1).transpose(1, 2).flatten(2)
 
     @cached_property
@@ -98,7 +91,7 @@ class BandProducts:
         return _Points(tiles, n_blocks, n_frames)
 
     def _products(self, rows: Tensor, filters: slice) -> Iterator[tuple[int, Tensor]]:
-        """Yield the first of some places, and their values (rows, places, filters), good until the next."""
+        """Yield the first of some places, and their values (rows, places, filters), valid until the next."""
         matrix = self._matrix(filters)
         biases = self.layer.bias[filters].to(rows.dtype).repeat(self.at_once)
         bias = biases if biases.any() else None
@@ -120,24 +113,17 @@ class BandProducts:
 
 
 class _Points(NamedTuple):
-    """The map's values at Toom-Cook's points.
+    """The map's values at Toom-Cook's points."""
 
-    Attributes
-    ----------
-    tiles : Tensors [shape=(places x blocks, points, bands)]
-    n_blocks : of a tile, at each place.
-    n_frames : of the outputs; the blocks hold a few more.
-    """
-
-    tiles: list[Tensor]
-    n_blocks: int
-    n_frames: int
+    tiles: list[Tensor]  # (places x blocks, points, bands)
+    n_blocks: int  # of a tile, at each place
+    n_frames: int  # of the outputs; the blocks have a few more
 
 
 def matrix_of(weight: Tensor, places: int) -> Tensor:
-    """Return a weight (filters, 1, bands, frames) as (places x filters, bands x frames): zeros beside it.
+    """Return a weight (filters, 1, bands, frames) as a matrix (places x filters, bands x frames).
 
-    At each place the filters begin one band further, so the matrix has bands + places - 1 of them.
+    At each place the filters begin one band further, so there are bands + places - 1, zeros beside filters.
     """
     n_filters, _, n_bands, n_frames = weight.shape
     kernel = weight.new_zeros(n_bands + places - 1, n_frames, places, n_filters)

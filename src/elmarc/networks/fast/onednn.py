@@ -12,6 +12,7 @@ import platform
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import torch
@@ -27,9 +28,9 @@ CONVOLUTION = ("_reorder_convolution_weight", "_convolution_pointwise")
 PRODUCT = ("_reorder_linear_weight", "_linear_pointwise")
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}  # of the largest output compared
 ROUNDING = 1e-6  # of the sum of the terms' sizes: where they cancel, this is left
-N_FILTERS, N_FRAMES, N_GROUPS = 8, 4, 3  # outputs compared: the first, the last, and some between
+N_FILTERS, N_FRAMES = 8, 4  # outputs compared: the first, the last, and some between
 
-_making = threading.Lock()  # clips are in work side by side: what all need is made once
+_making = threading.Lock()  # clips are computed side by side: what all need is made once
 Made = TypeVar("Made")
 
 
@@ -50,13 +51,13 @@ class Layer(Protocol):
 
     @property
     def cache(self) -> WeightCache:
-        """What was packed of the weight."""
+        """Kernels in other layouts."""
 
 
 class WeightCache:
-    """Kernels and matrices by name, good until the layer's weight changes.
+    """Kernels and matrices by name, valid until the layer's weight changes.
 
-    A copy or a pickle starts empty: what oneDNN laid out cannot be pickled.
+    A copy or a pickle starts empty: oneDNN's layouts cannot be pickled.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,7 @@ class WeightCache:
 
 
 class Kind(NamedTuple):
-    """Layers that oneDNN computes by the same code, as far as can be seen from outside.
+    """Layers that oneDNN presumably computes by the same code.
 
     `size` is the number of bits of the number of output positions: maps of similar size are one kind.
     """
@@ -101,16 +102,15 @@ class Kind(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Some filters of some groups of a kernel; weights (groups, filters, channels, bands, frames)."""
+    """Some filters of each group of a kernel; weights (groups x filters, channels, bands, frames)."""
 
-    groups: list[int]
     filters: Tensor
     weights: Tensor
     n_groups: int
 
 
 class Kernel(NamedTuple):
-    """A kernel as oneDNN lays it out for maps of one shape; a sample of it until its kind has passed."""
+    """A kernel in oneDNN's layout for maps of one shape; a sample of it until its kind has passed."""
 
     packed: Tensor
     kind: Kind
@@ -118,7 +118,7 @@ class Kernel(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A matrix (outputs, inputs), and the same as oneDNN lays it out, if it does."""
+    """A matrix (outputs, inputs), and the same in oneDNN's layout, if there is one."""
 
     plain: Tensor
     packed: Tensor | None
@@ -184,7 +184,7 @@ def convolve(maps: Tensor, kernel: Kernel, bias: Tensor) -> Tensor:
 
 
 def pack_matrix(weight: Tensor) -> Matrix:
-    """Return a matrix (outputs, inputs) for `multiply`: laid out anew in float32, where torch is slower."""
+    """Return a matrix (outputs, inputs) for `multiply`, packed in float32, where torch is slower."""
     if weight.dtype != torch.float32 or weight.device.type != "cpu" or not is_offered(*PRODUCT):
         return Matrix(weight, None)
     weight = weight.contiguous()
@@ -232,7 +232,7 @@ class Comparison(NamedTuple):
 
 
 class _Record:
-    """What is known of the operators in this process."""
+    """The kinds that passed and failed in this process."""
 
     def __init__(self) -> None:
         self.passed: set[Kind] = set()
@@ -270,7 +270,7 @@ def run(
 
 
 def _check(kind: Kind, seen: Comparison) -> None:
-    """Note whether a kind agrees; silence, and numbers that are not finite, decide nothing."""
+    """Record whether a kind agrees; silence, and numbers that are not finite, decide nothing."""
     if not seen.expected.isfinite().all() or not seen.sizes.any():
         return
     largest = float(seen.expected.abs().max())
@@ -312,26 +312,25 @@ def _spread(n: int, at_most: int) -> Tensor:
 
 
 def sample_of(weight: Tensor, n_groups: int) -> Sample:
-    """Copy some filters of a kernel (groups x filters, channels, bands, frames)."""
+    """Copy some filters of each group of a kernel (groups x filters, channels, bands, frames)."""
     by_group = weight.view(n_groups, -1, *weight.shape[1:])
-    groups, filters = _spread(n_groups, N_GROUPS), _spread(by_group.shape[1], N_FILTERS)
-    return Sample(groups.tolist(), filters, by_group[groups[:, None], filters], n_groups)
+    filters = _spread(by_group.shape[1], N_FILTERS)
+    return Sample(filters, by_group[:, filters].flatten(0, 1), n_groups)
 
 
 def compare(out: Tensor, maps: Tensor, sample: Sample, bias: Tensor, pad_bands: int) -> Comparison:
     """Compute some of `out` (clips, filters, bands, frames) again: the first clip, at some frames."""
-    frames = _spread(out.shape[3], N_FRAMES)
-    windows = maps[0].unfold(2, sample.weights.shape[-1], 1)[:, :, frames].permute(2, 0, 1, 3)
-    by_group = windows.reshape(len(frames), sample.n_groups, -1, *windows.shape[2:]).double()
-    outputs = out[0][..., frames].reshape(sample.n_groups, -1, out.shape[2], len(frames))
-    biases = bias.view(sample.n_groups, -1).double()
-    parts = []
-    for group, weight in zip(sample.groups, sample.weights.double(), strict=True):
-        inputs, offsets = by_group[:, group], biases[group][sample.filters]
-        expected = F.conv2d(inputs, weight, offsets, padding=(pad_bands, 0)).squeeze(3)
-        sizes = F.conv2d(inputs.abs(), weight.abs(), padding=(pad_bands, 0)).squeeze(3)
-        parts.append((outputs[group][sample.filters].permute(2, 0, 1), expected, sizes))
-    return Comparison(*(torch.stack(part) for part in zip(*parts, strict=True)))
+
+    def sampled(values: Tensor) -> Tensor:
+        by_group = values.reshape(sample.n_groups, -1, *values.shape[1:])
+        return by_group[:, sample.filters].flatten(0, 1)
+
+    frames, weights = _spread(out.shape[3], N_FRAMES), sample.weights.double()
+    windows = maps[0].unfold(2, weights.shape[3], 1)[:, :, frames].permute(2, 0, 1, 3).double()
+    convolve = partial(F.conv2d, padding=(pad_bands, 0), groups=sample.n_groups)
+    expected = convolve(windows, weights, sampled(bias).double()).squeeze(3)
+    sizes = convolve(windows.abs(), weights.abs()).squeeze(3)
+    return Comparison(sampled(out[0][..., frames]).permute(2, 0, 1), expected, sizes)
 
 
 def compare_product(out: Tensor, rows: Tensor, matrix: Tensor, bias: Tensor | None) -> Comparison:

@@ -1,13 +1,12 @@
 """Convolution with two to four times fewer multiplications, in float32: Toom-Cook (Winograd) filters.
 
-Take the values of two polynomials at n points, multiply them there, and find the product's coefficients
-again. Points at infinity and on the real axis cost one multiplication; a complex one stands for its conjugate
-too and costs three. Many real points magnify rounding; those on the unit circle do not, as in an FFT. Along
-two axes the factors multiply. A network's features are within 1e-4 of the direct form's, relative to the
-largest.
+Evaluate two polynomials at n points, multiply their values, and interpolate the product's coefficients.
+Points at infinity and on the real axis cost one multiplication; a complex one stands for its conjugate too
+and costs three. Many real points magnify rounding; those on the unit circle do not, as in an FFT. Along two
+axes the factors multiply. A network's features are within 1e-4 of the direct form's, relative to the largest.
 
-A map is cut into tiles of one size along time, each of many small blocks: a block is the outputs of one
-application of the algorithm, (bands, frames); a tile is what is computed at a time.
+A map is computed in tiles of one size along time, each of many small blocks: a block is the outputs of one
+application of the algorithm, (bands, frames).
 
 Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", arXiv 1509.09308; Winograd,
 "Arithmetic complexity of computations", SIAM 1980, for the transposition that turns products into filters.
@@ -72,7 +71,7 @@ def algorithm(n_taps: int, points: tuple[complex, ...]) -> Algorithm:
 
 
 def _values(points: Sequence[complex], n: int) -> NDArray[np.complex128]:
-    """Return a row for each point: what each of n coefficients adds to a polynomial's value there."""
+    """Return the matrix from n coefficients to a polynomial's values at the points."""
     rows = [np.eye(n)[-1] if p == INFINITY else np.power(complex(p), np.arange(n)) for p in points]
     return np.stack(rows).astype(np.complex128)
 
@@ -102,7 +101,7 @@ class Grid(NamedTuple):
 
     @property
     def at_one(self) -> int:
-        """The product that every output takes as it is: the one at the point 1."""
+        """The product that every output contains with factor 1: the one at the point 1."""
         return int(np.flatnonzero((self.algorithm.gather == 1).all(axis=0))[0])
 
 
@@ -119,24 +118,15 @@ def grid(taps: tuple[int, int]) -> Grid:
 
 
 class Tiling(NamedTuple):
-    """The cut of one map.
+    """The tiles of one map."""
 
-    Attributes
-    ----------
-    taps : (bands, frames) of the filters.
-    pad_bands : zeros added to the map below and above.
-    n_bands, n_frames : of the output.
-    bands, frames : blocks of a tile along both axes.
-    n_tiles : along time.
-    """
-
-    taps: tuple[int, int]
-    pad_bands: int
-    n_bands: int
+    taps: tuple[int, int]  # bands, frames of the filters
+    pad_bands: int  # zeros added to the map below and above
+    n_bands: int  # of the output
     n_frames: int
-    bands: int
+    bands: int  # blocks of a tile along both axes
     frames: int
-    n_tiles: int
+    n_tiles: int  # along time
 
     @property
     def n_blocks(self) -> int:
@@ -154,14 +144,14 @@ class Tiling(NamedTuple):
         return self.bands * grid(self.taps).outputs[0]
 
     def inputs(self, maps: Tensor) -> Iterator[Tensor]:
-        """Yield what each tile sees of a map (1, channels, bands, frames), as (bands, frames, channels)."""
+        """Yield the inputs of each tile, (bands, frames, channels), of a map (1, channels, bands, frames)."""
         rows, missing = maps[0].permute(1, 2, 0), self.all_bands - self.n_bands
         if self.pad_bands or missing:
             rows = F.pad(rows, (0, 0, 0, 0, self.pad_bands, self.pad_bands + missing))
-        n_seen = self.step + self.taps[1] - 1
+        n_inputs = self.step + self.taps[1] - 1
         for first in range(0, self.n_tiles * self.step, self.step):
-            tile = rows[:, first : first + n_seen]
-            yield F.pad(tile, (0, 0, 0, n_seen - tile.shape[1])) if tile.shape[1] < n_seen else tile
+            tile = rows[:, first : first + n_inputs]
+            yield F.pad(tile, (0, 0, 0, n_inputs - tile.shape[1])) if tile.shape[1] < n_inputs else tile
 
     def outputs(self, out: Tensor) -> Iterator[Tensor]:
         """Yield each tile of `out` (bands, frames, filters) as (bands, frames, *block, filters) of blocks."""
@@ -210,7 +200,7 @@ def transform_kernel(weight: Tensor, n_blocks: int) -> Kernel:
 def at_points(maps: Tensor, taps: tuple[int, int]) -> Tensor:
     """Take the values of each block of (bands, frames, channels): (blocks, products, channels).
 
-    They are good until the thread's next call.
+    They are valid until the thread's next call.
     """
     (_, _, spread), inputs, outputs = grid(taps)
     windows = maps.unfold(0, inputs[0], outputs[0]).unfold(1, inputs[1], outputs[1])
@@ -225,7 +215,7 @@ def at_points(maps: Tensor, taps: tuple[int, int]) -> Tensor:
 def multiply(
     values: Tensor, kernel: Kernel, bias: Tensor, taps: tuple[int, int], *, out: Tensor | None = None
 ) -> Tensor:
-    """Return outputs (blocks, bands x frames, filters) of what `at_points` and `transform_kernel` gave."""
+    """Return outputs (blocks, bands x frames, filters) from values at points and a transformed kernel."""
     here = grid(taps)
     n_blocks, n_products, _ = values.shape
     biases = bias.new_zeros(n_products, len(bias))
@@ -255,7 +245,7 @@ class _Scratch(threading.local):
         self._blocks: dict[str, Tensor] = {}
 
     def take(self, name: str, like: Tensor, *shape: int) -> Tensor:
-        """Return a tensor of this shape, good until the name is taken again."""
+        """Return a tensor of this shape, valid until the name is taken again."""
         n = math.prod(shape)
         if name not in self._blocks or len(self._blocks[name]) < n:
             with torch.inference_mode(False):  # a caller's mode must not stick to it
