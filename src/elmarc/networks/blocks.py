@@ -170,9 +170,7 @@ def conv_pool(
         fresh = conv(padded_slice(maps, first, last + conv.taps[1] - 1, before=before), filters=filters)
         return activation(F.max_pool2d(fresh, pool) if max(pool) > 1 else fresh)
 
-    if (
-        conv.weight.requires_grad and torch.is_grad_enabled()
-    ):  # all maps stay in memory anyway
+    if conv.weight.requires_grad and torch.is_grad_enabled():  # all maps stay in memory anyway
         return pooled(0, n_out)
     n_filters = len(range(conv.n_filters)[filters])
     n_tiles = math.ceil(len(maps) * n_filters * n_bands * n_out * pool[1] / TILE_VALUES)

@@ -12,8 +12,9 @@ import platform
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,8 @@ N_FILTERS, N_FRAMES = 8, 4  # outputs compared: the first, the last, and some be
 
 _making = threading.Lock()  # clips are computed side by side: what all need is made once
 Made = TypeVar("Made")
+# a few outputs, the same in float64 by the public call, and the sums of the sizes of their terms
+Comparison: TypeAlias = tuple[Tensor, Tensor, Tensor]
 
 
 class Layer(Protocol):
@@ -199,16 +202,23 @@ def multiply(
     rows: Tensor, matrix: Matrix, bias: Tensor | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """Return rows @ matrix.T + bias, in `out` or elsewhere."""
+
+    def as_maps(values: Tensor) -> Tensor:
+        return values.T[None, :, None]
+
+    def compared(product: Tensor) -> Comparison:
+        sample = sample_of(matrix.plain[..., None, None], 1)
+        offsets = matrix.plain.new_zeros(len(matrix.plain)) if bias is None else bias
+        return compare(as_maps(product), as_maps(rows), sample, offsets)
+
     packed = matrix.packed
     if packed is not None:
-        try:
+        with suppress(Untrusted):  # the public call takes its place
             return run(
                 _kind_of(matrix.plain, len(rows)),
                 lambda: OPS._linear_pointwise(rows, packed, bias, "none", [], ""),
-                lambda product: compare_product(product, rows, matrix.plain, bias),
+                compared,
             )
-        except Untrusted:
-            pass  # the public call below takes its place
     if bias is None:
         return torch.mm(rows, matrix.plain.T, out=out)
     return torch.addmm(bias, rows, matrix.plain.T, out=out)
@@ -221,14 +231,6 @@ def _kind_of(matrix: Tensor, n_rows: int) -> Kind:
 
 class Untrusted(Exception):
     """An operator failed or gave other numbers than the public call; caught inside this package."""
-
-
-class Comparison(NamedTuple):
-    """A few outputs, the same in float64 by the public call, and the sums of the sizes of their terms."""
-
-    outputs: Tensor
-    expected: Tensor
-    sizes: Tensor
 
 
 class _Record:
@@ -260,22 +262,22 @@ def run(
         raise Untrusted(str(kind))
     try:
         out = operator()
-        seen = compare(out) if compare is not None and kind not in _record.passed else None
+        compared = compare(out) if compare is not None and kind not in _record.passed else None
     except Exception as problem:  # a private operator may raise anything, and return anything
         _give_up(kind, f"fails ({problem})")
         raise Untrusted(str(kind)) from problem
-    if seen is not None:
-        _check(kind, seen)
+    if compared is not None:
+        _check(kind, *compared)
     return out
 
 
-def _check(kind: Kind, seen: Comparison) -> None:
+def _check(kind: Kind, outputs: Tensor, expected: Tensor, sizes: Tensor) -> None:
     """Record whether a kind agrees; silence, and numbers that are not finite, decide nothing."""
-    if not seen.expected.isfinite().all() or not seen.sizes.any():
+    if not expected.isfinite().all() or not sizes.any():
         return
-    largest = float(seen.expected.abs().max())
-    error = float((seen.outputs.double() - seen.expected).abs().max())
-    if error <= TOLERANCE[kind.dtype] * largest + ROUNDING * float(seen.sizes.max()):
+    largest = float(expected.abs().max())
+    error = float((outputs.double() - expected).abs().max())
+    if error <= TOLERANCE[kind.dtype] * largest + ROUNDING * float(sizes.max()):
         _record.passed.add(kind)
         return
     _give_up(kind, f"differs from the public call by {error / max(largest, 1e-30):.1g} of the largest output")
@@ -318,7 +320,7 @@ def sample_of(weight: Tensor, n_groups: int) -> Sample:
     return Sample(filters, by_group[:, filters].flatten(0, 1), n_groups)
 
 
-def compare(out: Tensor, maps: Tensor, sample: Sample, bias: Tensor, pad_bands: int) -> Comparison:
+def compare(out: Tensor, maps: Tensor, sample: Sample, bias: Tensor, pad_bands: int = 0) -> Comparison:
     """Compute some of `out` (clips, filters, bands, frames) again: the first clip, at some frames."""
 
     def sampled(values: Tensor) -> Tensor:
@@ -330,12 +332,4 @@ def compare(out: Tensor, maps: Tensor, sample: Sample, bias: Tensor, pad_bands: 
     convolve = partial(F.conv2d, padding=(pad_bands, 0), groups=sample.n_groups)
     expected = convolve(windows, weights, sampled(bias).double()).squeeze(3)
     sizes = convolve(windows.abs(), weights.abs()).squeeze(3)
-    return Comparison(sampled(out[0][..., frames]).permute(2, 0, 1), expected, sizes)
-
-
-def compare_product(out: Tensor, rows: Tensor, matrix: Tensor, bias: Tensor | None) -> Comparison:
-    """Compute some of `out` = rows @ matrix.T + bias again."""
-    some, outputs = _spread(len(rows), N_FRAMES), _spread(len(matrix), N_FILTERS)
-    inputs, weights = rows[some].double(), matrix[outputs].double()
-    expected = inputs @ weights.T + (0.0 if bias is None else bias[outputs].double())
-    return Comparison(out[some][:, outputs], expected, inputs.abs() @ weights.abs().T)
+    return sampled(out[0][..., frames]).permute(2, 0, 1), expected, sizes
