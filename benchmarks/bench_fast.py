@@ -24,7 +24,7 @@ import torch
 from elmarc._types import Size
 from elmarc.audio.length import InputLength
 from elmarc.datasets.base import Clip
-from elmarc.features.assemble import assemble
+from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.pooling import pool
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.networks.fast import plain
@@ -75,7 +75,7 @@ def main() -> None:
 def measured(name: str, recipe: str, size: Size, clips: list[Clip], options: argparse.Namespace) -> str:
     """Return the cells of a row."""
     length = InputLength(options.seconds, options.seconds, "repeat-pad")
-    extractor = assemble(name, recipe=recipe, size=size, sr=SR, default_length=length)
+    extractor = assemble(FeatureOptions(name, recipe=recipe, size=size, sr=SR), default_length=length)
     network, statistics_ = extractor.network, extractor.statistics
     x = torch.from_numpy(np.stack([extractor.prepare(clips[0])]))
     alone = medians(lambda: pool(network, x, statistics=statistics_), options.rounds)

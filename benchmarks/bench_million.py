@@ -35,7 +35,7 @@ from elmarc.classifiers.elm import ELMClassifier
 from elmarc.comparison.compare import comparisons
 from elmarc.datasets import folder as class_folders
 from elmarc.datasets.base import Clip
-from elmarc.features.assemble import assemble
+from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.contents import Contents, contents_of
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.store import FeatureStore
@@ -150,7 +150,7 @@ def _content(i: int) -> str:
 def _store(n: int, folder: Path) -> tuple[FeatureStore, FeatureExtractor]:
     """Return a store of n rows in shards as a run writes them, and the extractor that they are of."""
     store = FeatureStore(folder / "store")
-    extractor = assemble("mfcc", store=store)
+    extractor = assemble(FeatureOptions("mfcc"), store=store)
     rng = np.random.default_rng(0)
     for start in range(0, n, SHARD):
         names = [_content(i) for i in range(start, min(n, start + SHARD))]

@@ -19,7 +19,7 @@ from elmarc.results import Result, collect
 from elmarc.study.cells import Cell, failures, make_cells
 from elmarc.study.observer import Lines
 from elmarc.study.run import run_cells
-from elmarc.study.summary import tell_apart
+from elmarc.study.summary import comparable
 from studies.foretell import report
 from studies.foretell.compare import Comparison, comparisons
 from studies.foretell.naswot import naswot_scores
@@ -51,7 +51,7 @@ def compare(output: Path) -> list[Comparison]:
     """Compare what the folders of a run contain."""
     sides: list[Sequence[Result]] = []
     for name in (RANK, TRAINED, SHORT):
-        results, notes = tell_apart(collect(output / name, notes=[]))
+        results, notes = comparable(collect(output / name, notes=[]))
         sides.append(results)
         for note in notes:
             print(f"note: {name}: {note}", file=sys.stderr)

@@ -27,13 +27,13 @@ from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.matrix import FeatureMatrix
+from elmarc.features.recipes import default_frontend
 from elmarc.features.store import FeatureStore
 from elmarc.networks import STUDY_NETWORKS
 from elmarc.results import Result
 from elmarc.study import build
 from elmarc.study.cells import make_cells
 from elmarc.study.run import run_cells
-from elmarc.study.sections import default_frontend
 from elmarc.study.spec import Experiment, parse_experiment
 from elmarc.study.sweep import apply_overrides
 

@@ -15,7 +15,7 @@ from elmarc.adapters import hear, mteb, xares
 from elmarc.adapters.embedder import Embedder, reference_sounds
 from elmarc.audio.decode import resample
 from elmarc.errors import AudioError, ConfigError
-from elmarc.features.assemble import assemble
+from elmarc.features.assemble import FeatureOptions, assemble
 
 TENSORFLOW = "class Module: ...\nfloat32 = None\n"  # all that hearvalidator asks of it for a torch module
 
@@ -39,7 +39,7 @@ def test_hearvalidator_passes(tmp_path: Path, options: dict[str, object] | None)
 
 def test_unscaled_scenes_are_the_extractor_s_features(rng: np.random.Generator) -> None:
     y = (0.1 * rng.standard_normal(48000)).astype(np.float32)
-    extractor = assemble("temporal", recipe="v2", duration=3.0, fix_length="crop")
+    extractor = assemble(FeatureOptions("temporal", recipe="v2", duration=3.0, fix_length="crop"))
     expected = extractor.extract_waveforms(resample(y, orig_sr=16000, target_sr=12000)[None])[0]
     assert np.array_equal(Embedder("temporal", scaled=False).scene(y), expected)
 

@@ -15,7 +15,8 @@ import elmarc as library
 from elmarc import _defaults
 from elmarc.results import collect
 from elmarc.study import build
-from elmarc.study.winner import winner
+from elmarc.study.fit import winner
+from elmarc.study.record import config_of
 
 
 def test_where_nothing_is_said_it_is_recipe_v2_and_ridge(elmarc: Run, folder: Path) -> None:
@@ -53,7 +54,7 @@ def test_rank_ends_with_the_command_that_fits_its_winner(elmarc: Run, folder: Pa
     best = winner(collect("out"))
     assert json.loads(out)["system"] == f"{best.result.label} + {best.result.classifier}"
     assert f"{best.score.label} is taken" in err
-    config = best.config()
+    config = config_of(best.result, trust=False)
     extractor, _ = build.extractor(config, build.dataset(config.data))
     model = library.load("model.elmarc")
     clips = build.dataset(config.data).clips

@@ -16,7 +16,7 @@ from tests.cli.conftest import Run
 from torch import nn
 
 from elmarc import FeatureMatrix, RandomCNNFeatures, open_dataset
-from elmarc.features.assemble import assemble
+from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.results import collect
 
 MINE = """
@@ -290,7 +290,10 @@ def test_features_do_not_depend_on_batches_and_workers(folder: Path, case: str) 
     clips = open_dataset(folder).clips
     rows = [
         assemble(
-            section, recipe="v2", input_length=40, device="cpu", batch_size=batch, n_workers=workers
+            FeatureOptions(section, recipe="v2", input_length=40),
+            device="cpu",
+            batch_size=batch,
+            n_workers=workers,
         ).extract(clips)
         for batch, workers in ((1, 1), (8, 1), (8, 4))
     ]
@@ -309,5 +312,5 @@ def test_a_network_of_timm_is_read(folder: Path) -> None:
         "output": "channels bands time",
         "reduction": {"layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32},
     }
-    found = assemble(section, recipe="v2", input_length=64).extract(open_dataset(folder).clips)
+    found = assemble(FeatureOptions(section, input_length=64)).extract(open_dataset(folder).clips)
     assert found.matrix.X.shape == (12, 4 * (64 + 128 + 256 + 512))

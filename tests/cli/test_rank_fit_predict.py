@@ -16,7 +16,6 @@ from elmarc.cli import fit
 from elmarc.datasets import open_clips
 from elmarc.study import build
 from elmarc.study.request import Fit
-from elmarc.study.winner import sound_classifier
 
 CLASSES = ("001 - Dog bark", "002 - Rain", "003 - Sea waves", "009 - Rooster")
 N_FITTED, N_HELD_OUT = 20, 12  # of each
@@ -51,7 +50,7 @@ def test_a_ranking_becomes_a_model_that_keeps_what_it_promised(
 
     config = fit.from_ranking(Path("out"), Fit(data=None)).config
     data = build.dataset(config.data)
-    model = sound_classifier(config, build.extractor(config, data)[0]).fit(data)
+    model = build.sound_classifier(config, build.extractor(config, data)[0]).fit(data)
     in_memory = model.predict(open_clips(new)).tolist()
 
     command = [sys.executable, "-m", "elmarc", "predict", "m.elmarc", "new", "--json", "-q"]

@@ -19,7 +19,7 @@ from tests.executors.conftest import timeless
 from elmarc.audio import content_hash, duration_s, load
 from elmarc.datasets import open_dataset
 from elmarc.errors import AudioError, TransientError
-from elmarc.features.assemble import assemble
+from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.contents import contents_of
 from elmarc.results import Result, collect
 
@@ -161,7 +161,7 @@ def test_a_drive_that_went_away_is_no_missing_clip(
     """The folder is gone, or there is nothing in it: before the clips were hashed, and after."""
     data = open_dataset(folder)
     contents = contents_of(data.clips) if hashed else None
-    extractor = assemble("mfcc")
+    extractor = assemble(FeatureOptions("mfcc"))
     (folder / "low" / BAD).unlink()
     assert (
         len(extractor.extract(data.clips, contents=contents).skipped) == 1

@@ -11,7 +11,7 @@ from torch import nn
 
 from elmarc._types import Precision
 from elmarc.audio.length import STUDY_LENGTH
-from elmarc.features.assemble import assemble
+from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.networks import STUDY_NETWORKS, make_network
 
@@ -40,9 +40,8 @@ def waveforms(n: int = 5) -> list[np.ndarray]:
 
 
 def extractor(device: str, network: Any, *, batch_size: int = 4, **options: Any) -> FeatureExtractor:
-    length = {} if "duration" in options else {"default_length": STUDY_LENGTH}
-    common: dict[str, Any] = {"size": "small", "fix_length": "repeat-pad", "batch_size": batch_size}
-    return assemble(network, device=device, **common, **length, **options)
+    wanted = FeatureOptions(network, **{"size": "small", "fix_length": "repeat-pad", **options})
+    return assemble(wanted, default_length=STUDY_LENGTH, device=device, batch_size=batch_size)
 
 
 def features(device: str, network: Any, **options: Any) -> np.ndarray:

@@ -34,7 +34,7 @@ data = build.dataset(config.data)
 extractor, _ = build.extractor(config, data)
 matrix = extractor.extract(data.clips[:3]).matrix
 alone = extractor.extract(data.clips[2:3]).matrix
-mixed = parse_config({**document, "network": ["vgg", "sample_level", "mfcc"]}).cells()
+mixed = parse_config({**document, "network": ["vgg", "sample_level", "mfcc"]}).experiments
 try:
     parse_experiment({**document, "frontend": {"kind": "pcen", "memory_s": -1}})
 except Exception as error:

@@ -17,7 +17,7 @@ from elmarc.comparison.compare import comparisons
 from elmarc.errors import ElmarcError
 from elmarc.reports import tables
 from elmarc.results import Result, load, to_frame
-from elmarc.study.summary import tell_apart
+from elmarc.study.summary import comparable
 
 SCORES = ("accuracy", "macro_f1", "recalls", "folds", "predictions", "n_clips")
 WORDS = (*CLASSES, "svm", "mfcc", "nested", "paper", "dog/000.wav", {"dog": 0.5}, 0.25, ["dog"], "sounds")
@@ -56,7 +56,7 @@ def check(data: bytes, folder: Path) -> str:
             raise Fault("written and read again, it is another")
         try:
             to_frame([result, other])
-            for comparison in comparisons(tell_apart([result, other])[0]):
+            for comparison in comparisons(comparable([result, other])[0]):
                 for form in tables.FORMS.values():
                     form(comparison)
         except ElmarcError as problem:

@@ -82,7 +82,7 @@ def test_rank_and_run_take_the_file(tmp_path, sections: list[dict]) -> None:
         assert {cell.network.label for cell in cells} == {"vgg", *(section["name"] for section in sections)}
     config = tmp_path / "sweep.yaml"
     config.write_text(f"data: toy\nnetwork: {file}\nclassifier: ridge\n")
-    assert [cell.network.name for cell in load_config(config).cells()] == [s["name"] for s in sections]
+    assert [cell.network.name for cell in load_config(config).experiments] == [s["name"] for s in sections]
 
 
 def test_a_sampled_network_gives_features_and_writes_only_what_it_says(sections: list[dict]) -> None:

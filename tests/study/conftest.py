@@ -25,7 +25,7 @@ def cells(data: Path, **keys: Any) -> list[Experiment]:
         "data": str(data), "network": {"kind": "temporal", "n_filters": 4}, "classifier": "knn", **keys,
     }  # fmt: skip
     parsed = parse_config(document)
-    return [parsed] if isinstance(parsed, Experiment) else parsed.cells()
+    return [parsed] if isinstance(parsed, Experiment) else list(parsed.experiments)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from elmarc.errors import ConfigError
 from elmarc.evaluation.protocol import evaluate
 from elmarc.evaluation.splits import make_splits
 from elmarc.features.recipes import RECIPES, STATISTICS
-from elmarc.networks import NETWORKS, STUDY_NETWORKS
+from elmarc.frontends import FRONTENDS
+from elmarc.networks import NETWORKS, STUDY_NETWORKS, make_network
 from elmarc.networks.make import narrowed
 from elmarc.study import build
 from elmarc.study.load import parse_config, to_yaml
@@ -46,7 +47,7 @@ def test_v2_is_the_default() -> None:
 def test_2018_leaves_every_default_as_it_is() -> None:
     config = parse()
     assert config == parse(recipe=2018)
-    front = build.frontend(config.frontend).definition()
+    front = FRONTENDS[config.frontend.kind](**config.frontend.options()).definition()
     assert not {"shift_db", "scale_db", "levelling"} & front.keys()
     assert config.pooling == ("mean",)
     assert not config.classifier.standardise
@@ -110,8 +111,8 @@ def test_options_of_v2_under_the_name_of_2018_are_custom() -> None:
 def test_recipes_combine_in_a_sweep_and_are_written_out_to_read_back_the_same() -> None:
     sweep = parse_config({**TOY, "recipe": [2018, "v2"], "classifier": ["svm", "elm"]})
     assert isinstance(sweep, SweepConfig)
-    assert [named(cell) for cell in sweep.cells()] == ["2018", "2018", "v2", "v2"]
-    for cell in sweep.cells():
+    assert [named(cell) for cell in sweep.experiments] == ["2018", "2018", "v2", "v2"]
+    for cell in sweep.experiments:
         assert parse_experiment(build_yaml(cell)) == cell
 
 
@@ -138,9 +139,8 @@ def test_mistakes_are_named(change: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("name", STUDY_NETWORKS)
 def test_more_statistics_of_fewer_filters_make_about_as_many_features(name: str, size: Any) -> None:
     config = parse(recipe="v2", network={"kind": name, "size": size})
-    n_bands = build.frontend(config.frontend).n_bands
-    old = build.network(parse(network={"kind": name, "size": size}).network, seed=0, n_bands=n_bands)
-    new = build.network(config.network, seed=0, n_bands=n_bands)
+    old = make_network(build.network_section(parse(network={"kind": name, "size": size}).network))
+    new = make_network(build.network_section(config.network))
     assert new.n_filters == narrowed(NETWORKS[name], size, len(config.pooling))
     assert new.n_filters <= old.n_filters
     at_least_four = 4 * old.n_features if new.n_filters == 4 else old.n_features

@@ -92,7 +92,7 @@ def test_run_takes_the_file_of_a_study(tmp_path: Path) -> None:
     loaded = load_config(tmp_path / "mine.yaml")
     assert isinstance(loaded, SweepConfig)
     assert loaded.name == "mine"
-    assert loaded.cells() == study.experiments()
+    assert list(loaded.experiments) == study.experiments()
 
 
 @pytest.mark.parametrize(

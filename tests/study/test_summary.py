@@ -15,10 +15,10 @@ from elmarc.errors import StoreError
 from elmarc.results import Failure, Result, collect
 from elmarc.study.summary import (
     beside,
+    comparable,
     read_failures,
     still_failed,
     summarise,
-    tell_apart,
     write_summary,
 )
 
@@ -32,34 +32,34 @@ def result(place: str, clips: str, *, created: str = "2026-01-01", **keys) -> Re
 
 def test_equal_data_sets_in_two_places_are_one() -> None:
     results = [result("/a/sounds", "k", features="vgg"), result("/b/sounds", "k", features="temporal")]
-    assert tell_apart(results) == (results, [])
+    assert comparable(results) == (results, [])
 
 
 def test_two_data_sets_of_one_name_are_shown_apart() -> None:
     results = [result("/a/sounds", "k"), result("/b/sounds", "other", shift=0.1)]
-    kept, notes = tell_apart(results)
+    kept, notes = comparable(results)
     assert [r.dataset for r in kept] == ["sounds", "sounds-2"]
     assert notes == ["several data sets are called sounds: sounds-2 is the one of /b/sounds"]
     assert [c.dataset for c in comparisons(kept)] == ["sounds", "sounds-2"]
-    assert tell_apart(results[::-1])[0] == kept[::-1]  # whichever is read first
+    assert comparable(results[::-1])[0] == kept[::-1]  # whichever is read first
 
 
 def test_a_name_that_is_taken_is_not_given_again() -> None:
     results = [result("/a", "1"), result("/b", "2"), result("/c", "3", dataset="sounds-2")]
-    assert {r.dataset for r in tell_apart(results)[0]} == {"sounds", "sounds-2", "sounds-3"}
+    assert {r.dataset for r in comparable(results)[0]} == {"sounds", "sounds-2", "sounds-3"}
 
 
 def test_of_one_place_the_newest_clips_count_and_older_results_are_named() -> None:
     old = [result("/a", "before", features=name) for name in ("vgg", "temporal")]
     new = result("/a", "after", created="2026-02-01", features="vgg")
-    kept, notes = tell_apart([*old, new])
+    kept, notes = comparable([*old, new])
     assert kept == [new]  # not beside temporal's, which heard other clips
     assert notes == ["2 older results for sounds are left out: its clips have changed since"]
 
 
 def test_of_two_results_for_one_question_the_newest_counts() -> None:
     old, new = result("/a", "k"), result("/a", "k", created="2026-02-01")
-    kept, notes = tell_apart([new, old])
+    kept, notes = comparable([new, old])
     assert kept == [new]
     assert notes == ["1 older results of other settings are left out"]
 

@@ -20,7 +20,7 @@ TOY = {"data": "toy", "network": "vgg"}
 def cells(**changes: Any) -> list[Experiment]:
     sweep = parse_config({**TOY, **changes})
     assert isinstance(sweep, SweepConfig)
-    return sweep.cells()
+    return list(sweep.experiments)
 
 
 def test_cells_are_every_combination_each_once() -> None:
@@ -104,7 +104,7 @@ def test_an_override_can_make_a_sweep_of_an_experiment(tmp_path: Path) -> None:
     path.write_text("{data: toy, network: vgg}")
     sweep = load_config(path, ["seed=[0, 1, 2]"])
     assert isinstance(sweep, SweepConfig)
-    assert [c.seed for c in sweep.cells()] == [0, 1, 2]
+    assert [c.seed for c in sweep.experiments] == [0, 1, 2]
 
 
 # A front-end without kind

@@ -24,7 +24,7 @@ from elmarc.features.pooling import pool
 from elmarc.model.file import CLASSIFIER, DESCRIPTION, WEIGHTS, pack, unpack
 from elmarc.model.sound_classifier import logistic
 from elmarc.networks import build_network
-from elmarc.study import trained_fit
+from elmarc.study import fit as fit_module
 from elmarc.training.loop import Trainer
 from elmarc.training.model import learnt
 from elmarc.training.nested import train_on_all
@@ -119,7 +119,7 @@ def test_probabilities_are_the_softmax_of_the_trained_network(
             own.append(trainer.model(trainer.model.standardised(x)).softmax(dim=1))
         return chosen
 
-    monkeypatch.setattr(trained_fit, "train_on_all", trained)
+    monkeypatch.setattr(fit_module, "train_on_all", trained)
     model = trained_model(sounds)
     said = model.predict_proba(open_dataset(sounds).clips)
     np.testing.assert_allclose(said, own[0].numpy(), atol=1e-5)

@@ -25,7 +25,7 @@ from elmarc._types import FeatureArray, Waveform
 from elmarc.audio.decode import resample
 from elmarc.audio.length import InputLength
 from elmarc.errors import AudioError, ConfigError
-from elmarc.features.assemble import assemble
+from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import whole_input
 from elmarc.features.parallel import checked
@@ -45,7 +45,7 @@ class Embedder(nn.Module):
     Parameters
     ----------
     network : str, mapping, nn.Module or Network
-        As for `assemble`; its weights come from `seed`.
+        As for `FeatureOptions`; its weights come from `seed`.
     recipe : {"2018", "v2"}
     hop_ms : float
         Milliseconds between frames.
@@ -54,7 +54,7 @@ class Embedder(nn.Module):
     device : str
         "cpu", "cuda", "auto".
     **options : Any
-        size, n_filters, layers, frontend, statistics, precision and seed of `assemble`.
+        size, n_filters, layers, frontend, statistics, precision and seed of `FeatureOptions`.
 
     Raises
     ------
@@ -79,8 +79,9 @@ class Embedder(nn.Module):
             choose("option", option, OPTIONS)
         if not hop_ms > 0:
             raise ConfigError(f"hop_ms: found {hop_ms}, expected a positive number of milliseconds")
+        wanted = FeatureOptions(network, recipe=recipe, **options)
         self.extractor: FeatureExtractor = assemble(
-            network, recipe=recipe, device=device, strict=True, default_length=NO_LENGTH, **options
+            wanted, device=device, strict=True, default_length=NO_LENGTH
         )
         self.network = self.extractor.network  # registered with torch
         self.hop_ms, self.scaled = float(hop_ms), scaled

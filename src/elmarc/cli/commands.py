@@ -38,14 +38,14 @@ from elmarc.results import Result, collect, to_frame
 from elmarc.study import build, plan
 from elmarc.study.cells import Cell, failures, finished, make_cells
 from elmarc.study.executors import Pool, opened
+from elmarc.study.fit import can_be_fitted
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.load import load_config
 from elmarc.study.request import Clips, Extract, Rank, Run, Study
 from elmarc.study.run import run_cells, seconds
 from elmarc.study.spec import Experiment
-from elmarc.study.summary import Unwritten, beside, names_of, summarise, tell_apart, write_run
+from elmarc.study.summary import Unwritten, beside, comparable, names_of, summarise, write_run
 from elmarc.study.tasks import computing
-from elmarc.study.winner import can_be_fitted
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def demo(out: Output) -> None:
 def run(config: Path, overrides: Sequence[str], where: Run, out: Output) -> None:
     """Run a configuration file."""
     loaded = load_config(config, overrides)
-    configs = [loaded] if isinstance(loaded, Experiment) else loaded.cells()
+    configs = [loaded] if isinstance(loaded, Experiment) else list(loaded.experiments)
     first = configs[0]
     out = replace(out, output=out.output or first.results / loaded.name, store=out.store or first.store)
     for note in first.notes if not out.quiet else ():
@@ -187,7 +187,7 @@ def agreement(ranked: Path, trained: Path, *, output: Path, as_json: bool) -> No
     sides = []
     for folder in (ranked, trained):
         notes: list[str] = []
-        side, more = tell_apart(collect(folder, notes=notes))
+        side, more = comparable(collect(folder, notes=notes))
         sides.append(side)
         for note in [*notes, *more]:
             console.note(f"{folder}: {note}")

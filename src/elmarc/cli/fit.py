@@ -13,15 +13,15 @@ from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Dataset
 from elmarc.features.store import FeatureStore
 from elmarc.model import SoundClassifier
-from elmarc.results import collect
+from elmarc.results import Result, collect
 from elmarc.study import build
 from elmarc.study.clips import open_material, with_copy_notes
+from elmarc.study.fit import Fit, Winner, fit_trained, winner
+from elmarc.study.record import config_of
 from elmarc.study.request import Extract
 from elmarc.study.request import Fit as FitRequest
 from elmarc.study.spec import Experiment
-from elmarc.study.summary import tell_apart
-from elmarc.study.trained_fit import Fit, fit_trained
-from elmarc.study.winner import Winner, sound_classifier, winner
+from elmarc.study.summary import comparable
 
 FITTED = "fitted"  # folder, beside results, of the trainings on all clips
 
@@ -32,7 +32,7 @@ class Chosen:
 
     config: Experiment
     notes: tuple[str, ...] = ()
-    trained: Winner | None = None  # by which training, where the network is to be trained
+    trained: Result | None = None  # of the training, where the network is to be trained
     folder: Path | None = None  # where its training is stored
 
 
@@ -66,7 +66,7 @@ def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Li
     extraction = extractor.extract(data.clips, progress=live.on_clips)
     skipped = dict(extraction.skipped)
     live.on_classifier(config.head_name)
-    model = sound_classifier(config, extractor)
+    model = build.sound_classifier(config, extractor)
     model.fit(replace(data, clips=tuple(clip for clip in data.clips if clip.id not in skipped)))
     return Fit(model, extraction.skipped, tuple(notes))
 
@@ -83,7 +83,7 @@ def from_ranking(folder: Path, what: FitRequest, *, trust: bool = False) -> Chos
         Whether a module that the results name may be imported.
     """
     notes: list[str] = []
-    results, more = tell_apart(collect(folder, notes=notes))
+    results, more = comparable(collect(folder, notes=notes))
     data = (
         None
         if what.data is None
@@ -91,12 +91,12 @@ def from_ranking(folder: Path, what: FitRequest, *, trust: bool = False) -> Chos
     )
     key = open_material(data).key if data else None
     best = winner(results, clips_key=key)
-    config = best.config(trust=trust, **what.work_keys())
+    config = config_of(best.result, trust=trust, **what.work_keys())
     key = key or open_material(config).key
     if data:
         config = config.model_copy(update={"data": data.data})
     notes = [*notes, *more, *_notes(best, same=key == best.result.clips_key)]
-    return Chosen(config, tuple(notes), best if best.is_trained else None, folder / FITTED)
+    return Chosen(config, tuple(notes), best.result if config.training else None, folder / FITTED)
 
 
 def _notes(best: Winner, *, same: bool) -> list[str]:

@@ -18,9 +18,9 @@ from elmarc.reports.page import build_page
 from elmarc.results import Result, collect
 from elmarc.study import build
 from elmarc.study.summary import (
+    comparable,
     read_failures,
     still_failed,
-    tell_apart,
     without_results,
 )
 
@@ -30,7 +30,7 @@ def report(folders: Sequence[Path], output: Path, *, embed_mb: float, force: boo
     files = (file for folder in folders for file in folder.rglob("result.json"))
     check_output(output, PAGE, option="--output", force=force, read=files)
     notes: list[str] = []
-    results, more = tell_apart([result for folder in folders for result in collect(folder, notes=notes)])
+    results, more = comparable([result for folder in folders for result in collect(folder, notes=notes)])
     failed = still_failed([failure for folder in folders for failure in read_failures(folder)], results)
     compared = comparisons(results, failed=failed)
     for note in [*notes, *more, *without_results(failed, compared)]:

@@ -11,8 +11,9 @@ import ast
 import operator
 import os.path
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -171,30 +172,33 @@ def read_document(text: str, source: str) -> dict[str, Any]:
         With the line of what would have to be executed, or the 2018 key that is wrong.
     """
     reader = AssignmentReader(source)
-    old = checked(Config2018, _config_dict(reader, text), source)
-    document = {
-        "name": old.experiment_name.replace("/", "_").replace("\\", "_") or "experiment",
-        "recipe": "2018",
-        "data": _data(old),
-        **(_mfcc(old) if old.features_type == "MFCC" else _cnn(old)),
-        "classifier": {"name": CLASSIFIERS[old.model_type]},
-        "protocol": "paper",
-        **_folders(old),
-        "notes": [*reader.notes, *_notes(old)],
-    }
-    return _without_none(document)
-
-
-def _without_none(section: dict[str, Any]) -> dict[str, Any]:
-    inner = {
-        key: _without_none(value) if isinstance(value, dict) else value for key, value in section.items()
-    }
-    return {key: value for key, value in inner.items() if value is not None}
-
-
-def _config_dict(reader: AssignmentReader, text: str) -> dict[str, Any]:
-    """Find `config_main`, or `config`, or the only dict of the file."""
     reader.read(text)
+    old = checked(Config2018, _config_dict(reader), source)
+    data = {"kind": "lists", "name": DATASETS[old.dataset], "audio": old.audio_path}
+    if old.audios_list:
+        data["files"] = old.audios_list
+    else:
+        data |= {"train": old.train_set_list, "validation": old.val_set_list, "test": old.test_set_list}
+    folders = {"results": old.results_folder, "store": old.save_extracted_features_folder}
+    if old.load_extracted_features:
+        is_file = _stored_as(old.load_extracted_features) == "file"
+        folders["features_file" if is_file else "store"] = old.load_extracted_features
+    return _without_none(
+        {
+            "name": old.experiment_name.replace("/", "_").replace("\\", "_") or "experiment",
+            "recipe": "2018",
+            "data": data,
+            **(_mfcc(old) if old.features_type == "MFCC" else _cnn(old)),
+            "classifier": {"name": CLASSIFIERS[old.model_type]},
+            "protocol": "paper",
+            **folders,
+            "notes": [*reader.notes, *_notes(old)],
+        }
+    )
+
+
+def _config_dict(reader: AssignmentReader) -> dict[str, Any]:
+    """Return `config_main`, or `config`, or the only dict of the file."""
     dicts = [name for name, value in reader.values.items() if isinstance(value, dict)]
     named = [name for name in ("config_main", "config") if name in reader.values]
     if not named and len(dicts) != 1:
@@ -207,15 +211,15 @@ def _config_dict(reader: AssignmentReader, text: str) -> dict[str, Any]:
     return value
 
 
-def _data(old: Config2018) -> dict[str, Any]:
-    data = {"kind": "lists", "name": DATASETS[old.dataset], "audio": old.audio_path}
-    if old.audios_list:
-        return {**data, "files": old.audios_list}
-    return {**data, "train": old.train_set_list, "validation": old.val_set_list, "test": old.test_set_list}
+def _without_none(section: dict[str, Any]) -> dict[str, Any]:
+    inner = {
+        key: _without_none(value) if isinstance(value, dict) else value for key, value in section.items()
+    }
+    return {key: value for key, value in inner.items() if value is not None}
 
 
 def _mfcc(old: Config2018) -> dict[str, Any]:
-    """Without `fix_length_by` the whole clip is used."""
+    """Return the sections of the baseline; without `fix_length_by` the whole clip is used."""
     mfcc = old.MFCC or MFCC2018()
     frontend = {"kind": "mfcc", "sr": old.sampling_rate, "n_mfcc": mfcc.number, "pad_mode": "reflect"}
     if old.fix_length_by:
@@ -224,24 +228,9 @@ def _mfcc(old: Config2018) -> dict[str, Any]:
 
 
 def _cnn(old: Config2018) -> dict[str, Any]:
-    cnn = old.CNN
-    assert cnn is not None  # Config2018 has seen to it
-    length = {"n_frames": cnn.n_frames} if cnn.reads == "logmel" else {"n_samples": cnn.n_samples}
-    return {
-        "network": _network(cnn),
-        "frontend": _frontend(cnn, old.sampling_rate),
-        "input": {**length, "fix_length": old.fix_length_by or "crop"},
-        "batch_size": cnn.batch_size,
-    }
-
-
-def _frontend(cnn: CNN2018, sr: int) -> dict[str, Any]:
-    if cnn.reads == "waveform":
-        return {"kind": "waveform", "sr": sr}
-    return {"kind": "logmel", "sr": sr, "n_mels": cnn.n_mels, "fmax": FMAX_HZ if sr > STUDY_SR else None}
-
-
-def _network(cnn: CNN2018) -> dict[str, Any]:
+    """Return the sections of a network and of what it reads."""
+    cnn, sr = old.CNN, old.sampling_rate
+    assert cnn is not None  # see `Config2018`
     kind = _study_name(cnn)
     network: dict[str, Any] = {"kind": kind, "n_filters": cnn.num_filters}
     if cnn.layers != DEFAULT_LAYERS.get(kind, MAPS[cnn.architecture]):
@@ -251,7 +240,17 @@ def _network(cnn: CNN2018) -> dict[str, Any]:
         network |= {key: list(shape) for key, shape in shapes.items() if shape}
     if kind.startswith("frame_level"):
         network["compat"] = "2018"
-    return network
+    frontend: dict[str, Any] = {"kind": cnn.reads, "sr": sr}
+    length = {"n_samples": cnn.n_samples}
+    if cnn.reads == "logmel":
+        frontend |= {"n_mels": cnn.n_mels, "fmax": FMAX_HZ if sr > STUDY_SR else None}
+        length = {"n_frames": cnn.n_frames}
+    return {
+        "network": network,
+        "frontend": frontend,
+        "input": {**length, "fix_length": old.fix_length_by or "crop"},
+        "batch_size": cnn.batch_size,
+    }
 
 
 def _study_name(cnn: CNN2018) -> str:
@@ -264,72 +263,47 @@ def _study_name(cnn: CNN2018) -> str:
     return name
 
 
-def _folders(old: Config2018) -> dict[str, Any]:
-    loaded = old.load_extracted_features
-    folders = {"results": old.results_folder, "store": old.save_extracted_features_folder}
-    if loaded:
-        folders["features_file" if _stored_as(loaded) == "file" else "store"] = loaded
-    return folders
-
-
 def _notes(old: Config2018) -> list[str]:
-    """Say what was interpreted, and what of the file has no effect."""
+    """Return what was interpreted, and what of the file has no effect."""
+    cnn = old.CNN if old.features_type == "CNN" else None
     notes = ["2018 had no seed: two runs differed; seed 0 draws the weights here (set seed for others)"]
     if old.fix_length_by is None:
-        rest = (
-            "the whole clip is read"
-            if old.features_type == "MFCC"
-            else "'crop', a clip that is too short stops"
-        )
+        rest = "'crop', a clip that is too short stops" if cnn else "the whole clip is read"
         notes.append(f"fix_length_by is not set: {rest}")
-    if old.features_type == "CNN" and old.CNN:
-        notes += _cnn_notes(old.CNN, old.sampling_rate)
-    if old.load_extracted_features:
-        notes.append(
-            "load_extracted_features: this file's settings are used, not those the features were stored with"
-        )
-    ignored = _without_effect(old)
-    return [*notes, f"without effect here: {', '.join(ignored)}"] if ignored else notes
-
-
-def _cnn_notes(cnn: CNN2018, sr: int) -> list[str]:
-    notes = []
-    if cnn.architecture.startswith("frame_level"):
+    if cnn and cnn.architecture.startswith("frame_level"):
         notes.append(
             "the 2018 defect is asked for: each back-end map is one number and zeros, as published "
             "(network.compat: null gives the mean of each channel)"
         )
-    if len(cnn.layers) < len(cnn.selected_features_list):
+    if cnn and len(cnn.layers) < len(cnn.selected_features_list):
         notes.append("selected_features_list names a map twice; it is read once")
-    if cnn.reads == "logmel" and sr < STUDY_SR:
+    if cnn and cnn.reads == "logmel" and old.sampling_rate < STUDY_SR:
         notes.append(
-            f"the bands end at {sr / 2:g} Hz; 2018 spread them to 6000 Hz and left those above silent"
+            f"the bands end at {old.sampling_rate / 2:g} Hz; 2018 spread them to 6000 Hz and left those "
+            "above silent"
         )
-    return notes
-
-
-def _without_effect(old: Config2018) -> list[str]:
-    """Return the keys that are set, and that nothing reads."""
-    keys = ["SVM_verbose"]
+    if old.load_extracted_features:
+        notes.append(
+            "load_extracted_features: this file's settings are used, not those the features were stored with"
+        )
+    unread = ["SVM_verbose", "MFCC" if cnn else "CNN"]
     if old.audios_list:
-        keys += ["train_set_list", "val_set_list", "test_set_list"]
-    keys.append("MFCC" if old.features_type == "CNN" else "CNN")
-    ignored = [key for key in keys if getattr(old, key) is not None]
-    if old.features_type == "CNN" and old.CNN:
-        unread = {"n_mels", "n_frames"} if old.CNN.reads == "waveform" else {"n_samples"}
-        unread |= set() if old.CNN.architecture == "cnn_single" else {"filter_shape", "pool_shape"}
-        ignored += sorted(f"CNN.{key}" for key in unread & old.CNN.model_fields_set)
-    return ignored
+        unread[1:1] = ["train_set_list", "val_set_list", "test_set_list"]
+    ignored = [key for key in unread if getattr(old, key) is not None]
+    if cnn:
+        of_cnn = {"n_mels", "n_frames"} if cnn.reads == "waveform" else {"n_samples"}
+        of_cnn |= set() if cnn.architecture == "cnn_single" else {"filter_shape", "pool_shape"}
+        ignored += sorted(f"CNN.{key}" for key in of_cnn & cnn.model_fields_set)
+    return [*notes, f"without effect here: {', '.join(ignored)}"] if ignored else notes
 
 
-ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+ARITHMETIC: dict[type[ast.operator], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
 }
-Value: TypeAlias = Any
 
 
 class AssignmentReader:
@@ -337,7 +311,7 @@ class AssignmentReader:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.values: dict[str, Value | ConfigError] = {}
+        self.values: dict[str, Any] = {}  # a ConfigError where one cannot be read
         self.notes: list[str] = []
 
     def read(self, text: str) -> None:
@@ -348,46 +322,38 @@ class AssignmentReader:
         ConfigError
             The text is no Python, or a statement other than an assignment would have to be executed.
         """
-        for statement in self._parse(text):
-            self._statement(statement)
+        try:
+            statements = ast.parse(text).body
+        except SyntaxError as error:
+            raise ConfigError(f"{self.source}, line {error.lineno}: not Python: {error.msg}") from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ConfigError(f"{self.source}: not Python that can be read: {error}") from None
+        for statement in statements:
+            match statement:
+                case ast.Assign(targets=targets, value=node) if all(isinstance(t, ast.Name) for t in targets):
+                    names = [ast.unparse(target) for target in targets]
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as node):
+                    names = [name]
+                case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.FunctionDef() | ast.ClassDef():
+                    continue
+                case ast.Expr(value=ast.Constant()):
+                    continue
+                case _:
+                    raise self._refusal(statement)
+            try:
+                value = self._value(node)
+            except ConfigError as error:
+                value = error
+            self.values |= dict.fromkeys(names, value)
 
-    def value_of(self, name: str) -> Value:
+    def value_of(self, name: str) -> Any:
         """Return what a name stands for, or raise the ConfigError that says why it cannot be read."""
         value = self.values[name]
         if isinstance(value, ConfigError):
             raise value
         return value
 
-    def _parse(self, text: str) -> list[ast.stmt]:
-        try:
-            return ast.parse(text).body
-        except SyntaxError as error:
-            raise ConfigError(f"{self.source}, line {error.lineno}: not Python: {error.msg}") from None
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise ConfigError(f"{self.source}: not Python that can be read: {error}") from None
-
-    def _statement(self, statement: ast.stmt) -> None:
-        match statement:
-            case ast.Assign(targets=targets, value=node) if all(isinstance(t, ast.Name) for t in targets):
-                self._assign([target.id for target in targets if isinstance(target, ast.Name)], node)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as node):
-                self._assign([name], node)
-            case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.FunctionDef() | ast.ClassDef():
-                return
-            case ast.Expr(value=ast.Constant()):
-                return
-            case _:
-                raise self._refusal(statement)
-
-    def _assign(self, names: list[str], node: ast.expr) -> None:
-        value: Value | ConfigError
-        try:
-            value = self._value(node)
-        except ConfigError as error:
-            value = error
-        self.values |= dict.fromkeys(names, value)
-
-    def _value(self, node: ast.expr) -> Value:
+    def _value(self, node: ast.expr) -> Any:
         match node:
             case ast.Constant(value=value):
                 return value
@@ -395,51 +361,45 @@ class AssignmentReader:
                 return self.value_of(name)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self._value(item) for item in items]
-            case ast.Dict():
-                return self._dict(node)
+            case ast.Dict(keys=keys, values=values):
+                result: dict[str, Any] = {}
+                for key, value in zip(keys, values, strict=True):
+                    self._add(result, key, value)
+                return result
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return self._calculate(node, operator.sub, 0, self._value(operand))
+                return self._combined(node, operator.neg, operand)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
-                return self._calculate(node, ARITHMETIC[type(op)], self._value(left), self._value(right))
+                return self._combined(node, ARITHMETIC[type(op)], left, right)
             case ast.Call(func=func, args=args, keywords=[]) if ast.unparse(func) == "os.path.join":
-                return self._join(node, [self._value(arg) for arg in args])
+                return self._combined(node, os.path.join, *args)
             case _:
                 raise self._refusal(node)
 
-    def _dict(self, node: ast.Dict) -> dict[str, Value]:
-        result: dict[str, Value] = {}
-        for key_node, value_node in zip(node.keys, node.values, strict=True):
-            value = self._value(value_node)
-            if key_node is None and isinstance(value, dict):
-                result |= value
-                continue
-            key = self._value(key_node) if key_node else None
-            if not isinstance(key, str):
-                raise self._refusal(key_node or value_node)
-            if key in result:
-                self.notes.append(f"{key} is written twice; the last one counts (line {value_node.lineno})")
-            result[key] = value
-        return result
+    def _add(self, result: dict[str, Any], key_node: ast.expr | None, value_node: ast.expr) -> None:
+        """Add an entry of a dict, or with `**` those of another."""
+        value = self._value(value_node)
+        if key_node is None and isinstance(value, dict):
+            result |= value
+            return
+        key = self._value(key_node) if key_node else None
+        if not isinstance(key, str):
+            raise self._refusal(key_node or value_node)
+        if key in result:
+            self.notes.append(f"{key} is written twice; the last one counts (line {value_node.lineno})")
+        result[key] = value
 
-    def _calculate(self, node: ast.expr, do: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
-        numbers = all(type(side) in (int, float) for side in (left, right))
-        joined = do is operator.add and type(left) is type(right) and type(left) in (str, list)
-        try:
-            if numbers or joined:
-                value = do(left, right)
-                if _has_a_usual_size(value):
+    def _combined(self, node: ast.expr, function: Callable[..., Any], *operands: ast.expr) -> Any:
+        """Return numbers, texts or lists put together, of a size that somebody may mean."""
+        values = [self._value(operand) for operand in operands]
+        types = {type(value) for value in values}
+        fits = types == {str} if function is os.path.join else types <= {int, float}
+        if fits or (function is operator.add and types in ({str}, {list})):
+            with suppress(ArithmeticError):
+                value = function(*values)
+                is_number = isinstance(value, int | float)
+                if abs(value) <= MAX_NUMBER if is_number else len(value) <= MAX_TEXT:
                     return value
-        except ArithmeticError:
-            pass
         raise self._refusal(node)
-
-    def _join(self, node: ast.expr, parts: list[Value]) -> str:
-        if not parts or not all(isinstance(part, str) for part in parts):
-            raise self._refusal(node)
-        joined = os.path.join(*parts)
-        if not _has_a_usual_size(joined):
-            raise self._refusal(node)
-        return joined
 
     def _refusal(self, node: ast.stmt | ast.expr) -> ConfigError:
         code = ast.unparse(node).splitlines()[0]
@@ -447,10 +407,3 @@ class AssignmentReader:
             f"{self.source}, line {node.lineno}: `{code[:60]}` would have to be executed, and this file is "
             "only read, never executed; write the value itself"
         )
-
-
-def _has_a_usual_size(value: Any) -> bool:
-    """Return whether a number, text or list that was put together has a size that somebody may mean."""
-    if isinstance(value, int | float):
-        return abs(value) <= MAX_NUMBER
-    return len(value) <= MAX_TEXT

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from elmarc._choices import choose
-from elmarc.frontends import mfcc
+from elmarc._types import Unit
+from elmarc.frontends import FRONTENDS, frontends_of, mfcc
 from elmarc.networks import NETWORKS
+from elmarc.networks.section import EXTERNAL, JOINED
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
 BASELINE = "mfcc"
@@ -105,3 +107,38 @@ def settings(recipe: str, *, frontend: Any, network: Any, classifier: Any) -> di
         if kind in NETWORKS and network.get("n_filters") is None:
             sections["network"] = {"narrower": len(sections["pooling"])}
     return sections
+
+
+def default_frontend(network: Any) -> str:
+    """Return the front-end that a network reads where none is named; without a network, the MFCC.
+
+    The name of a front-end that gives one vector per clip stands for itself: `network: mfcc` is no network.
+
+    Parameters
+    ----------
+    network : mapping, section or None
+        The section of a network, checked or not.
+
+    >>> [default_frontend(network) for network in ({"kind": "sample_level"}, {"kind": "mfcc"}, None)]
+    ['waveform', 'mfcc', 'mfcc']
+    """
+    alone = frontends_of(None)
+    if network is None:
+        return alone[0]
+    section = network if isinstance(network, Mapping) else getattr(network, "__dict__", {})
+    kind, unit = section.get("kind"), section.get("unit")
+    if kind == JOINED:
+        kinds = [default_frontend(part) for part in section.get("parts") or ()]
+        return next((kind for kind in kinds if kind not in alone), next(iter(FRONTENDS)))
+    if kind in alone:
+        return str(kind)
+    if kind == EXTERNAL and unit in get_args(Unit):
+        return frontends_of(unit)[0]
+    preset = NETWORKS.get(kind) if isinstance(kind, str) else None
+    return preset.frontend if preset else next(iter(FRONTENDS))
+
+
+def unit_read(network: Any) -> Unit | None:
+    """Return what the length of a network's input counts; None where there is no network."""
+    unit: Unit | None = FRONTENDS[default_frontend(network)].unit
+    return unit

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,14 +19,12 @@ from sklearn.utils.validation import check_is_fitted
 from elmarc import _defaults
 from elmarc._types import FeatureArray, FixLength, Precision, Size
 from elmarc.datasets.base import Clip
-from elmarc.features.assemble import FrontEndLike, NetworkLike, assemble, make_frontend
+from elmarc.features.assemble import FeatureOptions, FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.frames import FrameFeatures, Times
 from elmarc.features.recipes import BASELINE
 from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
 from elmarc.features.store import open_store
-from elmarc.frontends import FrontEnd
-from elmarc.networks.section import parts_of
 
 
 class _ClipTransformer(TransformerMixin, BaseEstimator):
@@ -231,16 +230,11 @@ class RandomCNNFeatures(_ClipTransformer):
             X is a single clip or something else, or the parameters do not fit together.
         """
         self.seed_ = seed_of(self.random_state)
-        front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
-        sounds = read_sounds(X, sr=self.input_sr or front.sr, estimator=self, reset=True)
-        is_asked = self.duration is not None or self.input_length is not None
-        self.extractor_ = self._assembled(
-            front,
-            duration=self.duration,
-            input_length=self.input_length,
-            default_length=sounds.input_length if is_asked else default_length(sounds),
-            fix_length=self.fix_length,
-        )
+        options = self._options()
+        sounds = read_sounds(X, sr=self.input_sr or make_frontend(options).sr, estimator=self, reset=True)
+        is_given = self.duration is not None or self.input_length is not None
+        length = sounds.input_length if is_given else default_length(sounds)
+        self.extractor_ = assemble(options, default_length=length, **self._work())
         return self
 
     def restore(self, length: int | Sequence[int | None] | None, fix_length: FixLength) -> Self:
@@ -254,28 +248,17 @@ class RandomCNNFeatures(_ClipTransformer):
             What to do with clips of another length.
         """
         self.seed_ = seed_of(self.random_state)
-        front = make_frontend(self.frontend, network=self.network, recipe=self.recipe, sr=self.sr)
-        self.extractor_ = self._assembled(front, input_length=length, fix_length=fix_length)
+        options = replace(self._options(), duration=None, input_length=length, fix_length=fix_length)
+        self.extractor_ = assemble(options, **self._work())
         return self
 
-    def _assembled(self, front: FrontEnd, **fed: Any) -> FeatureExtractor:
-        return assemble(
-            self.network,
-            recipe=self.recipe,
-            frontend=self.frontend if parts_of(self.network) else front,
-            size=self.size,
-            n_filters=self.n_filters,
-            layers=self.layers,
-            precision=self.precision,
-            seed=self.seed_,
-            statistics=self.statistics,
-            batch_size=self.batch_size,
-            n_workers=self.n_workers,
-            device=self.device,
-            store=open_store(self.store),
-            strict=True,
-            **fed,
-        )
+    def _options(self) -> FeatureOptions:
+        names = [field.name for field in fields(FeatureOptions) if field.name != "seed"]
+        return FeatureOptions(**{name: getattr(self, name) for name in names}, seed=self.seed_)
+
+    def _work(self) -> dict[str, Any]:
+        work = {name: getattr(self, name) for name in ("batch_size", "n_workers", "device")}
+        return work | {"store": open_store(self.store), "strict": True}
 
 
 class MFCCFeatures(_ClipTransformer):
@@ -324,7 +307,9 @@ class MFCCFeatures(_ClipTransformer):
             As for `RandomCNNFeatures.restore`; without influence.
         """
         options = {"n_mfcc": self.n_mfcc, "fixed_length": self.min_length}
-        self.extractor_ = assemble(BASELINE, recipe=self.recipe, frontend=options, sr=self.sr, strict=True)
+        self.extractor_ = assemble(
+            FeatureOptions(BASELINE, recipe=self.recipe, frontend=options, sr=self.sr), strict=True
+        )
         return self
 
 

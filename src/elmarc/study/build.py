@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from os.path import exists  # says no to a name that is too long, where Path raises
+from os.path import exists  # False for a name that is too long, where Path raises
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,22 @@ from elmarc import datasets
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.datasets.base import Dataset, OnMissing, Unlabelled, nearly_whole
 from elmarc.errors import DatasetError
-from elmarc.features.assemble import assemble, make_frontend
+from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.recipes import BASELINE, RECIPES, unit_read
 from elmarc.features.store import FeatureStore
-from elmarc.frontends import FrontEnd
-from elmarc.networks import make_network
-from elmarc.networks.base import Network
+from elmarc.features.transformer import RandomCNNFeatures
+from elmarc.model import SoundClassifier
 from elmarc.networks.section import JOINED
 from elmarc.results import Result
 from elmarc.study import spec as cfg
 
 
-def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | None = None) -> Dataset:
+def dataset(section: cfg.Data, *, keep_missing: bool = False, in_memory: Dataset | None = None) -> Dataset:
     """Open a data set; `keep_missing` keeps clips that are named but absent, for `validate` to list.
 
-    `held` is the data set that a section of kind "object" stands for.
+    `in_memory` is the data set that a section of kind "object" stands for.
 
     Raises
     ------
@@ -40,30 +40,22 @@ def dataset(section: cfg.Data, *, keep_missing: bool = False, held: Dataset | No
             data = datasets.open_dataset(options.pop("source"), **options, on_missing=on_missing)
         case cfg.ListsData():
             data = datasets.open_lists(**options, on_missing=on_missing or "skip")
-        case cfg.ObjectData() if held is not None:
-            data = held
+        case cfg.ObjectData() if in_memory is not None:
+            data = in_memory
         case cfg.ObjectData():
             raise DatasetError(
                 f"{section.name}: was held in memory by the program that ranked it: open it there, and "
                 "hand it over as a Dataset"
             )
-    if held is None and not keep_missing:
+    if in_memory is None and not keep_missing:
         data = nearly_whole(data)
     if section.n_folds is not None:
         data = replace(data, n_folds=section.n_folds)
-    if section.shuffle:
-        data = replace(data, shuffle=True)
-    return data
+    return replace(data, shuffle=True) if section.shuffle else data
 
 
 def clips(section: cfg.Data) -> Dataset | Unlabelled:
-    """Open what features are made of: a data set, or a file or folder without classes.
-
-    Raises
-    ------
-    DatasetError
-        It is not as described.
-    """
+    """Open what features are made of: a data set, or a file or folder without classes."""
     path = section.source if isinstance(section, cfg.ClipsData) else ""
     is_place = isinstance(path, Path) and path.suffix.lower() != ".csv" and exists(path)
     if is_place and not datasets.has_classes(path):
@@ -71,14 +63,16 @@ def clips(section: cfg.Data) -> Dataset | Unlabelled:
     return dataset(section)
 
 
-def frontend(section: cfg.FrontEnd) -> FrontEnd:
-    """Return the front-end of a configuration."""
-    return make_frontend(section.model_dump(), network=None)
+def open_source(result: Result) -> Dataset:
+    """Open again the data set that a result was made of.
 
-
-def network(section: cfg.Network, *, seed: int, n_bands: int) -> Network:
-    """Return the network of a configuration for inputs of so many bands, its weights drawn from the seed."""
-    return make_network(network_section(section), seed=seed, n_bands=n_bands)
+    Raises
+    ------
+    ElmarcError
+        It does not lie where it lay.
+    """
+    config = cfg.parse_experiment({"data": result.source, "network": "mfcc"}, source="result.json")
+    return dataset(config.data)
 
 
 def network_section(section: cfg.Network) -> dict[str, Any]:
@@ -87,12 +81,24 @@ def network_section(section: cfg.Network) -> dict[str, Any]:
 
 
 def classifier(system: cfg.System) -> ClassifierSpec:
-    """Return the classifier of a system with its grid, in front of it a scaler where it is asked for."""
+    """Return the classifier of a system with its grid, in front of it a scaler where one is wanted."""
     section = system.classifier
     assert section is not None  # no grid belongs to a training
     return make_classifier(
         section.name, random_state=system.seed, standardise=section.standardise, ridge=section.ridge
     )
+
+
+def feature_options(system: cfg.System) -> FeatureOptions:
+    """Return the options of a system's features."""
+    net, fed = system.network, system.input
+    own: dict[str, Any] = {"frontend": system.frontend.model_dump()}
+    if net is not None:
+        own |= {"statistics": system.pooling} if net.kind != JOINED else {"frontend": None}
+        own |= {"duration": fed.seconds, "fix_length": fed.fix_length}
+        own["input_length"] = fed.n_frames if unit_read(net) == "frames" else fed.n_samples
+    network = BASELINE if net is None else network_section(net)
+    return FeatureOptions(network, recipe=system.recipe, seed=system.seed, **own)
 
 
 def extractor(
@@ -108,60 +114,50 @@ def extractor(
     short clips are padded anyway, as the study did for VGG on 4 s clips. A configuration that gives both
     length and `fix_length` needs no data set.
     """
-    work: dict[str, Any] = {
-        "batch_size": config.batch_size or 8,
-        "n_workers": config.n_workers,
-        "device": config.device,
-        "strict": config.strict,
-        "store": store,
-        "cache": cache,
-    }
+    options = feature_options(config)
     default = None if data is None else data.input_length or datasets.suggest_input_length(data)
-    if config.network is not None and config.network.kind == JOINED:
-        joined = assemble(
-            network_section(config.network), recipe=config.recipe, seed=config.seed,
-            duration=config.input.seconds, default_length=default, fix_length=config.input.fix_length, **work,
-        )  # fmt: skip
-        return joined, []
-    front = frontend(config.frontend)
-    if config.network is None or front.unit is None:  # without a network there is no unit
-        return assemble(None, frontend=front, **work), []
-    built = assemble(
-        network_section(config.network),
-        frontend=front,
-        seed=config.seed,
-        duration=config.input.seconds,
-        input_length=config.input.positions(front.unit),
+    made = assemble(
+        options,
         default_length=default,
-        fix_length=config.input.fix_length,
-        statistics=config.pooling,
-        **work,
+        batch_size=config.batch_size or 8,
+        n_workers=config.n_workers,
+        device=config.device,
+        strict=config.strict,
+        store=store,
+        cache=cache,
     )
-    notes: list[str] = []
-    if built.network is not None and not built.network.is_storable:
-        notes.append(f"{built.network.name} states no key: its features are not stored")
-    is_given = config.input.seconds or config.input.positions(front.unit)
-    if is_given or default is None:
-        return built, notes
-    return built, notes + _lengthened(built, front.n_positions(default.seconds(front.unit)))
+    net, front = made.network, made.frontend
+    if net is None:
+        return made, []
+    notes = [] if net.is_storable else [f"{net.name} states no key: its features are not stored"]
+    if default is not None and not options.duration and not options.input_length:
+        length = front.n_positions(default.seconds(net.input_unit))
+        if length != made.length:
+            notes.append(
+                f"{net.name} needs {net.min_input_length} {net.input_unit}; clips of {length} were made "
+                f"{made.length} by {made.fix_length}"
+            )
+    return made, notes
 
 
-def _lengthened(extractor: FeatureExtractor, length: int) -> list[str]:
-    """Say where clips of the data set's own length were made longer for the network."""
-    net, longer = extractor.network, extractor.length
-    if net is None or longer == length:
-        return []
-    needs = f"{net.name} needs {net.min_input_length} {net.input_unit}"
-    return [f"{needs}; clips of {length} were made {longer} by {extractor.fix_length}"]
-
-
-def open_source(result: Result) -> Dataset:
-    """Open again the data set that a result was made of.
-
-    Raises
-    ------
-    ElmarcError
-        It does not lie where it lay.
-    """
-    config = cfg.parse_experiment({"data": result.source, "network": "mfcc"}, source="result.json")
-    return dataset(config.data)
+def sound_classifier(config: cfg.Experiment, made: FeatureExtractor) -> SoundClassifier:
+    """Return the classifier, not fitted, whose features are those of an extractor of the configuration."""
+    fed: dict[str, Any] = {}
+    if config.network is not None:
+        fed = {"duration": None, "input_length": made.input_length, "fix_length": made.fix_length}
+    classifier = config.classifier or cfg.Classifier(name="ridge")
+    recipe = config.recipe
+    if classifier.name == "elm":  # the recipe sets its ridge; all else that a recipe sets is given
+        recipe = next(name for name in (recipe, *RECIPES) if RECIPES[name].ridge == classifier.ridge)
+    parameters = {**vars(feature_options(config)), **fed, "recipe": recipe}
+    features = RandomCNNFeatures(
+        random_state=parameters.pop("seed"),
+        **parameters,
+        batch_size=made.batch_size,
+        n_workers=config.n_workers,
+        device=config.device,
+        store=made.store.root if made.store and not made.store.was_refused else None,
+    )
+    return SoundClassifier(
+        features, classifier.name, standardise=classifier.standardise, random_state=config.seed
+    )

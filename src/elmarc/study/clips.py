@@ -49,14 +49,14 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def open_material(config: Experiment, held: Dataset | None = None, *, is_read: bool = True) -> Material:
+def open_material(config: Experiment, in_memory: Dataset | None = None, *, is_read: bool = True) -> Material:
     """Open the data set of a configuration and read its files, for their hashes.
 
     Parameters
     ----------
     config : Experiment
         Whose `data` section says what to open.
-    held : Dataset or None
+    in_memory : Dataset or None
         The data set that a section of kind "object" stands for.
     is_read : bool
         Whether features are computed of its clips: those that can be read must fill the folds then.
@@ -66,7 +66,7 @@ def open_material(config: Experiment, held: Dataset | None = None, *, is_read: b
     DatasetError
         The data set is not as described, or it, or those of its clips that can be read, cannot be split.
     """
-    data = build.dataset(config.data, held=held)
+    data = build.dataset(config.data, in_memory=in_memory)
     dataset_splits(data)  # before any file is read
     together = config.data.keep_duplicates_together
     if together:

@@ -10,7 +10,7 @@ from elmarc._choices import choose
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.config.files import is_network_file, read_networks
 from elmarc.errors import ConfigError
-from elmarc.features.assemble import make_frontend
+from elmarc.features.assemble import FeatureOptions, make_frontend
 from elmarc.features.recipes import BASELINE, WHOLE_CLIPS
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, make_network
 from elmarc.networks.random_cnn import RandomCNN
@@ -207,7 +207,7 @@ def _multiply_adds(config: Experiment) -> float:
 def _cost_of(section: Mapping[str, Any], recipe: str) -> float:
     if section["kind"] == BASELINE:
         return 0.0
-    front = make_frontend(None, network=section, recipe=recipe)
+    front = make_frontend(FeatureOptions(section, recipe=recipe))
     net = make_network(section, n_bands=front.n_bands)
     assert isinstance(net, RandomCNN)
     length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))

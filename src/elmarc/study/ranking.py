@@ -24,12 +24,12 @@ from elmarc.reports import figures, tables, terminal, wording
 from elmarc.results import Failure, Result
 from elmarc.study import build
 from elmarc.study.cells import failures, make_cells
+from elmarc.study.fit import fit_trained, winner
 from elmarc.study.observer import Lines
+from elmarc.study.record import config_of
 from elmarc.study.request import Rank, Run, Study, Train
 from elmarc.study.run import run_cells, seconds
 from elmarc.study.summary import beside, summarise
-from elmarc.study.trained_fit import fit_trained
-from elmarc.study.winner import sound_classifier, winner
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,14 +105,14 @@ class Ranking:
         ConfigError
             All systems are passed over.
         """
-        best = winner(self.results)
-        config = best.config(trust=True, **(self.how or {}))  # this program has named its networks
-        if best.is_trained:
+        best = winner(self.results).result
+        config = config_of(best, trust=True, **(self.how or {}))  # this program has named its networks
+        if config.training:
             return fit_trained(best, config, self.dataset, store=self.store).model
         extractor, _ = build.extractor(config, self.dataset, store=self.store)
-        unread = {clip.id for clip in best.result.skipped}
+        unread = {clip.id for clip in best.skipped}
         clips = tuple(clip for clip in self.dataset.clips if clip.id not in unread)
-        return sound_classifier(config, extractor).fit(replace(self.dataset, clips=clips))
+        return build.sound_classifier(config, extractor).fit(replace(self.dataset, clips=clips))
 
     def __repr__(self) -> str:
         return terminal.short_text(self._comparison).rstrip()

@@ -35,9 +35,9 @@ from elmarc import _defaults
 from elmarc._types import Precision, Size, Unit
 from elmarc.config.schema import Count, Counts, Flag, Name, Section, Shape, Year
 from elmarc.errors import ConfigError
-from elmarc.frontends import FRONTENDS, frontends_of
+from elmarc.frontends import FRONTENDS
 from elmarc.networks import NETWORKS
-from elmarc.networks.section import EXTERNAL, JOINED, ModulePrecision, ModuleSpec, module_spec
+from elmarc.networks.section import EXTERNAL, ModulePrecision, ModuleSpec, module_spec
 
 Compat = Annotated[Literal["2018"], Year]
 
@@ -249,41 +249,3 @@ else:
     Network = Annotated[
         reduce(or_, (*NETWORK_SECTIONS, OWN_SECTION, JoinedSection)), Field(discriminator="kind")
     ]
-
-
-def default_frontend(network: Any) -> str:
-    """Return the front-end that a network reads where nothing is said; without a network, the MFCC.
-
-    The name of a front-end that gives one vector a clip stands for itself: `network: mfcc` is no network.
-
-    Parameters
-    ----------
-    network : mapping, section or None
-        The section of a network, checked or not.
-
-    >>> [default_frontend(network) for network in ({"kind": "sample_level"}, {"kind": "mfcc"}, None)]
-    ['waveform', 'mfcc', 'mfcc']
-    """
-    alone = frontends_of(None)
-    if network is None:
-        return alone[0]
-    if _said(network, "kind") == JOINED:
-        kinds = [default_frontend(part) for part in _said(network, "parts") or ()]
-        return next((kind for kind in kinds if kind not in alone), next(iter(FRONTENDS)))
-    kind, unit = _said(network, "kind"), _said(network, "unit")
-    if kind in alone:
-        return str(kind)
-    if kind == EXTERNAL and unit in get_args(Unit):
-        return frontends_of(unit)[0]
-    known = isinstance(kind, str) and kind in NETWORKS
-    return NETWORKS[kind].frontend if known else next(iter(FRONTENDS))
-
-
-def _said(network: Any, key: str) -> Any:
-    return network.get(key) if isinstance(network, Mapping) else getattr(network, key, None)
-
-
-def unit_read(network: Any) -> Unit | None:
-    """Return what the length of a network's input counts; None where there is no network."""
-    unit: Unit | None = FRONTENDS[default_frontend(network)].unit
-    return unit

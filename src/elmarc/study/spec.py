@@ -34,11 +34,11 @@ from elmarc.config.schema import (
 )
 from elmarc.datasets.named import RECORDED, known_name
 from elmarc.datasets.packages import package_name
-from elmarc.features.recipes import RECIPES, settings
+from elmarc.features.recipes import RECIPES, default_frontend, settings, unit_read
 from elmarc.features.statistics import STATISTICS
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks.section import JOINED, section_of_text
-from elmarc.study.sections import FRONTEND_SECTIONS, default_frontend, unit_read
+from elmarc.study.sections import FRONTEND_SECTIONS
 from elmarc.study.sections import FrontEnd as FrontEnd
 from elmarc.study.sections import Network as Network
 from elmarc.training.recipe import VERSION, TrainingRecipe

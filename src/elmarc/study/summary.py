@@ -24,7 +24,7 @@ MULTIPLY_ADDS = "multiply_adds_per_clip"
 FIGURES = ("figure", "differences", "cost")  # of one data set and protocol
 
 
-def tell_apart(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+def comparable(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     """Return the results that can be compared, and notes on what was done.
 
     Clips of one place may have changed between runs: the newest state of them counts. Different data sets of
@@ -86,7 +86,7 @@ def read_failures(folder: Path) -> list[Failure]:
 
 
 def still_failed(failed: Sequence[Failure], results: Sequence[Result]) -> list[Failure]:
-    """Return the failures that no newer result has made good, of the clips that `tell_apart` gave."""
+    """Return the failures that no newer result has made good, of the clips that `comparable` gave."""
     names = {r.clips_key: r.dataset for r in results}
     dates = {_asked(r): r.created for r in results}
     current = [f for f in failed if f.clips_key in names or f.dataset not in names.values()]
@@ -113,7 +113,7 @@ def summarise(
     Returns the results that can be compared, how they compare, and notes; the comparisons name the cells that
     `failed`.
     """
-    own, notes = tell_apart(results)
+    own, notes = comparable(results)
     failed = still_failed(failed, own)
     compared = comparisons(own, failed=failed)
     notes += without_results(failed, compared)
@@ -149,7 +149,7 @@ def beside(results: Sequence[Result], folder: Path) -> str:
     if not found:
         return ""
     both = [r for r in (*results, *found) if r.clips_key in keys and r.protocol == results[0].protocol]
-    own, _ = tell_apart([replace(r, dataset=results[0].dataset) for r in both])
+    own, _ = comparable([replace(r, dataset=results[0].dataset) for r in both])
     return best_of_both(score for comparison in comparisons(own) for score in comparison.scores)
 
 

@@ -16,24 +16,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
-
 from elmarc.config.files import yaml_value
 from elmarc.config.schema import checked, sections
 from elmarc.errors import ConfigError
+from elmarc.features.recipes import default_frontend, unit_read
 from elmarc.frontends import FRONTENDS, frontends_of
 from elmarc.networks import NETWORKS
 from elmarc.networks.section import EXTERNAL
-from elmarc.study.sections import (
-    FRONTEND_SECTIONS,
-    NETWORK_SECTIONS,
-    OWN_SECTION,
-    default_frontend,
-    unit_read,
-)
+from elmarc.study.sections import FRONTEND_SECTIONS, NETWORK_SECTIONS, OWN_SECTION
 from elmarc.study.spec import Experiment, expand
 
-OF_NETWORKS = ("input", "pooling")  # sections that say nothing where there is no network
+OF_NETWORKS = {"input", "pooling"}  # sections that say nothing where there is no network
 OPAQUE = ("network.options", "network.reduction")  # sections of no keys of ours
 
 
@@ -43,11 +36,10 @@ def _list_keys() -> Iterator[str]:
         if _holds_list(field.annotation):
             yield name
     for name, forms in sections(Experiment).items():
-        yield from (f"{name}.{key}" for form in forms for key in _lists_of(form))
-
-
-def _lists_of(form: type[BaseModel]) -> Iterator[str]:
-    return (key for key, field in form.model_fields.items() if _holds_list(field.annotation))
+        for form in forms:
+            yield from (
+                f"{name}.{key}" for key, field in form.model_fields.items() if _holds_list(field.annotation)
+            )
 
 
 def _holds_list(annotation: Any) -> bool:
@@ -59,15 +51,14 @@ LIST_KEYS = frozenset((*_list_keys(), "training.learning_rates"))
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """A grid of experiments: the document as it was written, and the experiments it stands for."""
+    """A document as it was written, and the experiments that it stands for, each once.
+
+    The first key of the document varies slowest.
+    """
 
     name: str
     document: Mapping[str, Any]
     experiments: tuple[Experiment, ...]
-
-    def cells(self) -> list[Experiment]:
-        """Return the experiments, each once, the first key of the document varying slowest."""
-        return list(self.experiments)
 
 
 def apply_overrides(document: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -86,7 +77,7 @@ def apply_overrides(document: Mapping[str, Any], overrides: Iterable[str]) -> di
 
 
 def is_sweep(document: Mapping[str, Any]) -> bool:
-    """Is this a sweep: does it say so, or does it hold a list where one value belongs?"""
+    """Return whether a document says that it is a sweep, or holds a list where one value belongs."""
     return document.get("kind") == "sweep" or bool(axes(document))
 
 
@@ -151,33 +142,55 @@ def fit_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> lis
         No cell reads a front-end that is given.
     """
     full = [{key: expand(key, value) for key, value in cell.items()} for cell in cells]
-    _check_frontends(full, source)
-    known = {key for cell in full for key in FRONTEND_SECTIONS[_frontend_kind(cell)].model_fields}
-    with_network = any(_unit(cell) is not None for cell in full)
-    fitted = [_fitted(cell, known, with_network=with_network) for cell in full]
-    return _fit_networks(fitted)
+    for kind in (_kind(cell, "frontend") for cell in full):
+        if kind in FRONTENDS and not any(_reads(cell, kind) for cell in full):
+            raise ConfigError(f"{source}: frontend.kind: no network of the sweep reads '{kind}'")
+    keys = [_usable_keys(cell) for cell in full]
+    known = {part: set().union(*(each[part] for each in keys)) for part in ("", "frontend", "network")}
+    return [_fitted(cell, usable, known) for cell, usable in zip(full, keys, strict=True)]
 
 
-def _fit_networks(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    known = {key for cell in cells for key in _network_keys(cell)}
-    for cell in cells:
-        network, own = cell.get("network"), _network_keys(cell)
-        if isinstance(network, Mapping) and own:
-            cell["network"] = {key: v for key, v in network.items() if key in own or key not in known}
-    return cells
+def _fitted(cell: dict[str, Any], usable: Mapping[str, set[str]], known: Mapping[str, set[str]]) -> Any:
+    def without(section: Mapping[str, Any], part: str) -> dict[str, Any]:
+        unused = known[part] - usable[part]
+        return {key: value for key, value in section.items() if key not in unused}
+
+    cell = without(cell, "")
+    network, frontend = cell.get("network"), cell.get("frontend")
+    if isinstance(frontend, Mapping):
+        if "kind" not in frontend:
+            cell["frontend"] = without(frontend, "frontend")
+        elif _kind(cell, "frontend") in FRONTENDS and not _reads(cell, frontend["kind"]):
+            del cell["frontend"]
+    if isinstance(network, Mapping):
+        if _kind(cell, "network") not in frontends_of(None):
+            cell["network"] = without(network, "network") if usable["network"] else network
+        elif known[""]:
+            cell["network"] = {"kind": network["kind"]}
+    return cell
 
 
-def _network_keys(cell: Mapping[str, Any]) -> set[str]:
-    """Return the keys that a cell's network may have; none where it is the baseline or unknown."""
-    if (kind := _kind(cell, "network")) == EXTERNAL:
-        return set(OWN_SECTION.model_fields)
-    named = isinstance(kind, str) and kind in NETWORKS
-    return {key for form in NETWORK_SECTIONS for key in form.model_fields} if named else set()
+def _usable_keys(cell: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return what a cell's network can use: sections, keys of a front-end, keys of a network.
+
+    The last are none for the baseline, for networks that are joined, and for an unknown kind.
+    """
+    kind, front = _kind(cell, "network"), _kind(cell, "frontend")
+    if front is None or not _reads(cell, front):
+        front = default_frontend(_network(cell))
+    forms = [OWN_SECTION] if kind == EXTERNAL else list(NETWORK_SECTIONS) if kind in NETWORKS else []
+    return {
+        "": set() if unit_read(_network(cell)) is None else OF_NETWORKS,
+        "frontend": set(FRONTEND_SECTIONS[front].model_fields),
+        "network": {key for form in forms for key in form.model_fields},
+    }
 
 
-def _kind(cell: Mapping[str, Any], section: str) -> Any:
+def _kind(cell: Mapping[str, Any], section: str) -> str | None:
+    """Return the kind of a section, where it is a text."""
     value = cell.get(section)
-    return value.get("kind") if isinstance(value, Mapping) else None
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    return kind if isinstance(kind, str) else None
 
 
 def _network(cell: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -186,45 +199,8 @@ def _network(cell: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return network if network is None or isinstance(network, Mapping) else {}
 
 
-def _unit(cell: Mapping[str, Any]) -> str | None:
-    return unit_read(_network(cell))
-
-
 def _reads(cell: Mapping[str, Any], kind: Any) -> bool:
-    return _is_frontend(kind) and FRONTENDS[kind].unit == _unit(cell)
-
-
-def _is_frontend(kind: Any) -> bool:
-    return isinstance(kind, str) and kind in FRONTENDS
-
-
-def _frontend_kind(cell: Mapping[str, Any]) -> str:
-    given = _kind(cell, "frontend")
-    return given if _reads(cell, given) else default_frontend(_network(cell))
-
-
-def _fitted(cell: dict[str, Any], known: set[str], *, with_network: bool) -> dict[str, Any]:
-    fitted = dict(cell)
-    frontend = cell.get("frontend")
-    if isinstance(frontend, Mapping):
-        if "kind" not in frontend:
-            own = FRONTEND_SECTIONS[_frontend_kind(cell)].model_fields
-            fitted["frontend"] = {key: v for key, v in frontend.items() if key in own or key not in known}
-        elif _is_frontend(frontend["kind"]) and not _reads(cell, frontend["kind"]):
-            del fitted["frontend"]
-    if with_network and _unit(cell) is None:
-        for section in OF_NETWORKS:
-            fitted.pop(section, None)
-        if (alone := _kind(cell, "network")) in frontends_of(None):
-            fitted["network"] = {"kind": alone}
-    return fitted
-
-
-def _check_frontends(cells: list[dict[str, Any]], source: str) -> None:
-    """Refuse a front-end that no network of the sweep reads: it would be left out in silence."""
-    for kind in filter(_is_frontend, [_kind(cell, "frontend") for cell in cells]):
-        if not any(_reads(cell, kind) for cell in cells):
-            raise ConfigError(f"{source}: frontend.kind: no network of the sweep reads '{kind}'")
+    return kind in FRONTENDS and FRONTENDS[kind].unit == unit_read(_network(cell))
 
 
 def check_cells(cells: Sequence[Mapping[str, Any]], source: str = "config") -> tuple[Experiment, ...]:
