@@ -174,7 +174,7 @@ def read_document(text: str, source: str) -> dict[str, Any]:
     reader = AssignmentReader(source)
     reader.read(text)
     old = checked(Config2018, _config_dict(reader), source)
-    data = {"kind": "lists", "name": DATASETS[old.dataset], "audio": old.audio_path}
+    data: dict[str, Any] = {"kind": "lists", "name": DATASETS[old.dataset], "audio": old.audio_path}
     if old.audios_list:
         data["files"] = old.audios_list
     else:
@@ -363,8 +363,8 @@ class AssignmentReader:
                 return [self._value(item) for item in items]
             case ast.Dict(keys=keys, values=values):
                 result: dict[str, Any] = {}
-                for key, value in zip(keys, values, strict=True):
-                    self._add(result, key, value)
+                for key_node, value_node in zip(keys, values, strict=True):
+                    self._add(result, key_node, value_node)
                 return result
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._combined(node, operator.neg, operand)
