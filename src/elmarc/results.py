@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -114,7 +114,7 @@ class Result:
 
     def _pieces(self) -> Iterator[str]:
         """Yield the text piece by piece: whole, that of a million predictions takes a gigabyte."""
-        encoder = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False, default=_members)
+        encoder = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False, default=vars)
         yield from encoder.iterencode(self)
         yield "\n"
 
@@ -148,12 +148,6 @@ class Result:
         path = Path(folder) / "result.json"
         write_atomic(path, self._pieces())
         return path
-
-
-def _members(value: Any) -> dict[str, Any]:
-    if not is_dataclass(value):
-        raise TypeError(f"{value!r} cannot be part of a result")
-    return vars(value)
 
 
 @cache
@@ -223,13 +217,7 @@ def _check_score(name: str, written: float, follows: float) -> None:
 
 
 def load(path: str | Path) -> Result:
-    """Read one `result.json`.
-
-    Raises
-    ------
-    StoreError
-        It is damaged, of another version, or cannot be read.
-    """
+    """Read one `result.json`; StoreError where it is damaged, of another version, or cannot be read."""
     try:
         if what := special(path):
             raise StoreError(f"{path}: is {what}, expected a result of elmarc: take it away")
@@ -244,16 +232,7 @@ def load(path: str | Path) -> Result:
 def collect(folder: str | Path, *, notes: list[str] | None = None) -> list[Result]:
     """Read every `result.json` below a folder, in the order of their paths.
 
-    Parameters
-    ----------
-    folder : str or Path
-    notes : list of str or None
-        Results that cannot be read are left out, and named here; None: they are an error.
-
-    Raises
-    ------
-    StoreError
-        The folder does not exist or holds no result, or one of them cannot be read: see `load`.
+    Those that cannot be read are left out, and named in `notes`; without it, they are an error.
     """
     paths = sorted(
         Path(parent, "result.json")
@@ -306,18 +285,8 @@ def load_failure(folder: str | Path) -> Failure | None:
 
 
 SCALARS = (
-    "dataset",
-    "n_clips",
-    "features",
-    "n_features",
-    "classifier",
-    "protocol",
-    "seed",
-    "accuracy",
-    "macro_f1",
-    "recipe",
-    "size",
-    "n_filters",
+    *("dataset", "n_clips", "features", "n_features", "classifier", "protocol", "seed", "accuracy"),
+    *("macro_f1", "recipe", "size", "n_filters"),
 )
 
 

@@ -60,22 +60,16 @@ Tagger: TypeAlias = Callable[[PurePath], Tags | None]  # None: the path has no l
 
 @dataclass(frozen=True)
 class Clip:
-    """One sound: an audio file, or a segment of one.
+    """One sound: an audio file, or a segment of one from `start` to `end`, in seconds.
 
     Parameters
     ----------
     id : str
         Its path below the data set's folder, with `/` between the parts; a segment's times follow.
-    path : Path
-        The audio file.
-    label : str
-        Its class.
     fold : str or None
         An official fold, or "train", "validation" or "test".
     group : str or None
         Such as the recording or speaker; clips of one group stay together.
-    start, end : float or None
-        The segment, in seconds; None is the beginning of the file, and its end.
     """
 
     id: str
@@ -139,11 +133,6 @@ class Dataset:
         How many clips the whole data set has.
     audio_dir : Path or None
         Where `validate` looks for clips that are not listed.
-
-    Raises
-    ------
-    DatasetError
-        No clip, a clip named twice, a label that is not among the classes, or only one class.
     """
 
     name: str
@@ -255,19 +244,8 @@ def group_name(value: object) -> str | None:
 def units(groups: Sequence[str | None]) -> NDArray[np.intp]:
     """Number the groups, each clip without a group as one of its own.
 
-    Parameters
-    ----------
-    groups : sequence of str or None
-        Of each clip; "" or None is a clip without a group.
+    Clips without a group ("" or None) come first, in their order, then the groups by name.
 
-    Returns
-    -------
-    np.ndarray [shape=(n_clips,)]
-        From 0; equal for clips of one group. Clips without a group come first, in their order, then the
-        groups in the order of their names.
-
-    Examples
-    --------
     >>> units(["rex", "", "rex", "ada", ""]).tolist()
     [3, 0, 3, 2, 1]
     """
@@ -308,11 +286,6 @@ def split_of(clips: Sequence[Clip], *, where: str) -> tuple[SplitKind, tuple[Cli
     """Return how clips are split, and the clips with their folds under elmarc's names.
 
     Folds that are all called train, validation or test (see `PARTS`) are fixed lists; a single fold is none.
-
-    Raises
-    ------
-    DatasetError
-        Lists without a train or test list, lists together with folds, or clips with and without a fold.
     """
     names = list(dict.fromkeys(clip.fold for clip in clips))
     if names == [None]:
@@ -337,17 +310,7 @@ def present(
 ) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     """Return the clips to use, and a note on those that are named (by `source`) but absent.
 
-    Parameters
-    ----------
-    on_missing : {"raise", "skip", "keep"}
-        Refuse; leave the absent clips out and note how many; or keep them, to be checked by `validate`.
-
-    Raises
-    ------
-    DatasetError
-        A clip is absent and `on_missing` is "raise"; or all are, unless they are kept.
-    TransientError
-        The system cannot say whether a clip is there.
+    They are refused, left out, or kept, to be checked by `validate`; that all are left out is refused, too.
     """
     absent = [] if on_missing == "keep" else [clip for clip in clips if not is_there(clip.path)]
     if not absent:
@@ -360,13 +323,7 @@ def present(
 
 
 def nearly_whole(data: Dataset) -> Dataset:
-    """Return a data set that has nearly all of its `n_expected` clips, with a note on how many it lacks.
-
-    Raises
-    ------
-    DatasetError
-        More than `MOST_MISSING` are absent.
-    """
+    """Return a data set with a note on absent clips; refuse one that lacks more than `MOST_MISSING`."""
     n_expected = data.n_expected or 0
     n_missing = n_expected - len(data)
     if n_missing <= 0:
@@ -386,11 +343,6 @@ def suggest_input_length(dataset: Dataset | Unlabelled) -> InputLength:
 
     Headers are read, and the longest clips decoded: see `trusted_durations`. Clips that cannot be read do not
     count.
-
-    Raises
-    ------
-    DatasetError
-        No clip can be read.
     """
     durations, problem = trusted_durations(dataset.clips)
     if not any(durations):

@@ -48,11 +48,6 @@ class Offer(NamedTuple):
 
         All is done in a hidden folder next to it, which is renamed at the end: what was interrupted is never
         taken for whole, and a finished download is used by the next attempt.
-
-        Raises
-        ------
-        DatasetError
-            The download fails, the checksum is another, or the archive is damaged, unsafe or too large.
         """
         pooch, place = _pooch(), self.to / f".{self.archive.folder}.download"
         try:
@@ -79,20 +74,7 @@ class Offer(NamedTuple):
 
 
 def offer(name: str, *, to: str | Path = ".") -> Offer:
-    """Ask how large a data set is; nothing is downloaded.
-
-    Parameters
-    ----------
-    name : str
-        One of DATASETS.
-    to : str or Path
-        The folder to unpack it in; made where it is absent.
-
-    Raises
-    ------
-    DatasetError
-        No archive of it is known, the server cannot be reached or refuses, or the disk is too small.
-    """
+    """Ask the server how large one of DATASETS is; the folder to unpack it in is made where it is absent."""
     known = known_name(name) or choose("data set", name, DATASETS)
     facts, place = NAMED[known], expanded(to)
     if facts.layout is None:
@@ -164,14 +146,7 @@ class _Bar:
 def unpack(archive: Path, folder: str) -> Path:
     """Unpack a zip or tar file into a new folder next to it; return the path of its part `folder`.
 
-    pooch's own processors do not filter what tar files write on Python 3.11.
-
-    Raises
-    ------
-    DatasetError
-        The archive is damaged, lacks the folder, or would write outside it.
-    OSError
-        The disk is full.
+    pooch's own processors do not filter what tar files write on Python 3.11. A full disk is an OSError.
     """
     place = Path(tempfile.mkdtemp(dir=archive.parent))
     try:

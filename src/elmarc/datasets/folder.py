@@ -23,12 +23,6 @@ def load(audio_dir: str | Path) -> Dataset:
 
     Where the folder holds `train/` and `test/`, perhaps `validation/` (or other names of `base.PARTS`), with
     class folders in each, these are fixed lists.
-
-    Raises
-    ------
-    DatasetError
-        The folder is absent or holds no audio, or has no sub-folders, or clips of one class only, or is
-        partly laid out as lists.
     """
     folder = existing_folder(audio_dir, name="folder")
     parts = list_folders(folder)
@@ -55,12 +49,7 @@ def load(audio_dir: str | Path) -> Dataset:
 def list_folders(folder: Path) -> dict[str, Path]:
     """Return the folders of the lists by "train", "validation" and "test"; none where they are classes.
 
-    Sub-folders without audio do not count.
-
-    Raises
-    ------
-    DatasetError
-        There is a training and another list, but no test list, two of a kind, or other folders next to them.
+    Sub-folders without audio do not count. A layout that is partly one of lists is refused.
     """
     subs = [sub for sub in _sub_folders(folder) if next(find_audio(sub), None)]
     lists = {sub: PARTS[sub.name.lower()] for sub in subs if sub.name.lower() in PARTS}
@@ -135,19 +124,11 @@ def _notes(folder: Path, parts: Sequence[Path]) -> tuple[str, ...]:
 
 
 def open_clips(paths: str | Path | Iterable[str | Path]) -> tuple[Clip, ...]:
-    """Return clips without labels; sub-folders are searched, and their names are not used.
+    """Return the clips, without labels, of a folder, an audio file, or several of these.
 
-    Parameters
-    ----------
-    paths : str, Path, or iterable of them
-        A folder, an audio file, or several of these. In folders, audio files are known by their suffix and
-        hidden ones left out; a file that is named is taken whatever its suffix. Ids are the paths below the
-        folder, the file's name, or, of several, the paths below the folder that holds all.
-
-    Raises
-    ------
-    DatasetError
-        Nothing is there, it is no regular file, a folder holds no audio, or a file is named twice.
+    In folders, audio files are known by their suffix and hidden ones left out; a file that is named is taken
+    whatever its suffix. Ids are the paths below the folder, the file's name, or, of several, the paths below
+    the folder that holds all.
     """
     if isinstance(paths, str | Path):
         place = expanded(paths)
@@ -190,13 +171,7 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def find_audio(folder: Path) -> Iterator[Path]:
-    """Yield the audio files below a folder in the order of their names, without hidden ones.
-
-    Raises
-    ------
-    DatasetError
-        A folder below it cannot be read.
-    """
+    """Yield the audio files below a folder in the order of their names, without hidden ones."""
     for parent, _, names in _walk(folder):
         yield from (Path(parent, name) for name in sorted(names) if is_audio(name))
 

@@ -37,9 +37,6 @@ def one_label(value: object, *, where: str, reader: object, hint: str) -> str:
     """Return the label in a value of another package as text; raise DatasetError for none or several.
 
     `where`, `reader` and `hint` are for the message: its beginning, the attribute, and the way out.
-
-    >>> one_label(["dog"], where="a", reader="tags", hint="name another")
-    'dog'
     """
     if hasattr(value, "tolist"):
         value = value.tolist()

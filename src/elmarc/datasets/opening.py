@@ -104,8 +104,16 @@ def open_dataset(
         return table.load(data, audio_dir=audio, fold=fold, on_missing=missing)
     if kind == "DataFrame":
         return table.from_frame(data, audio_dir=audio, fold=fold, on_missing=missing)
-    opened: Dataset = data if kind == "Dataset" else folder.load(data)
-    return opened
+    if isinstance(data, Dataset):
+        return data
+    path = expanded(data)
+    if isdir(path):
+        return folder.load(path)
+    if exists(path):
+        raise DatasetError(
+            f"{path}: expected a folder with one sub-folder per class, or a .csv file path,label"
+        )
+    raise _unknown(str(path))
 
 
 def _kind(data: Any, *, has_audio: bool) -> tuple[str, str]:
@@ -125,18 +133,10 @@ def _kind(data: Any, *, has_audio: bool) -> tuple[str, str]:
         )
     if package := packages.package_name(data):
         return "hf" if package[0] == "hf" else "mirdata", package[1]
-    name, path = known_name(str(data)), expanded(data)
+    name = known_name(str(data))
     if name == "toy" or (name and (has_audio or not exists(data))):
         return "toy" if name == "toy" else "named", name
-    if path.suffix.lower() == ".csv":
-        return "csv", ""
-    if isdir(path):
-        return "folder", ""
-    if exists(path):
-        raise DatasetError(
-            f"{path}: expected a folder with one sub-folder per class, or a .csv file path,label"
-        )
-    raise _unknown(str(path))
+    return "csv" if expanded(data).suffix.lower() == ".csv" else "folder", ""
 
 
 def open_lists(

@@ -90,10 +90,7 @@ def _dataset(
 
 
 def load_mirdata(source: str, *, data_home: str | Path | None = None) -> Any:
-    """Return the data set "mirdata:NAME" or "soundata:NAME"; `data_home` is the folder of its clips.
-
-    Raises DatasetError where the package is absent or does not know the name.
-    """
+    """Return the data set "mirdata:NAME" or "soundata:NAME"; `data_home` is the folder of its clips."""
     package, _, name = source.partition(":")
     try:
         return import_module(package).initialize(
@@ -119,11 +116,6 @@ def from_mirdata(
 
     `label`, `fold` and `group` name attributes of a track, such as "genre"; where no label is named, all
     three are those of `KNOWN`.
-
-    Raises
-    ------
-    DatasetError
-        The tracks lack an attribute, a clip has several labels, or audio is absent.
     """
     name = str(getattr(data, "name", "mirdata"))
     try:
@@ -221,11 +213,6 @@ def from_hugging_face(
     label, fold, group : str or None
         Columns. The label is `label`, or the only ClassLabel; `fold`, `split` and `group` are used where they
         exist.
-
-    Raises
-    ------
-    DatasetError
-        A column is absent, a clip has no label or several, or the audio is streamed, remote or decoded.
     """
     splits = dict(data) if isinstance(data, Mapping) else {"": data}
     splits = {part: rows for part, rows in splits.items() if split is None or part in (split, "")}

@@ -59,8 +59,6 @@ def load(
         What paths are relative to; default: the folder of the file.
     fold : str or None
         The column with the folds, where it has another name.
-    on_missing : {"raise", "skip", "keep"}
-        What to do about clips that are named but absent; see `base.present`.
     """
     table = expanded(table)
     folder = existing_folder(audio_dir, name=table.name) if audio_dir else table.parent
@@ -228,13 +226,7 @@ def _unused_notes(name: str, row: Row, split_column: str) -> list[str]:
 
 
 def read_rows(table: Path, *, needed: tuple[str, ...]) -> list[tuple[int, Row]]:
-    """Return (line number, cells by column) of a CSV file; column names lose their case and spaces.
-
-    Raises
-    ------
-    DatasetError
-        The file cannot be read, lacks a column of `needed`, or has no rows.
-    """
+    """Return (line number, cells by column) of a CSV file; column names lose their case and spaces."""
     try:
         if what := special(table):
             raise DatasetError(f"{table}: is {what}, expected a CSV file: write what it gives to one")

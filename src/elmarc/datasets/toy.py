@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,13 +64,6 @@ def load(
         Which of the two labels the clips have; None: rhythm.
     n_variations : int
         Clips of each rhythm on each instrument, dealt to five folds in turn.
-    seed : int
-        The same seed gives the same bytes.
-
-    Raises
-    ------
-    DatasetError
-        The target is unknown, or the cache cannot be written.
     """
     target = target or "rhythm"
     if target not in TARGETS:
@@ -100,7 +93,10 @@ def load(
 
 def _complete(folder: Path, paths: dict[tuple[str, str, int], Path], seed: int) -> None:
     """Write the clips that are absent or altered; their checksums come last: those clips are all there."""
-    checksums = _read_checksums(folder / MARKER)
+    try:
+        checksums = dict(json.loads((folder / MARKER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # of no earlier run, or damaged
+        checksums = {}
     fresh = {}
     for (rhythm, timbre, variation), path in paths.items():
         if not path.is_file() or content_hash(path) != checksums.get(path.name):
@@ -111,15 +107,6 @@ def _complete(folder: Path, paths: dict[tuple[str, str, int], Path], seed: int) 
             fresh[path.name] = content_hash(path)
     if fresh:
         write_atomic(folder / MARKER, json.dumps(checksums | fresh, indent=1))
-
-
-def _read_checksums(path: Path) -> dict[str, Any]:
-    """Return the checksums of an earlier run; none where the file is absent or damaged."""
-    try:
-        checksums = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return checksums if isinstance(checksums, dict) else {}
 
 
 def tune(rhythm: str, instrument: str, rng: Rng) -> Signal:
