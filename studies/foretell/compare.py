@@ -24,6 +24,7 @@ from elmarc.agreement.rankings import (
     jackknife_estimate,
     left_out,
     pearson,
+    shared_variance,
     spearman,
     spread,
 )
@@ -167,12 +168,13 @@ def _predictor(
 ) -> Predictor:
     known = {key: value for key, value in covariates.items() if np.ptp(value) > 0 and key != name}
     trained, confidence = target.trained.score, target.confidence
+    own = score if side is None else side
     partial = None
     if known:
         given = np.array(list(known.values()))
-        shared = target.shared_variance(partial_spearman(given), score, side)
+        shared = shared_variance(partial_spearman(given), own, target.trained, target.counts)
         partial = partial_estimate(score, trained, given, shared=shared, confidence=confidence)
-    shared = target.shared_variance(kendall, score, side)
+    shared = shared_variance(kendall, own, target.trained, target.counts)
     return Predictor(
         name, kind, as_tuple(score), as_tuple(side.standard_error if side else np.zeros(len(score))),
         spearman=target.spearman(score, side),

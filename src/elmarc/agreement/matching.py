@@ -31,60 +31,30 @@ VERSION = 3  # of agreement.json
 
 @dataclass(frozen=True)
 class Predictor:
-    """A score of each architecture, and how well it predicts the trained accuracy.
+    """A score of each of `Agreement.architectures`, and how well it predicts the trained accuracy."""
 
-    Parameters
-    ----------
-    name : str
-        Classifier and recipe, as in "svm, 2018".
-    scores, errors : tuple of float
-        Of each architecture, in the order of `Agreement.architectures`; standard errors over seeds and clips.
-    spearman : Estimate
-        Rank correlation with the trained accuracy.
-    regrets : dict of int to Regret
-        By how many of the first are trained.
-    """
-
-    name: str
+    name: str  # classifier and recipe, as in "svm, 2018"
     scores: tuple[float, ...]
-    errors: tuple[float, ...]
-    spearman: Estimate
-    regrets: dict[int, Regret]
+    errors: tuple[float, ...]  # standard errors over seeds and clips
+    spearman: Estimate  # with the trained accuracy
+    regrets: dict[int, Regret]  # by how many of the first are trained
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well untrained scores predict trained accuracies on one data set.
-
-    Parameters
-    ----------
-    trained_name : str
-        Classifier and recipe of the trained side.
-    architectures : tuple of str
-        Those that both sides have.
-    trained, trained_errors : tuple of float
-        Their trained accuracies, means over folds and seeds, with standard errors over seeds and clips.
-    predictors : tuple of Predictor
-        The untrained scores, the highest correlation first.
-    n_seeds : tuple of int
-        The fewest seeds, untrained and trained.
-    n_units : int
-        Clips, or groups of clips where `grouped`.
-    notes : tuple of str
-        What was left out, and why.
-    """
+    """How well untrained scores predict trained accuracies on one data set."""
 
     dataset: str
-    trained_name: str
-    architectures: tuple[str, ...]
-    trained: tuple[float, ...]
-    trained_errors: tuple[float, ...]
-    predictors: tuple[Predictor, ...]
-    n_seeds: tuple[int, int]
-    n_units: int
+    trained_name: str  # classifier and recipe
+    architectures: tuple[str, ...]  # those that both sides have
+    trained: tuple[float, ...]  # their accuracies, means over folds and seeds
+    trained_errors: tuple[float, ...]  # standard errors over seeds and clips
+    predictors: tuple[Predictor, ...]  # the highest correlation first
+    n_seeds: tuple[int, int]  # the fewest, untrained and trained
+    n_units: int  # clips, or groups of clips where `grouped`
     grouped: bool
     confidence: float
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # what was left out, and why
 
     @property
     def best(self) -> Predictor:
@@ -97,19 +67,9 @@ def agreements(
 ) -> list[Agreement]:
     """Return for each data set how well untrained scores predict trained accuracies.
 
-    Equal results give equal numbers: random draws depend only on the data set's name.
-
-    Parameters
-    ----------
-    untrained, trained : sequence of Result
-        Of the same architectures; `untrained` with any number of classifiers and recipes, `trained` with one.
-    confidence : float
-        Of the intervals, in (0, 1).
-
-    Raises
-    ------
-    ConfigError
-        The sides share no data set, no four architectures or no clip, or contradict each other.
+    `untrained` may have any number of classifiers and recipes, `trained` one. Sides that share no data set,
+    no four architectures or no clip, or that contradict each other, raise a ConfigError. Equal results give
+    equal numbers: random draws depend only on the data set's name.
     """
     return [_agreement(match, confidence) for match in matched(untrained, trained)]
 

@@ -36,7 +36,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Floats, Floats], Floats]
 
 FEWEST = 4  # architectures that a correlation needs: two degrees of freedom
-LEAST = 12  # architectures that an interval needs; of 10, Kendall's held in 89 to 92 %
+LEAST = 12  # architectures that an interval needs; of 10, Kendall's had the truth in 89 to 92 %
 FIRST = (1, 3)  # how many of the first are trained
 N_DRAWS = 1000
 CORRELATIONS = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 41))
@@ -86,21 +86,11 @@ class Loss:
 
 @dataclass(frozen=True)
 class Regret:
-    """What is lost by training the first k only.
+    """What is lost by training the first k only."""
 
-    Parameters
-    ----------
-    expected : Loss
-        For as many other architectures of the space: architectures, seeds and clips are drawn.
-    here : Loss
-        For these architectures: seeds and clips are drawn. It may be 0, so the interval is the shortest one.
-    measured : float
-        The plain difference of the measured accuracies.
-    """
-
-    expected: Loss
-    here: Loss
-    measured: float
+    expected: Loss  # for as many other architectures of the space: architectures, seeds and clips are drawn
+    here: Loss  # for these architectures: seeds and clips are drawn; the interval is the shortest one
+    measured: float  # the plain difference of the measured accuracies
 
 
 @dataclass(frozen=True)
@@ -145,14 +135,9 @@ class Side:
         return np.asarray(np.sqrt(np.maximum(np.diag(self.error), 0.0)))
 
     def resampled(self, counts: Floats, *, apart: bool = False) -> Floats:
-        """Return scores [shape=(n_draws, n)] for resampled units.
+        """Return scores [shape=(n_draws, n)] for units drawn so often, see `unit_counts`.
 
-        Parameters
-        ----------
-        counts : np.ndarray [shape=(n_draws, n_units)]
-            How often each unit is drawn.
-        apart : bool
-            Whether each architecture gets other draws: the rows of `counts`, rotated by its place.
+        With `apart`, each architecture gets other draws: the rows of `counts`, rotated by its place.
         """
         if not apart:
             return self._means((counts @ self.hits) / (counts @ self.weights))
@@ -183,12 +168,8 @@ class Target:
 
     def spearman(self, score: Floats, side: Side | None) -> Estimate:
         """Return the correlation of a score with the trained one; `side` is None where it needs no clips."""
-        shared = self.shared_variance(spearman, score, side)
+        shared = shared_variance(spearman, score if side is None else side, self.trained, self.counts)
         return spearman_estimate(score, self.trained.score, shared=shared, confidence=self.confidence)
-
-    def shared_variance(self, statistic: Statistic, score: Floats, side: Side | None) -> float:
-        """Return the variance that all architectures share, as the function of this name."""
-        return shared_variance(statistic, score if side is None else side, self.trained, self.counts)
 
     def regrets(self, name: str, score: Floats) -> dict[int, Regret]:
         """Return the regrets of a score; equal draws for each k, so that three never lose more than one."""
@@ -231,18 +212,10 @@ def left_out(n: int) -> NDArray[np.intp]:
 def jackknife_estimate(
     value: Floats, rest: Floats, *, n_given: int = 0, shared: float = 0.0, confidence: float = 0.95
 ) -> Estimate:
-    """Return the estimate of a correlation from those with one architecture left out each.
+    """Return the estimate of a correlation from those with one architecture left out each [shape=(n,)].
 
-    Parameters
-    ----------
-    value : np.ndarray [shape=()]
-    rest : np.ndarray [shape=(n,)]
-    n_given : int
-        Covariates of a partial correlation.
-    shared : float
-        Variance of z that all architectures share.
-    confidence : float
-        Of the interval, in (0, 1).
+    `n_given` is the number of covariates of a partial correlation, `shared` the variance of z that all
+    architectures share.
     """
     r, n = float(value), len(rest)
     free = n - n_given
@@ -281,14 +254,7 @@ def unit_counts(n_units: int, rng: np.random.Generator, n_draws: int = 200) -> F
 def shared_variance(statistic: Statistic, x: Side | Floats, y: Side, counts: Floats) -> float:
     """Return the variance of z that all architectures share because they are evaluated on the same clips.
 
-    Parameters
-    ----------
-    statistic : callable
-        The correlation of two arrays, over the last axis.
-    x : Side or np.ndarray [shape=(n,)]
-        One side; an array does not depend on the clips.
-    counts : np.ndarray [shape=(n_draws, n_units)]
-        How often each unit is drawn.
+    `x` is an array [shape=(n,)] where it does not depend on the clips.
     """
     variances = []
     for apart in (False, True):
@@ -301,22 +267,12 @@ def shared_variance(statistic: Statistic, x: Side | Floats, y: Side, counts: Flo
 
 @dataclass(frozen=True)
 class Truth:
-    """Posterior draws, where the measured scores are known.
+    """Draws from the posterior, where the measured scores are known."""
 
-    Parameters
-    ----------
-    scores : np.ndarray [shape=(n_draws, n)]
-        True trained accuracies of these architectures, in [0, 1].
-    mean, slope : np.ndarray [shape=(n_draws,)]
-        Of the line: at the mean untrained score, and over the standard deviation of untrained scores.
-    scatter : np.ndarray [shape=(n_draws,)]
-        Standard deviation of true accuracies about the line.
-    """
-
-    scores: Floats
-    mean: Floats
-    slope: Floats
-    scatter: Floats
+    scores: Floats  # [n_draws, n]: true trained accuracies of these architectures, in [0, 1]
+    mean: Floats  # [n_draws] of the line, at the mean untrained score
+    slope: Floats  # [n_draws] of the line, per standard deviation of untrained scores
+    scatter: Floats  # [n_draws]: standard deviation of true accuracies about the line
 
 
 def first(untrained: Floats, k: int) -> NDArray[np.intp]:
@@ -335,17 +291,8 @@ def regret(
 ) -> Regret:
     """Return the regret of training the k architectures that are first untrained, and keeping the best.
 
-    Parameters
-    ----------
-    untrained, trained : np.ndarray [shape=(n,)]
-        Scores of the architectures, at least four; trained ones are accuracies, in [0, 1].
-    error : np.ndarray [shape=(n, n)]
-        Covariance of the trained scores over seeds and clips.
-    k : int
-        At most n.
-    rng : Generator
-    confidence : float
-        Of the intervals, in (0, 1).
+    Scores [shape=(n,)] are of at least four architectures; `error` [shape=(n, n)] is the covariance of the
+    trained ones, which are accuracies, over seeds and clips.
     """
     picked = first(untrained, k)
     true = draw_truth(untrained, trained, error, rng)
@@ -402,10 +349,7 @@ def losses_elsewhere(true: Truth, n: int, k: int) -> Floats:
 def standard_bests(n: int, k: int) -> Floats:
     """Return quantiles of the best of all n and of the best of the first k, for standard normal scores.
 
-    Returns
-    -------
-    np.ndarray [shape=(2, len(CORRELATIONS), len(SHARES))]
-        At `SHARES`, for each of `CORRELATIONS` between both scores.
+    They are at `SHARES`, for each of `CORRELATIONS` [shape=(2, len(CORRELATIONS), len(SHARES))].
     """
     rng = np.random.default_rng(0)
     untrained = -np.sort(-rng.standard_normal((4000, n)), axis=1)

@@ -6,7 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -155,31 +155,28 @@ def _clip(where: str, row: Row, folder: Path, kind: SplitKind, column: str) -> C
 
 def _times(row: Row, where: str) -> tuple[float | None, float | None]:
     """Return start and end of a segment, None where the cell is empty or the column absent."""
-    start, end = (_seconds(name, row.get(name, ""), where) for name in ("start", "end"))
-    if end is not None and end <= (start or 0.0):
-        raise DatasetError(f"{where}: end {end:g} does not come after start {start or 0:g}: correct them")
+    times: dict[str, float] = {}
+    for name in ("start", "end"):
+        if not (cell := row.get(name)):
+            continue
+        try:
+            times[name] = float(cell)
+        except ValueError:
+            times[name] = nan
+        if not isfinite(times[name]):
+            raise DatasetError(f"{where}: {name} {cell!r} is not a number: expected seconds, as in 1.5")
+        if times[name] < 0:
+            raise DatasetError(
+                f"{where}: {name} {cell} is negative: expected seconds from the file's beginning"
+            )
+    start, end = times.get("start", 0.0), times.get("end")
+    if end is not None and end <= start:
+        raise DatasetError(f"{where}: end {end:g} does not come after start {start:g}: correct them")
     return start or None, end
 
 
-def _seconds(name: str, cell: str, where: str) -> float | None:
-    if not cell:
-        return None
-    try:
-        seconds = float(cell)
-    except ValueError:
-        seconds = float("nan")
-    if not isfinite(seconds):
-        raise DatasetError(f"{where}: {name} {cell!r} is not a number: expected seconds, as in 1.5")
-    if seconds < 0:
-        raise DatasetError(f"{where}: {name} {cell} is negative: expected seconds from the file's beginning")
-    return seconds
-
-
 def _check_segments(clips: Sequence[Clip], places: Sequence[str]) -> None:
-    """Raise DatasetError for a segment that its file does not hold; each header is read once.
-
-    Files that are absent or cannot be read are left to whoever reads the clips.
-    """
+    """Refuse segments beyond the end of their files; files without a header are left to who reads them."""
     headers: dict[Path, tuple[int, int] | None] = {}
     for clip, where in zip(clips, places, strict=True):
         if clip.start is None and clip.end is None:
