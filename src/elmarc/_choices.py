@@ -19,12 +19,7 @@ def did_you_mean(word: object, known: Iterable[str], *, prefix: str = "") -> str
 
 
 def choose(kind: str, name: str, known: Sequence[str]) -> str:
-    """Return `name` if it is known.
-
-    Raises
-    ------
-    ConfigError
-        It is not; the message suggests the closest and lists all.
+    """Return `name` if it is known; else raise a ConfigError that suggests the closest and lists all.
 
     >>> choose("network", "vgg", ["vgg", "temporal"])
     'vgg'

@@ -44,12 +44,7 @@ def replacing(path: str | Path, *, sync: bool = True) -> Iterator[BinaryIO]:
 
     Readers see the old file or the new one, also when the program is killed half-way; with `sync`, also when
     the machine loses power. Temporary files of `path` that killed processes left are removed; without `sync`,
-    which is for the many files of a cache that goes as a whole, they stay.
-
-    Raises
-    ------
-    OSError
-        It cannot be written; `filename` is `path`.
+    which is for the many files of a cache that goes as a whole, they stay. An OSError names `path`.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{mark()}.part")
@@ -89,14 +84,9 @@ def mark() -> str:
 
 
 def clear(folder: Path, pattern: str) -> None:
-    """Remove the marked files and folders of dead processes; what cannot be removed stays.
+    """Remove the marked files and folders of dead processes below a folder, which may be absent.
 
-    Parameters
-    ----------
-    folder : Path
-        May be absent.
-    pattern : str
-        As for `Path.glob`. Files without a mark stay.
+    What has no mark, or cannot be removed, stays.
     """
     try:
         matches = list(folder.glob(pattern))

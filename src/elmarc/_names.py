@@ -20,12 +20,7 @@ SPECIAL = {
 def printable(text: str, *, keep: str = "") -> str:
     r"""Return a text with its unprintable characters, and bytes that are not UTF-8, written as `\xNN`.
 
-    Parameters
-    ----------
-    text : str
-        As Python returns file names: bytes that are not UTF-8 are lone surrogates.
-    keep : str
-        Characters that stay, such as line breaks in a message.
+    As Python returns file names, bytes that are not UTF-8 are lone surrogates. The characters in `keep` stay.
 
     >>> print(printable("caf\udce9 \x1b[31m"))
     caf\xe9 \x1b[31m
@@ -52,9 +47,6 @@ def expanded(path: str | Path) -> Path:
 def special(path: str | Path) -> str:
     """Return the kind of a file whose opening may block forever, such as "a pipe"; "" for all others.
 
-    Raises
-    ------
-    OSError, ValueError
-        There is no such file, or it is no path.
+    Raises OSError or ValueError where there is no such file, or it is no path.
     """
     return SPECIAL.get(stat.S_IFMT(Path(path).stat().st_mode), "")

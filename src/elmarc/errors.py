@@ -102,14 +102,7 @@ def warn(text: str, category: type[Warning] = ElmarcWarning, *, once: bool = Fal
     """Warn in the caller's line, the first above that is in none of `SKIPPED`, and there once for each text.
 
     Python forgets which warnings were shown at every `catch_warnings`, of which a cross-validation has many.
-    Filters for "always" or "error" get all.
-
-    Parameters
-    ----------
-    text : str
-    category : type
-    once : bool
-        Whether another text of the category is not shown in the same line either.
+    Filters for "always" or "error" get all. With `once`, a line gets one text of the category.
     """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in SKIPPED:

@@ -55,11 +55,6 @@ class Embedder(nn.Module):
         "cpu", "cuda", "auto".
     **options : Any
         size, n_filters, layers, frontend, statistics, precision and seed of `FeatureOptions`.
-
-    Raises
-    ------
-    ConfigError
-        An option is unknown, or they do not fit together.
     """
 
     sample_rate = SAMPLE_RATE

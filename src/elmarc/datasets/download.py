@@ -1,4 +1,4 @@
-"""Download a data set with pooch: ask for its size, fetch the archive, check its md5, unpack it."""
+"""Download a data set with pooch: show its size, fetch the archive, check its md5, unpack it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BY_HAND = "or download it in another way, unpack it, and name its folder with --
 
 
 class Offer(NamedTuple):
-    """A data set that can be downloaded; `size` is None where the server does not tell it."""
+    """A data set that can be downloaded; `size` is None where the server does not state it."""
 
     name: str
     archive: Archive
@@ -96,7 +96,7 @@ def offer(name: str, *, to: str | Path = ".") -> Offer:
 
 
 def _size(name: str, url: str) -> int | None:
-    """Return how many bytes a server has of a file, None where it does not tell."""
+    """Return how many bytes a server has of a file, None where it does not state it."""
     _pooch()
     requests = import_module("requests")  # pooch needs it
     try:

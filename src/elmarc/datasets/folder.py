@@ -206,7 +206,7 @@ def clip_id(path: PurePath, folder: PurePath) -> str:
 
 
 def existing_folder(folder: str | Path, *, name: str) -> Path:
-    """Return a folder that exists. Raises DatasetError otherwise."""
+    """Return a folder, or refuse a path that is none."""
     folder = expanded(folder)
     if isdir(folder):
         return folder
