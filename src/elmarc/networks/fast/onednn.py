@@ -52,6 +52,9 @@ class Layer(Protocol):
     def pad_bands(self) -> int:
         """Zeros added below and above."""
 
+    def n_bands_out(self, n_bands: int) -> int:
+        """Return the bands of the output map."""
+
     @property
     def cache(self) -> WeightCache:
         """Kernels in other layouts."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -117,75 +117,32 @@ def grid(taps: tuple[int, int]) -> Grid:
     )
 
 
-class Tiling(NamedTuple):
-    """The tiles of one map."""
-
-    taps: tuple[int, int]  # bands, frames of the filters
-    pad_bands: int  # zeros added to the map below and above
-    n_bands: int  # of the output
-    n_frames: int
-    bands: int  # blocks of a tile along both axes
-    frames: int
-    n_tiles: int  # along time
-
-    @property
-    def n_blocks(self) -> int:
-        """Blocks of a tile."""
-        return self.bands * self.frames
-
-    @property
-    def step(self) -> int:
-        """Output frames of a tile."""
-        return self.frames * grid(self.taps).outputs[1]
-
-    @property
-    def all_bands(self) -> int:
-        """Output bands, with those that fill the last block."""
-        return self.bands * grid(self.taps).outputs[0]
-
-    def inputs(self, maps: Tensor) -> Iterator[Tensor]:
-        """Yield the inputs of each tile, (bands, frames, channels), of a map (1, channels, bands, frames)."""
-        rows, missing = maps[0].permute(1, 2, 0), self.all_bands - self.n_bands
-        if self.pad_bands or missing:
-            rows = F.pad(rows, (0, 0, 0, 0, self.pad_bands, self.pad_bands + missing))
-        n_inputs = self.step + self.taps[1] - 1
-        for first in range(0, self.n_tiles * self.step, self.step):
-            tile = rows[:, first : first + n_inputs]
-            yield F.pad(tile, (0, 0, 0, n_inputs - tile.shape[1])) if tile.shape[1] < n_inputs else tile
-
-    def outputs(self, out: Tensor) -> Iterator[Tensor]:
-        """Yield each tile of `out` (bands, frames, filters) as (bands, frames, *block, filters) of blocks."""
-        block = grid(self.taps).outputs
-        for first in range(0, self.n_tiles * self.step, self.step):
-            tile = out[:, first : first + self.step]
-            yield tile.view(self.bands, block[0], self.frames, block[1], -1).transpose(1, 2)
-
-
-def tiling(shape: tuple[int, ...], taps: tuple[int, int], pad_bands: int) -> Tiling:
-    """Cut the output of a map of this shape, (1, channels, bands, frames)."""
-    n_bands, n_frames = shape[2] + 2 * pad_bands - taps[0] + 1, shape[3] - taps[1] + 1
-    block_bands, block_frames = grid(taps).outputs
-    n_tiles = max(1, round(n_bands * n_frames / TILE_POSITIONS))
-    frames = math.ceil(n_frames / (n_tiles * block_frames))
-    n_tiles = math.ceil(n_frames / (frames * block_frames))
-    return Tiling(taps, pad_bands, n_bands, n_frames, math.ceil(n_bands / block_bands), frames, n_tiles)
-
-
 def convolve(layer: Layer, maps: Tensor) -> Tensor:
     """Convolve a map (1, channels, bands, frames) with a layer's filters, "valid" in frames."""
     taps = layer.weight.shape[2], layer.weight.shape[3]
-    cut = tiling(maps.shape, taps, layer.pad_bands)
+    n_bands, n_frames = layer.n_bands_out(maps.shape[2]), maps.shape[3] - taps[1] + 1
+    block_bands, block_frames = grid(taps).outputs
+    bands = math.ceil(n_bands / block_bands)  # blocks of a tile along both axes
+    n_tiles = max(1, round(n_bands * n_frames / TILE_POSITIONS))
+    frames = math.ceil(n_frames / (n_tiles * block_frames))
+    step = frames * block_frames  # output frames of a tile
+    n_tiles = math.ceil(n_frames / step)
     kernel = layer.cache.get(
         "products",
         layer.weight,
         maps,
-        lambda weight: transform_kernel(weight, cut.n_blocks),
-        shape=cut.n_blocks,
+        lambda weight: transform_kernel(weight, bands * frames),
+        shape=bands * frames,
     )
-    out = maps.new_empty(cut.all_bands, cut.n_tiles * cut.step, len(layer.bias))
-    for tile, target in zip(cut.inputs(maps), cut.outputs(out), strict=True):
-        _multiply_into(target, at_points(tile, taps), kernel, layer.bias, taps)
-    return out[None, : cut.n_bands, : cut.n_frames].permute(0, 3, 1, 2)
+    more_bands, more_frames = bands * block_bands - n_bands, n_tiles * step - n_frames
+    padding = (0, 0, 0, more_frames, layer.pad_bands, layer.pad_bands + more_bands)
+    rows = F.pad(maps[0].permute(1, 2, 0), padding)
+    out = maps.new_empty(bands * block_bands, n_tiles * step, len(layer.bias))
+    for first in range(0, n_tiles * step, step):
+        target = out[:, first : first + step].view(bands, block_bands, frames, block_frames, -1)
+        values = at_points(rows[:, first : first + step + taps[1] - 1], taps)
+        _multiply_into(target.transpose(1, 2), values, kernel, layer.bias, taps)
+    return out[None, :n_bands, :n_frames].permute(0, 3, 1, 2)
 
 
 def transform_kernel(weight: Tensor, n_blocks: int) -> Kernel:
