@@ -67,7 +67,7 @@ class Preset:
     study : bool
         Whether Pons & Serra 2018 compare it.
     fixed : mapping
-        Arguments of the class that make the network what it is.
+        Arguments of the class that cannot be chosen.
     shapes : mapping
         Shapes that may be chosen, with their defaults; None for one that is required.
     lists, numbers : tuple of str

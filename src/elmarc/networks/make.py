@@ -188,7 +188,7 @@ def make_module(factory: str | Callable[..., Any], options: Mapping[str, Any]) -
     """Call a factory with its options.
 
     A class with a `config_class`, as in transformers, gets one made of the options. Torch's random numbers
-    start from 0 meanwhile, and are restored: a factory gives the same module each time.
+    start from 0, and are restored: a factory gives the same module each time.
 
     Raises
     ------
@@ -271,7 +271,7 @@ def _importing(factory: object) -> Iterator[None]:
 
 
 def register(module: nn.Module, key: str | None = None) -> tuple[str, nn.Module]:
-    """Return a text that stands for a module as it is now, and the copy to reference meanwhile.
+    """Return a text that stands for a module as it is now, and the copy to reference as long as it is used.
 
     Equal weights under one key are one text; a module without a key has another text each time.
     """
@@ -295,8 +295,8 @@ def register_all(networks: Any) -> tuple[Any, tuple[nn.Module, ...]]:
     Returns
     -------
     tuple
-        The same list with texts in place of objects, and the copies to reference meanwhile. Networks of one
-        class are numbered.
+        The same list with texts in place of objects, and the copies to reference. Networks of one class
+        are numbered.
     """
     if isinstance(networks, str):
         return networks, ()

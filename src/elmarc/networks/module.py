@@ -10,8 +10,8 @@ samples; `input` states another order, such as "1 bands time". The module runs i
 
 **Key.** `key` names the module's code and version. Features of a module without a key are not stored.
 
-A module states these four in an attribute `elmarc`, such as `elmarc = {"reduction": 2, "key": "mine-1"}`, or
-whoever passes it states them. They are checked on a few clips of noise, and never guessed.
+A module states these four in an attribute `elmarc`, such as `elmarc = {"reduction": 2, "key": "mine-1"}`;
+arguments and the section of a configuration precede it. They are checked on a few clips of noise.
 """
 
 from __future__ import annotations
@@ -120,13 +120,13 @@ class Contract:
 class ExternalNetwork(Network):
     """A user's module as a network, by the contract in the docstring of `elmarc.networks.module`.
 
-    The module is copied, so later changes of it have no effect. Each thread runs a copy of its own that
-    shares the weights, so a module may work in place, or set values on itself while it runs.
+    The module is copied, so later changes of it have no effect. Each thread has a copy that shares the
+    weights, so a module may work in place, or set values on itself in a forward pass.
 
     Parameters
     ----------
     module : nn.Module
-        It must give a clip the same output whatever ran before it or beside it.
+        A clip's output must depend on the clip alone.
     input_unit : {"frames", "samples"}
         What the length of the input counts.
     input_length : int
@@ -136,7 +136,7 @@ class ExternalNetwork(Network):
     name : str
         What messages call it.
     seed : int or None
-        Draws the weights anew; None leaves those of the module.
+        Draws new weights; None for the module's own.
     layers : sequence of str
         Keys of the mapping that the module returns, "output", or names of submodules; empty for all that the
         module returns.
@@ -265,7 +265,7 @@ class _Reader:
         clips = self._contract.fed(x)
         try:
             output = self.module(clips)
-        except Exception as problem:  # of the user's code: whatever it is, this network cannot be run
+        except Exception as problem:  # anything that the user's code may raise
             raise ConfigError(
                 f"{self._name}: the module fails on clips {tuple(clips.shape)}, (clips, "
                 f"{self._contract.input.replace(' ', ', ')}): {type(problem).__name__}: {problem}"
@@ -341,7 +341,7 @@ class _Reader:
         return infos
 
     def _check_alone(self, layer: str, alone: Tensor, later: Tensor) -> None:
-        """Compare a clip's output with what it gets as the second of two, after it ran before."""
+        """Compare a clip's output with that of the clip as the second of two, in a later pass."""
         if not alone.isfinite().all():
             raise ConfigError(f"{self._name}: layer {layer!r} gives NaN or infinity for a clip of noise")
         tolerance = math.sqrt(torch.finfo(alone.dtype).eps) * alone.abs().max().item()
@@ -426,7 +426,7 @@ def _copied(module: nn.Module, name: str, shared: Mapping[int, Any] | None = Non
     except Exception as problem:
         raise ConfigError(
             f"{name}: the module cannot be copied ({type(problem).__name__}: {problem}), and each thread "
-            "needs a copy of its own: keep out of it what cannot be, or give its class a __deepcopy__"
+            "needs a copy: keep out of it what cannot be copied, or give its class a __deepcopy__"
         ) from problem
 
 

@@ -63,7 +63,7 @@ def check_fits(shape: tuple[int, ...], owner: str) -> None:
 
 @torch.no_grad()
 def redraw(module: nn.Module, seed: int, name: str) -> frozenset[str]:
-    """Draw a user's module's weights anew, in place; return the names of the parameters that were drawn.
+    """Draw new weights for a user's module, in place; return the names of the parameters that were drawn.
 
     The seed and a parameter's name name a stream of random numbers; `name` is what messages call the network.
 

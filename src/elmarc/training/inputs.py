@@ -63,8 +63,8 @@ class Inputs:
     @property
     def notes(self) -> list[str]:
         """Findings about the audio of the clips, in sentences."""
-        odd = {clip.id: self.extractor.issues.get(self.contents.of(clip)) for clip in self.clips}
-        return notes({name: each for name, each in odd.items() if each}, len(self.clips))
+        issues = {clip.id: self.extractor.issues.get(self.contents.of(clip)) for clip in self.clips}
+        return notes({name: each for name, each in issues.items() if each}, len(self.clips))
 
     def standards(self, rows: Index) -> tuple[Array, Array]:
         """Return mean and standard deviation of each band over some clips; 1 for bands that are constant.

@@ -296,7 +296,7 @@ def read_checkpoint(
         if name.startswith(OPTIMIZER):
             number, part = name[len(OPTIMIZER) :].split(".")
             like = parameters[int(number)]
-            # laid out in memory as the optimiser had it: the next step rounds alike
+            # in the memory layout of the parameter: the next step rounds the same way
             moment = value if part == "step" else torch.empty_like(like).copy_(value)
             moments.setdefault(int(number), {})[part] = moment.detach()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
@@ -309,7 +309,7 @@ def own_random_state(
 ) -> Iterator[np.random.Generator]:
     """Give the generator of a named stream; seed torch, NumPy and Python by it, and restore them at the end.
 
-    Dropout and users' modules draw from the global states; other threads that use them wait meanwhile. With
+    Dropout and users' modules draw from the global states; other threads that use them wait. With
     `draws=False` the module draws nothing by itself: the global states stay, and no thread waits.
     """
     rng = _seeds.generator(seed, "training", *names)
@@ -320,7 +320,7 @@ def own_random_state(
     # not torch.manual_seed, which would seed every GPU there is
     module = None if device.type == "cpu" else torch.get_device_module(device)
     with _seeds.global_states:
-        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  (kept, not drawn from)
+        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
         cpu, gpu = torch.get_rng_state(), module and module.get_rng_state()
         try:
             random.seed(first)

@@ -50,7 +50,7 @@ class Trainable(nn.Module):
         with torch.device("meta"):  # nothing is drawn
             head = nn.Linear(n_features, n_classes)
         self.head = head.to_empty(device="cpu")
-        for weight in self.head.parameters():  # zeros: all classes are alike at first
+        for weight in self.head.parameters():  # equal scores at first
             nn.init.zeros_(weight)
         self._n_batches = 0
         for weight in network.parameters():

@@ -85,7 +85,7 @@ def evaluate_part(trainer: Trainer, part: Part, folder: Path | None = None) -> S
 def put_together(
     scores: Sequence[SplitScore], splits: Folds | Lists, recipe: TrainingRecipe
 ) -> tuple[Evaluation, list[Row]]:
-    """Return the evaluation that all splits make up, in their order, and all learning curves."""
+    """Return the evaluation over all splits, in their order, and all learning curves."""
     folds = [score.fold for score in scores]
     mean = float(np.mean([fold.accuracy for fold in folds]))
     params = folds[0].params if isinstance(splits, Lists) else {}
@@ -177,7 +177,7 @@ def _stored_rows(file: Path | None) -> list[Row] | None:
 
 
 def _file(folder: Path, run: Run) -> Path:
-    """Return the file of a run, named by all that distinguishes it from the cell's other runs."""
+    """Return the file of a run, named by what differs between the runs of a cell."""
     return folder / f"{_safe(run.fold)}-{run.part}-{run.learning_rate:g}-{run.n_epochs}.safetensors"
 
 
@@ -190,7 +190,7 @@ def _array(rows: Rows) -> Index:
 
 
 def _safe(fold: str) -> str:
-    """Return a file name of a fold, whatever it is called.
+    """Return a file name for a fold of any name.
 
     >>> _safe("1"), _safe("../a")
     ('fold-1', 'fold-%2E%2E%2Fa')

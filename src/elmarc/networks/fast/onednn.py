@@ -81,7 +81,7 @@ class WeightCache:
         *,
         shape: object = None,
     ) -> Made:
-        """Return `make(weight)`, made anew when weight, precision, device, threads or `shape` changed."""
+        """Return `make(weight)`, cached until weight, precision, device, threads or `shape` change."""
         key = (maps.dtype, maps.device, weight._version, torch.get_num_threads(), shape)
         with _making:
             if name not in self._made or self._made[name][0] != key:
