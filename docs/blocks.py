@@ -62,7 +62,7 @@ def run_pages(pages: dict[str, list[Block]], folder: Path) -> dict[str, list[str
     """Run every page in a process and folder of its own, two at a time; return what went wrong on each."""
     os.environ["ELMARC_CACHE"] = str(folder / "cache")
     make_clips(folder / "clips")
-    import elmarc.cli.commands
+    import elmarc.cli.studies
     import elmarc.features.extractor
     import elmarc.features.transformer  # noqa: F401  (loaded once, before the pages' processes part)
 

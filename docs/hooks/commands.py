@@ -9,7 +9,7 @@ import typer
 from mkdocs.structure.files import File
 
 from elmarc.cli.app import app
-from elmarc.cli.listing import listed
+from elmarc.cli.options import listed
 
 PAGE = "reference/commands.md"
 

@@ -67,7 +67,7 @@ def test_where_nobody_can_be_asked_nothing_is_fetched(elmarc: Run, served: str, 
     code, out, error = elmarc("datasets", "download", "ballroom", "--to", "data")
     assert code == 2
     assert "ballroom: 0.1 MB, from" in out
-    assert "nobody can be asked whether to download it: add --yes" in error
+    assert "no terminal to confirm the download on: add --yes" in error
     assert not list((tmp_path / "data").iterdir())
 
 

@@ -14,7 +14,7 @@ from tests.cli.conftest import Run
 from tests.sounds import SR, tone, write
 
 import elmarc as library
-from elmarc.cli.clip_verbs import predict
+from elmarc.cli.commands import predict
 from elmarc.model.sound_classifier import RECORDING
 
 

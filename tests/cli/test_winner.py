@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.cli.conftest import Run
 
-from elmarc.cli.commands import extract_command
+from elmarc.cli.studies import extract_command
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.study import build
 from elmarc.study.request import Rank

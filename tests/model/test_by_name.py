@@ -163,11 +163,11 @@ def test_what_is_loaded_keeps_nothing(clips, tmp_path: Path, monkeypatch: pytest
 def test_the_store_of_python_is_that_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from elmarc.cli.folders import store_at
+    from elmarc.cli.options import Output
     from elmarc.features.store import open_store
 
     monkeypatch.setenv("ELMARC_CACHE", str(tmp_path / "cache"))
     found = open_store(True)
     assert found is not None
-    assert found.root == store_at(None).root == tmp_path / "cache" / "features"
+    assert found.root == Output().open_store().root == tmp_path / "cache" / "features"
     assert open_store(False) is open_store(None) is None

@@ -20,8 +20,9 @@ from elmarc.comparison.compare import comparisons
 from elmarc.errors import ConfigError
 from elmarc.reports import page as page_module
 from elmarc.reports import tables
+from elmarc.reports.media import ClipMedia, listening_order
 from elmarc.reports.page import build_page
-from elmarc.reports.page_data import ClipMedia, island, listening_order
+from elmarc.reports.page_view import island
 from elmarc.reports.published import bibtex
 from elmarc.results import Skipped
 

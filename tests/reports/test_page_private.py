@@ -14,9 +14,9 @@ from tests.simulated import simulated_result
 from tests.sounds import write_tones
 
 from elmarc.cli import app as cli
+from elmarc.reports.media import ClipMedia, relative_link
 from elmarc.reports.page import build_page
-from elmarc.reports.page_data import ClipMedia
-from elmarc.reports.page_private import Folders, relative_link
+from elmarc.reports.page_view import Folders
 from elmarc.results import Skipped
 
 SR = 12000

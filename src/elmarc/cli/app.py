@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import typer
 
 from elmarc._names import printable
-from elmarc.cli import clip_verbs, describe, study_verbs
-from elmarc.cli.listing import ListingCommand
+from elmarc.cli import commands, describe
+from elmarc.cli.options import ListingCommand
 
 SIGNALS = ("SIGTERM", "SIGHUP")  # of a scheduler, a container, and a terminal that was closed
 UsageProblem: Any = typer.BadParameter.__mro__[2]  # click's base of all; typer may bring a click of its own
@@ -35,7 +35,7 @@ app = typer.Typer(
     context_settings={"token_normalize_func": _one_spelling},
     help="Audio features from randomly weighted CNNs that are never trained, and which architecture suits "
     "your data.\n\nStart with `elmarc demo`, then `elmarc rank FOLDER`, where FOLDER has one sub-folder of "
-    "clips a class.",
+    "clips per class.",
     no_args_is_help=True,
     rich_markup_mode=None,  # its tables cut names at 80 columns
     pretty_exceptions_enable=False,
@@ -44,16 +44,16 @@ datasets_app = typer.Typer(
     help="List the data sets, check one, or download one.", no_args_is_help=True, rich_markup_mode=None
 )
 for verb in (  # in the order of `elmarc --help`
-    study_verbs.demo,
-    study_verbs.rank,
-    study_verbs.train,
-    clip_verbs.extract,
-    clip_verbs.fit,
-    clip_verbs.predict,
-    study_verbs.report,
-    study_verbs.run,
-    study_verbs.reproduce,
-    study_verbs.agreement,
+    commands.demo,
+    commands.rank,
+    commands.train,
+    commands.extract,
+    commands.fit,
+    commands.predict,
+    commands.report,
+    commands.run,
+    commands.reproduce,
+    commands.agreement,
     describe.networks,
     describe.store,
 ):

@@ -1,339 +1,257 @@
-"""What the commands of `elmarc.cli` do; apart, so that `--help` loads nothing heavy."""
+"""The options and help of the commands that compute; what they do is imported when one runs."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from elmarc._io import write_atomic
-from elmarc.agreement import matching
-from elmarc.cli import console
-from elmarc.cli.folders import (
-    FEATURES,
-    check_output,
-    check_results_folder,
-    check_store,
-    check_writable,
-    files_read,
+from elmarc._resources import keep_freed_memory
+from elmarc._types import Size
+from elmarc.cli.options import (
+    FileOutput,
+    Force,
+    Json,
+    Output,
+    Predictions,
+    Quiet,
+    command,
+    completer,
+    not_negative,
+    positive,
+    refuse,
 )
-from elmarc.cli.options import FileOutput, Output, words
-from elmarc.comparison.records import Comparison, SystemScore, system_of
-from elmarc.datasets.named import RECORDED
-from elmarc.errors import ConfigError, ElmarcError
-from elmarc.features.store import FeatureStore
-from elmarc.networks.section import EXTERNAL
-from elmarc.reports import tables
-from elmarc.results import Result, collect, to_frame
-from elmarc.study import build, plan
-from elmarc.study.cells import Cell, failures, finished, make_cells
-from elmarc.study.executors import Pool, opened
-from elmarc.study.fit import can_be_fitted
-from elmarc.study.forecast import Forecast, forecast
-from elmarc.study.load import load_config
-from elmarc.study.request import Clips, Extract, Rank, Run, Study
-from elmarc.study.run import run_cells, seconds
-from elmarc.study.spec import Experiment
-from elmarc.study.summary import Unwritten, beside, comparable, names_of, summarise, write_run
-from elmarc.study.tasks import computing
+from elmarc.errors import ConfigError
+from elmarc.study.request import Extract, Fit, Protocol, Rank, Run, Train
+
+SYSTEM = ("network", "classifier", "recipe", "size", "n_filters", "precision", "seed", "overrides")
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run that came to its end: results that can be compared, and how they compare."""
-
-    cells: list[Cell]
-    results: list[Result]
-    compared: list[Comparison]
-
-
+@command(output=Path("runs/demo"))
 def demo(out: Output) -> None:
-    """Rank the nine networks on toy, by rhythm and by timbre."""
-    store = out.open_store()
-    _check_folders(out.output, store)
-    runs = []
-    for target in ("rhythm", "timbre"):
-        request = Rank(data="toy", target=target, networks="all", size="small")
-        folder = out.output / target
-        work = partial(run_cells, store=store, n_jobs=2)
-        runs.append(_run(make_cells(request.experiments(), folder), folder, work=work, quiet=out.quiet))
-    results = [result for run in runs for result in run.results]
-    show(results, [comparison for run in runs for comparison in run.compared], out)
+    """Rank nine untrained networks on built-in clips, in a minute.
+
+    Once by rhythm and once by timbre, it shows the study's point: long temporal filters win where the
+    classes differ in rhythm, and nearly all networks do well where they differ in timbre. The networks are
+    small, so that it is quick; all else is as in `elmarc rank`.
+    """
+    from elmarc.cli import studies
+
+    studies.demo(out)
 
 
-def run(config: Path, overrides: Sequence[str], where: Run, out: Output) -> None:
-    """Run a configuration file."""
-    loaded = load_config(config, overrides)
-    configs = [loaded] if isinstance(loaded, Experiment) else list(loaded.experiments)
-    first = configs[0]
-    out = replace(out, output=out.output or first.results / loaded.name, store=out.store or first.store)
-    for note in first.notes if not out.quiet else ():
-        console.note(note)
-    _study(configs, where, out, keep_going=False, timed=False, read=[config])
-
-
-def study(request: Study, where: Run, out: Output) -> None:
-    """Rank or train networks on a data set."""
-    _study(request.experiments(), where, out, keep_going=not request.strict)
-
-
-def reproduce(name: str, audio: Path | None, where: Run, out: Output, **options: Any) -> None:
-    """Make the study's figure for a data set anew; `options` as for `plan.reproduction`."""
-    plan.choose_names(name, RECORDED, what="data set")
-    if audio is None:
-        raise ConfigError(f"{name}: where do its clips lie? Say so with --audio DIR")
-    configs = plan.reproduction(Clips(data=name, audio=audio).data_section(), **options)
-    _study(configs, where, out, keep_going=True, page=out.output / "report.html")
-
-
-def _study(
-    configs: Sequence[Experiment],
+@command(output=None)
+def run(
+    config: Annotated[Path, typer.Argument(help="YAML, TOML or JSON, or a 2018 config_file.py.")],
     where: Run,
     out: Output,
-    *,
-    keep_going: bool,
-    timed: bool = True,
-    read: Sequence[Path] = (),
-    page: Path | None = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a key: --set classifier.name=elm.")
+    ] = None,
 ) -> None:
-    """Run experiments and print how they compare.
+    """Run an experiment or a sweep from a configuration file.
 
-    `timed`: whether the time is predicted; `read`: further files that are read; `page`: one to write.
+    Run it again to take up where it stopped.
     """
-    store = out.open_store()
-    _check_folders(out.output, store)
-    cells = make_cells(configs, out.output)
-    with workers(where, configs[0], quiet=out.quiet) as executor:
-        how: Any = {"store": store, "n_jobs": where.n_jobs, "executor": executor}
-        finished = _run(
-            cells,
-            out.output,
-            work=partial(run_cells, keep_going=keep_going, **how),
-            quiet=out.quiet,
-            budget=where.budget,
-            predict=partial(forecast, **how) if timed else None,
-            read=read,
-            also=[page.name] if page else (),
-        )
-    if page:
-        from elmarc.cli.pages import write_page  # rank does not need it
+    from elmarc.cli import studies
 
-        write_page(finished.results, finished.compared, page, embed_mb=20.0)
-        show(finished.results, finished.compared, out)
-        if not out.as_json:
-            console.show_beside(finished.compared)
-    else:
-        _show_run(finished, out)
-    end_after(cells)
+    studies.run_file(config, overrides or [], where, out)
 
 
-def extract(request: Extract, where: Run, out: FileOutput) -> None:
-    """Write features to a file."""
-    from elmarc.features.matrix import FORMATS
+@command(output=Path("runs/rank"))
+def rank(study: Rank, where: Run, out: Output) -> None:
+    """Say which untrained network suits a data set.
 
-    output, store = out.output, out.open_store()
-    if output.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{output}: its ending says the format: use one of {', '.join(FORMATS)}")
-    config = request.experiment()
-    data = build.clips(config.data)
-    check_output(output, FEATURES, option="--output", force=out.force, read=files_read(config, data.clips))
-    check_store(store)
-    extractor, notes = build.extractor(config, data, store=store)
-    with workers(where, config, quiet=out.quiet) as executor, console.Live(quiet=out.quiet) as live:
-        live.on_features(config.label, len(data.clips))
-        extraction = extractor.extract(
-            data.clips, progress=live.on_clips, compute=computing(config, extractor, executor)
-        )
-    extraction.matrix.save(output)
-    console.show_problems(extraction.skipped, [*data.notes, *notes, *extraction.notes], quiet=out.quiet)
-    n_clips, n_features = extraction.matrix.X.shape
-    if out.as_json:
-        skipped = [{"id": name, "reason": reason} for name, reason in extraction.skipped]
-        console.print_json(
-            {"output": str(output), "n_clips": n_clips, "n_features": n_features, "skipped": skipped,
-             "n_computed": extraction.n_computed, "seconds": extraction.seconds}
-        )  # fmt: skip
-    else:
-        console.out.print(
-            f"{output}: {n_clips} clips x {n_features} features, "
-            f"{extraction.n_computed} computed in {extraction.seconds:.1f} s",
-            highlight=False,
-        )
-
-
-@contextmanager
-def workers(where: Run, config: Experiment, *, quiet: bool) -> Iterator[Pool | None]:
-    """Give the executor that was asked for, and print what it has; None is this process."""
-    with opened(where, device=config.device) as executor:
-        if executor is not None and not quiet:
-            console.err.print(escape(executor.described), highlight=False, soft_wrap=True)
-        yield executor
-
-
-def agreement(ranked: Path, trained: Path, *, output: Path, as_json: bool) -> None:
-    """Measure how well an untrained ranking predicts a trained one."""
-    check_writable(output, option="--output")
-    check_results_folder(output, [f"agreement.{ending}" for ending in matching.FORMS])
-    sides = []
-    for folder in (ranked, trained):
-        notes: list[str] = []
-        side, more = comparable(collect(folder, notes=notes))
-        sides.append(side)
-        for note in [*notes, *more]:
-            console.note(f"{folder}: {note}")
-    try:
-        compared = matching.agreements(*sides)
-    except ConfigError as problem:
-        raise ConfigError(f"{ranked} and {trained}: {problem}") from None
-    for ending, form in matching.FORMS.items():
-        write_atomic(output / f"agreement.{ending}", form(compared))
-    if as_json:
-        console.print_json(matching.document(compared))
-        return
-    console.out.print(escape(matching.to_text(compared)), highlight=False)
-    _say_where(output)
-
-
-def end_after(cells: Sequence[Cell]) -> None:
-    """End the command with exit code 1 where one of its cells could not be run."""
-    if failures(cells):
-        raise typer.Exit(1)
-
-
-def show(results: list[Result], compared: list[Comparison], out: Output, *, next_step: str = "") -> None:
-    """Print the rankings and results of a run, and where everything lies."""
-    if out.as_json:
-        rankings = [tables.document(each) for each in compared]
-        console.print_json({"rankings": rankings, "results": to_frame(results).to_dict(orient="records")})
-        return
-    console.show_results(compared, results, next_step=next_step)
-    _say_where(out.output)
-
-
-def _say_where(folder: Path) -> None:
-    console.out.print(f"results, tables and figures: {escape(str(folder.resolve()))}", highlight=False)
-
-
-def _check_folders(output: Path, store: FeatureStore) -> None:
-    """Refuse folders that cannot be written before any work is done."""
-    check_writable(output, option="--output")
-    check_store(store)
-
-
-def _run(
-    cells: list[Cell],
-    folder: Path,
-    *,
-    work: Callable[..., list[Result]],
-    quiet: bool,
-    budget: str | float | None = None,
-    predict: Callable[[list[Cell]], Forecast] | None = None,
-    read: Sequence[Path] = (),
-    also: Sequence[str] = (),
-) -> Finished:
-    """Do the work of cells; write the summary of what is finished also where the run is broken off.
-
-    `read` are further files that the command reads, `also` names of others that it writes.
+    How sure that is, and whether any beats the MFCC. Networks run cheapest first; the answer ends with the
+    commands to go on with.
     """
-    timed = ["run.json"] if predict and not quiet else []
-    _check_results(cells, folder, read, [*also, *timed])
-    start, allowed = time.monotonic(), seconds(budget)
-    command = shlex.join(["elmarc", *sys.argv[1:]])
-    expected = predict(cells) if predict and not quiet else None
-    if expected is not None:
-        console.show_forecast(expected)
-    left = None if allowed is None else allowed - (time.monotonic() - start)
-    try:
-        with console.Live(quiet=quiet, forecast=expected) as live:
-            results = work(cells, observer=live, budget_s=left, command=command)
-    except BaseException:
-        _summarise_what_there_is(cells, folder)
-        raise
-    _end(folder, expected, time.monotonic() - start)
-    own, compared = _summarise(results, folder, cells)
-    return Finished(cells, own, compared)
+    from elmarc.cli import studies
+
+    studies.run(study.experiments(), where, out, keep_going=not study.strict)
 
 
-def _check_results(cells: list[Cell], folder: Path, read: Sequence[Path], also: Sequence[str]) -> None:
-    """Refuse a folder in which a run would replace what is read, or what no run wrote."""
-    names = [*names_of({(cell.material.dataset.name, cell.config.protocol) for cell in cells}), *also]
-    firsts = {(id(cell.material), cell.config.features_file, cell.config.network): cell for cell in cells}
-    used = (files_read(cell.config, cell.material.dataset.clips) for cell in firsts.values())
-    check_results_folder(folder, names, read=chain(read, *used))
+@command(output=Path("runs/trained"))
+def train(study: Train, where: Run, out: Output) -> None:
+    """Train networks end to end, to compare with the untrained.
+
+    The classifier is called "trained". Stopped or killed, the same command goes on where it was.
+    """
+    keep_freed_memory()  # before anything heavy is imported
+    from elmarc.cli import studies
+
+    studies.run(study.experiments(), where, out, keep_going=not study.strict)
 
 
-def _summarise(
-    results: Sequence[Result], folder: Path, cells: Sequence[Cell]
-) -> tuple[list[Result], list[Comparison]]:
-    own, compared, notes = summarise(results, folder, failures(cells))
-    if lost := [note for note in notes if isinstance(note, Unwritten)]:
-        raise ElmarcError(f"{lost[0]}: results are kept; make room, and run the same command again")
-    of_data = (note for cell in cells for note in cell.material.dataset.notes)
-    for note in dict.fromkeys([*of_data, *notes]):
-        console.note(note)
-    return own, compared
+@command(output=None)
+def reproduce(
+    name: Annotated[
+        str,
+        typer.Argument(help="One of {recorded}.", show_default=False, autocompletion=completer("recorded")),
+    ],
+    where: Run,
+    out: Output,
+    audio: Annotated[Path | None, typer.Option(help="The folder of its clips.", show_default=False)] = None,
+    size: Annotated[Size, typer.Option(help="About 3,500 features, or about 160.")] = "large",
+    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the weights.")] = 3,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option(help="One protocol alone; default: nested beside paper.", show_default=False),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other key of the configuration."),
+    ] = None,
+) -> None:
+    """Make the 2018 study's figure for a data set anew.
+
+    Its published bars stand beside ours, on a page too. Nine networks and the MFCC baseline, SVM and ELM
+    on unscaled features. The frame-level networks come twice: averaged as they should be, and (`_2018`)
+    as the published numbers were.
+    """
+    from elmarc.cli import studies
+
+    out = replace(out, output=out.output or Path("runs") / f"reproduce-{name}")
+    protocols = [protocol] if protocol else ["nested", "paper"]
+    studies.reproduce(
+        name, audio, where, out, size=size, seeds=seeds, protocols=protocols, overrides=overrides or []
+    )
 
 
-def _summarise_what_there_is(cells: Sequence[Cell], folder: Path) -> None:
-    """Write the summary of a run that a problem ended; what goes wrong here must not hide that problem."""
-    try:
-        if results := finished(cells):
-            _, compared = _summarise(results, folder, cells)
-            where = folder / "ranking.txt" if len(compared) == 1 else folder
-            text = f"{len(results)} of {len(cells)} were done; the ranking so far: {where}"
-            console.err.print(escape(text), highlight=False, soft_wrap=True)
-    except Exception as second:
-        console.note(f"no summary of what is finished: {second}")
+def agreement(
+    ranked: Annotated[Path, typer.Argument(help="The folder of `elmarc rank`, or of any results.")],
+    trained: Annotated[
+        Path, typer.Argument(help="The folder of the same networks' trained results, of one kind.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")] = Path(
+        "runs/agreement"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Measure how well an untrained ranking predicts the trained one.
+
+    For each data set that both folders have: rank correlations with intervals, and the accuracy lost by
+    training only the first networks of the ranking.
+    """
+    from elmarc.cli import studies
+
+    studies.agreement(ranked, trained, output=output, as_json=as_json)
 
 
-def _end(folder: Path, expected: Forecast | None, taken_s: float) -> None:
-    """Keep what a run took beside what was expected, and say it."""
-    if expected is not None:
-        write_run(folder, forecast_s=expected.seconds, taken_s=taken_s)
-        console.show_taken(expected, taken_s)
+def report(
+    results: Annotated[
+        list[Path],
+        typer.Argument(help="Folders with results, such as those of rank and train for one data set."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    embed_mb: Annotated[
+        float,
+        typer.Option(
+            parser=not_negative, metavar="MB", help="Megabytes of audio and pictures to put into the page."
+        ),
+    ] = 20.0,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write one self-contained HTML page of results.
+
+    It has the ranking, figures, and the clips behind every mistake.
+    """
+    from elmarc.cli import studies
+
+    studies.report(results, output, embed_mb=embed_mb, force=force, quiet=quiet)
 
 
-def _show_run(run: Finished, out: Output) -> None:
-    """Print the answer of a run with what to do next, and how to extract the features of the best."""
-    first = run.compared[0]
-    cell = _first_cell(first.scores[0], run.cells)
-    result = cell.finished() if cell else None
-    show(run.results, run.compared, out, next_step="" if out.quiet else _next_step(result, out.output))
-    if out.quiet or out.as_json:
-        return
-    if cell and cell.config.features_file is None and cell.config.classifier:
-        line = f"features of the best: {escape(extract_command(cell.config))}"
-        console.out.print(line, highlight=False, soft_wrap=True)
-    if sentence := beside(run.results, out.output):
-        console.note(sentence)
+@command(output=...)
+def extract(
+    what: Extract,
+    out: FileOutput,
+    where: Run,
+    per_frame: Annotated[
+        bool,
+        typer.Option("--per-frame", help="Features over time: a row per frame, with its time in seconds."),
+    ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            parser=positive,
+            metavar="HZ",
+            help="With --per-frame: frames per second; default: the fastest layer's, at most 50.",
+        ),
+    ] = None,
+) -> None:
+    """Write the features of a folder of clips to a file.
+
+    Other tools read it. The columns id, label, fold and group come first, then one per feature. DATA
+    may also be an audio file, or a folder without classes: its labels are empty. With --per-frame the
+    columns are id, time_s and the features; clips are read whole, and nothing is stored.
+    """
+    from elmarc.cli import extract as work
+
+    if per_frame and where.executor != "serial":
+        raise ConfigError(
+            f"--executor {where.executor}: features over time are made in this process: leave it out"
+        )
+    if per_frame:
+        work.extract_frames(what, out, rate=rate)
+    elif rate is not None:
+        raise ConfigError(f"--rate {rate:g}: a vector per clip has no rate: add --per-frame")
+    else:
+        work.extract(what, where, out)
 
 
-def _first_cell(best: SystemScore, cells: Sequence[Cell]) -> Cell | None:
-    """Return the first finished cell of a system, by seed."""
-    own = [cell for cell in cells if (r := cell.finished()) is not None and system_of(r) == best.system]
-    return min(own, key=lambda cell: cell.config.seed, default=None)
+@command(data=None, output=Path("model.elmarc"))
+def fit(
+    context: typer.Context,
+    what: Fit,
+    out: FileOutput,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="A folder of `elmarc rank`: its winner is fitted.")
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Import modules that the results name: whoever made these results can run code then.",
+        ),
+    ] = False,
+) -> None:
+    """Fit a classifier on all clips and write it to a file.
+
+    `elmarc predict` reads the file. Its hyper-parameters are chosen by cross-validation. The accuracy to
+    expect is the nested score: each fold is predicted by a classifier that was chosen and fitted without
+    it. With --from DATA may be left out: the clips that were ranked.
+    """
+    from elmarc.cli import fit as work
+
+    if from_ is not None:
+        refuse(context, *SYSTEM, because="--from says what is fitted")
+        if what.data is None and what.keep_duplicates_together:
+            raise ConfigError("--keep-duplicates-together: the ranking says whether they were: name DATA too")
+        chosen = work.from_ranking(from_, what, trust=trust)
+    elif what.data is None:
+        raise ConfigError("no DATA: name a folder, a CSV file or a data set, or a ranking with --from")
+    else:
+        chosen = work.Chosen(what.experiment())
+    work.fit(chosen, out)
 
 
-def _next_step(result: Result | None, folder: Path) -> str:
-    """Return what to do now: fit the best to classify new clips, read the page."""
-    steps = [shlex.join(["elmarc", "report", str(folder)])]
-    if result and can_be_fitted(result):
-        is_own = (result.config.get("network") or {}).get("kind") == EXTERNAL
-        fit = ["elmarc", "fit", "--from", str(folder), *["--trust"] * is_own, "-o", "model.elmarc"]
-        steps.insert(0, shlex.join(fit))
-    return "; ".join(steps)
+@command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model file of `elmarc fit`.")],
+    clips: Annotated[
+        list[str],
+        typer.Argument(help="Audio files, folders of them, or - for paths on stdin, one per line."),
+    ],
+    out: Predictions,
+) -> None:
+    """Say what clips are, and how probable that is.
 
+    Recordings, over 4 times as long as what the model uses of a clip, are read by windows: a row per window
+    is written, and neighbouring windows of one label are shown as one event.
+    Clips that cannot be read are named and left out.
+    """
+    from elmarc.cli import predict as work
 
-def extract_command(config: Experiment, *, output: str = "features.npz") -> str:
-    """Return `elmarc extract ...`, quoted for a shell, that gives the features of an experiment."""
-    return shlex.join(["elmarc", "extract", *words(Extract.of(config)), "-o", output])
+    work.predict(model, clips, out)

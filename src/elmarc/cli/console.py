@@ -1,4 +1,4 @@
-"""What the command line shows while it works, and how it says that something went wrong."""
+"""What the command line shows: a bar with the results so far, notes, rankings, JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from elmarc._io import json_text
 from elmarc._names import printable
 from elmarc.study.observer import Observer, failure_line, result_line
 
-if TYPE_CHECKING:  # what only lists a table of constants loads nothing heavy
+if TYPE_CHECKING:  # lists of constants load nothing heavy
     from elmarc.comparison.records import Comparison
     from elmarc.results import Failure, Result
     from elmarc.study.forecast import Forecast
@@ -48,13 +48,18 @@ def say(text: str) -> None:
     out.print(escape(text), highlight=False, soft_wrap=True)
 
 
+def log(text: str) -> None:
+    """Print text to stderr as it is, wrapped by the terminal alone."""
+    err.print(escape(text), highlight=False, soft_wrap=True)
+
+
 def note(text: str) -> None:
-    """Say what is worth knowing beside the results."""
+    """Print a note to stderr, wrapped at words."""
     err.print(f"note: {escape(text)}", highlight=False)
 
 
 def print_json(document: Any) -> None:
-    """Print a JSON document to stdout, for other programs."""
+    """Print a JSON document to stdout, for other programs; null stands for NaN, which JSON does not know."""
     sys.stdout.write(json_text(document))
 
 
@@ -103,10 +108,11 @@ class Live(Observer):
         self._display.stop()
 
     def on_start(self, todo: Sequence[Experiment], n_done: int) -> None:
-        """Begin the bar of a run, and say how much was done before."""
+        """Begin the bar of a run, and print how much was done before."""
         from elmarc.study.cells import features_key
 
-        self._cells = n_done, n_done + len(todo)
+        n_cells = n_done + len(todo)
+        self._cells = n_done, n_cells
         classifiers = Counter(config.head_name for config in todo)
         groups = Counter({features_key(config): config.label for config in todo}.values())
         of_features = self._forecast.features if self._forecast else {}
@@ -115,11 +121,9 @@ class Live(Observer):
         self._cell_s = {name: A_CELL_S + of_classifiers.get(name, 0.0) / n for name, n in classifiers.items()}
         self._total = sum(self._features_s[name] * n for name, n in groups.items())
         self._total += sum(self._cell_s[name] * n for name, n in classifiers.items())
-        self._bar.reset(self._task, total=self._total, count=f"{n_done}/{n_done + len(todo)}")
-        if n_done:
-            line = f"{n_done} of {n_done + len(todo)} were done"
-            if not self.quiet:
-                err.print(line, highlight=False)
+        self._bar.reset(self._task, total=self._total, count=f"{n_done}/{n_cells}")
+        if n_done and not self.quiet:
+            err.print(f"{n_done} of {n_cells} were done", highlight=False)
 
     def on_features(self, name: str, n_clips: int) -> None:
         """Name the features that are made."""
@@ -134,68 +138,67 @@ class Live(Observer):
         self._show(f"{self._name}: features, {done}/{total} clips", done / max(1, total))
 
     def on_inputs(self, done: int, total: int) -> None:
-        """Say how many clips are read."""
+        """Show how many clips are read."""
         self._show(f"{self._name}: {done}/{total} clips read")
 
     def on_classifier(self, name: str) -> None:
         """Name the classifier at work."""
-        self._settle()
+        self._finish_features()
         if self._cells is None:
             self._bar.tasks[0].total = None  # nobody knows how long it takes
         self._show(f"{self._name}: {name}")
 
-    def on_epoch(self, done: int, total: int, said: str) -> None:
-        """Move the bar, and say what the last epoch gave."""
+    def on_epoch(self, done: int, total: int, text: str) -> None:
+        """Move the bar, and describe the last epoch."""
         if self._cells is None:
             self._count(done, total, "epochs")
-        self._show(f"{self._name}: {said}", done / max(1, total))
+        self._show(f"{self._name}: {text}", done / max(1, total))
 
     def on_result(self, result: Result, *, resumed: bool) -> None:
         """Show the accuracy of a finished cell; those that were finished before, where there is a bar."""
         line = Text(result_line(result), no_wrap=True, overflow="ellipsis")
         if self._cells is not None and not resumed:
-            self._settle()
+            self._finish_features()
             self._done += self._cell_s.get(result.classifier, A_CELL_S)
             self._cells = self._cells[0] + 1, self._cells[1]
             self._bar.update(self._task, completed=self._done, count="{}/{}".format(*self._cells))
-        if not (self.quiet or resumed or self._display.is_started):
-            err.print(line, highlight=False, soft_wrap=True)
         if self._display.is_started:
             self._lines.append((result.accuracy, line))
             best_first = [text for _, text in sorted(self._lines, key=lambda row: -row[0])]
             self._display.update(Group(*best_first[: max(1, err.height - 4)], self._bar))
-
-    def _settle(self) -> None:
-        """Count the features as made."""
-        self._done, self._features = self._done + self._features, 0.0
-
-    def _show(self, what: str, share: float = 0.0) -> None:
-        """Say what is done, and how much of the features is there."""
-        done = None if self._cells is None else self._done + share * self._features
-        self._bar.update(self._task, description=printable(what), completed=done)
-
-    def _count(self, done: int, total: int, noun: str) -> None:
-        """Move a bar of clips or epochs; what was there at the beginning says nothing of the pace."""
-        if not self._counts_clips or done <= 1:
-            self._bar.reset(self._task, total=total, completed=done)
-            self._counts_clips = True
-        self._bar.update(self._task, total=total, completed=done, count=f"{done}/{total} {noun}")
+        elif not (self.quiet or resumed):
+            err.print(line, highlight=False, soft_wrap=True)
 
     def on_budget(self, n_done: int, n_cells: int) -> None:
-        """Say that the time is used up."""
+        """Print that the time is used up."""
         err.print(f"time is up: {n_done} of {n_cells} results; run the same command again to go on")
 
     def on_failure(self, failed: Sequence[Failure]) -> None:
-        """Say which cells are left out, and why; they are no work any longer."""
+        """Print which cells are left out, and why; they are no work any longer."""
         self._total -= self._features + sum(self._cell_s.get(f.classifier, A_CELL_S) for f in failed)
         self._features = 0.0
         if self._cells is not None:
             self._bar.update(self._task, total=max(self._total, self._done))
         err.print(Text(failure_line(failed), style="yellow"), highlight=False, soft_wrap=True)
 
+    def _finish_features(self) -> None:
+        self._done, self._features = self._done + self._features, 0.0
+
+    def _show(self, text: str, share: float = 0.0) -> None:
+        """Describe the work, and move the bar of a run to a share of the features."""
+        done = None if self._cells is None else self._done + share * self._features
+        self._bar.update(self._task, description=printable(text), completed=done)
+
+    def _count(self, done: int, total: int, noun: str) -> None:
+        """Move a bar of clips or epochs; those of an earlier run say nothing of the pace."""
+        if not self._counts_clips or done <= 1:
+            self._bar.reset(self._task, total=total, completed=done)
+            self._counts_clips = True
+        self._bar.update(self._task, total=total, completed=done, count=f"{done}/{total} {noun}")
+
 
 def show_forecast(forecast: Forecast) -> None:
-    """Say how long a run will take about, and what takes it."""
+    """Print how long a run will take about, and what takes it."""
     if not forecast.seconds:
         return
     parts = {**forecast.features, **forecast.classifiers}
@@ -204,7 +207,7 @@ def show_forecast(forecast: Forecast) -> None:
 
 
 def show_taken(forecast: Forecast, taken_s: float) -> None:
-    """Say how long a run took, beside what was expected."""
+    """Print how long a run took, beside its forecast."""
     if forecast.seconds:
         err.print(f"took {_rounded(taken_s)}; expected {_rounded(forecast.seconds)}", highlight=False)
 
@@ -215,8 +218,8 @@ def _rounded(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def show_beside(compared: Sequence[Comparison]) -> None:
-    """Print the protocols of one data set beside each other, and the study's numbers where it has some."""
+def show_protocols(compared: Sequence[Comparison]) -> None:
+    """Print the protocols of one data set next to each other, and the study's numbers where it has some."""
     from elmarc.reports import terminal
 
     out.print("Accuracy in %, by classifier and protocol:", style="bold", highlight=False)
@@ -224,26 +227,20 @@ def show_beside(compared: Sequence[Comparison]) -> None:
 
 
 def show_results(compared: Sequence[Comparison], results: Sequence[Result], *, next_step: str = "") -> None:
-    """Print the ranking of each data set and protocol, and the clips that were skipped.
+    """Print the ranking of each data set and protocol, and the clips that the results skipped.
 
-    Parameters
-    ----------
-    compared : sequence of Comparison
-        What `comparisons(results)` gave.
-    results : sequence of Result
-        Those whose skipped clips are shown.
-    next_step : str
-        Commands to go on with: a line of the answer, where it is one; else the last line.
+    `next_step`: commands to go on with, a line of the answer where there is one ranking, else the last line.
     """
     from elmarc.reports import terminal
 
+    step = Text(f"Next: {next_step}")
     for comparison in compared:
         out.print(Group(*terminal.beginning(comparison)), highlight=False)
         if next_step and len(compared) == 1:
-            out.print(Text(f"Next: {next_step}"), highlight=False, soft_wrap=True)
+            out.print(step, highlight=False, soft_wrap=True)
         out.print(Group(*terminal.table(comparison)), highlight=False)
     if next_step and len(compared) > 1:
-        out.print(Text(f"Next: {next_step}"), highlight=False, soft_wrap=True)
+        out.print(step, highlight=False, soft_wrap=True)
     notes = list(dict.fromkeys(each for comparison in compared for each in comparison.notes))
     for each in notes[:SHOWN]:
         note(each)
@@ -256,15 +253,7 @@ def show_results(compared: Sequence[Comparison], results: Sequence[Result], *, n
 def show_problems(
     skipped: Sequence[tuple[str, str]], notes: Sequence[str], *, quiet: bool, listed_in: str = ""
 ) -> None:
-    """List notes, and the clips that could not be used with the reason.
-
-    Parameters
-    ----------
-    quiet : bool
-        Leave out the notes.
-    listed_in : str
-        What lists all skipped clips, where something does: named when there are too many to show.
-    """
+    """Print notes unless `quiet`, and the first clips that could not be used; `listed_in` has them all."""
     for note in () if quiet else notes:
         err.print(Text(f"note: {note}"))
     for name, reason in skipped[:SHOWN]:
@@ -274,3 +263,8 @@ def show_problems(
     if len(skipped) > SHOWN:
         where = f"; {listed_in} lists them all" if listed_in else ""
         err.print(f"... and {len(skipped) - SHOWN} more{where}", highlight=False)
+
+
+def skipped_rows(skipped: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return skipped clips as JSON documents list them."""
+    return [{"id": name, "reason": reason} for name, reason in skipped]

@@ -1,4 +1,4 @@
-"""The commands that look things up: networks, data sets and the store; heavy modules load when one runs."""
+"""The commands that show networks, data sets and the store; heavy modules load when one runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import typer
 
 from elmarc import _defaults
 from elmarc._types import Size
-from elmarc.cli.listing import completer
-from elmarc.cli.options import Json, Quiet, Store, command
+from elmarc.cli.options import Json, Output, Quiet, Store, command, completer
 from elmarc.errors import ConfigError
 from elmarc.study.request import Clips
 
@@ -68,7 +67,7 @@ def datasets_list(as_json: Json = False) -> None:
     for row in rows:
         table.add_row(*(str(row[key]) for key in ("name", "n_clips", "n_classes", "url")))
     console.out.print(table)
-    console.say("Any folder with one sub-folder a class, and any CSV `path,label[,fold]`, works as well.")
+    console.say("Any folder with one sub-folder per class, and any CSV `path,label[,fold]`, works as well.")
 
 
 @command()
@@ -111,7 +110,7 @@ def datasets_download(
     console.say(str(offered))
     if not yes:
         if not sys.stdin.isatty():
-            raise ConfigError("nobody can be asked whether to download it: add --yes")
+            raise ConfigError("no terminal to confirm the download on: add --yes")
         typer.confirm("download it?", abort=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console.err, disable=quiet, transient=True) as bar:
@@ -142,14 +141,15 @@ def store(
 
     Features of each clip are stored once, and damaged ones are computed again when they are read.
     """
-    from elmarc.cli.folders import existing_store
-
     if not prune and (dry_run or older_than is not None):
         raise ConfigError(f"{'--dry-run' if dry_run else '--older-than'}: nothing is removed without --prune")
+    features = Output(store=store).open_store()
+    if features.root.exists() and not features.root.is_dir():
+        raise ConfigError(f"{features.root}: is a file, expected the folder of a store: name it with --store")
     if prune:
-        _prune(existing_store(store), older_than, dry_run=dry_run, as_json=as_json)
+        _prune(features, older_than, dry_run=dry_run, as_json=as_json)
     else:
-        _list_store(existing_store(store), as_json=as_json)
+        _list_store(features, as_json=as_json)
 
 
 def _list_networks(*, as_json: bool) -> None:

@@ -1,18 +1,16 @@
-"""What `elmarc fit` does: a ranking's winner, or what is named, fitted on all clips and written to a file."""
+"""What `elmarc fit` does: fit a ranking's winner, or a named system, on all clips, and write it to a file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from elmarc.cli import console
 from elmarc.cli.folders import MODEL, check_output, check_store, files_read
 from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Dataset
 from elmarc.features.store import FeatureStore
-from elmarc.model import SoundClassifier
 from elmarc.results import Result, collect
 from elmarc.study import build
 from elmarc.study.clips import open_material, with_copy_notes
@@ -23,6 +21,7 @@ from elmarc.study.request import Fit as FitRequest
 from elmarc.study.spec import Experiment
 from elmarc.study.summary import comparable
 
+EXPECTED = ("accuracy", "interval", "chance", "n_clips", "n_folds")  # as --json shows them
 FITTED = "fitted"  # folder, beside results, of the trainings on all clips
 
 
@@ -46,18 +45,31 @@ def fit(chosen: Chosen, out: FileOutput) -> None:
     check_store(store)
     data = with_copy_notes(opened, config.data, n_workers=config.n_workers)
     with console.Live(quiet=out.quiet) as live:
-        fitted = _fitted(chosen, data, store, live)
-    fitted.model.save(output)
+        fitted = _fit(chosen, data, store, live)
+    model, expected = fitted.model, fitted.model.expected_
+    model.save(output)
     console.show_problems(fitted.skipped, [*chosen.notes, *data.notes, *fitted.notes], quiet=out.quiet)
-    model, skipped = fitted.model, dict(fitted.skipped)
-    label = f"{config.label} + {model.classifier}"
+    system = f"{config.label} + {model.classifier}"
     if out.as_json:
-        console.print_json(_document(model, label, output, skipped))
-    else:
-        _show(model, label, output, len(data.clips) - len(skipped))
+        console.print_json(
+            {
+                "output": str(output),
+                "system": system,
+                "classes": [str(label) for label in model.classes_],
+                "expected": expected and {key: getattr(expected, key) for key in EXPECTED},
+                "skipped": console.skipped_rows(fitted.skipped),
+            }
+        )
+        return
+    n_clips = len(data.clips) - len(fitted.skipped)
+    unknown = "not known, there are too few clips to hold some out"
+    console.say(f"{system}, fitted on {n_clips} clips of {len(model.classes_)} classes")
+    console.say(f"accuracy to expect: {expected or unknown}")
+    console.say(f"written: {output} ({output.stat().st_size / 1e3:.0f} kB)")
+    console.say(f"to classify new clips: elmarc predict {output} FOLDER")
 
 
-def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Live) -> Fit:
+def _fit(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Live) -> Fit:
     config = chosen.config
     if chosen.trained:
         return fit_trained(chosen.trained, config, data, store=store, folder=chosen.folder, observer=live)
@@ -72,7 +84,7 @@ def _fitted(chosen: Chosen, data: Dataset, store: FeatureStore, live: console.Li
 
 
 def from_ranking(folder: Path, what: FitRequest, *, trust: bool = False) -> Chosen:
-    """Return the winner of a folder of results, and what to say of it.
+    """Return the winner of a folder of results, with notes on it.
 
     Parameters
     ----------
@@ -84,12 +96,11 @@ def from_ranking(folder: Path, what: FitRequest, *, trust: bool = False) -> Chos
     """
     notes: list[str] = []
     results, more = comparable(collect(folder, notes=notes))
-    data = (
-        None
-        if what.data is None
-        else Extract(data=what.data_section(), network="mfcc", n_workers=what.n_workers).experiment()
-    )
-    key = open_material(data).key if data else None
+    data, key = None, None
+    if what.data is not None:
+        request = Extract(data=what.data_section(), network="mfcc", n_workers=what.n_workers)
+        data = request.experiment()
+        key = open_material(data).key
     best = winner(results, clips_key=key)
     config = config_of(best.result, trust=trust, **what.work_keys())
     key = key or open_material(config).key
@@ -123,29 +134,3 @@ def _notes(best: Winner, *, same: bool) -> list[str]:
     if not same:
         notes.append("these are not the clips that were ranked: others, or changed since")
     return notes
-
-
-def _show(model: SoundClassifier, label: str, output: Path, n_clips: int) -> None:
-    expected = model.expected_ or "not known, there are too few clips to hold some out"
-    console.say(f"{label}, fitted on {n_clips} clips of {len(model.classes_)} classes")
-    console.say(f"accuracy to expect: {expected}")
-    console.say(f"written: {output} ({output.stat().st_size / 1e3:.0f} kB)")
-    console.say(f"to classify new clips: elmarc predict {output} FOLDER")
-
-
-def _document(model: SoundClassifier, label: str, output: Path, skipped: dict[str, str]) -> dict[str, Any]:
-    expected = model.expected_
-    score = expected and {
-        "accuracy": expected.accuracy,
-        "interval": expected.interval,
-        "chance": expected.chance,
-        "n_clips": expected.n_clips,
-        "n_folds": expected.n_folds,
-    }
-    return {
-        "output": str(output),
-        "system": label,
-        "classes": [str(label) for label in model.classes_],
-        "expected": score,
-        "skipped": [{"id": name, "reason": reason} for name, reason in skipped.items()],
-    }

@@ -1,6 +1,6 @@
 """Checks, before any work, that no output replaces a file that is read or that elmarc did not write.
 
-Files of elmarc's own are replaced; their beginning tells which they are.
+Files that elmarc wrote are replaced; they are recognised by how they begin.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,20 +24,23 @@ if TYPE_CHECKING:
 
 
 def check_writable(folder: Path, *, option: str) -> None:
-    """Make a folder where it is not there yet, and try to put a file into it.
+    """Make a folder where there is none, and try to write a file in it.
 
     Raises
     ------
     ConfigError
-        The folder cannot be made or written.
+        The folder, which `option` named, cannot be made or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as problem:
+        reason = problem.strerror or os.strerror(problem.errno or 0)
+        if isinstance(problem, FileExistsError | NotADirectoryError):
+            reason = "a file lies where a folder is needed"
         raise ConfigError(
-            f"{folder}: cannot be written ({reason(problem)}): name another folder with {option}"
+            f"{folder}: cannot be written ({reason}): name another folder with {option}"
         ) from None
 
 
@@ -56,6 +59,12 @@ def check_store(store: FeatureStore) -> None:
             raise
         console.note(f"{problem}; the run goes on, and new features are not stored")
         store.was_refused = True
+
+
+def check_ending(path: Path, endings: Collection[str]) -> None:
+    """Refuse a file whose name does not end with one of the formats. Raises ConfigError."""
+    if path.suffix.lower() not in endings:
+        raise ConfigError(f"{path}: its ending says the format: use one of {', '.join(endings)}")
 
 
 def check_output(
@@ -94,17 +103,16 @@ def check_output(
 
 def check_not_read(output: Path, read: Iterable[Path], *, option: str) -> None:
     """Refuse to write a file that is read, under whatever name or link. Raises ConfigError."""
-    if any(_is_same(output, path) for path in (read if output.exists() else ())):
-        raise ConfigError(
-            f"{output}: is read by this command, and would be overwritten: name another file with {option}"
-        )
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except (OSError, ValueError):  # one that is not there
-        return False
+    for path in read if output.exists() else ():
+        try:
+            is_same = output.samefile(path)
+        except (OSError, ValueError):  # it does not exist
+            continue
+        if is_same:
+            raise ConfigError(
+                f"{output}: is read by this command, and would be overwritten: name another file with "
+                f"{option}"
+            )
 
 
 def check_results_folder(folder: Path, names: Iterable[str], *, read: Iterable[Path] = ()) -> None:
@@ -128,7 +136,8 @@ def check_results_folder(folder: Path, names: Iterable[str], *, read: Iterable[P
     known = list(read) if there else []
     for path in there:
         check_not_read(path, known, option="--output")
-    if there and not _has_results(folder):
+    has_results = any(folder.glob("cells/*/*.json")) or is_ours(folder / "agreement.json", AGREEMENT)
+    if there and not has_results:
         raise ConfigError(
             f"{there[0]}: is there already, and no run of elmarc wrote it: name another folder with "
             "--output, or move that file"
@@ -144,30 +153,15 @@ def files_read(config: Experiment, clips: Iterable[Clip]) -> Iterator[Path]:
 
 
 def is_ours(path: Path, form: str) -> bool:
-    """Tell by its form whether elmarc wrote a file; one without a byte holds nothing to lose.
-
-    Parameters
-    ----------
-    path : Path
-    form : str
-        One of FORMS.
-    """
+    """Return whether elmarc wrote a file of one of FORMS; an empty file counts: it holds nothing to lose."""
     try:
         return path.is_file() and (not path.stat().st_size or FORMS[form](path))
     except Exception:  # whatever readers raise: a file that cannot be read is somebody else's
         return False
 
 
-def _is_features(path: Path) -> bool:
-    return _is_matrix(path, ["id", "label", "fold", "group"], {"X", "ids", "columns", "labels", "folds"})
-
-
-def _is_frames(path: Path) -> bool:
-    return _is_matrix(path, ["id", "time_s"], {"X", "ids", "columns", "times_s", "offsets"})
-
-
 def _is_matrix(path: Path, beside: list[str], arrays: set[str]) -> bool:
-    """Tell features by the columns that a table begins with, or by the names of what a zip holds."""
+    """Return whether a table begins with these columns, or a zip holds these arrays."""
     if path.suffix.lower() in (".npz", ".pt"):
         with zipfile.ZipFile(path) as archive:
             parts = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -189,6 +183,14 @@ def _columns(path: Path) -> list[str]:
         return next(csv.reader(file))
 
 
+def _is_features(path: Path) -> bool:
+    return _is_matrix(path, ["id", "label", "fold", "group"], {"X", "ids", "columns", "labels", "folds"})
+
+
+def _is_frames(path: Path) -> bool:
+    return _is_matrix(path, ["id", "time_s"], {"X", "ids", "columns", "times_s", "offsets"})
+
+
 def _is_model(path: Path) -> bool:
     from elmarc.model.file import MAGIC
 
@@ -207,7 +209,8 @@ def _is_predictions(path: Path) -> bool:
 def _is_picture(path: Path) -> bool:
     from elmarc.reports.figures import CREATOR
 
-    return f"Software\0{CREATOR}".encode() in _head(path) or f"<dc:title>{CREATOR}<".encode() in _head(path)
+    head = _head(path)
+    return f"Software\0{CREATOR}".encode() in head or f"<dc:title>{CREATOR}<".encode() in head
 
 
 def _is_page(path: Path) -> bool:
@@ -227,45 +230,11 @@ FEATURES, FRAMES, MODEL = "file of features", "file of features over time", "mod
 PREDICTIONS, PICTURE, PAGE = "file of predictions", "picture", "report page"
 AGREEMENT = "file of agreements"
 FORMS: dict[str, Callable[[Path], bool]] = {
-    FEATURES: _is_features, FRAMES: _is_frames, MODEL: _is_model, PREDICTIONS: _is_predictions,
-    PICTURE: _is_picture, PAGE: _is_page, AGREEMENT: _is_agreement,
-}  # fmt: skip
-
-
-def _has_results(folder: Path) -> bool:
-    """Return whether a run or an agreement was written to a folder before."""
-    return any(folder.glob("cells/*/*.json")) or is_ours(folder / "agreement.json", AGREEMENT)
-
-
-def reason(problem: OSError) -> str:
-    """Return the reason of a system error, in words.
-
-    >>> reason(FileExistsError(17, "File exists"))
-    'a file lies where a folder is needed'
-    """
-    if isinstance(problem, FileExistsError | NotADirectoryError):
-        return "a file lies where a folder is needed"
-    return problem.strerror or os.strerror(problem.errno or 0)
-
-
-def existing_store(folder: Path | None) -> FeatureStore:
-    """Return the store in a folder that is looked into; one that is not there yet is empty.
-
-    Raises
-    ------
-    ConfigError
-        It is no folder.
-    """
-    store = store_at(folder)
-    if store.root.exists() and not store.root.is_dir():
-        raise ConfigError(f"{store.root}: is a file, expected the folder of a store: name it with --store")
-    return store
-
-
-def store_at(folder: Path | None) -> FeatureStore:
-    """Return the store of features in a folder, by default in the user's cache."""
-    from elmarc.features.store import open_store
-
-    store = open_store(folder or True)
-    assert store is not None
-    return store
+    FEATURES: _is_features,
+    FRAMES: _is_frames,
+    MODEL: _is_model,
+    PREDICTIONS: _is_predictions,
+    PICTURE: _is_picture,
+    PAGE: _is_page,
+    AGREEMENT: _is_agreement,
+}

@@ -1,41 +1,65 @@
-"""Options of commands, made from the fields of dataclasses, where their defaults and help stand."""
+"""Options of commands, made from the fields of dataclasses where their defaults and help stand; and help.
+
+Help fits a terminal: rare options by name alone, lists of names from the packages that make them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from inspect import Parameter, Signature, signature
 from pathlib import Path
+from textwrap import fill, indent
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
-from elmarc.cli.listing import ADVANCED, completer
 from elmarc.study.request import Clips, changed, option, rare
 
 if TYPE_CHECKING:
     from elmarc.features.store import FeatureStore
 
 Command: TypeAlias = Callable[..., None]
-TRUST = "Import modules that the results name: whoever made these results can run code then."
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force",
-        rich_help_panel=ADVANCED,
-        help="Replace a file that elmarc did not write; one that is read never is.",
-    ),
-]
-Store = Annotated[
-    Path | None,
-    typer.Option(
-        rich_help_panel=ADVANCED, metavar="DIR", help="Folder of stored features; default: the user's cache."
-    ),
-]
+ADVANCED = "Advanced options"  # `rich_help_panel` of those that few need
+HELP_ALL = "--help-all"
+QUIET, JSON = "Print nothing but results and errors.", "Print results as JSON."
+FORCE = "Replace a file that elmarc did not write; one that is read never is."
+STORE = "Folder of stored features; default: the user's cache."
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET)]
+Json = Annotated[bool, typer.Option("--json", help=JSON)]
+Force = Annotated[bool, typer.Option("--force", rich_help_panel=ADVANCED, help=FORCE)]
+Store = Annotated[Path | None, typer.Option(rich_help_panel=ADVANCED, metavar="DIR", help=STORE)]
+
+
+def positive(text: str) -> float:
+    """Read a number above 0, as the `parser` of an option: neither NaN nor infinite.
+
+    >>> positive("2.5")
+    2.5
+    """
+    number = _number(text)
+    if not 0 < number < math.inf:
+        raise typer.BadParameter(f"found {text!r}, expected a number above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Read a number of at least 0, as the `parser` of an option: neither NaN nor infinite."""
+    number = _number(text)
+    if not 0 <= number < math.inf:
+        raise typer.BadParameter(f"found {text!r}, expected a number of at least 0")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +67,17 @@ class Output:
     """Where results go, and what is printed."""
 
     output: Path = option(Path("runs"), "Folder for results.", names=("--output", "-o"), metavar="DIR")
-    store: Path | None = rare(None, "Folder of stored features; default: the user's cache.", metavar="DIR")
-    quiet: bool = option(False, "Print nothing but results and errors.", names=("--quiet", "-q"))
-    as_json: bool = option(False, "Print results as JSON.", names=("--json",))
+    store: Path | None = rare(None, STORE, metavar="DIR")
+    quiet: bool = option(False, QUIET, names=("--quiet", "-q"))
+    as_json: bool = option(False, JSON, names=("--json",))
 
     def open_store(self) -> FeatureStore:
-        """Return the store of features."""
-        from elmarc.cli.folders import store_at
+        """Return the store of features, by default in the user's cache."""
+        from elmarc.features.store import open_store
 
-        return store_at(self.store)
+        store = open_store(self.store or True)
+        assert store is not None
+        return store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +85,34 @@ class FileOutput(Output):
     """A file to write."""
 
     output: Path = option(Path("output"), "The file to write.", names=("--output", "-o"), metavar="FILE")
-    force: bool = rare(False, "Replace a file that elmarc did not write; one that is read never is.")
+    force: bool = rare(False, FORCE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """How to predict, and where to write it; without a window only recordings are read by windows."""
+
+    output: Path | None = option(None, "FILE.csv or FILE.json.", names=("--output", "-o"))
+    force: bool = rare(False, FORCE)
+    window_s: float | None = option(
+        None,
+        "Read all files by windows of this length.",
+        names=("--window",),
+        metavar="SECONDS",
+        parser=positive,
+    )
+    hop_s: float | None = option(
+        None,
+        "From one window to the next; default: half a window.",
+        names=("--hop",),
+        metavar="SECONDS",
+        parser=positive,
+    )
+    min_confidence: float = option(0.0, 'Below this probability the label is "": unknown.', min=0, max=1)
+    plot: Path | None = option(None, "With --window: a picture of the time line, FILE.png or FILE.svg.")
+    strict: bool = option(False, "Let a clip that cannot be read end the run.")
+    quiet: bool = option(False, QUIET, names=("--quiet", "-q"))
+    as_json: bool = option(False, JSON, names=("--json",))
 
 
 def command(**defaults: Any) -> Callable[[Command], Command]:
@@ -99,7 +152,7 @@ def command(**defaults: Any) -> Callable[[Command], Command]:
 
 
 def words(request: Clips) -> list[str]:
-    """Return what is typed for a request: DATA, and an option for each field that has not its default.
+    """Return the command line of a request: DATA, and an option for each field that is not at its default.
 
     >>> from elmarc.study.request import Rank
     >>> words(Rank(data="sounds", networks="vgg", baseline=False, overrides=["input.seconds=2"]))
@@ -133,11 +186,11 @@ def _value(each: Field[Any], value: Any) -> Any:
 
 def _parameter(part: type[Any], each: Field[Any], defaults: Mapping[str, Any]) -> Parameter:
     """Return the parameter of a function by which typer makes an option, or the argument DATA."""
-    more = each.metadata
+    more, kind = each.metadata, _type(part, each)
     default = defaults.get(each.name, each.default)
     default = Parameter.empty if default is MISSING or default is ... else default
-    settings = {key: more[key] for key in ("help", "metavar", "min", "parser") if key in more}
-    if (complete := more.get("complete")) is not None:
+    settings = {key: more[key] for key in ("help", "metavar", "min", "max", "parser") if key in more}
+    if complete := more.get("complete"):
         settings["autocompletion"] = (
             data_names if complete == "data" else completer(complete[0], more=complete[1:])
         )
@@ -145,13 +198,8 @@ def _parameter(part: type[Any], each: Field[Any], defaults: Mapping[str, Any]) -
         info = typer.Argument(**{**settings, "metavar": "DATA"}, show_default=False)
     else:
         panel = ADVANCED if more.get("rare") else None
-        info = typer.Option(
-            *_flags(each, _type(part, each)),
-            **settings,
-            rich_help_panel=panel,
-            show_default=default not in (None, ()),
-        )
-    kind = _type(part, each)
+        shown = default not in (None, ())
+        info = typer.Option(*_flags(each, kind), **settings, rich_help_panel=panel, show_default=shown)
     if kind == list[str] or default is None:
         kind, default = kind | None, default or None
     return Parameter(each.name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
@@ -164,9 +212,81 @@ def _flags(each: Field[Any], kind: Any = None) -> tuple[str, ...]:
 
 
 def _type(part: type[Any], each: Field[Any]) -> Any:
-    """Return what is typed: of several types that Python takes, the first."""
+    """Return the type of an option: of several that Python takes, the first."""
     kind = each.metadata.get("type") or get_type_hints(part)[each.name]
     return get_args(kind)[0] if get_origin(kind) in (Union, UnionType) else kind
+
+
+def refuse(context: typer.Context, *names: str, because: str) -> None:
+    """Refuse options that were typed and would change nothing."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{parameter.opts[0]}: {because}: leave it out")
+
+
+class ListingCommand(TyperCommand):
+    """A command in whose help {networks}, {classifiers} and {datasets} stand for the names there are."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, lists put in."""
+        self.help = listed(self.help or "")
+        for parameter in self.params:
+            if text := getattr(parameter, "help", None):
+                parameter.help = listed(text)  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words; --help-all is --help that explains the rare options, too."""
+        if HELP_ALL in args:
+            ctx.meta[HELP_ALL] = True
+            args = ["--help"]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and options, rare ones by name alone unless --help-all was typed."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        rare = []
+        for parameter in self.get_params(ctx):
+            if (row := parameter.get_help_record(ctx)) is None:
+                continue
+            panel = getattr(parameter, "rich_help_panel", None)
+            if panel == ADVANCED and not ctx.meta.get(HELP_ALL):
+                rare.append(parameter.opts[0])
+            else:
+                title = panel or f"{parameter.param_type_name.capitalize()}s"
+                sections.setdefault(title, []).append(row)
+        for title in sorted(sections, key=ADVANCED.__eq__):
+            with formatter.section(title):
+                formatter.write_dl(sections[title], col_max=24)
+        if rare:
+            with formatter.section(f"{ADVANCED} ({HELP_ALL} explains them)"):
+                text = fill(", ".join(rare), width=formatter.width - 2, break_on_hyphens=False)
+                formatter.write(indent(text, "  ") + "\n")
+
+
+def listed(text: str) -> str:
+    """Put the names in the place of {networks} and its like.
+
+    >>> "vgg" in listed("One of {networks}.")
+    True
+    """
+    return re.sub(r"\{(\w+)\}", lambda kind: ", ".join(_names(kind[1])), text)
+
+
+def completer(kind: str, more: Sequence[str] = ()) -> Callable[[str], list[str]]:
+    """Return what completes a name of a kind, the last where several stand with commas between.
+
+    >>> completer("networks")("vgg,timbral_temporal_")
+    ['vgg,timbral_temporal_audio']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [f"{before}{comma}{name}" for name in (*more, *_names(kind)) if name.startswith(last)]
+
+    return complete
 
 
 def data_names(incomplete: str) -> list[str]:
@@ -178,36 +298,22 @@ def data_names(incomplete: str) -> list[str]:
     ]
 
 
-def positive(text: str) -> float:
-    """Read a number above 0, as the `parser` of an option: neither NaN nor infinite.
+def _names(kind: str) -> list[str]:
+    """Return the names of a kind; some take a second to import."""
+    match kind:
+        case "networks":
+            from elmarc.networks import NETWORKS
 
-    >>> positive("2.5")
-    2.5
-    """
-    number = _number(text)
-    if not 0 < number < math.inf:
-        raise typer.BadParameter(f"found {text!r}, expected a number above 0")
-    return number
+            return [name for name, preset in NETWORKS.items() if not preset.required]
+        case "classifiers":
+            from elmarc.classifiers.grids import CLASSIFIERS
 
+            return list(CLASSIFIERS)
+        case "recorded":
+            from elmarc.datasets.named import RECORDED
 
-def not_negative(text: str) -> float:
-    """Read a number of at least 0, as the `parser` of an option: neither NaN nor infinite."""
-    number = _number(text)
-    if not 0 <= number < math.inf:
-        raise typer.BadParameter(f"found {text!r}, expected a number of at least 0")
-    return number
+            return list(RECORDED)
+        case _:
+            from elmarc.datasets.named import DATASETS
 
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def refuse(context: typer.Context, *names: str, because: str) -> None:
-    """Refuse options that were typed and would change nothing."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"{parameter.opts[0]}: {because}: leave it out")
+            return list(DATASETS)

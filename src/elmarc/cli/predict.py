@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ import pandas as pd
 
 from elmarc._io import csv_text, write_atomic
 from elmarc._names import expanded
-from elmarc.audio.issues import notes as notes_of
+from elmarc.audio.issues import notes as notes_on
 from elmarc.audio.recordings import n_windows
 from elmarc.cli import console
-from elmarc.cli.folders import PICTURE, PREDICTIONS, check_output
+from elmarc.cli.folders import PICTURE, PREDICTIONS, check_ending, check_output
+from elmarc.cli.options import Predictions
 from elmarc.datasets import open_clips
 from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
@@ -26,67 +26,52 @@ from elmarc.features.sounds import Files, cuts
 from elmarc.model import SoundClassifier, load
 from elmarc.model.sound_classifier import RECORDING
 from elmarc.model.timelines import Timeline, named, timeline, warn_of_cut_windows
+from elmarc.reports.wording import clock
 
-FORMATS, PICTURES = (".csv", ".json"), (".png", ".svg")
 Row = dict[str, Any]
 Skipped = list[tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to predict, and where to write it; without `window_s` only recordings are read by windows."""
-
-    min_confidence: float = 0.0
-    window_s: float | None = None
-    hop_s: float | None = None
-    output: Path | None = None
-    plot: Path | None = None
-    force: bool = False
-    strict: bool = False
-    quiet: bool = False
-    as_json: bool = False
-
-    def check(self) -> None:
-        """Check that the options fit together. Raises ConfigError."""
-        for path, endings in ((self.output, FORMATS), (self.plot, PICTURES)):
-            if path is not None and path.suffix.lower() not in endings:
-                raise ConfigError(f"{path}: its ending says the format: use one of {', '.join(endings)}")
-        if self.window_s is None and (self.plot or self.hop_s is not None):
-            option = "--plot" if self.plot else "--hop"
-            raise ConfigError(f"{option}: whole clips have no time: add --window, such as --window 4")
-
-
-def predict(model_file: Path, sources: Sequence[str], options: Options) -> None:
+def predict(model_file: Path, sources: Sequence[str], out: Predictions) -> None:
     """Predict the labels of clips and recordings, and print or write them."""
-    options.check()
+    for path, endings in ((out.output, (".csv", ".json")), (out.plot, (".png", ".svg"))):
+        if path is not None:
+            check_ending(path, endings)
+    if out.window_s is None and (out.plot or out.hop_s is not None):
+        option = "--plot" if out.plot else "--hop"
+        raise ConfigError(f"{option}: whole clips have no time: add --window, such as --window 4")
     clips = find_clips(sources)
     read = [model_file, *(clip.path for clip in clips)]
-    for path, form, option in ((options.output, PREDICTIONS, "--output"), (options.plot, PICTURE, "--plot")):
+    for path, form, option in ((out.output, PREDICTIONS, "--output"), (out.plot, PICTURE, "--plot")):
         if path is not None:
-            check_output(path, form, option=option, force=options.force, read=read)
+            check_output(path, form, option=option, force=out.force, read=read)
     model = load(model_file)
-    model.extractor_.strict = options.strict
+    model.extractor_.strict = out.strict
     rows: list[Row] = []
     skipped: Skipped = []
     notes: list[str] = []
     document: dict[str, Any] = {}
     recordings: Sequence[Clip] = clips
-    if options.window_s is None:
+    if out.window_s is None:
         clips, recordings = _without_recordings(model, clips)
         if clips:
-            rows, skipped, notes = _of_clips(model, clips, options)
+            rows, skipped, notes = _classify(model, clips, out)
         document["clips"] = rows
     if recordings:
-        timelines, bad, more = _of_recordings(model, recordings, options)
-        windows = [row for name, one in timelines.items() for row in _window_rows(name, one)]
-        events = [row for name, one in timelines.items() for row in _event_rows(name, one)]
+        timelines, bad, more = _timelines(model, recordings, out)
+        windows = [row for name, each in timelines.items() for row in _window_rows(name, each)]
+        events = [
+            {"file": name, "start": event.start_s, "end": event.end_s, "label": event.label,
+             "probability": event.probability}
+            for name, each in timelines.items()
+            for event in each.events()
+        ]  # fmt: skip
         document |= {"windows": windows, "events": events}
         rows, skipped, notes = [*rows, *windows], [*skipped, *bad], [*notes, *more]
-        if options.plot:
-            _draw(timelines, options.plot)
-    console.show_problems(skipped, notes, quiet=options.quiet)
-    document |= {"skipped": [{"id": name, "reason": reason} for name, reason in skipped]}
-    _show_all(document, rows, options)
+        if out.plot:
+            _draw(timelines, out.plot)
+    console.show_problems(skipped, notes, quiet=out.quiet)
+    _show(document | {"skipped": console.skipped_rows(skipped)}, rows, out)
 
 
 def find_clips(sources: Sequence[str]) -> tuple[Clip, ...]:
@@ -106,8 +91,8 @@ def find_clips(sources: Sequence[str]) -> tuple[Clip, ...]:
     by_path: dict[str, Clip] = {}
     for name in names:
         place = expanded(name)
-        clips = open_clips(place) if place.is_dir() else (Clip(id=name, path=place, label=""),)
-        by_path |= {str(clip.path): Clip(id=str(clip.path), path=clip.path, label="") for clip in clips}
+        for path in (clip.path for clip in open_clips(place)) if place.is_dir() else (place,):
+            by_path[str(path)] = Clip(id=str(path), path=path, label="")
     return tuple(by_path.values())
 
 
@@ -116,126 +101,106 @@ def _without_recordings(
 ) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     """Split clips from recordings, which are so much longer that they are read by windows; note that."""
     durations = Files(tuple(clips)).durations_s()
-    is_recording = [model.is_recording(seconds) for seconds in durations]
-    if not any(is_recording):
-        return tuple(clips), ()
-    first, n_long = clips[is_recording.index(True)].path.name, sum(is_recording)
-    console.note(
-        f"{n_long} of {len(clips)} files, such as {first}, are over {RECORDING} times as long as the "
-        f"{model.clip_s:g} s of a clip that the model uses: they are read by windows of as many seconds; "
-        "--window sets another length"
+    recordings = tuple(
+        clip for clip, seconds in zip(clips, durations, strict=True) if model.is_recording(seconds)
     )
-    if not any(seconds and not long for seconds, long in zip(durations, is_recording, strict=True)):
+    if not recordings:
+        return tuple(clips), ()
+    console.note(
+        f"{len(recordings)} of {len(clips)} files, such as {recordings[0].path.name}, are over {RECORDING} "
+        f"times as long as the {model.clip_s:g} s of a clip that the model uses: they are read by windows of "
+        "as many seconds; --window sets another length"
+    )
+    if not any(seconds and not model.is_recording(seconds) for seconds in durations):
         return (), tuple(clips)  # those that cannot be read are named there
-    others = [clip for clip, long in zip(clips, is_recording, strict=True) if not long]
-    return tuple(others), tuple(clip for clip in clips if clip not in others)
+    return tuple(clip for clip in clips if clip not in recordings), recordings
 
 
-def _of_clips(
-    model: SoundClassifier, clips: Sequence[Clip], options: Options
+def _classify(
+    model: SoundClassifier, clips: Sequence[Clip], out: Predictions
 ) -> tuple[list[Row], Skipped, list[str]]:
-    """Return a row per clip that can be read, the skipped ones, and notes."""
-    with console.Live(quiet=options.quiet) as live:
+    """Return a row per clip that can be read, the skipped clips, and notes."""
+    with console.Live(quiet=out.quiet) as live:
         live.on_features("clips", len(clips))
         if cut := cuts(Files(tuple(clips)), model.extractor_):
             console.note(f"{cut}; --window reads recordings whole, such as --window 4")
         extraction = model.extractor_.extract(clips, progress=live.on_clips)
     labels, shares = model.classify(extraction.matrix.X)
-    names = named(labels, shares, options.min_confidence)
+    names = named(labels, shares, out.min_confidence)
     classes = list(map(str, model.classes_))
-    return (
-        [
-            {"file": name} | _row(label, row, classes)
-            for name, label, row in zip(extraction.matrix.ids, names, shares.tolist(), strict=True)
-        ],
-        list(extraction.skipped),
-        extraction.notes,
-    )
+    rows = [
+        {"file": clip, **_prediction(label, row, classes)}
+        for clip, label, row in zip(extraction.matrix.ids, names, shares.tolist(), strict=True)
+    ]
+    return rows, list(extraction.skipped), extraction.notes
 
 
-def _of_recordings(
-    model: SoundClassifier, clips: Sequence[Clip], options: Options
+def _timelines(
+    model: SoundClassifier, clips: Sequence[Clip], out: Predictions
 ) -> tuple[dict[str, Timeline], Skipped, list[str]]:
-    """Return the timeline of each recording that can be read, the skipped ones, and notes."""
+    """Return the timeline of each recording that can be read, the skipped recordings, and notes."""
     timelines, skipped = {}, []
     issues: dict[str, dict[str, str]] = defaultdict(dict)
-    window_s = model.clip_s if options.window_s is None else options.window_s
-    hop_s = window_s / 2 if options.hop_s is None else options.hop_s
+    window_s = model.clip_s if out.window_s is None else out.window_s
+    hop_s = window_s / 2 if out.hop_s is None else out.hop_s
     warn_of_cut_windows(model, window_s)
-    with console.Live(quiet=options.quiet) as live:
+    with console.Live(quiet=out.quiet) as live:
         for clip in clips:
             try:
                 n_all = n_windows(clip.path, window_s=window_s, hop_s=hop_s)
                 live.on_features(clip.path.name, n_all)
                 timelines[clip.id] = timeline(
-                    model, clip.path, window_s=window_s, hop_s=hop_s, min_confidence=options.min_confidence,
-                    progress=partial(live.on_clips, total=n_all), issues=issues[clip.id],
-                )  # fmt: skip
+                    model,
+                    clip.path,
+                    window_s=window_s,
+                    hop_s=hop_s,
+                    min_confidence=out.min_confidence,
+                    progress=partial(live.on_clips, total=n_all),
+                    issues=issues[clip.id],
+                )
             except AudioError as problem:
-                if options.strict:
+                if out.strict:
                     raise
                 skipped.append((clip.id, str(problem)))
     if not timelines:
         raise DatasetError(f"none of the {len(clips)} recordings can be used: {skipped[0][1]}")
     known = {name: issues[name] for name in timelines if issues[name]}
-    return timelines, skipped, notes_of(known, len(timelines))
-
-
-def _row(label: str, shares: Sequence[float], classes: Sequence[str]) -> Row:
-    """Return label, its probability (of the best class where there is no label), and those of all classes."""
-    return {
-        "label": label,
-        "probability": max(shares),
-        "probabilities": dict(zip(classes, shares, strict=True)),
-    }
+    return timelines, skipped, notes_on(known, len(timelines))
 
 
 def _window_rows(name: str, of: Timeline) -> list[Row]:
     windows = zip(of.start_s, of.end_s, of.labels, of.probabilities.tolist(), strict=True)
     return [
-        {"file": name, "start": float(start), "end": float(end)} | _row(label, shares, of.classes)
+        {"file": name, "start": float(start), "end": float(end), **_prediction(label, shares, of.classes)}
         for start, end, label, shares in windows
     ]
 
 
-def _event_rows(name: str, of: Timeline) -> list[Row]:
-    return [
-        {
-            "file": name,
-            "start": event.start_s,
-            "end": event.end_s,
-            "label": event.label,
-            "probability": event.probability,
-        }
-        for event in of.events()
-    ]
+def _prediction(label: str, shares: Sequence[float], classes: Sequence[str]) -> Row:
+    """Return label, its probability (of the best class where there is no label), and those of all classes."""
+    by_class = dict(zip(classes, shares, strict=True))
+    return {"label": label, "probability": max(shares), "probabilities": by_class}
 
 
-def _show_all(document: dict[str, Any], rows: list[Row], options: Options) -> None:
+def _show(document: Mapping[str, Any], rows: Sequence[Row], out: Predictions) -> None:
     """Write the file, and print JSON, events, or the clips where no file is written."""
-    if options.output and options.output.suffix.lower() == ".json":
-        write_atomic(options.output, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    elif options.output:
-        write_atomic(options.output, _csv(rows))
-    if options.as_json:
+    if out.output:
+        is_json = out.output.suffix.lower() == ".json"
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n" if is_json else _csv(rows)
+        write_atomic(out.output, text)
+    if out.as_json:
         console.print_json(document)
         return
-    if "events" in document or not options.output:
+    if "events" in document or not out.output:
         for row in [*document.get("clips", ()), *document.get("events", ())]:
-            _show(row)
-    if options.output:
-        what = " and ".join(kind for kind in ("clips", "windows") if document.get(kind))
-        console.say(f"written: {options.output}, {len(rows)} {what}")
-    if options.plot:
-        console.say(f"written: {options.plot}")
-
-
-def _show(row: Row) -> None:
-    from elmarc.reports.timeline import clock
-
-    label = row["label"] or "(unknown)"
-    times = f"{clock(row['start'])} - {clock(row['end'])}  " if "start" in row else ""
-    console.say(f"{times}{label:<20} {row['probability']:.2f}  {row['file']}")
+            times = f"{clock(row['start'])} - {clock(row['end'])}  " if "start" in row else ""
+            label = row["label"] or "(unknown)"
+            console.say(f"{times}{label:<20} {row['probability']:.2f}  {row['file']}")
+    if out.output:
+        kinds = " and ".join(kind for kind in ("clips", "windows") if document.get(kind))
+        console.say(f"written: {out.output}, {len(rows)} {kinds}")
+    if out.plot:
+        console.say(f"written: {out.plot}")
 
 
 def _csv(rows: Sequence[Row]) -> str:
@@ -251,18 +216,21 @@ def _csv(rows: Sequence[Row]) -> str:
     return csv_text(pd.DataFrame(flat))
 
 
-def _draw(timelines: dict[str, Timeline], path: Path) -> None:
+def _draw(timelines: Mapping[str, Timeline], path: Path) -> None:
     """Write the picture of the recordings, or of as many as one holds."""
     from elmarc.reports.figures import to_png, to_svg
     from elmarc.reports.timeline import MOST_PANELS, Panel, timeline_figure
 
     panels = [
         Panel(
-            name, one.classes, one.borders_s, one.probabilities,
-            [(event.start_s, event.end_s, event.label) for event in one.events()],
+            name,
+            each.classes,
+            each.borders_s,
+            each.probabilities,
+            [(event.start_s, event.end_s, event.label) for event in each.events()],
         )
-        for name, one in timelines.items()
-    ]  # fmt: skip
+        for name, each in timelines.items()
+    ]
     if len(panels) > MOST_PANELS:
         console.err.print(f"note: {path} shows the first {MOST_PANELS} of {len(panels)} recordings")
     figure = timeline_figure(panels[:MOST_PANELS])

@@ -75,13 +75,14 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
         _fill(scores, members, inference, own, confidence)
         families += own
     about = results[0].dataset, results[0].protocol, results[0].protocol_note
+    largest = max(results, key=lambda r: (len(r.predictions), r.seed))
     return Comparison(
         *about,
         tuple(scores),
         tuple(families),
-        design_of(table, inferences, confidence),
+        _design(table, inferences, confidence),
         confidence,
-        *_guessing(results),
+        *guessing(largest.predictions, len(largest.classes)),
         notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
     )
 
@@ -192,12 +193,6 @@ def _contrasts(tested: Contrasts, members: Sequence[int], confidence: float) -> 
     )  # fmt: skip
 
 
-def _guessing(results: Sequence[Result]) -> tuple[float, float]:
-    """Return chance and the share of the largest class, of the system with most clips."""
-    largest = max(results, key=lambda r: (len(r.predictions), r.seed))
-    return guessing(largest.predictions, len(largest.classes))
-
-
 POWER = 0.8
 GOAL = 0.05  # a difference worth detecting: 5 points
 MOST_SEEDS = 10  # beyond, more clips help more
@@ -210,29 +205,15 @@ ONE_SEED = (
 
 @dataclass(frozen=True)
 class Power:
-    """The parts of a typical pair's variance, from which those of other designs follow.
+    """The parts of a typical pair's variance, from which those of other designs follow."""
 
-    Parameters
-    ----------
-    critical : float
-        Critical value in standard errors, for known variance.
-    weights, noise, units : float
-        Variance of the difference, for one seed: from the weights; from units by seeds; from units alone.
-    n_seeds : float
-        Seeds that were drawn.
-    df : float
-        Degrees of freedom with these seeds.
-    groups_df : float
-        Degrees of freedom over groups of clips, which more seeds do not raise; infinite for clips.
-    """
-
-    critical: float
-    weights: float
-    noise: float
-    units: float
-    n_seeds: float
-    df: float
-    groups_df: float = np.inf
+    critical: float  # value in standard errors, for known variance
+    weights: float  # variance of the difference for one seed that comes from the weights,
+    noise: float  # from units by seeds,
+    units: float  # and from units alone
+    n_seeds: float  # that were drawn
+    df: float  # degrees of freedom with these seeds
+    groups_df: float = np.inf  # over groups of clips, which more seeds do not raise; infinite for clips
 
     def detectable(self, n_seeds: float, more_units: float = 1.0) -> float:
         """Return the difference detected with 80 % power, for so many seeds and times the units."""
@@ -243,14 +224,14 @@ class Power:
         return float(steps.sum() * np.sqrt(variance))
 
 
-def design_of(table: HitTable, inferences: Sequence[Inference], confidence: float) -> Design:
+def _design(table: HitTable, inferences: Sequence[Inference], confidence: float) -> Design:
     """Describe what was drawn, what can be detected with it, and what it takes to detect more."""
     n_seeds = min(len(own) for own in table.columns)
     n_units = len(np.unique(table.units))
     grouped = n_units < len(table.units)
     can_tell = all(each.can_tell for each in inferences)
     tested = [each for each in inferences if len(each.own.accuracy) > 1 and each.can_tell]
-    powers = [power_of(each, confidence, grouped=grouped) for each in tested]
+    powers = [_power(each, confidence, grouped=grouped) for each in tested]
     detectable = max((power.detectable(power.n_seeds) for power in powers), default=None)
     advice, more = "", None
     if any(np.isnan(each.own.units_df) for each in inferences):
@@ -278,7 +259,7 @@ def _few_groups(table: HitTable) -> str:
     )
 
 
-def power_of(inference: Inference, confidence: float, *, grouped: bool) -> Power:
+def _power(inference: Inference, confidence: float, *, grouped: bool) -> Power:
     """Return the median over all pairs (or those with the baseline) of each part of the variance."""
     own, pairs = inference.own, inference.pairs
     if not len(pairs.a) and inference.baseline:
@@ -307,12 +288,8 @@ def _advice(power: Power, detectable: float, n_units: int, noun: str) -> tuple[s
         1: f"draw the weights {n_seeds} times ({n_seeds} seeds)",
     }
     way = ways.get(more, f"it takes about {more * n_units:,} {noun} and {n_seeds} seeds")
-    detected = f"Differences of {_points(detectable)} points are detected with 80 % power"
-    return f"{detected}; for {_points(wanted)} points, {way}.", n_seeds if more == 1 else None
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:.1f}"
+    detected = f"Differences of {100 * detectable:.1f} points are detected with 80 % power"
+    return f"{detected}; for {100 * wanted:.1f} points, {way}.", n_seeds if more == 1 else None
 
 
 @dataclass(frozen=True)
@@ -333,17 +310,10 @@ class Score:
 def score_alone(
     predictions: Sequence[Prediction], *, n_classes: int, confidence: float = 0.95, widening: float = 1.0
 ) -> Score:
-    """Return the accuracy of held-out predictions with its interval; clips of a group count as one draw.
+    """Return the accuracy of one system's held-out predictions with its interval.
 
-    Parameters
-    ----------
-    predictions : sequence of Prediction
-        Of one system; every fold has the same weight.
-    n_classes : int
-    confidence : float
-        Of the interval, in (0, 1).
-    widening : float
-        Factor of the standard error over clips.
+    Every fold has the same weight, clips of a group count as one draw, and `widening` is a factor of the
+    standard error over clips.
     """
     estimate = infer(hit_table([[predictions]])).accuracy
     ends = accuracy_interval(estimate, confidence, widening=widening)

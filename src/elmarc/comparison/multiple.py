@@ -16,9 +16,11 @@ from scipy import optimize, special
 
 from elmarc.comparison.variance import (
     Estimate,
+    Floats,
     HitTable,
     Mask,
     Moments,
+    Places,
     SeedVariance,
     accuracy,
     difference,
@@ -27,8 +29,6 @@ from elmarc.comparison.variance import (
     shared_clips,
 )
 
-Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(64)  # to integrate over a normal number: exact to 1e-6
 WEIGHTS /= WEIGHTS.sum()
 FAR = 30.0  # standard errors
@@ -51,12 +51,8 @@ def all_pairs(z: ArrayLike, n: int) -> Floats:
 def many_to_one(z: ArrayLike, shares: ArrayLike) -> Floats:
     """Return the chance that any of the means lies `z` standard errors from the baseline's or more.
 
-    Parameters
-    ----------
-    z : any shape
-    shares : np.ndarray [shape=(n,)]
-        The share of each contrast's variance that comes from the baseline: the correlation of two contrasts
-        is the square root of the product of their shares (Dunnett 1955).
+    `shares` are those of each contrast's variance that come from the baseline, (n,): the correlation of two
+    contrasts is the square root of the product of their shares (Dunnett 1955).
     """
     at = np.abs(np.asarray(z, dtype=np.float64))[..., None, None]
     root = np.sqrt(np.clip(np.asarray(shares, dtype=np.float64), 0.0, 1.0 - 1e-9))[:, None]
@@ -110,38 +106,21 @@ def letters(different: NDArray[np.bool_]) -> list[str]:
     n = len(different)
     columns = [frozenset(range(n))]
     for i, j in zip(*np.nonzero(np.triu(different)), strict=True):
-        split = [part for c in columns for part in ([c - {i}, c - {j}] if {i, j} <= c else [c])]
-        columns = [c for k, c in enumerate(split) if not _absorbed(c, k, split)]
+        split = dict.fromkeys(part for c in columns for part in ([c - {i}, c - {j}] if {i, j} <= c else [c]))
+        columns = [c for c in split if not any(c < other for other in split)]
     columns.sort(key=sorted)
-    return ["".join(_letter(k) for k, c in enumerate(columns) if i in c) for i in range(n)]
-
-
-def _absorbed(column: frozenset[int], k: int, columns: list[frozenset[int]]) -> bool:
-    return any(column < other or (column == other and k > m) for m, other in enumerate(columns))
-
-
-def _letter(k: int) -> str:
-    return chr(ord("a") + k % 26) + "'" * (k // 26)
+    names = [chr(ord("a") + k % 26) + "'" * (k // 26) for k in range(len(columns))]
+    return ["".join(name for name, c in zip(names, columns, strict=True) if i in c) for i in range(n)]
 
 
 @dataclass(frozen=True)
 class Contrasts:
-    """The contrasts of a family as arrays.
+    """The contrasts of a family as arrays."""
 
-    Parameters
-    ----------
-    a, b : np.ndarray
-        Places of the two systems.
-    estimate : Estimate
-        Their differences.
-    adjust : callable
-        From p-values to those adjusted for the family.
-    """
-
-    a: Places
+    a: Places  # of the first system
     b: Places
-    estimate: Estimate
-    adjust: Callable[[Floats], Floats]
+    estimate: Estimate  # of their differences
+    adjust: Callable[[Floats], Floats]  # from p-values to those adjusted for the family
 
     @property
     def p_value(self) -> Floats:
@@ -160,24 +139,13 @@ class Contrasts:
 class Inference:
     """Everything that is inferred about the systems of one classifier; each pair is tested in one family.
 
-    Parameters
-    ----------
-    accuracy : Estimate
-        Of each system, on all clips that it has predictions for.
-    pairs : Contrasts
-        All pairs of the systems but the baseline.
-    baseline : Contrasts or None
-        Every other system against the baseline, where there is one.
-    seeds : SeedVariance
-        The variance between seeds of each system.
-    can_tell : bool
-        Whether the variance between seeds can be estimated (two or more seeds, or equal predictions under
-        all), and the groups of clips suffice, where there are any.
+    `can_tell`: whether the variance between seeds can be estimated (two or more seeds, or equal predictions
+    under all), and the groups of clips suffice, where there are any.
     """
 
-    accuracy: Estimate
-    pairs: Contrasts
-    baseline: Contrasts | None
+    accuracy: Estimate  # of each system, on all clips that it has predictions for
+    pairs: Contrasts  # all pairs of the systems but the baseline
+    baseline: Contrasts | None  # every other system against the baseline
     own: Moments
     seeds: SeedVariance
     can_tell: bool

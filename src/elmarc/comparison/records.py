@@ -96,38 +96,23 @@ def system_names(systems: Sequence[System]) -> list[str]:
 class SystemScore:
     """One row of the ranking.
 
-    Parameters
-    ----------
-    name : str
-        The features, with as much as distinguishes them from the others.
-    accuracy : float
-        Mean over folds and seeds.
-    by_seed : tuple of float
-        The accuracy of each seed, in the order of `seeds`.
-    deviation : float or None
-        Standard deviation over seeds; None for one seed.
-    low, high : float or None
-        Interval of the accuracy; None where the groups of clips are too few.
-    ties : str
-        Letters: systems of one classifier are not significantly different if and only if they share one.
-        "" where nothing is tested.
-    cost : dict
-        n_parameters, multiply_adds_per_clip, s_per_clip: those known.
+    `ties` are letters: systems of one classifier are not significantly different if and only if they share
+    one; "" where nothing is tested.
     """
 
     system: System
-    name: str
-    accuracy: float
-    by_seed: tuple[float, ...]
-    deviation: float | None
-    low: float | None
+    name: str  # the features, with as much as distinguishes them from the others
+    accuracy: float  # mean over folds and seeds
+    by_seed: tuple[float, ...]  # accuracies, in the order of `seeds`
+    deviation: float | None  # standard deviation over seeds; None for one seed
+    low: float | None  # interval of the accuracy; None where the groups of clips are too few
     high: float | None
     macro_f1: float
     recalls: dict[str, float]
     seeds: tuple[int, ...]
     n_clips: int
     ties: str
-    cost: dict[str, float]
+    cost: dict[str, float]  # n_parameters, multiply_adds_per_clip, s_per_clip: those known
 
     @property
     def label(self) -> str:
@@ -152,30 +137,19 @@ class SystemScore:
 
 @dataclass(frozen=True)
 class Contrast:
-    """The difference of two systems, given by their places in the ranking, on their common clips.
+    """The difference of two systems, by their places in the ranking, on their common clips.
 
-    Parameters
-    ----------
-    difference : float
-        Accuracy of a minus that of b.
-    low, high : float or None
-        Its interval, corrected for all contrasts of the family; None where nothing is tested.
-    standard_error : float
-    df : float or None
-        Degrees of freedom of the standard error; None where they are infinite or nothing is tested.
-    p_value : float
-        Adjusted for all contrasts of the family.
-    differs : bool
-        Whether the difference is significant: its interval excludes 0, p_value is below 1 - confidence.
+    Interval and p-value are corrected for all contrasts of the family; there is no interval where nothing is
+    tested. `differs`: the difference is significant, so 0 is outside the interval.
     """
 
     a: int
     b: int
-    difference: float
+    difference: float  # accuracy of a minus that of b
     low: float | None
     high: float | None
     standard_error: float
-    df: float | None
+    df: float | None  # degrees of freedom; None where they are infinite or nothing is tested
     p_value: float
     differs: bool
 
@@ -190,23 +164,16 @@ class Contrast:
 class Family:
     """Contrasts that are corrected together: the familywise error rate is 1 - confidence.
 
-    Parameters
-    ----------
-    name : str
-        As in "networks with svm" or "networks against mfcc, with svm"; "networks and files" where some
-        features were read from files.
-    kind : {"pairs", "baseline"}
-        All pairs of the members but the baseline; or each against the baseline, `b` of every contrast.
-    corrected_over : str
-        What p-values and intervals are corrected over, and by which method.
+    `kind`: "pairs", all pairs of the members but the baseline; or "baseline", each against the baseline,
+    which is `b` of every contrast.
     """
 
-    name: str
+    name: str  # such as "networks with svm", "networks against mfcc, with svm"
     kind: str
     classifier: str
     members: tuple[int, ...]
     contrasts: tuple[Contrast, ...]
-    corrected_over: str
+    corrected_over: str  # and by which method
 
     @property
     def method(self) -> str:
@@ -222,33 +189,15 @@ def method(families: Sequence[Family]) -> str:
 
 @dataclass(frozen=True)
 class Design:
-    """What was drawn, and what can be detected with it.
+    """What was drawn, and what can be detected with it."""
 
-    Parameters
-    ----------
-    n_seeds : int
-        The fewest seeds of a system.
-    n_units : int
-        Clips, or groups of clips.
-    grouped : bool
-        Whether units are groups.
-    can_tell : bool
-        Whether differences are tested at all.
-    detectable : float or None
-        The least difference of accuracy that this design detects with 80 % power; None where it can none.
-    advice : tuple of str
-        A sentence: what this design detects, and how many seeds or clips smaller differences take.
-    more_seeds : int or None
-        So many seeds detect smaller differences; None where seeds alone do not suffice.
-    """
-
-    n_seeds: int
-    n_units: int
-    grouped: bool
-    can_tell: bool
-    detectable: float | None
-    advice: tuple[str, ...]
-    more_seeds: int | None
+    n_seeds: int  # the fewest of a system
+    n_units: int  # clips, or groups of clips
+    grouped: bool  # whether units are groups
+    can_tell: bool  # whether differences are tested at all
+    detectable: float | None  # the least difference detected with 80 % power; None: none
+    advice: tuple[str, ...]  # what this design detects, and how many seeds or clips smaller differences take
+    more_seeds: int | None  # that detect smaller differences; None where seeds alone do not suffice
 
 
 @dataclass(frozen=True)
@@ -263,31 +212,19 @@ class NotRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Systems on one data set under one protocol, best first.
-
-    Parameters
-    ----------
-    failed : tuple of NotRun
-        Cells without a result.
-    chance : float
-        Accuracy of guessing every class alike, 1 / n_classes.
-    majority : float
-        Accuracy of always predicting the largest class.
-    notes : tuple of str
-        What the results say of clips and settings.
-    """
+    """Systems on one data set under one protocol, best first."""
 
     dataset: str
     protocol: str
-    note: str
+    note: str  # on the protocol
     scores: tuple[SystemScore, ...]
     families: tuple[Family, ...]
     design: Design
     confidence: float
-    chance: float
-    majority: float
-    failed: tuple[NotRun, ...] = ()
-    notes: tuple[str, ...] = ()
+    chance: float  # accuracy of guessing every class alike, 1 / n_classes
+    majority: float  # accuracy of always predicting the largest class
+    failed: tuple[NotRun, ...] = ()  # cells without a result
+    notes: tuple[str, ...] = ()  # on clips and settings
 
     @property
     def classifiers(self) -> tuple[str, ...]:

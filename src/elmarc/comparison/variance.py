@@ -38,29 +38,20 @@ LEAST_GROUPS = 5  # of like size, so 4 degrees of freedom: with fewer, t is no g
 class HitTable:
     """Right or wrong: a row for each clip, a column for each seed of each system.
 
-    Parameters
-    ----------
-    hits : np.ndarray [shape=(n_clips, n_columns)]
-        The clip's weight where the prediction was right, 0 elsewhere.
-    weights : np.ndarray [shape=(n_clips, n_columns)]
-        Every fold weighs the same and a column sums to 1; 0 for clips without a prediction.
-    units : np.ndarray [shape=(n_clips,)]
-        The unit of each clip: the clip itself, or its group.
-    columns : tuple of np.ndarray
-        The columns of each system, one per seed.
+    Every fold weighs the same and a column of weights sums to 1.
     """
 
-    hits: Floats
-    weights: Floats
-    units: NDArray[np.intp]
-    columns: tuple[NDArray[np.intp], ...]
+    hits: Floats  # (n_clips, n_columns), the clip's weight where the prediction was right, else 0
+    weights: Floats  # (n_clips, n_columns), 0 for clips without a prediction
+    units: Places  # (n_clips,), the unit of each clip: the clip itself, or its group
+    columns: tuple[Places, ...]  # of each system, one per seed
 
     @property
     def evaluated(self) -> Mask:
         """Which clips have a prediction of each system under every seed, (n_systems, n_clips)."""
         return np.array([(self.weights[:, own] > 0).all(axis=1) for own in self.columns])
 
-    def per_unit(self, mask: Mask, columns: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    def per_unit(self, mask: Mask, columns: Places) -> tuple[Floats, Floats]:
         """Return hits and weights of the clips in `mask` summed within units, (n_units, len(columns))."""
         hits, weights = (values[np.ix_(mask, columns)] for values in (self.hits, self.weights))
         order = np.argsort(self.units[mask], kind="stable")
@@ -89,8 +80,8 @@ def hit_table(systems: Sequence[Sequence[Sequence[Prediction]]]) -> HitTable:
     """
     flat = [predictions for seeds in systems for predictions in seeds]
     everything = [p for predictions in flat for p in predictions]
-    _agreed({}, ((p.id, p.label) for p in everything), "labels")
-    groups = _agreed({}, ((p.id, p.group) for p in everything), "groups")
+    _unique(((p.id, p.label) for p in everything), "labels")
+    groups = _unique(((p.id, p.group) for p in everything), "groups")
     clips = sorted(groups)
     row = {clip: i for i, clip in enumerate(clips)}
     hits, weights = np.zeros((2, len(clips), len(flat)))
@@ -109,23 +100,22 @@ def fold_weights(predictions: Sequence[Prediction]) -> Floats:
     return np.array([1.0 / (len(sizes) * sizes[p.fold]) for p in predictions])
 
 
-def _agreed(known: dict[str, str], pairs: Iterable[tuple[str, str]], what: str) -> dict[str, str]:
+def _unique(pairs: Iterable[tuple[str, str]], noun: str) -> dict[str, str]:
+    """Return the label or group of each clip. Raises ConfigError where results contradict each other."""
+    by_clip: dict[str, str] = {}
     for clip, value in pairs:
-        if known.setdefault(clip, value) != value:
+        if by_clip.setdefault(clip, value) != value:
             raise ConfigError(
-                f"{clip} is {known[clip]!r} in one result and {value!r} in another: results of different "
-                f"{what} need different data set names"
+                f"{clip} is {by_clip[clip]!r} in one result and {value!r} in another: results of different "
+                f"{noun} need different data set names"
             )
-    return known
+    return by_clip
 
 
 def shared_clips(evaluated: Mask) -> list[tuple[Mask, list[tuple[int, int]]]]:
     """Return each set of clips that pairs of systems have in common, with those pairs.
 
-    Raises
-    ------
-    ConfigError
-        Two systems have no clip in common.
+    Raises ConfigError where two systems have no clip in common.
     """
     shared: dict[bytes, tuple[Mask, list[tuple[int, int]]]] = {}
     for a, b in combinations(range(len(evaluated)), 2):
@@ -138,40 +128,19 @@ def shared_clips(evaluated: Mask) -> list[tuple[Mask, list[tuple[int, int]]]]:
 
 @dataclass(frozen=True)
 class Moments:
-    """Means and variances of the accuracies of K systems that were evaluated on the same units.
+    """Means and variances of the accuracies of K systems that were evaluated on the same units."""
 
-    Parameters
-    ----------
-    accuracy : np.ndarray [shape=(K,)]
-        Mean over seeds.
-    covariance : np.ndarray [shape=(K, K)]
-        Of the accuracies, from the units alone: seeds as drawn.
-    between : np.ndarray [shape=(K,)]
-        Variance of the accuracies of single seeds about their mean; 0 for one seed.
-    interaction : np.ndarray [shape=(K,)]
-        The part of `between` that comes from the interaction of units and seeds.
-    n_seeds : np.ndarray [shape=(K,)]
-        Seeds; 1 where no seed changes any prediction.
-    fixed : np.ndarray [shape=(K,)]
-        Whether several seeds gave equal predictions.
-    n_clips : int
-        In all units.
-    units_df : float
-        Degrees of freedom over units; NaN where the clips' groups are too few, or too unequal, for any
-        inference.
-    """
-
-    accuracy: Floats
-    covariance: Floats
-    between: Floats
-    interaction: Floats
-    n_seeds: NDArray[np.intp]
-    fixed: NDArray[np.bool_]
-    n_clips: int
-    units_df: float
+    accuracy: Floats  # (K,), mean over seeds
+    covariance: Floats  # (K, K), of the accuracies, from the units alone: seeds as drawn
+    between: Floats  # (K,), variance of the accuracies of single seeds about their mean; 0 for one seed
+    interaction: Floats  # (K,), the part of `between` from the interaction of units and seeds
+    n_seeds: Places  # (K,), 1 where no seed changes any prediction
+    fixed: Mask  # (K,), whether several seeds gave equal predictions
+    n_clips: int  # in all units
+    units_df: float  # degrees of freedom over units; NaN where groups are too few or unequal for inference
 
     @property
-    def seed_df(self) -> NDArray[np.intp]:
+    def seed_df(self) -> Places:
         """Degrees of freedom between seeds, (K,)."""
         return self.n_seeds - 1
 
@@ -220,13 +189,8 @@ def moments(hits: Floats, weights: Floats, seeds: Sequence[int], *, n_clips: int
 def n_alike(shares: Floats) -> int:
     """Return the effective number of groups: as many of equal size have as much information (Kish 1965).
 
-    Parameters
-    ----------
-    shares : np.ndarray [shape=(n_groups,)]
-        The share of the clips in each group.
+    `shares` are those of the clips in each group, (n_groups,).
 
-    Examples
-    --------
     >>> n_alike(np.full(6, 1 / 6)), n_alike(np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]))
     (6, 3)
     """
@@ -237,15 +201,8 @@ def cluster_df(shares: Floats) -> float:
     """Return the degrees of freedom of the CR2 variance of a mean (Bell and McCaffrey 2002).
 
     Satterthwaite's, for independent clips of equal variance: n - 1 for n groups of equal size, less for
-    unequal ones.
+    unequal ones. `shares` are those of the clips in each group, (n_groups,).
 
-    Parameters
-    ----------
-    shares : np.ndarray [shape=(n_groups,)]
-        The share of the clips in each group.
-
-    Examples
-    --------
     >>> round(cluster_df(np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])), 1)
     2.8
     """
@@ -255,21 +212,11 @@ def cluster_df(shares: Floats) -> float:
 
 @dataclass(frozen=True)
 class SeedVariance:
-    """Variance of the accuracy between seeds, for each of K systems.
+    """Variance of the accuracy between seeds, for each of K systems."""
 
-    Parameters
-    ----------
-    value : np.ndarray [shape=(K,)]
-        0 where seeds give equal predictions or there is one seed.
-    df : np.ndarray [shape=(K,)]
-        Its degrees of freedom; 0 as for `value`.
-    total_df : float
-        Degrees of freedom of all systems together: an upper bound for sums of variances.
-    """
-
-    value: Floats
-    df: Floats
-    total_df: float
+    value: Floats  # (K,), 0 where seeds give equal predictions or there is one seed
+    df: Floats  # (K,), its degrees of freedom; 0 as for `value`
+    total_df: float  # of all systems together: an upper bound for sums of variances
 
 
 # Prior of the degrees of freedom that the other systems' variances are worth: log-normal about 6 (2.3 and 15
@@ -314,40 +261,23 @@ def prior_df(between: Floats, df: NDArray[np.intp], mean: float) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimates with their uncertainty, all of one shape.
-
-    Parameters
-    ----------
-    value : np.ndarray
-    standard_error, df : np.ndarray
-        Over units and seeds, and its degrees of freedom.
-    units_error : np.ndarray
-        Standard error over units alone, for the seeds as drawn.
-    units_df : float
-        NaN where nothing can be inferred, see `Moments`.
-    """
+    """Estimates with their uncertainty, all of one shape."""
 
     value: Floats
-    standard_error: Floats
-    df: Floats
-    units_error: Floats
-    units_df: float
+    standard_error: Floats  # over units and seeds
+    df: Floats  # its degrees of freedom
+    units_error: Floats  # standard error over units alone, for the seeds as drawn
+    units_df: float  # NaN where nothing can be inferred, see `Moments`
 
     def p_value(self) -> Floats:
-        """Return the two-sided p-value of each estimate being 0, no smaller than over units alone.
-
-        1 where nothing can be inferred.
-        """
+        """Return two-sided p-values, no smaller than over units alone; 1 where nothing can be inferred."""
         size = np.abs(self.value)
         both = special.stdtr(self.df, -size / self.standard_error)
         p = 2.0 * np.maximum(both, special.stdtr(self.units_df, -size / self.units_error))
         return np.where(np.isnan(p), 1.0, p)
 
     def half_width(self, confidence: float) -> Floats:
-        """Return half the width of each t-interval, no smaller than over units alone.
-
-        Infinite where nothing can be inferred.
-        """
+        """Return half the width of t-intervals, no smaller than over units alone; infinite without any."""
         tail = 0.5 + confidence / 2.0
         both = special.stdtrit(self.df, tail) * self.standard_error
         half = np.maximum(both, special.stdtrit(self.units_df, tail) * self.units_error)

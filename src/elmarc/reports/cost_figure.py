@@ -39,19 +39,8 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> NDArray[np.bool_]:
-    """Mark the systems that no other beats in accuracy at the same cost or less.
+    """Mark the systems, (n_systems,), that no other beats in accuracy at the same cost or less.
 
-    Parameters
-    ----------
-    costs, accuracies : sequence of float
-        One per system.
-
-    Returns
-    -------
-    array of bool, (systems,)
-
-    Examples
-    --------
     >>> pareto_front([1, 2, 3], [0.5, 0.4, 0.6]).tolist()
     [True, False, True]
     """
@@ -94,12 +83,9 @@ def cost_caption(comparison: Comparison, cost: str) -> str:
 
 
 def cost_scatter(ax: Axes, comparison: Comparison, cost: str = "multiply_adds_per_clip") -> None:
-    """Draw accuracy against a cost, the Pareto front as a line through full marks, MFCC in red.
+    """Draw accuracy against one of COSTS, the Pareto front as a line through full marks, MFCC in red.
 
-    Parameters
-    ----------
-    cost : {"multiply_adds_per_clip", "s_per_clip", "n_parameters"}
-        MFCC has no multiply-adds or parameters of a network: it is left of the break in the axis.
+    MFCC has no multiply-adds or parameters of a network: it is left of the break in the axis.
     """
     scores = with_cost(comparison, cost)
     costs = np.array([score.cost.get(cost, 0.0) for score in scores])
@@ -109,7 +95,16 @@ def cost_scatter(ax: Axes, comparison: Comparison, cost: str = "multiply_adds_pe
     if scores:
         x = _places(ax, costs)
         front = pareto_front(costs.tolist(), y.tolist())
-        _front_line(ax, x[front], y[front])
+        order = np.argsort(x[front])
+        ax.plot(
+            x[front][order],
+            y[front][order],
+            drawstyle="steps-post",
+            color=BLUE,
+            lw=1.2,
+            ls=(0, (4, 2)),
+            label="Pareto front" if front.sum() > 1 else "_",
+        )
         _marks(ax, scores, x, y, front)
         level_lines(ax, comparison)
         _label_best(ax, scores, x, y)
@@ -151,12 +146,6 @@ def _short(value: float) -> str:
         if value >= size:
             return f"{value / size:.3g}{letter}"
     return f"{value:.2g}"
-
-
-def _front_line(ax: Axes, x: Floats, y: Floats) -> None:
-    order = np.argsort(x)
-    label = "Pareto front" if len(x) > 1 else "_"
-    ax.plot(x[order], y[order], drawstyle="steps-post", color=BLUE, lw=1.2, ls=(0, (4, 2)), label=label)
 
 
 def _marks(ax: Axes, scores: Sequence[SystemScore], x: Floats, y: Floats, front: NDArray[np.bool_]) -> None:

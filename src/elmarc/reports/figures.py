@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 from threading import Lock
@@ -32,7 +32,6 @@ from elmarc.reports.published import SOURCE, published_bar, study_place
 from elmarc.reports.wording import levels, percent, points, several_seeds, span
 
 CREATOR = "elmarc"  # in the metadata of pictures
-ENDINGS = ("png", "svg", "pdf")
 INK, MUTED, RULE = "#1b1e28", "#6a7080", "#d9dce3"
 BLUE, RED, PALE = "#3a6ea5", "#c8352b", "#ffffff"
 LEGEND_WIDTH, LEGEND_SIZE = 1.9, 8.5  # inches of a column, points of its text
@@ -65,13 +64,7 @@ def style(ax: Axes, *, xlabel: str = "", ylabel: str = "") -> None:
 
 
 def head(ax: Axes, title: str, *, gap: float = 4.0) -> None:
-    """Put the legend above the axes, and the title above the legend.
-
-    Parameters
-    ----------
-    gap : float
-        Points between axes and legend, for other text.
-    """
+    """Put the legend `gap` points above the axes, and the title above the legend."""
     entries = sorted(
         zip(*ax.get_legend_handles_labels(), strict=True), key=lambda e: isinstance(e[0], Line2D)
     )
@@ -129,18 +122,20 @@ def to_pdf(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+FORMS: dict[str, Callable[[Figure], str | bytes]] = {"png": to_png, "svg": to_svg, "pdf": to_pdf}
+
+
 def names(*stems: str) -> list[str]:
     """Return the names of the files that `save` writes."""
-    return [f"{stem}.{ending}" for stem in stems for ending in ENDINGS]
+    return [f"{stem}.{ending}" for stem in stems for ending in FORMS]
 
 
-def save(figure: Figure, stem: str | Path) -> tuple[Path, Path, Path]:
-    """Write `stem.png`, `stem.svg` and `stem.pdf`, and return their paths."""
-    png, svg, pdf = (Path(f"{stem}.{ending}") for ending in ENDINGS)
-    write_atomic(png, to_png(figure))
-    write_atomic(svg, to_svg(figure))
-    write_atomic(pdf, to_pdf(figure))
-    return png, svg, pdf
+def save(figure: Figure, stem: str | Path) -> list[Path]:
+    """Write a figure in every form, as `stem.png` and so on, and return the paths."""
+    paths = [Path(f"{stem}.{ending}") for ending in FORMS]
+    for path, form in zip(paths, FORMS.values(), strict=True):
+        write_atomic(path, form(figure))
+    return paths
 
 
 SIDE_BY_SIDE = 24  # bars in one row; with more, each classifier gets a row of its own
@@ -189,14 +184,9 @@ def has_published_bars(comparison: Comparison) -> bool:
 def study_bars(
     ax: Axes, comparison: Comparison, classifiers: Sequence[str] | None = None, *, headed: bool = True
 ) -> None:
-    """Draw a group of bars per classifier, networks in the study's order; MFCC is a red line.
+    """Draw a group of bars per classifier, by default of all, networks in the study's order.
 
-    Parameters
-    ----------
-    classifiers : sequence of str
-        Those to draw; None draws all.
-    headed : bool
-        Whether title and legend stand above.
+    MFCC is a red line. `headed`: whether title and legend stand above.
     """
     place, ticks = 0.0, list[tuple[float, str]]()
     for classifier in _in_order(comparison.classifiers) if classifiers is None else classifiers:
@@ -251,15 +241,25 @@ def _bars(
     at, width = (x - 0.2, 0.4) if paired else (x, 0.8)
     heights = [100 * bar.accuracy for bar in bars]
     ax.bar(at, heights, width, color=BLUE, label=_once(ax, "elmarc") if paired else "_", zorder=2)
-    arms = np.array([_arms(bar) for bar in bars]).reshape(-1, 2)
-    known = np.isfinite(arms).all(axis=1)
-    if known.any():
+    arms = [
+        (place, height, 100 * max(bar.accuracy - bar.low, 0.0), 100 * max(bar.high - bar.accuracy, 0.0))
+        for place, height, bar in zip(at, heights, bars, strict=True)
+        if bar.low is not None and bar.high is not None
+    ]
+    if arms:
+        places, centres, *ends = np.array(arms).T
         ax.errorbar(
-            at[known], np.array(heights)[known], yerr=arms[known].T, fmt="none", ecolor=INK, elinewidth=1,
-            capsize=2.5, zorder=3, label=_once(ax, f"{100 * confidence:.0f} % interval"),
+            places, centres, yerr=ends, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5, zorder=3,
+            label=_once(ax, f"{100 * confidence:.0f} % interval"),
         )  # fmt: skip
     if any(bar.deviation is not None for bar in bars):
-        _seed_dots(ax, at - width / 4, bars)
+        left = at - width / 4
+        dots = [(place, 100 * value) for place, bar in zip(left, bars, strict=True) for value in bar.by_seed]
+        places, accuracies = np.array(dots).T
+        ax.scatter(
+            places, accuracies, s=9, facecolor=PALE, edgecolor=INK, linewidth=0.6,
+            label=_once(ax, "one seed"), zorder=4,
+        )  # fmt: skip
     published = [(place, *bar) for place, bar in zip(x + 0.2, reference, strict=True) if bar is not None]
     if published:
         places, accuracies, errors = np.array(published).T
@@ -269,22 +269,6 @@ def _bars(
             places, 100 * accuracies, yerr=100 * errors, fmt="none", ecolor=MUTED, elinewidth=1, capsize=2,
             zorder=3,
         )  # fmt: skip
-
-
-def _arms(bar: SystemScore) -> tuple[float, float]:
-    """Return the lengths of the error bar below and above, in %; NaN where there is none."""
-    if bar.low is None or bar.high is None:
-        return np.nan, np.nan
-    return 100 * max(bar.accuracy - bar.low, 0.0), 100 * max(bar.high - bar.accuracy, 0.0)
-
-
-def _seed_dots(ax: Axes, x: Floats, bars: Sequence[SystemScore]) -> None:
-    dots = [(at, 100 * value) for at, bar in zip(x, bars, strict=True) for value in bar.by_seed]
-    places, accuracies = np.array(dots).T
-    ax.scatter(
-        places, accuracies, s=9, facecolor=PALE, edgecolor=INK, linewidth=0.6, label=_once(ax, "one seed"),
-        zorder=4,
-    )  # fmt: skip
 
 
 def _mfcc_lines(ax: Axes, comparison: Comparison, classifier: str, left: float, right: float) -> None:
@@ -339,12 +323,9 @@ def difference_figure(comparison: Comparison) -> Figure:
 
 
 def difference_matrix(ax: Axes, comparison: Comparison, classifier: str) -> None:
-    """Draw the differences of row minus column in points; significant ones are shaded and bold.
+    """Draw the differences of row minus column in points, with intervals where there is room.
 
-    Parameters
-    ----------
-    classifier : str
-        The interval is below each difference where there is room.
+    Significant ones are shaded and bold.
     """
     members = comparison.members(classifier)
     n = len(members)
@@ -361,29 +342,26 @@ def difference_matrix(ax: Axes, comparison: Comparison, classifier: str) -> None
     ax.tick_params(length=0, labelcolor=INK)
     ax.spines[:].set_visible(False)
     ax.patch.set_alpha(0.0)
-    tested = [contrast for contrast in contrasts.values() if contrast.low is not None]
+    tested = any(contrast.low is not None for contrast in contrasts.values())
     interval = f", {100 * comparison.confidence:.0f} % interval" if tested and n <= WITH_INTERVALS else ""
     shaded = (
         f"Shaded: significant ({comparison.method(classifier)})."
         if tested
         else "Not tested: see the ranking."
     )
-    words = f"{classifier.upper()}: accuracy of row minus column, in points{interval}. {shaded}"
+    text = f"{classifier.upper()}: accuracy of row minus column, in points{interval}. {shaded}"
     width = int(CHARACTERS * ax.figure.bbox.width / ax.figure.dpi)
-    ax.set_xlabel(textwrap.fill(plain(words), width), fontsize=8, color=MUTED)
+    ax.set_xlabel(textwrap.fill(plain(text), width), fontsize=8, color=MUTED)
 
 
 def _cell(ax: Axes, contrast: Contrast, x: int, y: int, strongest: float, *, interval: bool) -> None:
     shade = 0.12 + 0.48 * abs(contrast.difference) / strongest if contrast.differs else 0.0
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=BLUE, alpha=shade, edgecolor="none"))
-    ink = INK if contrast.differs else MUTED
-    weight = "bold" if contrast.differs else "normal"
+    ink, weight = (INK, "bold") if contrast.differs else (MUTED, "normal")
     ends = span(contrast) if interval else ""
-    up = 0.12 if ends else 0.0
-    ax.text(
-        x, y - up, points(contrast.difference), ha="center", va="center", fontsize=8, color=ink,
-        fontweight=weight,
-    )  # fmt: skip
+    centre = y - 0.12 if ends else y
+    text = points(contrast.difference)
+    ax.text(x, centre, text, ha="center", va="center", fontsize=8, color=ink, fontweight=weight)
     if ends:
         ax.text(x, y + 0.24, ends, ha="center", va="center", fontsize=5.2, color=ink)
 
@@ -414,30 +392,20 @@ def critical_difference_diagram(ax: Axes, ranking: AverageRanks) -> None:
     for level, (first, last) in enumerate(ranking.cliques):
         ax.plot([ranks[first] - 0.04, ranks[last] + 0.04], [0.45 * (level + 1)] * 2, color=BLUE, lw=4,
                 solid_capstyle="round", zorder=3)  # fmt: skip
-    _rank_axis(ax, n, ranking.critical_difference)
-    ax.set(xlim=(0.8, n + 0.2), ylim=(top + half - 0.3, -1.9))
-    ax.set_title(
-        f"average rank over {ranking.n_datasets} data sets; Friedman p = {ranking.p_value:.2g}",
-        fontsize=9, color=MUTED, loc="center",
-    )  # fmt: skip
-
-
-def _rank_axis(ax: Axes, n: int, width: float) -> None:
     ax.set_axis_off()
     ax.plot([1, n], [0, 0], color=INK, lw=1.2)
     for rank in range(1, n + 1):
         ax.plot([rank, rank], [0, -0.15], color=INK, lw=1)
         ax.text(rank, -0.3, str(rank), ha="center", va="bottom", fontsize=8, color=INK)
+    width = ranking.critical_difference
     ax.plot([1, 1, 1 + width, 1 + width], [-1.05, -1.2, -1.2, -1.05], color=INK, lw=1)
-    ax.text(
-        1 + width / 2,
-        -1.3,
-        f"critical difference {width:.2f}",
-        ha="center",
-        va="bottom",
-        fontsize=8,
-        color=INK,
-    )
+    text = f"critical difference {width:.2f}"
+    ax.text(1 + width / 2, -1.3, text, ha="center", va="bottom", fontsize=8, color=INK)
+    ax.set(xlim=(0.8, n + 0.2), ylim=(top + half - 0.3, -1.9))
+    ax.set_title(
+        f"average rank over {ranking.n_datasets} data sets; Friedman p = {ranking.p_value:.2g}",
+        fontsize=9, color=MUTED, loc="center",
+    )  # fmt: skip
 
 
 COLOURS = (BLUE, RED, "#3f8f5b", "#8a5aa8", MUTED)  # of the learning rates, in turn
@@ -471,12 +439,7 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
 def _draw(ax: Axes, curves: pd.DataFrame, column: str, colours: dict[float, str]) -> None:
     for rate, of_rate in curves.groupby("learning_rate"):
         colour = colours[float(str(rate))]
-        for epochs, values in _folds(of_rate, column):
-            ax.plot(epochs, values, color=colour, lw=0.8, alpha=0.3)
+        for _, fold in of_rate.groupby("fold"):
+            ax.plot(fold["epoch"], fold[column], color=colour, lw=0.8, alpha=0.3)
         mean = of_rate.groupby("epoch")[column].mean()
         ax.plot(mean.index, mean, color=colour, lw=2.0, label=f"learning rate {rate:g}")
-
-
-def _folds(curves: pd.DataFrame, column: str) -> Iterator[tuple[pd.Series, pd.Series]]:
-    for _, fold in curves.groupby("fold"):
-        yield fold["epoch"], fold[column]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,13 +21,11 @@ from matplotlib.figure import Figure
 
 from elmarc.comparison.answer import p_value
 from elmarc.comparison.compare import comparisons
-from elmarc.comparison.ranks import AverageRanks, rank_across
+from elmarc.comparison.ranks import rank_across
 from elmarc.comparison.records import Comparison
 from elmarc.errors import ConfigError
 from elmarc.reports import cost_figure, figures, page_view, wording
-from elmarc.reports.page_data import ClipMedia, embed, island, page_data
-from elmarc.reports.page_private import without_folders
-from elmarc.reports.page_view import Made
+from elmarc.reports.media import ClipMedia, embed
 from elmarc.reports.published import bibtex
 from elmarc.results import Result
 
@@ -39,16 +36,23 @@ SCRIPTS = (
 )  # fmt: skip
 STYLES = ("base.css", "tables.css", "clips.css")
 THEMED = {
-    figures.INK: "currentColor", figures.MUTED: "var(--muted)", figures.RULE: "var(--rule)",
-    figures.BLUE: "var(--blue)", figures.RED: "var(--red)", figures.PALE: "var(--surface)",
-}  # fmt: skip
+    figures.INK: "currentColor",
+    figures.MUTED: "var(--muted)",
+    figures.RULE: "var(--rule)",
+    figures.BLUE: "var(--blue)",
+    figures.RED: "var(--red)",
+    figures.PALE: "var(--surface)",
+}
 
 
 def build_page(
-    results: Sequence[Result], *, compared: Sequence[Comparison] | None = None,
+    results: Sequence[Result],
+    *,
+    compared: Sequence[Comparison] | None = None,
     media: Mapping[str, Mapping[str, ClipMedia]] | None = None,
-    title: str = "Which architecture is better?", max_media_mb: float = 20.0,
-) -> str:  # fmt: skip
+    title: str = "Which architecture is better?",
+    max_media_mb: float = 20.0,
+) -> str:
     """Return the page as HTML text; equal arguments give equal text.
 
     Parameters
@@ -70,24 +74,29 @@ def build_page(
     if not results:
         raise ConfigError("no result to report: run a study first")
     compared = comparisons(results) if compared is None else compared
-    compared = [without_folders(each, results) for each in compared]
+    compared = [page_view.without_folders(each, results) for each in compared]
     sections = page_view.sections(results, compared)
-    data = page_data(results, sections)
-    embedded = embed(data, results, media or {}, max_bytes=max_media_mb * MEGABYTE)
-    script, style = assets(SCRIPTS), assets(STYLES)
-    made = Made(results)
+    data = page_view.page_data(results, sections)
+    clips = {dataset["name"]: dataset["clips"] for dataset in data["datasets"]}
+    embedded, note = embed(results, clips, media or {}, max_bytes=max_media_mb * MEGABYTE)
+    script, style = _assets(SCRIPTS), _assets(STYLES)
+    made = page_view.Made(results)
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
     return _environment().get_template("page.html.j2").render(
         title=title,
-        policy=policy(script, style),
+        policy=Markup(policy),
         style=style,
         script=script,
         sections=sections,
-        across=across(compared),
-        media_note=embedded.note,
+        across=_across(compared),
+        media_note=note,
         made=made,
         bibtex=bibtex(made.elmarc_version) if made.elmarc_version else bibtex(),
-        data=Markup(island(data)),
-        media=Markup(island(embedded.clips)),
+        data=Markup(page_view.island(data)),
+        media=Markup(page_view.island(embedded)),
     )  # fmt: skip
 
 
@@ -95,71 +104,31 @@ def build_page(
 def _environment() -> Environment:
     """Return templates that escape every value, and fail at a missing one."""
     environment = Environment(
-        loader=PackageLoader("elmarc.reports"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("elmarc.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {
-        "accuracy": wording.percent, "points": page_view.points, "p_value": p_value,
-        "shade": page_view.shade, "span": page_view.span,
-    }  # fmt: skip
-    environment.globals |= {"study_figure": study, "cost_figures": costs}
+        "accuracy": wording.percent,
+        "points": page_view.points,
+        "p_value": p_value,
+        "shade": page_view.shade,
+        "span": page_view.span,
+    }
+    environment.globals |= {"study_figure": _study, "cost_figures": _costs}
     return environment
 
 
-def assets(names: Sequence[str]) -> Markup:
+def _assets(names: Sequence[str]) -> Markup:
     """Return files of the folder `assets`, concatenated."""
     folder = files("elmarc.reports").joinpath("assets")
     return Markup("".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names))
 
 
-def policy(script: str, style: str) -> Markup:
-    """Return a policy that runs only this script and this style sheet, and loads nothing."""
-    return Markup(
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def study(comparison: Comparison, prefix: str) -> Drawn:
-    """Return accuracy by network, next to the published one where there is any."""
-    name = "The study’s figure" if figures.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
-    caption = figures.study_caption(comparison)
-    return drawn("study", name, figures.study_figure(comparison), f"{prefix}-study-", caption)
-
-
-def costs(comparison: Comparison, prefix: str) -> list[Drawn]:
-    """Return accuracy against each cost that at least two systems have."""
-    known = [key for key in cost_figure.COSTS if len(cost_figure.with_cost(comparison, key)) > 1]
-    return [_cost(comparison, key, prefix) for key in known]
-
-
-def _cost(comparison: Comparison, key: str, prefix: str) -> Drawn:
-    caption = cost_figure.cost_caption(comparison, key)
-    figure = cost_figure.cost_figure(comparison, key)
-    return drawn(key, cost_figure.COSTS[key], figure, f"{prefix}-{key}-", caption)
-
-
-def across(compared: Sequence[Comparison]) -> list[Drawn]:
-    """Return the critical-difference diagram of each protocol that covers several data sets."""
-    protocols: dict[str, list[Comparison]] = defaultdict(list)
-    for each in compared:
-        protocols[each.protocol].append(each)
-    rankings = {name: rank_across(several) for name, several in protocols.items()}
-    return [_ranks(name, ranking) for name, ranking in rankings.items() if ranking is not None]
-
-
-def _ranks(protocol: str, ranking: AverageRanks) -> Drawn:
-    words = (
-        f"Average rank of the {len(ranking.systems)} systems that the {ranking.n_datasets} data sets share, "
-        "1 being best."
-    )
-    if ranking.cliques:
-        words += " A bar joins those that Nemenyi’s test cannot separate (Demšar 2006)."  # noqa: RUF001
-    return drawn(protocol, protocol, figures.rank_figure(ranking), f"cd-{protocol}-", words)
 
 
 @dataclass(frozen=True)
@@ -172,20 +141,53 @@ class Drawn:
     caption: str
 
 
-def drawn(key: str, name: str, figure: Figure, prefix: str, caption: str) -> Drawn:
-    """Return a figure as the page shows it; `prefix` begins the ids within it."""
-    return Drawn(key, name, Markup(inline_svg(figure, prefix, caption)), caption)
+def _drawn(key: str, name: str, figure: Figure, prefix: str, caption: str) -> Drawn:
+    return Drawn(key, name, Markup(_inline_svg(figure, f"{prefix}-", caption)), caption)
 
 
-def inline_svg(figure: Figure, prefix: str, words: str) -> str:
-    """Return a figure as SVG with unique ids, the page's colours, and without inline styles.
+def _study(comparison: Comparison, prefix: str) -> Drawn:
+    """Return accuracy by network, next to the published one where there is any."""
+    name = "The study’s figure" if figures.has_published_bars(comparison) else "Accuracy by network"  # noqa: RUF001
+    figure = figures.study_figure(comparison)
+    return _drawn("study", name, figure, f"{prefix}-study", figures.study_caption(comparison))
 
-    Parameters
-    ----------
-    prefix : str
-        Of every id, so that they are unique on the page.
-    words : str
-        Text for screen readers.
+
+def _costs(comparison: Comparison, prefix: str) -> list[Drawn]:
+    """Return accuracy against each cost that at least two systems have."""
+    return [
+        _drawn(
+            key,
+            name,
+            cost_figure.cost_figure(comparison, key),
+            f"{prefix}-{key}",
+            cost_figure.cost_caption(comparison, key),
+        )
+        for key, name in cost_figure.COSTS.items()
+        if len(cost_figure.with_cost(comparison, key)) > 1
+    ]
+
+
+def _across(compared: Sequence[Comparison]) -> list[Drawn]:
+    """Return the critical-difference diagram of each protocol that covers several data sets."""
+    drawn = []
+    for protocol in dict.fromkeys(each.protocol for each in compared):
+        ranking = rank_across([each for each in compared if each.protocol == protocol])
+        if ranking is None:
+            continue
+        caption = (
+            f"Average rank of the {len(ranking.systems)} systems that the {ranking.n_datasets} data sets "
+            "share, 1 being best."
+        )
+        if ranking.cliques:
+            caption += " A bar joins those that Nemenyi’s test cannot separate (Demšar 2006)."  # noqa: RUF001
+        drawn.append(_drawn(protocol, protocol, figures.rank_figure(ranking), f"cd-{protocol}", caption))
+    return drawn
+
+
+def _inline_svg(figure: Figure, prefix: str, label: str) -> str:
+    """Return a figure as SVG with the page's colours, without inline styles.
+
+    `prefix` begins all ids, so that they are unique on the page; `label` is for screen readers.
     """
     svg = figures.to_svg(figure)
     svg = svg[svg.index("<svg") :]
@@ -195,7 +197,7 @@ def inline_svg(figure: Figure, prefix: str, words: str) -> str:
     svg = re.sub(r' style="([^"]*)"', lambda m: _attributes(m[1]), svg)
     for colour, themed in THEMED.items():
         svg = svg.replace(colour, themed)
-    root = f'<svg role="img" aria-label="{escape(words)}" stroke-linejoin="round" fill="currentColor"'
+    root = f'<svg role="img" aria-label="{escape(label)}" stroke-linejoin="round" fill="currentColor"'
     return svg.replace("<svg", root, 1)
 
 

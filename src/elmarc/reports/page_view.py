@@ -1,24 +1,28 @@
-"""Data of the page's templates: a section per data set and protocol, and how the results were made."""
+"""Data of the page's templates and script: a section per data set and protocol, and how results were made."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from elmarc.comparison.answer import answer, details, p_value
 from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore, by_system, system_of
 from elmarc.reports import tables, wording
-from elmarc.reports.page_private import Folders
 from elmarc.results import Result
 
 SHADES = 5
 FIRST_SHOWN = 4
 SHADE_STEP = 0.05  # of accuracy
+NAME = r"[^\s/\\'\"<>|:,;()]+"
+# A path from the root of a drive, or from a home. "1/2", "m/s" and "https://host/name" are none.
+ABSOLUTE = re.compile(rf"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?[/\\]+(?:{NAME}[/\\]+)*{NAME}")
+HOME = re.compile(rf"(?:/home|/Users|[A-Za-z]:\\Users)[/\\](?:[^/\\\n:,;\"']+[/\\]|{NAME})")
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Section:
         self.levels = wording.levels(comparison)
         self.has_seeds = wording.several_seeds(comparison)
         self.has_ties = len(comparison.scores) > 1 and wording.has_ties(comparison)
+        self.exports = [("CSV", tables.to_csv(comparison)), ("LaTeX", tables.to_latex(comparison))]
 
     @property
     def extent(self) -> str:
@@ -99,8 +104,7 @@ class Section:
     @property
     def rival(self) -> int:
         """The place of the second best system with the best one's classifier, or of any."""
-        first = self.comparison.classifiers[0]
-        rivals = [row.place for row in self.rows[1:] if row.score.system.classifier == first]
+        rivals = self.comparison.members(self.comparison.classifiers[0])[1:]
         return (rivals or [len(self.rows) > 1])[0]
 
     @property
@@ -108,7 +112,7 @@ class Section:
         """The places of the systems whose recalls are shown first: the best few, and MFCC."""
         first = self.comparison.members(self.comparison.classifiers[0])
         baselines = [place for place in first if self.comparison.scores[place].is_baseline]
-        return {*(row.place for row in self.rows[:FIRST_SHOWN]), *baselines}
+        return {*range(len(self.rows))[:FIRST_SHOWN], *baselines}
 
     @property
     def folds_differ(self) -> bool:
@@ -117,7 +121,7 @@ class Section:
 
     @property
     def has_baseline(self) -> bool:
-        """Whether some system is compared with MFCC."""
+        """Whether any system is compared with MFCC."""
         return any(row.baseline for row in self.rows)
 
     @property
@@ -145,11 +149,11 @@ class Section:
     @cached_property
     def missed(self) -> list[Missed]:
         """The clips that every system misclassifies with every seed."""
-        predicted: dict[str, Counter[str]] = {}
+        predicted: dict[str, Counter[str]] = defaultdict(Counter)
         label = {}
         for result in self.results:
             for p in result.predictions:
-                predicted.setdefault(p.id, Counter())[p.predicted] += 1
+                predicted[p.id][p.predicted] += 1
                 label[p.id] = p.label
         return [
             Missed(clip, label[clip], *votes.most_common(1)[0], votes.total())
@@ -157,13 +161,29 @@ class Section:
             if not votes[label[clip]]
         ]
 
-    @cached_property
-    def contrasts(self) -> dict[str, str]:
-        """A sentence for each two systems that are compared, under "place place"."""
-        return {
+    def script_data(self, place: int, dataset: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the script reads of the section; its data set stands at `place` among all."""
+        cells = by_system(self.results)
+        number = {clip: k for k, clip in enumerate(dataset["clips"])}
+        systems = [
+            {
+                "label": s.label,
+                "accuracy": wording.percent(s.accuracy, s.deviation),
+                "runs": [_run(result, dataset) for result in cells[s.system]],
+            }
+            for s in self.comparison.scores
+        ]
+        contrasts = {
             f"{min(c.a, c.b)} {max(c.a, c.b)}": self._sentence(c, family)
             for family in self.comparison.families
             for c in family.contrasts
+        }
+        return {
+            "dataset": place,
+            "protocol": self.comparison.protocol,
+            "systems": systems,
+            "contrasts": contrasts,
+            "missed": [number[missed.clip] for missed in self.missed],
         }
 
     def _sentence(self, contrast: Contrast, family: Family) -> str:
@@ -179,11 +199,6 @@ class Section:
             f"{len(family.contrasts)} comparisons of {family.name}. {verdict}"
         )
 
-    @property
-    def exports(self) -> list[tuple[str, str]]:
-        """The ranking to be copied: name and text."""
-        return [("CSV", tables.to_csv(self.comparison)), ("LaTeX", tables.to_latex(self.comparison))]
-
 
 def sections(results: Sequence[Result], compared: Sequence[Comparison]) -> list[Section]:
     """Return a section for each comparison, with its results in the order of its systems."""
@@ -192,6 +207,54 @@ def sections(results: Sequence[Result], compared: Sequence[Comparison]) -> list[
         cells = by_system([r for r in results if (r.dataset, r.protocol) == (each.dataset, each.protocol)])
         parts.append(Section(number, each, [r for score in each.scores for r in cells[score.system]]))
     return parts
+
+
+def page_data(results: Sequence[Result], sections: Sequence[Section]) -> dict[str, Any]:
+    """Return classes and clips of each data set, and each system's predictions, as the script reads them."""
+    names = list(dict.fromkeys(section.comparison.dataset for section in sections))
+    datasets = [_dataset(name, results) for name in names]
+    places = [names.index(section.comparison.dataset) for section in sections]
+    return {
+        "datasets": datasets,
+        "sections": [s.script_data(k, datasets[k]) for s, k in zip(sections, places, strict=True)],
+    }
+
+
+def _dataset(name: str, results: Iterable[Result]) -> dict[str, Any]:
+    own = [r for r in results if r.dataset == name]
+    labels = {p.id: p.label for r in own for p in r.predictions}
+    groups = {p.id: p.group for r in own for p in r.predictions}
+    classes = list(dict.fromkeys(c for r in own for c in r.classes))
+    number = {c: k for k, c in enumerate(classes)}
+    clips = sorted(labels)
+    return {
+        "name": name,
+        "classes": classes,
+        "clips": clips,
+        "folds": sorted({p.fold for r in own for p in r.predictions}),
+        "labels": [number[labels[clip]] for clip in clips],
+        "groups": [groups[clip] for clip in clips] if any(groups.values()) else [],
+    }
+
+
+def _run(result: Result, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one seed's predictions: class and fold of each clip, -1 for clips without a prediction."""
+    predicted = {p.id: (p.predicted, p.fold) for p in result.predictions}
+    classes = {c: k for k, c in enumerate(dataset["classes"])}
+    folds = {f: k for k, f in enumerate(dataset["folds"])}
+    both = [predicted.get(clip) for clip in dataset["clips"]]
+    return {
+        "seed": result.seed,
+        "accuracy": wording.percent(result.accuracy),
+        "predicted": [classes[pair[0]] if pair else -1 for pair in both],
+        "folds": [folds[pair[1]] if pair else -1 for pair in both],
+    }
+
+
+def island(value: Any) -> str:
+    """Return JSON for a script element: no character of it can close the element."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def points(difference: float) -> str:
@@ -215,14 +278,41 @@ def shade(contrast: Contrast) -> int:
     return min(SHADES, 1 + int(abs(contrast.difference) / SHADE_STEP))
 
 
-def _origin(source: Mapping[str, Any]) -> str:
-    """Return the origin of clips in words.
+class Folders:
+    """The folders of the clips and of the user, to be removed from texts.
 
-    >>> _origin({"kind": "clips", "source": "/home/anna/sounds.csv"})
-    'from sounds.csv'
+    Parameters
+    ----------
+    results : iterable of Result
+        Their `source` has the folders of the clips.
+
+    Examples
+    --------
+    >>> Folders([]).hide("/home/anna/sounds/dog.wav: holds no samples")
+    'dog.wav: holds no samples'
     """
-    name = PurePath(source.get("source") or source.get("name") or "").name
-    return f"from {name}" if name else str(source["kind"])
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        sources = (value for r in results for value in r.source.values() if isinstance(value, str))
+        roots = {str(Path(text)) for text in sources if Path(text).is_absolute()}
+        roots |= {str(Path(text).parent) for text in roots if Path(text).suffix}  # a table beside its clips
+        deep = (root for root in roots if len(Path(root).parts) > 1)
+        self._roots = sorted(deep, key=lambda root: (-len(root), root))
+
+    def hide(self, text: str) -> str:
+        """Return text in which paths below these folders are relative, and others file names."""
+        for root in self._roots:
+            text = re.sub(re.escape(root) + r"[/\\]+(?=\w)", "", text)
+            name = Path(root).name.replace("\\", r"\\")
+            text = re.sub(re.escape(root) + r"(?!\w)", name, text)
+        text = HOME.sub("~/", text)  # first: a user's name may have a space
+        return ABSOLUTE.sub(lambda match: re.split(r"[/\\]+", match[0])[-1], text)
+
+
+def without_folders(comparison: Comparison, results: Iterable[Result]) -> Comparison:
+    """Return a comparison whose failed cells name no folder of the user."""
+    hide = Folders(results).hide if comparison.failed else str
+    return replace(comparison, failed=tuple(replace(f, reason=hide(f.reason)) for f in comparison.failed))
 
 
 class Made:
@@ -231,80 +321,67 @@ class Made:
     Parameters
     ----------
     results : sequence of Result
+
+    Attributes
+    ----------
+    commands, notes, skipped, data : list of str
+        The commands that made the results, where known; the notes of all; the clips without features, with
+        the reason; name, clips, groups and origin of each data set.
+    dates, seeds, versions, elmarc_version : str
+        The days of the first and last result, in UTC; all seeds; programs and machines; the version of elmarc
+        that made the newest results, or "".
+    definitions : list of (str, str)
+        Names of systems, with their definition without seeds.
     """
 
     def __init__(self, results: Sequence[Result]) -> None:
-        self._results, self._folders = results, Folders(results)
-
-    @property
-    def commands(self) -> list[str]:
-        """The commands that made the results, where known."""
-        return self._each(r.command for r in self._results)
-
-    @property
-    def dates(self) -> str:
-        """The day of the first result and that of the last, in UTC."""
-        days = sorted({r.created[:10] for r in self._results if r.created})
-        return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
-
-    @property
-    def data(self) -> list[str]:
-        """Name, clips, groups and origin of each data set."""
-        return [self._data_set(name) for name in sorted({r.dataset for r in self._results})]
-
-    def _data_set(self, name: str) -> str:
-        own = [r for r in self._results if r.dataset == name]
-        groups = {p.id: p.group for r in own for p in r.predictions}
-        n_groups = len({group or clip for clip, group in groups.items()})
-        grouped = f" in {n_groups} groups" if any(groups.values()) else ""
-        origins = "; ".join(sorted({_origin(r.source) for r in own if r.source}))
-        return f"{name}: {len(groups)} clips{grouped}" + (f", {origins}" if origins else "")
-
-    @property
-    def seeds(self) -> str:
-        """All seeds."""
-        return ", ".join(map(str, sorted({r.seed for r in self._results})))
-
-    @property
-    def versions(self) -> str:
-        """Programs and machines."""
-        return ", ".join(sorted({f"{k} {v}" for r in self._results for k, v in r.environment.items()}))
-
-    @property
-    def notes(self) -> list[str]:
-        """The notes of all results."""
-        return self._each(note for r in self._results for note in r.notes)
-
-    @property
-    def skipped(self) -> list[str]:
-        """The clips without features, with the reason."""
-        skipped = (s for r in self._results for s in r.skipped)
-        return self._each(
-            f"{s.id}: {self._folders.hide(s.reason).removeprefix(s.id + ': ')}" for s in skipped
+        self._hide = Folders(results).hide
+        self.commands = self._each(r.command for r in results)
+        self.notes = self._each(note for r in results for note in r.notes)
+        skipped = {(s.id, s.reason) for r in results for s in r.skipped}
+        self.skipped = self._each(
+            f"{name}: {self._hide(reason).removeprefix(f'{name}: ')}" for name, reason in skipped
         )
-
-    @property
-    def definitions(self) -> list[tuple[str, str]]:
-        """Each definition without seeds, with the names of its systems."""
+        self.data = [_described(name, results) for name in sorted({r.dataset for r in results})]
+        days = sorted({r.created[:10] for r in results if r.created})
+        self.dates = " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+        self.seeds = ", ".join(map(str, sorted({r.seed for r in results})))
+        self.versions = ", ".join(sorted({f"{k} {v}" for r in results for k, v in r.environment.items()}))
+        self.elmarc_version = max((r.environment.get("elmarc", "") for r in results), default="")
         names: dict[str, dict[str, None]] = defaultdict(dict)
-        for r in self._results:
+        for r in results:
             names[system_of(r).definition][f"{r.label} + {r.classifier} ({r.recipe})"] = None
-        return [(", ".join(made), self._pretty(text)) for text, made in names.items()]
+        self.definitions = [
+            (", ".join(made), json.dumps(self._hidden(json.loads(text)), indent=2, ensure_ascii=False))
+            for text, made in names.items()
+        ]
 
-    @property
-    def elmarc_version(self) -> str:
-        """The version of elmarc that made the newest results, or ""."""
-        return max((r.environment.get("elmarc", "") for r in self._results), default="")
-
-    def _pretty(self, text: str) -> str:
-        return json.dumps(self._hidden(json.loads(text)), indent=2, ensure_ascii=False)
+    def _each(self, texts: Iterable[str]) -> list[str]:
+        return sorted({self._hide(text) for text in texts if text})
 
     def _hidden(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {key: self._hidden(item) for key, item in value.items()}
         if isinstance(value, list):
             return [self._hidden(item) for item in value]
-        return self._folders.hide(value) if isinstance(value, str) else value
+        return self._hide(value) if isinstance(value, str) else value
 
-    def _each(self, texts: Iterable[str]) -> list[str]:
-        return sorted({self._folders.hide(text) for text in texts if text})
+
+def _described(name: str, results: Sequence[Result]) -> str:
+    """Return name, clips, groups and origin of a data set."""
+    own = [r for r in results if r.dataset == name]
+    groups = {p.id: p.group for r in own for p in r.predictions}
+    n_groups = len({group or clip for clip, group in groups.items()})
+    grouped = f" in {n_groups} groups" if any(groups.values()) else ""
+    origins = "; ".join(sorted({_origin(r.source) for r in own if r.source}))
+    return f"{name}: {len(groups)} clips{grouped}" + (f", {origins}" if origins else "")
+
+
+def _origin(source: Mapping[str, Any]) -> str:
+    """Return the origin of clips in words.
+
+    >>> _origin({"kind": "clips", "source": "/home/anna/sounds.csv"})
+    'from sounds.csv'
+    """
+    name = PurePath(source.get("source") or source.get("name") or "").name
+    return f"from {name}" if name else str(source["kind"])

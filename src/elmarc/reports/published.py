@@ -23,13 +23,9 @@ def _all() -> pd.DataFrame:
 def published(dataset: str) -> pd.DataFrame | None:
     """Return the study's results on a data set, or None where it has none.
 
-    Returns
-    -------
-    DataFrame or None
-        Columns: network, classifier, accuracy and error_bar in [0, 1] (the latter NaN where none was drawn).
+    The columns are network, classifier, and accuracy and error_bar in [0, 1], the latter NaN where none was
+    drawn.
 
-    Examples
-    --------
     >>> published("gtzan").query("network == 'vgg' and classifier == 'svm'").accuracy.item()
     0.596
     """
@@ -70,13 +66,7 @@ STUDY = """\
 
 
 def bibtex(version: str = __version__) -> str:
-    """Return the study and elmarc as BibTeX entries.
-
-    Parameters
-    ----------
-    version : str
-        Of the elmarc that made the results.
-    """
+    """Return the study, and the version of elmarc that made the results, as BibTeX entries."""
     software = f"""\
 @software{{elmarc,
   title   = {{elmarc}},

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +19,7 @@ import pandas as pd
 from elmarc import metrics
 from elmarc._io import csv_text, json_text
 from elmarc.comparison.answer import answer, details, not_run
-from elmarc.comparison.records import Comparison, Contrast, Family, SystemScore
+from elmarc.comparison.records import Comparison, Contrast, SystemScore
 from elmarc.reports import wording
 from elmarc.reports.terminal import to_text
 from elmarc.results import Result
@@ -57,31 +57,22 @@ def ranking(comparison: Comparison) -> pd.DataFrame:
 
 
 def _row(comparison: Comparison, place: int) -> dict[str, Any]:
-    score = comparison.scores[place]
-    return {
-        "network": score.name, "classifier": score.system.classifier, "accuracy": score.accuracy,
-        "sd_seeds": score.deviation, "low": score.low, "high": score.high, "ties": score.ties,
-        "macro_f1": score.macro_f1, "n_seeds": len(score.seeds), "n_clips": score.n_clips,
-        "size": score.system.size, **score.cost, **_over_mfcc(comparison, place),
-        "chance": comparison.chance, "majority": comparison.majority, **_by_seed(score),
-        **{f"recall_{name}": recall for name, recall in score.recalls.items()},
-    }  # fmt: skip
-
-
-def _over_mfcc(comparison: Comparison, place: int) -> dict[str, float | None]:
-    contrast = comparison.against_baseline(place)
-    if contrast is None:
-        return {}
-    return {
+    score, contrast = comparison.scores[place], comparison.against_baseline(place)
+    over_mfcc = contrast and {
         "over_mfcc": contrast.difference,
         "over_mfcc_low": contrast.low,
         "over_mfcc_high": contrast.high,
         "over_mfcc_p": contrast.p_value,
     }
-
-
-def _by_seed(score: SystemScore) -> dict[str, float]:
-    return {f"seed_{seed}": value for seed, value in zip(score.seeds, score.by_seed, strict=True)}
+    return {
+        "network": score.name, "classifier": score.system.classifier, "accuracy": score.accuracy,
+        "sd_seeds": score.deviation, "low": score.low, "high": score.high, "ties": score.ties,
+        "macro_f1": score.macro_f1, "n_seeds": len(score.seeds), "n_clips": score.n_clips,
+        "size": score.system.size, **score.cost, **(over_mfcc or {}),
+        "chance": comparison.chance, "majority": comparison.majority,
+        **{f"seed_{seed}": value for seed, value in zip(score.seeds, score.by_seed, strict=True)},
+        **{f"recall_{name}": recall for name, recall in score.recalls.items()},
+    }  # fmt: skip
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -111,25 +102,22 @@ def to_latex(comparison: Comparison) -> str:
     Comments above it describe the tests.
     """
     classifiers = comparison.classifiers
-    names = list(dict.fromkeys(score.name for score in comparison.scores))
-    scores = {(score.name, score.system.classifier): score for score in comparison.scores}
+    texts = {(score.name, score.system.classifier): wording.cells(score) for score in comparison.scores}
     keys = ("accuracy", "interval", "macro-F1", *(["ties"] if wording.has_ties(comparison) else []))
     n = len(keys)
-    rows = [
-        _latex_row(
-            escape(name), *(_cells(scores.get((name, classifier)), keys) for classifier in classifiers)
-        )
-        for name in names
-    ]
+    rows = []
+    for name in dict.fromkeys(score.name for score in comparison.scores):
+        cells = (texts.get((name, classifier), {}).get(key, "") for classifier in classifiers for key in keys)
+        rows.append(_latex_row([escape(name), *(escape(cell).replace("-", "--") for cell in cells)]))
     last = 1 + n * len(classifiers)
     lines = [
         *(f"% {family.name}: {family.method}" for family in comparison.families),
         r"\begin{table}", r"\centering\small", rf"\caption{{{escape(caption(comparison))}}}",
         rf"\label{{{label(comparison)}}}",
         rf"\begin{{tabular}}{{l{('r' * 3 + 'l' * (n - 3)) * len(classifiers)}}}", r"\toprule",
-        _latex_row("", *([rf"\multicolumn{{{n}}}{{c}}{{{escape(c)}}}"] for c in classifiers)),
+        _latex_row(["", *(rf"\multicolumn{{{n}}}{{c}}{{{escape(c)}}}" for c in classifiers)]),
         "".join(rf"\cmidrule(lr){{{2 + n * k}-{1 + n * (k + 1)}}}" for k in range(len(classifiers))),
-        _latex_row("network", *([keys] * len(classifiers))),
+        _latex_row(["network", *keys * len(classifiers)]),
         r"\midrule", *rows, r"\midrule",
         *(
             rf"{escape(name)} & \multicolumn{{{last - 1}}}{{l}}{{{wording.percent(level)}}} \\"
@@ -166,13 +154,8 @@ def escape(text: str) -> str:
     return text.translate(ESCAPES)
 
 
-def _cells(score: SystemScore | None, keys: Sequence[str]) -> list[str]:
-    texts = {} if score is None else wording.cells(score)
-    return [escape(texts.get(key, "")).replace("-", "--") for key in keys]
-
-
-def _latex_row(name: str, *parts: Iterable[str]) -> str:
-    return " & ".join([name, *(cell for part in parts for cell in part)]) + r" \\"
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
 
 
 def to_json(comparison: Comparison) -> str:
@@ -182,6 +165,7 @@ def to_json(comparison: Comparison) -> str:
 
 def document(comparison: Comparison) -> dict[str, Any]:
     """Return what `to_json` writes, as dicts, lists, numbers and text."""
+    labels = [score.label for score in comparison.scores]
     return {
         "version": VERSION,
         "dataset": comparison.dataset,
@@ -195,7 +179,17 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "design": asdict(comparison.design),
         "failed": [asdict(failed) for failed in comparison.failed],
         "systems": [_system(score) for score in comparison.scores],
-        "families": [_family(comparison, family) for family in comparison.families],
+        "families": [
+            {
+                "name": family.name,
+                "kind": family.kind,
+                "classifier": family.classifier,
+                "method": family.method,
+                "members": [labels[k] for k in family.members],
+                "contrasts": [_contrast(labels, contrast) for contrast in family.contrasts],
+            }
+            for family in comparison.families
+        ],
     }
 
 
@@ -209,22 +203,10 @@ def _system(score: SystemScore) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _family(comparison: Comparison, family: Family) -> dict[str, Any]:
+def _contrast(labels: Sequence[str], contrast: Contrast) -> dict[str, Any]:
     return {
-        "name": family.name,
-        "kind": family.kind,
-        "classifier": family.classifier,
-        "method": family.method,
-        "members": [comparison.scores[k].label for k in family.members],
-        "contrasts": [_contrast(comparison, contrast) for contrast in family.contrasts],
-    }
-
-
-def _contrast(comparison: Comparison, contrast: Contrast) -> dict[str, Any]:
-    a, b = comparison.scores[contrast.a], comparison.scores[contrast.b]
-    return {
-        "a": a.label, "b": b.label, "difference": contrast.difference, "low": contrast.low,
-        "high": contrast.high, "standard_error": contrast.standard_error,
+        "a": labels[contrast.a], "b": labels[contrast.b], "difference": contrast.difference,
+        "low": contrast.low, "high": contrast.high, "standard_error": contrast.standard_error,
         "df": contrast.df, "p_adjusted": contrast.p_value, "differs": contrast.differs,
     }  # fmt: skip
 
@@ -241,17 +223,23 @@ def report_text(result: Result) -> str:
     predicted = [p.predicted for p in result.predictions]
     note = f" ({result.protocol_note})" if result.protocol_note else ""
     percent = wording.percent
-    folds = [f"  {f.name}: {percent(f.accuracy)} % of {f.n_test} clips, {f.params}" for f in result.folds]
     parts = [
         f"{result.dataset}: {result.label} + {result.classifier}, seed {result.seed}",
         f"protocol: {result.protocol}{note}",
         f"accuracy: {percent(result.accuracy)} %   macro-F1: {percent(result.macro_f1)} %",
         f"clips: {result.n_clips}   features: {result.n_features}",
         f"best parameters: {result.best_params}",
-        "\n".join(["folds:", *folds]),
+        _section(
+            "folds",
+            [f"{f.name}: {percent(f.accuracy)} % of {f.n_test} clips, {f.params}" for f in result.folds],
+        ),
         metrics.classification_report(labels, predicted, classes=result.classes),
-        "\n".join(["skipped:", *(f"  {s.id}: {s.reason}" for s in result.skipped)]) if result.skipped else "",
-        "\n".join(["notes:", *(f"  {note}" for note in result.notes)]) if result.notes else "",
+        _section("skipped", [f"{s.id}: {s.reason}" for s in result.skipped]),
+        _section("notes", result.notes),
         "definition: " + json.dumps(result.definition, indent=2, ensure_ascii=False),
     ]
     return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"{title}:", *(f"  {line}" for line in lines)]) if lines else ""

@@ -44,13 +44,7 @@ def table(comparison: Comparison) -> list[RenderableType]:
 
 
 def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
-    """Return heading, answer, table, legend, details and notes as plain text.
-
-    Parameters
-    ----------
-    width : int
-        The most characters of a line.
-    """
+    """Return heading, answer, table, legend, details and notes as plain text, `width` characters wide."""
     notes = (f"Note: {note}" for note in comparison.notes)
     below = map(Text, (*wording.legend(comparison), "", *details(comparison), *notes))
     return plain_text(Group(*beginning(comparison), ranking_grid(comparison), *below), width=width)
@@ -84,12 +78,9 @@ def ranking_grid(comparison: Comparison) -> Grid:
 
 
 def protocols_grid(compared: Sequence[Comparison]) -> Grid:
-    """Return accuracies by classifier and protocol, next to those published in 2018.
+    """Return accuracies by classifier and protocol of one data set, next to those published in 2018.
 
-    Parameters
-    ----------
-    compared : sequence of Comparison
-        The protocols of one data set; networks come in the order of the first.
+    Networks come in the order of the first protocol.
     """
     cells: list[Cell] = [
         (score.name, score.system.classifier, {c.protocol: wording.percent(score.accuracy, score.deviation)})
@@ -120,27 +111,13 @@ Cell = tuple[str, str, Mapping[str, str]]  # name, group, column -> text
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows of text whose columns belong to groups (classifiers).
+    """Rows of text whose columns belong to groups (classifiers)."""
 
-    Parameters
-    ----------
-    columns : mapping
-        Group -> column -> heading.
-    cells : sequence of (name, group, column -> text)
-        Rows are in the order of the first cells of their names.
-    levels : mapping
-        Name -> text: rows below the others, equal in every group.
-    forms : sequence of columns
-        Columns to show, most first; the first that fits is taken.
-    heading : str
-        Of the column of names.
-    """
-
-    columns: Mapping[str, Mapping[str, str]]
-    cells: Sequence[Cell]
-    levels: Mapping[str, str]
-    forms: Sequence[Sequence[str]]
-    heading: str = "network"
+    columns: Mapping[str, Mapping[str, str]]  # group -> column -> heading
+    cells: Sequence[Cell]  # rows are in the order of the first cells of their names
+    levels: Mapping[str, str]  # name -> text: rows below the others, equal in every group
+    forms: Sequence[Sequence[str]]  # columns to show, most first; the first that fits is taken
+    heading: str = "network"  # of the column of names
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield one table, or several below each other."""
@@ -177,17 +154,14 @@ class Grid:
         for group, key in shown:
             style = "bold" if key == form[0] else ""
             table.add_column(Text(self.columns[group][key]), justify="right", style=style, no_wrap=True)
-        for title, texts in self._rows(groups).items():
+        rows: dict[str, dict[tuple[str, str], str]] = {}
+        for title, group, texts in self.cells:
+            if group in groups:
+                rows.setdefault(title, {}).update({(group, key): text for key, text in texts.items()})
+        for title, row in rows.items():
             # Text: a bracket in a name is no markup
-            table.add_row(Text(title), *(Text(texts.get(column, "")) for column in shown))
+            table.add_row(Text(title), *(Text(row.get(column, "")) for column in shown))
         table.add_section()
         for title, text in self.levels.items():
             table.add_row(title, *(text if key == form[0] else "" for _, key in shown), style="dim")
         return table
-
-    def _rows(self, groups: Sequence[str]) -> dict[str, dict[tuple[str, str], str]]:
-        rows: dict[str, dict[tuple[str, str], str]] = {}
-        for name, group, texts in self.cells:
-            if group in groups:
-                rows.setdefault(name, {}).update({(group, key): text for key, text in texts.items()})
-        return rows

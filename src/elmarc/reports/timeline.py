@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from elmarc.reports.figures import BLUE, CASED, INK, PALE, RED, new_figure, plain, style
+from elmarc.reports.wording import clock
 
 MOST_CLASSES, MOST_PANELS = 20, 20
 SHADES = LinearSegmentedColormap.from_list("shades", [PALE, BLUE])
@@ -21,23 +22,13 @@ ROW, FRAME, WIDTH = 0.28, 0.9, 9.0  # inches of a class, around a panel, and of 
 
 @dataclass(frozen=True)
 class Panel:
-    """One recording.
-
-    Parameters
-    ----------
-    title : str
-    classes : sequence of str
-    spans_s : np.ndarray [shape=(n_windows, 2)]
-        Start and end of each window, in seconds.
-    probabilities : np.ndarray [shape=(n_windows, n_classes)]
-    events : sequence of (start_s, end_s, class)
-    """
+    """One recording."""
 
     title: str
     classes: Sequence[str]
-    spans_s: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-    events: Sequence[tuple[float, float, str]]
+    spans_s: NDArray[np.float64]  # (n_windows, 2), start and end of each window in seconds
+    probabilities: NDArray[np.float64]  # (n_windows, n_classes)
+    events: Sequence[tuple[float, float, str]]  # start_s, end_s, class
 
     @property
     def shown(self) -> list[int]:
@@ -77,15 +68,3 @@ def _draw(ax: Axes, panel: Panel) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 1.5, 3, 6, 10]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
     ax.set_title(plain(panel.title), loc="left", fontsize=11, color=INK)
-
-
-def clock(seconds: float) -> str:
-    """Return a time as minutes and seconds, with at most three decimals.
-
-    >>> clock(0), clock(83.5), clock(3600)
-    ('0:00', '1:23.5', '60:00')
-    """
-    minutes, rest = divmod(round(seconds * 1000), 60_000)
-    whole, thousandths = divmod(rest, 1000)
-    decimals = f".{thousandths:03d}".rstrip("0") if thousandths else ""
-    return f"{minutes}:{whole:02d}{decimals}"

@@ -10,15 +10,8 @@ CORRECTED = {"pairs": "all pairs", "baseline": "all against MFCC"}  # kinds of f
 
 
 def percent(accuracy: float, deviation: float | None = None) -> str:
-    """Return an accuracy in %, with its deviation over seeds where there is one.
+    """Return an accuracy in [0, 1] in %, with its deviation over seeds where there is one.
 
-    Parameters
-    ----------
-    accuracy, deviation : float
-        In [0, 1].
-
-    Examples
-    --------
     >>> percent(0.8425, 0.006)
     '84.2 ± 0.6'
     """
@@ -29,8 +22,6 @@ def percent(accuracy: float, deviation: float | None = None) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Return an interval of accuracies in %, "none" where there is none.
 
-    Examples
-    --------
     >>> interval(0.8, 0.8825), interval(None, None)
     ('80.0-88.2', 'none')
     """
@@ -125,3 +116,15 @@ def caption(comparison: Comparison) -> str:
 def has_ties(comparison: Comparison) -> bool:
     """Return whether anything is tested, so that there are letters."""
     return any(score.ties for score in comparison.scores)
+
+
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds, with at most three decimals.
+
+    >>> clock(0), clock(83.5), clock(3600)
+    ('0:00', '1:23.5', '60:00')
+    """
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    whole, thousandths = divmod(rest, 1000)
+    decimals = f".{thousandths:03d}".rstrip("0") if thousandths else ""
+    return f"{minutes}:{whole:02d}{decimals}"

@@ -35,7 +35,7 @@ function clipItem(section, clip, describe) {
   return item;
 }
 
-// Those that can be played come first. `describe` gives what is said of a clip beside its label: pairs of a
+// Those that can be played come first. `describe` returns what to show of a clip beside its label: pairs of a
 // name and a text.
 function openClips({ section, clips, title, about, describe }) {
   document.getElementById("clips-title").textContent = title;
@@ -72,9 +72,9 @@ function startMissed() {
     const runs = section.systems.flatMap((system) => system.runs);
     const { classes } = data.datasets[section.dataset];
     const describe = (clip) => {
-      const said = runs.map((run) => run.predicted[clip]).filter((k) => k >= 0);
-      const [most, count] = mostCommon(said);
-      return [["mostly taken for", `${classes[most]} (${count} of ${said.length})`]];
+      const predicted = runs.map((run) => run.predicted[clip]).filter((k) => k >= 0);
+      const [most, count] = mostCommon(predicted);
+      return [["mostly taken for", `${classes[most]} (${count} of ${predicted.length})`]];
     };
     button.hidden = false;
     button.addEventListener("click", () =>

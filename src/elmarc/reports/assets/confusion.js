@@ -4,16 +4,16 @@
 function confusion(dataset, run) {
   const n = dataset.classes.length;
   const clips = Array.from({ length: n }, () => Array.from({ length: n }, () => []));
-  run.predicted.forEach((said, clip) => {
-    if (said >= 0) clips[dataset.labels[clip]][said].push(clip);
+  run.predicted.forEach((predicted, clip) => {
+    if (predicted >= 0) clips[dataset.labels[clip]][predicted].push(clip);
   });
   return clips;
 }
 
 function cellButton(dataset, row, column, clips, total) {
-  const [label, said] = [dataset.classes[row], dataset.classes[column]];
+  const [label, predicted] = [dataset.classes[row], dataset.classes[column]];
   const button = element("button", { type: "button", tabIndex: -1, textContent: clips.length || "·" });
-  button.setAttribute("aria-label", `true ${label}, predicted ${said}: ${clipCount(clips.length)}`);
+  button.setAttribute("aria-label", `true ${label}, predicted ${predicted}: ${clipCount(clips.length)}`);
   button.setAttribute("aria-haspopup", "dialog");
   if (!clips.length) button.setAttribute("aria-disabled", "true");
   button.classList.add(row === column ? "right" : "wrong");
@@ -72,10 +72,10 @@ function focusCell(body, button) {
 
 function openCell(section, system, run, row, column, clips) {
   const dataset = data.datasets[section.dataset];
-  const [label, said] = [dataset.classes[row], dataset.classes[column]];
+  const [label, predicted] = [dataset.classes[row], dataset.classes[column]];
   openClips({
     section, clips,
-    title: row === column ? `${label}, recognised` : `${label}, taken for ${said}`,
+    title: row === column ? `${label}, recognised` : `${label}, taken for ${predicted}`,
     about: `${system.label}, seed ${run.seed}`,
     describe: (clip) => [
       ["predicted", dataset.classes[run.predicted[clip]]], ["fold", dataset.folds[run.folds[clip]]],
@@ -95,10 +95,10 @@ function startExplorer(explorer) {
     drawMatrix(table, dataset, run, (...cell) => openCell(section, current(), run, ...cell));
   };
   const listSeeds = () => {
-    const kept = seed.value;
+    const chosen = seed.value;
     seed.replaceChildren(...current().runs.map((run, k) =>
       element("option", { value: k, textContent: `${run.seed} (${run.accuracy} %)` })));
-    seed.value = kept in current().runs ? kept : "0";
+    seed.value = chosen in current().runs ? chosen : "0";
     draw();
   };
   system.addEventListener("change", listSeeds);

@@ -8,14 +8,14 @@ function startCopy() {
 
 async function copy(button) {
   const text = document.getElementById(button.dataset.copy);
-  const said = button.closest(".exports").querySelector(".said");
+  const status = button.closest(".exports").querySelector(".status");
   try {
     await navigator.clipboard.writeText(text.value);
-    said.textContent = `${text.getAttribute("aria-label")} copied.`;
+    status.textContent = `${text.getAttribute("aria-label")} copied.`;
   } catch {
     text.closest("details").open = true;
     text.focus();
     text.select();
-    said.textContent = "This browser does not let the page copy: the text is selected, copy it with Ctrl+C or ⌘C.";
+    status.textContent = "This browser does not let the page copy: the text is selected, copy it with Ctrl+C or ⌘C.";
   }
 }

@@ -47,7 +47,7 @@ function startFilters(filters) {
   const mixed = "mixed" in table.dataset; // letters say nothing of systems of two classifiers
   const text = filters.querySelector('[data-role="text"]');
   const classifier = filters.querySelector('[data-role="classifier"]');
-  const said = filters.querySelector("output");
+  const status = filters.querySelector("output");
   const filter = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = classifier?.value ?? "";
@@ -57,7 +57,7 @@ function startFilters(filters) {
       row.hidden = (chosen && row.dataset.classifier !== chosen) || !words.every((word) => about.includes(word));
     }
     const shown = rows.filter((row) => !row.hidden).length;
-    said.textContent = shown < rows.length ? `${shown} of ${rows.length} systems` : "";
+    status.textContent = shown < rows.length ? `${shown} of ${rows.length} systems` : "";
   };
   text.addEventListener("input", filter);
   classifier?.addEventListener("change", filter);

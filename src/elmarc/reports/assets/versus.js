@@ -47,10 +47,10 @@ function contrastText(section, a, b) {
     "The two are not tested against each other: the families of comparisons stay within a classifier.";
 }
 
-function saidBy(system, classes, clip) {
-  const said = system.runs.map((run) => run.predicted[clip]).filter((k) => k >= 0);
-  const [most, count] = mostCommon(said);
-  return classes[most] + (said.length > 1 ? ` (${count} of ${said.length})` : "");
+function predictedBy(system, classes, clip) {
+  const predicted = system.runs.map((run) => run.predicted[clip]).filter((k) => k >= 0);
+  const [most, count] = mostCommon(predicted);
+  return classes[most] + (predicted.length > 1 ? ` (${count} of ${predicted.length})` : "");
 }
 
 function startVersus(versus) {
@@ -62,7 +62,7 @@ function startVersus(versus) {
     const made = element("button", { type: "button" }, element("b", { textContent: shortNumber(count) }), name);
     made.setAttribute("aria-label", `${name}: ${shortNumber(count)} clips`);
     if (!clips.length) made.setAttribute("aria-disabled", "true");
-    const describe = (clip) => [["A says", saidBy(A, classes, clip)], ["B says", saidBy(B, classes, clip)]];
+    const describe = (clip) => [["A says", predictedBy(A, classes, clip)], ["B says", predictedBy(B, classes, clip)]];
     made.addEventListener("click", () => {
       const about = `A: ${A.label}, B: ${B.label}`;
       if (clips.length) openClips({ section, clips, title: name, about, describe });
