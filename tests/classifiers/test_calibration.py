@@ -37,7 +37,7 @@ def test_ridge_and_elm_are_left_out_in_closed_form(rng, name: str, ridge: bool) 
     values, rows = held_out_values(model, X, y, units=np.arange(60), splits=[])
     assert np.array_equal(rows, np.arange(60))
     features, last = model[:-1].transform(X), model[-1]
-    inputs = features if name == "ridge" else last.hidden_layer_.transform(features)
+    inputs = features if name == "ridge" else last.hidden(features)
     penalty = last.alpha_ if name == "ridge" else last.regressor_.penalty_
     without = Ridge(alpha=penalty).fit(inputs[1:], one_vs_rest(y, 3)[1:])
     np.testing.assert_allclose(values[0], without.predict(inputs[:1])[0], rtol=1e-5)

@@ -78,7 +78,7 @@ def test_the_elm_alone_has_a_ridge(rng: np.random.Generator) -> None:
     assert ridged.grid == plain.grid
     X, y = rng.normal(size=(40, 5)), np.arange(40) % 2
     fitted = ridged.estimator.set_params(n_hidden=500).fit(X, y)
-    assert fitted.hidden_layer_.components_["weights"].std() == pytest.approx(5**-0.5, rel=0.1)
+    assert fitted.weights_.std() == pytest.approx(5**-0.5, rel=0.1)
     assert fitted.regressor_.penalty_ > 0
     with pytest.raises(ConfigError, match="ridge is an option of the elm alone, not of svm"):
         make_classifier("svm", ridge=True)

@@ -21,7 +21,7 @@ from elmarc.classifiers import (
     ridge,
 )
 from elmarc.classifiers.calibration import held_out_values
-from elmarc.classifiers.elm import ELMClassifier, RandomLayer
+from elmarc.classifiers.elm import ELMClassifier
 from elmarc.classifiers.ridge import Blocks, Streamed
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 
@@ -159,7 +159,7 @@ def test_an_elm_in_blocks_is_that_of_the_whole(
     assert machine.can_fit_blocks()
     assert not ELMClassifier(30).can_fit_blocks()
     whole = clone(machine).fit(X, y).decision_function(X)
-    monkeypatch.setattr(RandomLayer, "transform", _of_few(RandomLayer.transform))
+    monkeypatch.setattr(ELMClassifier, "hidden", _of_few(ELMClassifier.hidden))
     with pytest.raises(AssertionError, match="too many at once"):
         clone(machine).fit(X, y)
     monkeypatch.setattr(ridge, "MANY", 1)
@@ -169,10 +169,10 @@ def test_an_elm_in_blocks_is_that_of_the_whole(
         np.testing.assert_allclose(part.decision_function(X), whole, atol=1e-7)
 
 
-def _of_few(transform: Any) -> Any:
-    def refuse_many(layer: Any, X: Any) -> Any:
+def _of_few(hidden: Any) -> Any:
+    def refuse_many(machine: Any, X: Any) -> Any:
         assert len(X) <= 70, "too many at once"
-        return transform(layer, X)
+        return hidden(machine, X)
 
     return refuse_many
 

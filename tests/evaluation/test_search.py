@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from elmarc.classifiers import CLASSIFIERS, ClassifierSpec, ELMClassifier, RandomLayer, grids, make_classifier
+from elmarc.classifiers import CLASSIFIERS, ClassifierSpec, ELMClassifier, grids, make_classifier
 from elmarc.classifiers.grids import Scaling
 from elmarc.errors import ConfigError
 from elmarc.evaluation.search import GridScores, SearchWorkspace, candidate_scores
@@ -180,7 +180,7 @@ def test_svm_says_when_its_gram_matrix_will_not_fit(features: Features) -> None:
         (SVC(), {"gamma": ["scale"], "C": [1.0]}),
         (SVC(), {"kernel": ["poly"], "degree": [2]}),
         (ELMClassifier(random_state=0), {"n_hidden": [10], "regressor": [None, Ridge()]}),
-        (ELMClassifier(hidden_layer=RandomLayer(10, random_state=0)), {"activation": ["tanh"]}),
+        (ELMClassifier(10, random_state=0), {"activation": ["tanh"]}),
         (ELMClassifier(random_state=np.random.RandomState(0)), {"n_hidden": [10]}),
     ],
 )

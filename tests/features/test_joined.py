@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
+from torch import nn
 
 from elmarc import RandomCNNFeatures, SoundClassifier, load, open_dataset
 from elmarc.cli.options import words
-from elmarc.errors import ConfigError
+from elmarc.errors import ConfigError, ModelError
 from elmarc.features.store import FeatureStore
 from elmarc.results import collect
 from elmarc.study import build
@@ -62,6 +64,40 @@ def test_a_model_is_saved_and_loaded(paths: list[Path], tmp_path: Path) -> None:
     model = SoundClassifier(RandomCNNFeatures("mfcc+temporal", n_filters=4, store=False)).fit(paths, labels)
     model.save(tmp_path / "m.elmarc")
     assert np.array_equal(load(tmp_path / "m.elmarc").predict_proba(paths), model.predict_proba(paths))
+
+
+class Own(nn.Module):
+    """A user's module whose weights come from a seed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(96, 4, 3, bias=False)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            self.conv.weight.normal_(generator=generator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x.transpose(1, 2)).relu()
+
+
+def test_a_model_with_a_users_module_is_loaded_with_that_module_alone(
+    paths: list[Path], tmp_path: Path
+) -> None:
+    def network(module: nn.Module, *others: str) -> dict[str, object]:
+        return {"kind": "joined", "parts": ["mfcc", *others, module]}
+
+    model = SoundClassifier(RandomCNNFeatures(network(Own(0)), store=False))
+    model.fit(paths, [path.parent.name for path in paths]).save(tmp_path / "m.elmarc")
+    again = load(tmp_path / "m.elmarc", network=network(Own(0)))
+    assert np.array_equal(again.predict_proba(paths), model.predict_proba(paths))
+    for given, message in (
+        (None, r"one of your own, mfcc\+.*:Own: give it again"),
+        (network(Own(1)), "joined differ.*: give the network that it was fitted with"),
+        (network(Own(0), "timbral"), "found 3 parts, expected 2: give the network"),
+        (Own(0), "found 1 parts, expected 2: give the network"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            load(tmp_path / "m.elmarc", network=given)
 
 
 def test_a_broken_clip_is_left_out_of_all_parts(paths: list[Path], tmp_path: Path) -> None:

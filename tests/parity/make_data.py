@@ -19,10 +19,7 @@ NETWORKS = (
     *("sample_level", "frame_level", "frame_level_many"),
 )
 FRONT_ENDS = ("click", "silence")  # synthetic
-LAYERS = (
-    *("reclinear__alpha1.0", "sigmoid__alpha0.5", "hardlim__alpha0.5", "gaussian__alpha0.0"),
-    *("tanh__alpha1.0", "GRBFRandomLayer_lambda0.05", "wrappers", "data"),
-)
+LAYERS = ("reclinear__alpha1.0", "tanh__alpha1.0", "data")
 OF_EACH_CLIP = ("x", "clips", "ref_features", "ref_selected")
 NOT_READ = ("coefs_scipy1_0_pinv2_cutoff",)
 Arrays = dict[str, np.ndarray]

@@ -111,7 +111,7 @@ def held_out_values(
     if penalty is None:
         return _cross_validated(estimator, X, y, splits)
     before = [step.transform for step in estimator[:-1]] if isinstance(estimator, Pipeline) else []
-    before += [last.hidden_layer_.transform] if isinstance(last, ELMClassifier) else []
+    before += [last.hidden] if isinstance(last, ELMClassifier) else []
     inputs = Blocks(X, steps=before)
     if are_many(len(X), inputs.n_columns):
         streamed = Streamed(inputs, ClassTargets(y, int(y.max()) + 1))

@@ -48,7 +48,6 @@ def can_share(model: Any, candidates: Sequence[Mapping[str, Any]]) -> bool:
     """
     return (
         type(model) is ELMClassifier
-        and model.hidden_layer is None
         and type(model.regressor) in (type(None), LeaveOneOutRidge)
         and isinstance(model.activation, str)
         and isinstance(model.random_state, int)
@@ -65,7 +64,7 @@ def predict_grid(
     regressor: LeaveOneOutRidge | None = None,
     n_jobs: int = 1,
 ) -> list[list[Rows]]:
-    """Predict the held-out clips with every candidate.
+    """Return the class numbers predicted for held-out clips (n_test,), by candidate and split.
 
     Parameters
     ----------
@@ -75,11 +74,6 @@ def predict_grid(
     candidates : each with its `n_hidden`.
     regressor : the ridge regression, or None for least squares.
     n_jobs : number of threads.
-
-    Returns
-    -------
-    list of list of ndarray [shape=(n_test,)]
-        The predicted class numbers, by candidate and split.
     """
     sizes = [int(params["n_hidden"]) for params in candidates]
     targets = one_vs_rest(y, int(y.max()) + 1)
@@ -91,10 +85,9 @@ def predict_grid(
             for train, test in (splits[i] for i in members)
         ]
         activations = hidden if len(used) == len(hidden) else hidden[used]
-        if regressor is None:
-            outputs = held_out_outputs(activations, targets[used], local, sizes, n_jobs=n_jobs)
-        else:
-            outputs = _regressed(regressor, activations, targets[used], local, sizes, n_jobs=n_jobs)
+        outputs = held_out_outputs(
+            activations, targets[used], local, sizes, regressor=regressor, n_jobs=n_jobs
+        )
         for k, i in enumerate(members):
             classes = np.unique(y[splits[i][0]])  # those that the machine learned
             columns[i] = [classes[row[k][:, classes].argmax(axis=1)] for row in outputs]
@@ -115,9 +108,10 @@ def held_out_outputs(
     splits: Sequence[tuple[Rows, Rows]],
     sizes: Sequence[int],
     *,
+    regressor: LeaveOneOutRidge | None = None,
     n_jobs: int = 1,
 ) -> list[list[FloatArray]]:
-    """Fit the leading units of each size on each split, and compute the outputs for the held-out clips.
+    """Return the outputs (n_test, n_targets) for held-out clips, by size and split.
 
     Parameters
     ----------
@@ -125,52 +119,27 @@ def held_out_outputs(
     targets : (n_clips, n_targets).
     splits : pairs of rows (train, test); each pair covers every row once.
     sizes : numbers of leading units to use, each at most n_units.
+    regressor : fitted to each size and split; None for least squares.
     n_jobs : number of threads.
-
-    Returns
-    -------
-    list of list of ndarray [shape=(n_test, n_targets)]
-        By size and split.
     """
     largest_test = max(len(test) for _, test in splits)
     # the shortcut costs len(test)^3, the plain way n_train * size^2
     worthwhile = [size for size in dict.fromkeys(sizes) if largest_test <= 2 * size]
-    with threadpool_limits(1), ThreadPoolExecutor(n_jobs) as pool:  # sums of several threads round otherwise
-        factors = factorise(hidden, worthwhile, pool)
-        rows = [
-            [pool.submit(_outputs, factors.get(size), hidden[:, :size], targets, split) for split in splits]
-            for size in sizes
-        ]
-        return [[job.result() for job in row] for row in rows]
-
-
-def _regressed(
-    regressor: LeaveOneOutRidge,
-    hidden: FloatArray,
-    targets: FloatArray,
-    splits: Sequence[tuple[Rows, Rows]],
-    sizes: Sequence[int],
-    *,
-    n_jobs: int,
-) -> list[list[FloatArray]]:
-    """Return what `held_out_outputs` does, by a regression that is fitted to each size and split."""
 
     def outputs(size: int, split: tuple[Rows, Rows]) -> FloatArray:
         train, test = split
-        fitted: LeaveOneOutRidge = clone(regressor).fit(hidden[train, :size], targets[train])
-        return fitted.predict(hidden[test, :size])
+        if regressor is not None:
+            fitted: LeaveOneOutRidge = clone(regressor).fit(hidden[train, :size], targets[train])
+            return fitted.predict(hidden[test, :size])
+        factors = factors_of.get(size)
+        exact = None if factors is None else left_out_outputs(factors, targets, test)
+        units = hidden[:, :size]
+        return units[test] @ output_weights(units[train], targets[train]) if exact is None else exact
 
-    with threadpool_limits(1), ThreadPoolExecutor(n_jobs) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(n_jobs) as pool:  # sums of several threads round otherwise
+        factors_of = factorise(hidden, worthwhile, pool) if regressor is None else {}
         rows = [[pool.submit(outputs, size, split) for split in splits] for size in sizes]
         return [[job.result() for job in row] for row in rows]
-
-
-def _outputs(
-    factors: Factors | None, hidden: FloatArray, targets: FloatArray, split: tuple[Rows, Rows]
-) -> FloatArray:
-    train, test = split
-    outputs = None if factors is None else left_out_outputs(factors, targets, test)
-    return hidden[test] @ output_weights(hidden[train], targets[train]) if outputs is None else outputs
 
 
 @dataclass(frozen=True)
@@ -190,18 +159,9 @@ class Factors:
 
 
 def factorise(hidden: FloatArray, sizes: Sequence[int], pool: Executor) -> dict[int, Factors | None]:
-    """Factorise the leading units of each size.
+    """Factorise the leading units of each size, those beyond the number of clips side by side in `pool`.
 
-    Parameters
-    ----------
-    hidden : activations (n_clips, n_units) of the largest layer.
-    sizes : numbers of leading units.
-    pool : does the sizes beyond the number of clips side by side.
-
-    Returns
-    -------
-    dict
-        By size; None where the rank is a matter of rounding. A size whose units are all silent is left out.
+    None where the rank is a matter of rounding. A size whose units are all silent is left out.
     """
     alive = np.flatnonzero(hidden.any(axis=0))
     n_clips = len(hidden)
@@ -306,16 +266,7 @@ class _Remainder(NamedTuple):
 def left_out_outputs(factors: Factors, targets: FloatArray, test: Rows) -> FloatArray | None:
     """Return the outputs (n_test, n_targets) for clips left out of the fit.
 
-    Parameters
-    ----------
-    factors : of the activations of all clips.
-    targets : (n_clips, n_targets); those of the clips left out are not looked at.
-    test : rows left out.
-
-    Returns
-    -------
-    ndarray or None
-        None where rounding would leave fewer than six digits.
+    Targets of the clips left out are not looked at. None where rounding would leave fewer than six digits.
     """
     rows = factors.basis[test]
     left = _Remainder(*np.linalg.eigh(np.eye(len(test)) - rows @ rows.T))

@@ -63,7 +63,7 @@ def predict_grid(
     n_features: int,
     n_jobs: int = 1,
 ) -> list[list[Rows]]:
-    """Predict the held-out clips with every candidate.
+    """Return the class numbers predicted for held-out clips (n_test,), by candidate and split.
 
     Parameters
     ----------
@@ -74,11 +74,6 @@ def predict_grid(
     candidates : each with some of `C`, `gamma`, `kernel`.
     n_features : of X, for gamma "auto".
     n_jobs : number of threads; libsvm releases the interpreter lock.
-
-    Returns
-    -------
-    list of list of ndarray [shape=(n_test,)]
-        The predicted class numbers, by candidate and split.
     """
     machines = [clone(model).set_params(**params) for params in candidates]
     by_kernel: dict[Kernel, list[int]] = {}

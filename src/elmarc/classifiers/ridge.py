@@ -86,7 +86,7 @@ class Blocks:
         return Blocks(self.X, self.rows, (*self.steps, step))
 
     def each(self, n_rows: int | None = None) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield blocks of at most `n_rows` rows, each with its place. Raises ValueError as `at` does."""
+        """Yield blocks of at most `n_rows` rows, each with its place."""
         n_rows = n_rows or block_rows(self.n_columns)
         for start in range(0, len(self), n_rows):
             place = slice(start, min(start + n_rows, len(self)))
@@ -105,10 +105,7 @@ class Blocks:
 class ClassTargets:
     """Targets -1 and +1, one class against the rest, a block at a time; one column for two classes.
 
-    Parameters
-    ----------
-    codes : class numbers (n_clips,), from 0.
-    n_classes : int
+    `codes` are class numbers (n_clips,), from 0.
     """
 
     def __init__(self, codes: Rows, n_classes: int) -> None:
@@ -167,8 +164,8 @@ class Streamed:
         coef = self._axes @ (self._projected / (self._energies + penalty))
         return coef, self.means - self.level @ coef
 
-    def left_out_errors(self, penalties: Sequence[float]) -> FloatArray:
-        """Return, for each penalty, the sum of squared errors on clips left out one by one."""
+    def best(self, penalties: Sequence[float]) -> tuple[float, float]:
+        """Return the penalty with the least sum of squared errors on left-out clips, and that sum."""
         damped = [self._energies + a for a in penalties]
         inverse = np.hstack([1.0 / each for each in damped])
         weights = np.hstack([self._projected / each for each in damped])
@@ -179,7 +176,7 @@ class Streamed:
             predicted = (turned @ weights).reshape(len(block), len(damped), -1)
             residuals = (self._targets.at(place) - self.means)[:, None, :] - predicted
             errors += np.square(residuals / self._rest(turned, inverse)[:, :, None]).sum(axis=(0, 2))
-        return errors
+        return float(penalties[int(np.argmin(errors))]), float(errors.min())
 
     def left_out(self, *, penalty: float, units: Rows) -> FloatArray:
         """Return what the function `left_out` does; clips of units with several are read once more."""
@@ -255,7 +252,7 @@ class LeaveOneOutRidge(RegressorMixin, BaseEstimator):
     def fit_blocks(self, inputs: Blocks, targets: ClassTargets) -> Self:
         """Fit as `fit` does, in two passes over blocks of clips: for more clips than features."""
         ridge = Streamed(inputs, targets)
-        self.penalty_ = float(self.penalties[int(np.argmin(ridge.left_out_errors(self.penalties)))])
+        self.penalty_, _ = ridge.best(self.penalties)
         self.coef_, self.intercept_ = ridge.solve(self.penalty_)
         self.n_features_in_ = len(self.coef_)
         return self
@@ -288,19 +285,13 @@ class LeaveOneOutRidgeClassifier(RidgeClassifierCV):
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
-        """Fit X (n_clips, n_features) to the labels y (n_clips,); X may be `Blocks`."""
-        if isinstance(X, Blocks):
-            return self.fit_blocks(X, y)
-        if (
-            sample_weight is not None
-            or params
-            or not self.can_fit_blocks()
-            or not _can_be_read_in_blocks(X, y)
-        ):
-            super().fit(X, y, sample_weight=sample_weight, **params)
-            return self
-        data = validate_data(self, X, dtype=None, ensure_all_finite=False)  # checked block by block
-        return self.fit_blocks(Blocks(data), y)
+        """Fit X (n_clips, n_features) to the labels y (n_clips,)."""
+        is_plain = sample_weight is None and not params and self.can_fit_blocks()
+        if is_plain and _can_be_read_in_blocks(X, y):
+            data = validate_data(self, X, dtype=None, ensure_all_finite=False)  # checked block by block
+            return self.fit_blocks(Blocks(data), y)
+        super().fit(X, y, sample_weight=sample_weight, **params)
+        return self
 
     def can_fit_blocks(self) -> bool:
         """Return whether `fit_blocks` fits this classifier: all options but `alphas` are the defaults."""
@@ -313,10 +304,9 @@ class LeaveOneOutRidgeClassifier(RidgeClassifierCV):
         self._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         targets = ClassTargets(codes, len(self.classes_))
-        ridge, alphas = Streamed(inputs, targets), np.atleast_1d(self.alphas).tolist()
-        errors = ridge.left_out_errors(alphas)
-        self.alpha_ = float(alphas[int(np.argmin(errors))])
-        self.best_score_ = -float(errors.min()) / (len(codes) * targets.n_columns)
+        ridge = Streamed(inputs, targets)
+        self.alpha_, error = ridge.best(np.atleast_1d(self.alphas).tolist())
+        self.best_score_ = -error / (len(codes) * targets.n_columns)
         coef, self.intercept_ = ridge.solve(self.alpha_)
         self.coef_ = coef.T.copy()
         self.n_features_in_ = self.coef_.shape[1]
@@ -356,10 +346,6 @@ def left_out(X: FloatArray, y: FloatArray, *, penalty: float, units: Rows) -> Fl
     y : targets (n_clips, n_targets).
     penalty : weight of the squared coefficients, positive; the intercept is free.
     units : a number for each clip (n_clips,); clips with the same number are left out together.
-
-    Returns
-    -------
-    ndarray [shape=(n_clips, n_targets)]
     """
     outputs = y - y.mean(axis=0)
     basis, energies = _factors(X - X.mean(axis=0))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,23 +38,22 @@ NOTES = {
     ("nested", "lists"): "selected on the validation list, fitted on training and validation lists",
 }
 NO_VALIDATION = "selected inside the training list: there is no validation list"
+Predicted: TypeAlias = tuple[int, str, str]  # row index, predicted label, fold name
 EVALUATION_VERSION = 2  # rises whenever the same features would give another score
 VALUES_AT_ONCE = 2**23  # of features, of which each fold that is fitted beside others takes a copy
+INNER_FOLDS = 5  # which choose the hyper-parameters in the nested protocol
 INNER_SEED = 0  # the same inner folds for every network: a comparison is paired
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The score of one classifier on one feature matrix.
-
-    `held_out` gives for each reported clip (row index, predicted label, fold name).
-    """
+    """The score of one classifier on one feature matrix; `held_out` has the reported clips."""
 
     accuracy: float
     folds: list[FoldScore]
     best_params: dict[str, Any]
     grid: list[Candidate]
-    held_out: list[tuple[int, str, str]]
+    held_out: list[Predicted]
     note: str
     notes: tuple[str, ...] = ()  # such as fits that did not converge
 
@@ -67,7 +66,6 @@ def evaluate(
     *,
     protocol: Protocol = "nested",
     keep_together: Sequence[str] = (),
-    inner_folds: int = 5,
     workspace: SearchWorkspace | None = None,
     n_jobs: int = 1,
 ) -> Evaluation:
@@ -75,8 +73,6 @@ def evaluate(
 
     Parameters
     ----------
-    spec : ClassifierSpec
-        The classifier and its grid.
     X : np.ndarray [shape=(n_clips, n_features)]
     y : np.ndarray [shape=(n_clips,)] of str
     parts : Folds or Lists
@@ -85,8 +81,6 @@ def evaluate(
         See the module docstring.
     keep_together : sequence of n_clips strings
         From `splits.keep_together`: clips that inner folds keep together; may be empty.
-    inner_folds : int
-        How many folds choose the hyper-parameters in the nested protocol.
     workspace : SearchWorkspace
         Work on X shared between calls (a Gram matrix, say).
 
@@ -95,15 +89,12 @@ def evaluate(
     DatasetError
         There are hyper-parameters to choose, and too few clips to choose them by.
     """
-    notes: list[str] = []
-    run = _Run(spec, X, y, workspace or SearchWorkspace(X), n_jobs, notes)
+    run = _Run(spec, X, y, keep_together, workspace or SearchWorkspace(X), n_jobs, notes=[])
     if isinstance(parts, Lists):
-        evaluation = _on_lists(run, parts, protocol, run.inner(parts.train, keep_together, inner_folds))
-    elif protocol == "paper":
-        evaluation = _paper_folds(run, parts)
+        evaluation = run.on_lists(parts, protocol)
     else:
-        evaluation = _nested_folds(run, parts, keep_together, inner_folds)
-    return replace(evaluation, notes=tuple(dict.fromkeys(notes)))
+        evaluation = run.paper_folds(parts) if protocol == "paper" else run.nested_folds(parts)
+    return replace(evaluation, notes=tuple(dict.fromkeys(run.notes)))
 
 
 def some_to_choose_by(splits: Sequence[Split], classifier: str) -> Sequence[Split]:
@@ -121,23 +112,73 @@ class _Run:
     spec: ClassifierSpec
     X: FeatureArray
     y: NDArray[np.str_]
+    keep_together: Sequence[str]
     workspace: SearchWorkspace
     n_jobs: int
     notes: list[str]
 
-    def inner(self, train: NDArray[np.intp], together: Sequence[str], n_folds: int) -> list[Split]:
-        """Return folds of a training part, which choose the hyper-parameters."""
-        names = np.asarray(together)[train].tolist() if len(together) else []
-        splits = inner_splits(self.y[train], names, n_folds=n_folds, seed=INNER_SEED)
-        return [(train[fit], train[test]) for fit, test in splits]
+    def on_lists(self, parts: Lists, protocol: Protocol) -> Evaluation:
+        """Choose on the validation list, or inside the training list where there is none."""
+        validated = len(parts.validation) > 0
+        choosing = [(parts.train, parts.validation)] if validated else self.inner(parts.train)
+        scores = self.search(choosing)
+        params = scores.candidates[scores.best]
+        train = parts.train if protocol == "paper" else np.concatenate([parts.train, parts.validation])
+        fold, held_out = self.fold("test", params, parts.test, self.predict(params, (train, parts.test)))
+        note = NOTES[protocol, "lists"] if validated else NO_VALIDATION
+        return Evaluation(fold.accuracy, [fold], params, _grid(scores), held_out, note)
 
-    def choose(self, train: NDArray[np.intp], together: Sequence[str], n_folds: int) -> dict[str, Any]:
-        """Return the hyper-parameters that are best inside a training part."""
+    def paper_folds(self, parts: Folds) -> Evaluation:
+        """Choose on the folds that are reported."""
+        scores = self.search(parts.splits)
+        params = scores.candidates[scores.best]
+        answers = scores.predictions(scores.best)
+        return self.on_folds(parts, [params] * len(answers), answers, "paper", params, _grid(scores))
+
+    def nested_folds(self, parts: Folds) -> Evaluation:
+        """Choose inside the training part of each fold."""
         candidates = list(ParameterGrid(self.spec.grid))
-        if len(candidates) == 1:
-            return dict(candidates[0])
-        scores = self.search(some_to_choose_by(self.inner(train, together, n_folds), self.spec.name))
-        return scores.candidates[scores.best]
+        n_folds, is_small = len(parts.splits), self.X.size <= VALUES_AT_ONCE and not are_many(len(self.X))
+        if len(candidates) == 1 and is_small:  # nothing to choose: all folds at once
+            chosen = [dict(candidates[0])] * n_folds
+            answers = self.search(parts.splits).predictions(0)
+        else:
+            chosen, answers = [], []
+            for train, test in parts.splits:
+                params = dict(candidates[0])
+                if len(candidates) > 1:
+                    scores = self.search(self.inner(train))
+                    params = scores.candidates[scores.best]
+                chosen.append(params)
+                answers.append(self.predict(params, (train, test)))
+        return self.on_folds(parts, chosen, answers, "nested", {}, [])
+
+    def on_folds(
+        self,
+        parts: Folds,
+        chosen: Sequence[dict[str, Any]],
+        answers: Sequence[NDArray[np.str_]],
+        protocol: Protocol,
+        best_params: dict[str, Any],
+        grid: list[Candidate],
+    ) -> Evaluation:
+        """Return the mean over folds of the predictions by what was chosen for each."""
+        scored = [
+            self.fold(name, params, test, predicted)
+            for name, params, (_, test), predicted in zip(
+                parts.names, chosen, parts.splits, answers, strict=True
+            )
+        ]
+        folds = [fold for fold, _ in scored]
+        held_out = [one for _, predictions in scored for one in predictions]
+        mean = float(np.mean([fold.accuracy for fold in folds]))
+        return Evaluation(mean, folds, best_params, grid, held_out, NOTES[protocol, "folds"])
+
+    def inner(self, train: NDArray[np.intp]) -> Sequence[Split]:
+        """Return folds of a training part, which choose the hyper-parameters."""
+        names = np.asarray(self.keep_together)[train].tolist() if len(self.keep_together) else []
+        splits = inner_splits(self.y[train], names, n_folds=INNER_FOLDS, seed=INNER_SEED)
+        return some_to_choose_by([(train[fit], train[test]) for fit, test in splits], self.spec.name)
 
     def search(self, splits: Sequence[Split]) -> GridScores:
         scores = candidate_scores(
@@ -151,13 +192,10 @@ class _Run:
         one = replace(self.spec, grid={name: [value] for name, value in params.items()})
         return replace(self, spec=one).search([split]).predictions(0)[0]
 
-    def score(self, name: str, params: dict[str, Any], split: Split) -> tuple[FoldScore, list[Any]]:
-        predicted = self.predict(params, split)
-        return self.fold(name, params, split[1], predicted)
-
     def fold(
         self, name: str, params: dict[str, Any], test: NDArray[np.intp], predicted: NDArray[np.str_]
-    ) -> tuple[FoldScore, list[Any]]:
+    ) -> tuple[FoldScore, list[Predicted]]:
+        """Return the score of a part, and its predictions."""
         score = FoldScore(name, len(test), float(np.mean(self.y[test] == predicted)), params)
         return score, [(int(i), str(label), name) for i, label in zip(test, predicted, strict=True)]
 
@@ -167,47 +205,3 @@ def _grid(scores: GridScores) -> list[Candidate]:
         Candidate(params, float(row.mean()), [float(score) for score in row])
         for params, row in zip(scores.candidates, scores.scores, strict=True)
     ]
-
-
-def _on_lists(run: _Run, parts: Lists, protocol: Protocol, inner: Sequence[Split]) -> Evaluation:
-    validated = len(parts.validation) > 0
-    choosing = [(parts.train, parts.validation)] if validated else some_to_choose_by(inner, run.spec.name)
-    scores = run.search(choosing)
-    params = scores.candidates[scores.best]
-    train = parts.train if protocol == "paper" else np.concatenate([parts.train, parts.validation])
-    fold, held_out = run.score("test", params, (train, parts.test))
-    note = NOTES[protocol, "lists"] if validated else NO_VALIDATION
-    return Evaluation(fold.accuracy, [fold], params, _grid(scores), held_out, note)
-
-
-def _paper_folds(run: _Run, parts: Folds) -> Evaluation:
-    scores = run.search(parts.splits)
-    best = scores.best
-    params = scores.candidates[best]
-    folds, held_out = [], []
-    for name, (_, test), predicted in zip(parts.names, parts.splits, scores.predictions(best), strict=True):
-        fold, predictions = run.fold(name, params, test, predicted)
-        folds.append(fold)
-        held_out += predictions
-    mean = float(np.mean([fold.accuracy for fold in folds]))
-    return Evaluation(mean, folds, params, _grid(scores), held_out, NOTES["paper", "folds"])
-
-
-def _nested_folds(run: _Run, parts: Folds, together: Sequence[str], inner_folds: int) -> Evaluation:
-    candidates = list(ParameterGrid(run.spec.grid))
-    if len(candidates) == 1 and run.X.size <= VALUES_AT_ONCE and not are_many(len(run.X)):
-        params = dict(candidates[0])  # nothing to choose: all folds at once
-        answers = run.search(parts.splits).predictions(0)
-        scored = [
-            run.fold(name, params, test, predicted)
-            for name, (_, test), predicted in zip(parts.names, parts.splits, answers, strict=True)
-        ]
-    else:
-        scored = [
-            run.score(name, run.choose(train, together, inner_folds), (train, test))
-            for name, (train, test) in zip(parts.names, parts.splits, strict=True)
-        ]
-    folds = [fold for fold, _ in scored]
-    mean = float(np.mean([fold.accuracy for fold in folds]))
-    held_out = [one for _, predictions in scored for one in predictions]
-    return Evaluation(mean, folds, {}, [], held_out, NOTES["nested", "folds"])

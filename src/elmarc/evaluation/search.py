@@ -20,6 +20,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from elmarc._resources import n_cores
@@ -53,7 +54,7 @@ class GridScores:
     notes: tuple[str, ...] = ()
 
     def predictions(self, candidate: int) -> list[NDArray[Any]]:
-        """Return the predicted labels of the test clips of each split."""
+        """Return the labels that a candidate predicts for the test clips of each split."""
         return [self.classes[codes] for codes in self.predicted[candidate]]
 
     @property
@@ -79,10 +80,11 @@ class SearchWorkspace:
         return kernel_svm.gram_matrix(self.X)
 
     def hidden(self, model: ELMClassifier) -> NDArray[np.float64]:
-        """Return the activations (n_clips, n_hidden) of a machine's hidden layer, keeping the last ones."""
-        key = repr(model.make_hidden_layer().get_params())
+        """Return the activations (n_clips, n_hidden) of a machine's hidden units, keeping the last ones."""
+        key = repr(model.get_params(deep=False) | {"regressor": None})
         if key not in self._hidden:
-            self._hidden = {key: model.make_hidden_layer().fit_transform(self.X)}
+            X = check_array(self.X, dtype=np.float64)
+            self._hidden = {key: model.draw(*X.shape).hidden(X)}
         return self._hidden[key]
 
 
@@ -116,7 +118,11 @@ def candidate_scores(
     workspace = workspace or SearchWorkspace(X)
     if workspace.X is not X:
         raise ConfigError("the workspace belongs to other features: make one SearchWorkspace for each X")
-    candidates = _possible(list(ParameterGrid(spec.grid)), splits)
+    n_train = min(len(train) for train, _ in splits)
+    names = ("n_neighbors", "classifier__n_neighbors")
+    candidates = [
+        params for params in ParameterGrid(spec.grid) if all(params.get(name, 1) <= n_train for name in names)
+    ]
     classes, codes = np.unique(y, return_inverse=True)
     n_threads = n_jobs if n_jobs > 0 else n_cores()
     task = _Task(spec.estimator, candidates, codes, list(splits), n_threads)
@@ -129,12 +135,6 @@ def candidate_scores(
         for row in predicted
     ]
     return GridScores(candidates, np.array(scores), classes, predicted, notes)
-
-
-def _possible(candidates: list[Params], splits: Sequence[Split]) -> list[Params]:
-    n_train = min(len(train) for train, _ in splits)
-    names = ("n_neighbors", "classifier__n_neighbors")
-    return [params for params in candidates if all(params.get(name, 1) <= n_train for name in names)]
 
 
 @dataclass(frozen=True)
@@ -173,23 +173,30 @@ class _Task:
             return self._in_blocks(workspace.X)
         if isinstance(self.estimator, Pipeline):
             return self._behind_transformers(workspace)
-        if kernel_svm.can_share(self.estimator, self.candidates):
-            return self._svm(workspace)
-        if elm_grid.can_share(self.estimator, self.candidates) and self._learnable():
-            return self._elm(workspace)
+        model, candidates, grid = self.estimator, self.candidates, (self.y, self.splits)
+        if kernel_svm.can_share(model, candidates):
+            n_clips, n_features = workspace.X.shape
+            kernel_svm.check_memory(n_clips, n_jobs=self.n_jobs, memory_gib=workspace.memory_gib)
+            return kernel_svm.predict_grid(
+                workspace.gram, *grid, model, candidates, n_features=n_features, n_jobs=self.n_jobs
+            )
+        if elm_grid.can_share(model, candidates) and self._learnable():
+            largest = max(params["n_hidden"] for params in candidates)
+            hidden = workspace.hidden(clone(model).set_params(n_hidden=largest))
+            return elm_grid.predict_grid(
+                hidden, *grid, candidates, regressor=model.regressor, n_jobs=self.n_jobs
+            )
         return None
 
     def _in_blocks(self, X: NDArray[Any]) -> Predicted:
         """Fit the candidates one by one, without a copy of any part of X."""
-        return [
-            [self._of_split(X, clone(self.estimator).set_params(**params), split) for split in self.splits]
-            for params in self.candidates
-        ]
 
-    def _of_split(self, X: NDArray[Any], model: Any, split: Split) -> Rows:
-        train, test = split
-        fitted = ridge.fit_in_blocks(model, Blocks(X, train), self.y[train])
-        return ridge.predict_in_blocks(fitted, Blocks(X, test))
+        def predict(params: Params, train: Rows, test: Rows) -> Rows:
+            model = clone(self.estimator).set_params(**params)
+            fitted = ridge.fit_in_blocks(model, Blocks(X, train), self.y[train])
+            return ridge.predict_in_blocks(fitted, Blocks(X, test))
+
+        return [[predict(params, *split) for split in self.splits] for params in self.candidates]
 
     def _behind_transformers(self, workspace: SearchWorkspace) -> Predicted | None:
         """Fit the transformers on each training part, then share among the candidates of that split."""
@@ -209,30 +216,6 @@ class _Task:
                 return None
             columns.append([row[0] for row in shared])
         return [list(row) for row in zip(*columns, strict=True)]
-
-    def _svm(self, workspace: SearchWorkspace) -> Predicted:
-        kernel_svm.check_memory(len(workspace.X), n_jobs=self.n_jobs, memory_gib=workspace.memory_gib)
-        return kernel_svm.predict_grid(
-            workspace.gram,
-            self.y,
-            self.splits,
-            self.estimator,
-            self.candidates,
-            n_features=workspace.X.shape[1],
-            n_jobs=self.n_jobs,
-        )
-
-    def _elm(self, workspace: SearchWorkspace) -> Predicted:
-        largest = max(params["n_hidden"] for params in self.candidates)
-        hidden = workspace.hidden(clone(self.estimator).set_params(n_hidden=largest))
-        return elm_grid.predict_grid(
-            hidden,
-            self.y,
-            self.splits,
-            self.candidates,
-            regressor=self.estimator.regressor,
-            n_jobs=self.n_jobs,
-        )
 
     def _learnable(self) -> bool:
         """Return whether each split has two classes to learn from, and uses no clip twice."""

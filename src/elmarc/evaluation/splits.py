@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def make_splits(
     labels: Sequence[object],
     folds: Sequence[str],
     *,
-    kind: Literal["folds", "lists", "none"],
+    kind: SplitKind,
     groups: Sequence[str] = (),
     n_folds: int | None = None,
     shuffle: bool = False,
@@ -97,18 +97,7 @@ def _as_text(labels: Sequence[object] | NDArray[Any]) -> NDArray[np.str_]:
 
 
 def dataset_splits(data: Dataset) -> Folds | Lists:
-    """Return the parts of a data set as it is listed: refused before any clip is read.
-
-    Parameters
-    ----------
-    data : Dataset
-        Absent and unreadable clips count too.
-
-    Raises
-    ------
-    DatasetError
-        As for `make_splits`, with the name of the data set.
-    """
+    """Return the parts of a data set as it is listed, before any clip is read; raises as `make_splits`."""
     try:
         return make_splits(
             [clip.label for clip in data.clips],
@@ -132,19 +121,10 @@ def keep_together(groups: Sequence[str], folds: Sequence[str], *, kind: SplitKin
 def inner_splits(
     labels: Sequence[object] | NDArray[Any], together: Sequence[str], *, n_folds: int, seed: int
 ) -> list[Split]:
-    """Return folds inside a training part; none where every class has one clip.
+    """Return at most `n_folds` folds inside a training part; none where every class has one clip.
 
-    Parameters
-    ----------
-    labels : sequence of n_clips labels
-        Those of the part, taken as text.
-    together : sequence of n_clips strings
-        Clips that share a name stay together, one without a name ("") stands alone; may be empty. Where there
-        are too few names for that, the folds are stratified alone.
-    n_folds : int
-        At most so many: no more than names, or clips of the rarest class.
-    seed : int
-        How the clips are mixed.
+    Clips that share a name in `together` stay together; one without a name ("") stands alone. Where there are
+    too few names for that, the folds are stratified alone.
     """
     y = _as_text(labels)
     parts = units(together)
@@ -169,7 +149,7 @@ def _can_choose(y: NDArray[np.str_], split: Split) -> bool:
 
 
 def _learnable(y: NDArray[np.str_], parts: Folds) -> Folds:
-    """Return the folds if each can be tested by what the others train."""
+    """Return the folds, if none is empty and all others together hold two classes."""
     for name, (train, test) in zip(parts.names, parts.splits, strict=True):
         if not len(test):
             raise DatasetError(
@@ -220,25 +200,18 @@ def _stratified(
             f"class {rare!r} has {counts.min()} clips, too few for {n_folds} folds: add clips, or ask for "
             "fewer folds"
         )
-    random_state = seed if shuffle else None
-    if any(groups):
-        _check_groups(groups, n_folds)
-        rule = StratifiedGroupKFold(n_folds, shuffle=shuffle, random_state=random_state)
-        parts = list(rule.split(y, y, units(groups)))
-    else:
-        parts = list(StratifiedKFold(n_folds, shuffle=shuffle, random_state=random_state).split(y, y))
-    return Folds(tuple(str(i + 1) for i in range(n_folds)), tuple(parts))
-
-
-def _check_groups(groups: Sequence[str], n_folds: int) -> None:
-    n_groups = n_units(groups)
-    if n_groups == 1:
+    is_grouped, n_groups = any(groups), n_units(groups)
+    if is_grouped and n_groups == 1:
         raise DatasetError(
             f"column `group`: all clips are of one group, {groups[0]!r}, which cannot be both learned from "
             "and tested: name the group of each clip (its recording, its speaker), or leave the column out"
         )
-    if n_groups < n_folds:
+    if is_grouped and n_groups < n_folds:
         raise DatasetError(
             f"column `group`: {n_groups} groups (a clip without one counts as one), too few for {n_folds} "
             f"folds: ask for at most {n_groups} (data.n_folds), or name smaller groups"
         )
+    rule = StratifiedGroupKFold if is_grouped else StratifiedKFold
+    made = rule(n_folds, shuffle=shuffle, random_state=seed if shuffle else None)
+    splits = made.split(y, y, units(groups)) if is_grouped else made.split(y, y)
+    return Folds(tuple(str(i + 1) for i in range(n_folds)), tuple(splits))

@@ -39,7 +39,7 @@ UNUSABLE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class Signature(NamedTuple):
-    """What the system tells of a file without reading it; a file with the same one holds the same bytes."""
+    """Size, times and inode of a file: two files with the same one hold the same bytes."""
 
     size: int
     modified_ns: int
@@ -79,12 +79,9 @@ class Contents:
         return chosen
 
     def load(self, clip: Clip, *, sr: int) -> tuple[Waveform, Issues]:
-        """Return a clip's samples and issues, after checking that they are those that were hashed.
+        """Return a clip's samples and issues.
 
-        Raises
-        ------
-        AudioError
-            The clip cannot be read, or its file has changed since it was hashed.
+        Raises an AudioError where the clip cannot be read, or its file has changed since it was hashed.
         """
         samples = clip.load_with_issues(sr=sr)
         if not self._is_unchanged(clip):
@@ -113,12 +110,8 @@ def _rank(clip: Clip) -> int:
 def contents_of(clips: Iterable[Clip], *, n_workers: int | None = None) -> Contents:
     """Return the content hashes of clips, read in `n_workers` threads (None: one per core).
 
-    A file of many segments is read once; one that has not changed since an earlier run is not read.
-
-    Raises
-    ------
-    TransientError
-        A file cannot be read at the moment.
+    A file of many segments is read once; one that has not changed since an earlier run is not read. Raises a
+    TransientError where a file cannot be read at the moment.
     """
     clips = list(clips)
     paths = list(dict.fromkeys(clip.path for clip in clips))

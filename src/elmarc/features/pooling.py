@@ -29,11 +29,6 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     statistics : sequence of str
         Keys of `STATISTICS`, each once.
 
-    Returns
-    -------
-    Tensor of float32 [shape=(clips, features)]
-        `column_names` names the columns.
-
     Raises
     ------
     ConfigError

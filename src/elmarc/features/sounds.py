@@ -35,7 +35,7 @@ SHORT_BYTES = 2  # longer integers are taken: scikit-learn checks that of every 
 
 @dataclass(frozen=True)
 class Files:
-    """Clips in files, with their data set and its input length where there are."""
+    """Clips in files, with their data set and its input length where there is one."""
 
     clips: tuple[Clip, ...]
     input_length: InputLength | None = None
@@ -43,7 +43,13 @@ class Files:
 
     def durations_s(self) -> list[float]:
         """Return the seconds of each clip by its header, 0 where it cannot be read."""
-        return [_duration_s(clip) for clip in self.clips]
+        seconds = []
+        for clip in self.clips:
+            try:
+                seconds.append(clip.duration_s())
+            except AudioError:
+                seconds.append(0.0)
+        return seconds
 
     def at(self, sr: int) -> Sequence[Clip]:
         """Return the clips, for `FeatureExtractor.sequences`."""
@@ -168,14 +174,17 @@ def read_sounds(X: Any, *, sr: int, estimator: BaseEstimator, reset: bool) -> So
         return Files(tuple(map(_named, X.clips)), X.input_length, dataset)
     X = _plain(X)
     if _is_table(X):
-        rows = validate_data(estimator, _floating(X), dtype=np.float32, reset=reset)
+        if isinstance(X, np.ndarray) and X.dtype.kind in "iu" and X.dtype.itemsize <= SHORT_BYTES:
+            as_waveforms(X)  # refuses integer samples, whose full scale is not 1
+        rows = validate_data(estimator, X, dtype=np.float32, reset=reset)
         _warn_of_rate(estimator, sr, reset=reset)
         return Waveforms(tuple(rows), (sr,) * len(rows))
     items = list(X)
     if not items:
         raise ConfigError(f"X is empty: expected {EXPECTED}")
     if all(isinstance(item, str | Path | Clip) for item in items):
-        return Files(tuple(map(_clip, items)))
+        clips = (item if isinstance(item, Clip) else Clip(id="", path=Path(item), label="") for item in items)
+        return Files(tuple(map(_named, clips)))
     pairs = [_pair(item, i, sr) for i, item in enumerate(items)]
     if not all(map(_is_pair, items)):
         _warn_of_rate(estimator, sr, reset=reset)
@@ -228,13 +237,6 @@ def _is_numeric(X: Any) -> bool:
     return getattr(getattr(X, "dtype", None), "kind", "O") in "biufc"
 
 
-def _floating(X: Any) -> Any:
-    """Refuse integer samples, whose full scale is not 1."""
-    if isinstance(X, np.ndarray) and X.dtype.kind in "iu" and X.dtype.itemsize <= SHORT_BYTES:
-        as_waveforms(X)
-    return X
-
-
 def _is_pair(item: Any) -> bool:
     return isinstance(item, list | tuple) and len(item) == 2 and getattr(item[0], "ndim", 0) > 0
 
@@ -264,17 +266,6 @@ def _array(samples: Any) -> NDArray[Any]:
     return np.asarray(samples)
 
 
-def _clip(item: str | Path | Clip) -> Clip:
-    return _named(item) if isinstance(item, Clip) else Clip(id=str(item), path=Path(item), label="")
-
-
 def _named(clip: Clip) -> Clip:
     """Name a clip by its file and segment: ids are unique within one data set only."""
     return replace(clip, id=str(clip))
-
-
-def _duration_s(clip: Clip) -> float:
-    try:
-        return clip.duration_s()
-    except AudioError:
-        return 0.0

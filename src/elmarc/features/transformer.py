@@ -34,16 +34,7 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
     input_sr: int | None
 
     def transform(self, X: Any) -> FeatureArray:
-        """Return the features of clips.
-
-        Parameters
-        ----------
-        X : sequence of clips
-            As for `fit`.
-
-        Returns
-        -------
-        np.ndarray [shape=(n_clips, n_features)], float32
+        """Return the features of clips [shape=(n_clips, n_features)], float32; X as for `fit`.
 
         Raises
         ------
@@ -55,7 +46,6 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         CutWarning
             Clips are longer than what is fed to the network.
         """
-        check_is_fitted(self)
         return extract(self.sounds(X), self.extractor_)
 
     def sequences(self, X: Any, *, rate: float | None = None) -> list[FrameFeatures]:
@@ -78,30 +68,16 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         AudioError
             A clip cannot be read.
         """
-        check_is_fitted(self)
         clips = self.sounds(X).at(self.extractor_.frontend.sr)
         sequences = self.extractor_.sequences(clips, rate=rate)  # strict: a bad clip raises
         return [sequence for sequence in sequences if not isinstance(sequence, Exception)]
 
     def timestamps(self, X: Any, *, rate: float | None = None) -> list[Times]:
-        """Return the times of the frames of `sequences`, without computing their features.
-
-        Parameters
-        ----------
-        X : sequence of clips
-            As for `fit`.
-        rate : float or None
-            As for `sequences`.
-
-        Returns
-        -------
-        list of np.ndarray [shape=(n_frames,)]
-            Centres in seconds, one array per clip.
-        """
-        check_is_fitted(self)
-        sequencer = self.extractor_.sequencer(rate)
-        clips = self.sounds(X).at(sequencer.sr)
-        waveforms = (clip.load(sr=sequencer.sr) if isinstance(clip, Clip) else clip for clip in clips)
+        """Return the centres in seconds of the frames of `sequences`, without computing their features."""
+        sounds, sequencer = self.sounds(X), self.extractor_.sequencer(rate)
+        waveforms = (
+            clip.load(sr=sequencer.sr) if isinstance(clip, Clip) else clip for clip in sounds.at(sequencer.sr)
+        )
         return [sequencer.times(len(y)) for y in waveforms]
 
     def sounds(self, X: Any) -> Sounds:
@@ -238,15 +214,7 @@ class RandomCNNFeatures(_ClipTransformer):
         return self
 
     def restore(self, length: int | Sequence[int | None] | None, fix_length: FixLength) -> Self:
-        """Draw the weights for inputs of a known length, as `fit` did on its clips.
-
-        Parameters
-        ----------
-        length : int or None
-            Frames or samples.
-        fix_length : {"repeat-pad", "zero-pad", "crop"}
-            What to do with clips of another length.
-        """
+        """Draw the weights for inputs of a known length, as `fit` did on its clips."""
         self.seed_ = seed_of(self.random_state)
         options = replace(self._options(), duration=None, input_length=length, fix_length=fix_length)
         self.extractor_ = assemble(options, **self._work())
@@ -299,13 +267,7 @@ class MFCCFeatures(_ClipTransformer):
         return self.restore(None, None)
 
     def restore(self, length: int | None, fix_length: FixLength | None) -> Self:
-        """Make the extractor, which reads clips of any length.
-
-        Parameters
-        ----------
-        length, fix_length : None
-            As for `RandomCNNFeatures.restore`; without influence.
-        """
+        """Make the extractor, which reads clips of any length; parameters as for `RandomCNNFeatures`."""
         options = {"n_mfcc": self.n_mfcc, "fixed_length": self.min_length}
         self.extractor_ = assemble(
             FeatureOptions(BASELINE, recipe=self.recipe, frontend=options, sr=self.sr), strict=True

@@ -32,7 +32,7 @@ Sizes = dict[str, int]
 # The arrays of each class, with the letters of its axes: d features, k classes, c = k columns (1 of two
 # classes), j = k - 1, p pairs of classes, h hidden units, n clips, m support vectors.
 LINEAR = {"coef_": "cd", "intercept_": "c"}
-LAYER = {"hidden_layer_.components_.weights": "dh", "hidden_layer_.components_.biases": "h"}
+UNITS = {"weights_": "dh", "biases_": "h"}
 ARRAYS: dict[type, Mapping[str, str]] = {
     StandardScaler: {"mean_": "d", "scale_": "d"},
     FunctionTransformer: {},
@@ -46,9 +46,9 @@ ARRAYS: dict[type, Mapping[str, str]] = {
         "support_": "m", "support_vectors_": "md", "_n_support": "k", "_dual_coef_": "jm", "_intercept_": "p",
         "_gamma": "",
     },
-    ELMClassifier: {**LAYER, "coef_": "hc"},
+    ELMClassifier: {**UNITS, "coef_": "hc"},
 }  # fmt: skip
-RIDGE_ON_LAYER = {**LAYER, "regressor_.coef_": "hc", "regressor_.intercept_": "c", "regressor_.penalty_": ""}
+ELM_BY_RIDGE = {**UNITS, "regressor_.coef_": "hc", "regressor_.intercept_": "c", "regressor_.penalty_": ""}
 TYPES: dict[str, list[Any]] = {
     "_y": [np.int64], "support_": [np.int32], "_n_support": [np.int32],
     "support_vectors_": [np.float64], "_dual_coef_": [np.float64], "_intercept_": [np.float64],
@@ -107,8 +107,8 @@ def _steps(estimator: Any) -> Iterator[tuple[str, Any, Mapping[str, str]]]:
             raise ModelError(
                 f"a model file cannot hold a {type(step).__name__}: name one of elmarc's classifiers"
             )
-        on_layer = isinstance(step, ELMClassifier) and step.regressor is not None
-        yield name, step, RIDGE_ON_LAYER if on_layer else ARRAYS[type(step)]
+        by_ridge = isinstance(step, ELMClassifier) and step.regressor is not None
+        yield name, step, ELM_BY_RIDGE if by_ridge else ARRAYS[type(step)]
 
 
 def _sizes(step: Any, n_classes: int, n_features: int) -> Sizes:
@@ -167,12 +167,9 @@ def _fit(step: Any, values: Mapping[str, Array], n_classes: int, n_features: int
     step.n_features_in_ = n_features
     if isinstance(step, ClassifierMixin):
         step.classes_ = np.arange(n_classes)
-    if isinstance(step, ELMClassifier):
-        step.hidden_layer_ = step.make_hidden_layer()
-        step.hidden_layer_.n_features_in_, step.hidden_layer_.components_ = n_features, {}
-        if step.regressor is not None:
-            step.regressor_ = clone(step.regressor)
-            step.regressor_.n_features_in_ = step.n_hidden
+    if isinstance(step, ELMClassifier) and step.regressor is not None:
+        step.regressor_ = clone(step.regressor)
+        step.regressor_.n_features_in_ = step.n_hidden
     if isinstance(step, MLPClassifier):
         step.coefs_, step.intercepts_, step.n_layers_ = [None, None], [None, None], 3
         step.n_outputs_, step.out_activation_ = (1, "logistic") if n_classes == 2 else (n_classes, "softmax")

@@ -15,7 +15,7 @@ import math
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from elmarc.frontends import frontends_of
 from elmarc.model import estimators
 from elmarc.model.learning import TRAINED, Expectation
 from elmarc.networks import NETWORKS
+from elmarc.networks.base import Network
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.networks.section import parts_of
 
@@ -66,13 +67,7 @@ Description = Mapping[str, Any]
 
 
 def save(model: SoundClassifier, path: str | Path) -> None:
-    """Write a fitted model, whole or not at all.
-
-    Raises
-    ------
-    ModelError
-        It contains what a model file cannot.
-    """
+    """Write a fitted model, whole or not at all; a ModelError where a file cannot hold it."""
     _check_rates(model)
     sizes = {"n_classes": len(model.classes_), "n_features": len(model.extractor_.columns)}
     parts = {CLASSIFIER: zip_of(estimators.dump(model.estimator_, **sizes))}
@@ -111,13 +106,7 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(data: bytes, *, known: Collection[str]) -> dict[str, bytes]:
-    """Return the parts of a model file, which may have the names in `known`.
-
-    Raises
-    ------
-    ModelError
-        It is no model file, of another format, damaged, or has another part.
-    """
+    """Return the parts of a model file, which may have the names in `known`; else raise a ModelError."""
     header, newline, _ = data[:LONGEST_HEADER].partition(b"\n")
     number = header.removeprefix(MAGIC)
     if not data.startswith(MAGIC) or not newline or not number.isdigit():
@@ -151,27 +140,22 @@ def unzip(body: bytes, *, known: Collection[str] | None = None) -> dict[str, byt
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             entries = archive.infolist()
-            _check_entries(entries, len(body), known)
+            if len({entry.filename for entry in entries}) < len(entries):
+                raise ModelError("a part is there twice: fit the model again")
+            for entry in entries:
+                if known is not None and entry.filename not in known:
+                    raise ModelError(
+                        f"holds a part {entry.filename!r}, expected {', '.join(sorted(known))}: do not "
+                        "trust this file, or install the elmarc that wrote it"
+                    )
+            is_larger = sum(entry.file_size for entry in entries) > len(body)
+            if is_larger or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise ModelError("its parts are compressed, which elmarc never does: do not trust this file")
             return {entry.filename: archive.read(entry) for entry in entries}
+    except ModelError:
+        raise
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as problem:
-        if isinstance(problem, ModelError):
-            raise
         raise ModelError(f"its zip cannot be read ({str(problem)[:N_SHOWN]}): fit the model again") from None
-
-
-def _check_entries(entries: list[zipfile.ZipInfo], n_bytes: int, known: Collection[str] | None) -> None:
-    if len({entry.filename for entry in entries}) < len(entries):
-        raise ModelError("a part is there twice: fit the model again")
-    for entry in entries:
-        if known is not None and entry.filename not in known:
-            raise ModelError(
-                f"holds a part {entry.filename!r}, expected {', '.join(sorted(known))}: do not "
-                "trust this file, or install the elmarc that wrote it"
-            )
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or (
-        sum(entry.file_size for entry in entries) > n_bytes
-    ):
-        raise ModelError("its parts are compressed, which elmarc never does: do not trust this file")
 
 
 def _digest(header: bytes, body: bytes) -> bytes:
@@ -196,7 +180,7 @@ def _check_rates(model: SoundClassifier) -> None:
 
 
 def _description(model: SoundClassifier) -> dict[str, Any]:
-    network, definition = _network(model.features_), model.extractor_.definition
+    network, definition = getattr(model.features_, "network", None), model.extractor_.definition
     return {
         "elmarc": __version__,
         "parameters": {
@@ -216,7 +200,7 @@ def _description(model: SoundClassifier) -> dict[str, Any]:
         "best_params": model.best_params_,
         "expected": None if model.expected_ is None else asdict(model.expected_),
         "n_clips": model.n_clips_,
-        "versions": {package: _version(package) for package in PACKAGES},
+        "versions": {package: version(package) for package in PACKAGES},
     }
 
 
@@ -236,14 +220,9 @@ def _features(features: Any) -> dict[str, Any]:
     front = parameters.get("frontend")
     if is_dataclass(front) and not isinstance(front, type):
         parameters["frontend"] = {"kind": features.extractor_.frontend.kind, **asdict(front)}
-    if not _is_ours(_network(features)):
+    if not _is_ours(getattr(features, "network", None)):
         parameters["network"] = None
     return {"kind": kind, **parameters}
-
-
-def _network(features: Any) -> Any:
-    """Return the network as features name it; None where they have none."""
-    return getattr(features, "network", None)
 
 
 def _is_ours(network: Any) -> bool:
@@ -256,6 +235,8 @@ def _is_ours(network: Any) -> bool:
 
 def _named(network: Any) -> str:
     """Name a network of the user's, for the message that asks for it again."""
+    if parts := parts_of(network):
+        return "+".join(map(_named, parts))
     if isinstance(network, Mapping):
         return str(network.get("factory", network.get("kind")))
     if isinstance(network, str):
@@ -273,19 +254,12 @@ def _plain(value: Any) -> Any:
     raise ModelError(f"a parameter is a {type(value).__name__}, {value!r}, which a model file cannot hold")
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
-
-
 # Weights of networks
 
 
 def _weights(features: Any) -> bytes | None:
     """Return weights that were trained or kept; None where the seed draws them again."""
-    network, named = features.extractor_.network, _network(features)
+    network, named = features.extractor_.network, getattr(features, "network", None)
     if isinstance(network, RandomCNN):
         if network.is_drawn:
             return None
@@ -303,33 +277,31 @@ def _weights(features: Any) -> bytes | None:
     return bytes(bytes_of_tensors({name: t.detach().cpu().clone().contiguous() for name, t in state.items()}))
 
 
-def _set_weights(extractor: FeatureExtractor, data: bytes) -> None:
+def _set_weights(network: Network | None, data: bytes) -> None:
     """Set the weights of `_weights`."""
-    network = extractor.network
-    if isinstance(network, RandomCNN):
-        _set_layers(network, data)
-    elif network is not None:
-        from safetensors.torch import load as tensors_from
-
-        try:
-            network.load_state_dict(tensors_from(data))
-        except (SafetensorError, RuntimeError) as problem:
-            raise ModelError(f"its weights are not those of the network given: {problem}") from None
-
-
-def _set_layers(network: RandomCNN, data: bytes) -> None:
+    if network is None:
+        raise ModelError("has weights, and its network has none: do not trust it")
     try:
-        arrays = {name: np.asarray(array, np.float32) for name, array in arrays_from(data).items()}
-        standards = (arrays.pop(LEVEL), arrays.pop(SPREAD)) if {LEVEL, SPREAD} <= set(arrays) else None
-        if sorted(arrays) != sorted(_layers(network)):
-            raise ConfigError(f"found {', '.join(sorted(arrays))}")
-        if not all(np.isfinite(array).all() for array in (*arrays.values(), *(standards or ()))):
-            raise ConfigError("some are not finite")
-        network.set_weights([arrays[name] for name in _layers(network)], standards=standards)
-    except (SafetensorError, ConfigError, ValueError) as problem:
+        if isinstance(network, RandomCNN):
+            _set_layers(network, data)
+        else:
+            from safetensors.torch import load as tensors_from
+
+            network.load_state_dict(tensors_from(data))
+    except (SafetensorError, ConfigError, ValueError, RuntimeError) as problem:
         raise ModelError(
             f"its weights are not those of the network {network.name}: {problem}: fit it again"
         ) from None
+
+
+def _set_layers(network: RandomCNN, data: bytes) -> None:
+    arrays = {name: np.asarray(array, np.float32) for name, array in arrays_from(data).items()}
+    standards = (arrays.pop(LEVEL), arrays.pop(SPREAD)) if {LEVEL, SPREAD} <= set(arrays) else None
+    if sorted(arrays) != sorted(_layers(network)):
+        raise ConfigError(f"found {', '.join(sorted(arrays))}")
+    if not all(np.isfinite(array).all() for array in (*arrays.values(), *(standards or ()))):
+        raise ConfigError("some are not finite")
+    network.set_weights([arrays[name] for name in _layers(network)], standards=standards)
 
 
 def _layers(network: RandomCNN) -> list[str]:
@@ -348,7 +320,7 @@ def _restore(model: SoundClassifier, about: Description, parts: Mapping[str, byt
     _check_rates(model)
     _check_length(model.extractor_)
     if WEIGHTS in parts:
-        _set_weights(model.extractor_, parts[WEIGHTS])
+        _set_weights(model.extractor_.network, parts[WEIGHTS])
     _check_features(model.extractor_, about)
     model.classes_ = _classes(**about["classes"])
     model.best_params_ = dict(about["best_params"])
@@ -383,6 +355,13 @@ def _parameters(model: SoundClassifier, about: Description, network: Any) -> dic
             f"its network {features['network']!r} is none of elmarc's: install the elmarc that wrote it"
         )
     if network is not None:
+        length = about["length"]
+        n_parts, n_given = len(length) if isinstance(length, list) else 1, len(parts_of(network)) or 1
+        if n_given != n_parts:
+            raise ModelError(
+                f"its network is {str(about['network'])[:N_SHOWN]}: found {n_given} parts, expected "
+                f"{n_parts}: give the network that it was fitted with"
+            )
         features["network"] = network  # a clone of it is fitted
     if hasattr(made, "store"):
         features["store"] = None  # features of new clips are not stored
@@ -400,7 +379,7 @@ def _unfitted(model: SoundClassifier) -> Any:
     """Return the classifier with the hyper-parameters that were chosen, each a value of its grid."""
     if model.classifier == TRAINED:
         return LogisticRegression()
-    spec = model._spec()
+    spec = model.spec()
     candidates = list(ParameterGrid(spec.grid))
     for name, value in model.best_params_.items():
         values = [candidate[name] for candidate in candidates if name in candidate]

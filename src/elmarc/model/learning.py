@@ -18,14 +18,13 @@ from elmarc.classifiers.grids import ClassifierSpec, fit
 from elmarc.comparison.compare import score_alone
 from elmarc.datasets.base import PARTS, SplitKind, group_name, units
 from elmarc.errors import DatasetError, warn
-from elmarc.evaluation.protocol import INNER_SEED, evaluate, some_to_choose_by
+from elmarc.evaluation.protocol import INNER_FOLDS, INNER_SEED, evaluate, some_to_choose_by
 from elmarc.evaluation.search import SearchWorkspace, candidate_scores
 from elmarc.evaluation.splits import Folds, Lists, inner_splits, keep_together, make_splits
 from elmarc.features.sounds import Files, Sounds
 from elmarc.results import Prediction
 
 TRAINED = "trained"  # in place of a classifier's name: the head was trained with the network
-N_FOLDS = 5  # to choose hyper-parameters, as inside the nested protocol
 
 # The training clips are a sample too, which the error over held-out clips leaves out. Nadeau and Bengio
 # (2003) have 1.45 for ten folds; 1.3 covers in about 95 % of draws (docs/lab).
@@ -34,9 +33,9 @@ WIDENING = 1.3
 
 @dataclass(frozen=True)
 class Units:
-    """What folds are made of: label, fold and group of each clip as text, and the splitting of a `Dataset`.
+    """Label, fold and group of each clip, from which folds are made; "" where a clip has none.
 
-    Fold and group are "" where a clip has none.
+    `kind`, `n_folds` and `shuffle` are those of a `Dataset`.
     """
 
     labels: tuple[str, ...]
@@ -62,14 +61,8 @@ class Units:
 
     def splits(self) -> Folds | Lists:
         """Return the parts for a nested score, as a ranking has them. Raises DatasetError."""
-        return make_splits(
-            self.labels,
-            self.folds,
-            kind=self.split_kind,
-            groups=self.groups,
-            n_folds=self.n_folds,
-            shuffle=self.shuffle,
-        )
+        how: dict[str, Any] = {"kind": self.split_kind, "n_folds": self.n_folds, "shuffle": self.shuffle}
+        return make_splits(self.labels, self.folds, groups=self.groups, **how)
 
     def of(self, rows: NDArray[np.intp]) -> Units:
         """Return those of some clips."""
@@ -88,20 +81,19 @@ def units_of(sounds: Sounds, labels: NDArray[Any], groups: Any) -> Units:
     """
     clips, data = (sounds.clips, sounds.dataset) if isinstance(sounds, Files) else ((), None)
     n_clips = len(labels)
-    none = ("",) * n_clips
-    of_clips = Units(
-        tuple(map(str, labels.tolist())),
-        tuple(clip.fold or "" for clip in clips) or none,
-        tuple(clip.group or "" for clip in clips) or none,
-    )
-    if data is not None:
-        of_clips = replace(of_clips, kind=data.split_kind, n_folds=data.n_folds, shuffle=data.shuffle)
-    if groups is None:
-        return of_clips
-    names = np.asarray(groups, dtype=object)  # as text, NaN would be a name
+    names = np.asarray([clip.group for clip in clips] or [None] * n_clips, dtype=object)
+    if groups is not None:
+        names = np.asarray(groups, dtype=object)  # as text, NaN would be a name
     if names.shape != (n_clips,):
         raise ValueError(f"groups has shape {names.shape}, expected one for each of {n_clips} clips")
-    return replace(of_clips, groups=tuple(group_name(name) or "" for name in names.tolist()))
+    made = Units(
+        tuple(map(str, labels.tolist())),
+        tuple(clip.fold or "" for clip in clips) or ("",) * n_clips,
+        tuple(group_name(name) or "" for name in names.tolist()),
+    )
+    if data is None:
+        return made
+    return replace(made, kind=data.split_kind, n_folds=data.n_folds, shuffle=data.shuffle)
 
 
 def labels_of(sounds: Sounds, y: Any) -> Any:
@@ -119,16 +111,9 @@ def labels_of(sounds: Sounds, y: Any) -> Any:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A classifier of class numbers, fitted on all clips.
+    """A classifier of class numbers, fitted on all clips, and the factor of its values for probabilities.
 
-    Parameters
-    ----------
-    estimator : Any
-        Fitted.
-    scale : float
-        Factor of its decision values, for probabilities.
-    best_params : dict
-        Chosen by cross-validation; empty where there is nothing to choose.
+    `best_params` were chosen by cross-validation; empty where there is nothing to choose.
     """
 
     estimator: Any
@@ -149,13 +134,9 @@ def learn(
 
     Parameters
     ----------
-    spec : ClassifierSpec
-        The classifier and its grid.
     X : np.ndarray [shape=(n_clips, n_features)]
     codes : np.ndarray [shape=(n_clips,)]
         Class numbers from 0.
-    clips : Units
-        Their labels, folds and groups.
     workspace : SearchWorkspace or None
         Of X.
     n_jobs : int
@@ -168,7 +149,7 @@ def learn(
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # `expect` warns in elmarc's words
-        splits = inner_splits(clips.labels, clips.together, n_folds=N_FOLDS, seed=INNER_SEED)
+        splits = inner_splits(clips.labels, clips.together, n_folds=INNER_FOLDS, seed=INNER_SEED)
     candidates = list(ParameterGrid(spec.grid))
     params = dict(candidates[0])
     if len(candidates) > 1:
@@ -185,19 +166,9 @@ def learn(
 class Expectation:
     """The nested score: every fold is predicted by a classifier that was chosen and fitted without it.
 
-    Parameters
-    ----------
-    accuracy : float
-        Mean over folds, in [0, 1].
-    low, high : float or None
-        Its interval: how far the choice of clips, to learn from and to hold out, may have moved it. None
-        where there are too few groups for one.
-    confidence : float
-        Of the interval.
-    n_clips, n_folds : int
-        Clips that were held out, and in how many parts.
-    chance, majority : float
-        Accuracy of guessing every class alike, and of always predicting the largest class.
+    `accuracy` is the mean over folds, in [0, 1]; `low` and `high` are its interval, over the choice of clips
+    to learn from and to hold out, None where there are too few groups for one. `chance` and `majority` are
+    the accuracies of guessing every class alike, and of always predicting the largest class.
     """
 
     accuracy: float
@@ -229,9 +200,9 @@ class Expectation:
 def expect(
     spec: ClassifierSpec, X: FeatureArray, clips: Units, *, workspace: SearchWorkspace, n_jobs: int = 1
 ) -> Expectation | None:
-    """Return the nested score of a classifier on the folds that a ranking of the same clips has.
+    """Return the nested score on the folds that a ranking has; parameters are those of `learn`.
 
-    None, with a warning, where the clips cannot be split. Parameters are those of `learn`.
+    None, with a warning, where the clips cannot be split.
     """
     y = np.asarray(clips.labels)
     try:
@@ -253,14 +224,6 @@ def expectation(
     accuracy: float, predictions: Sequence[Prediction], *, n_folds: int, n_classes: int
 ) -> Expectation:
     """Return a nested score, the mean over folds, with its interval from the held-out predictions."""
-    alone = score_alone(predictions, n_classes=n_classes, widening=WIDENING)
-    return Expectation(
-        accuracy,
-        alone.low,
-        alone.high,
-        alone.confidence,
-        len(predictions),
-        n_folds,
-        alone.chance,
-        alone.majority,
-    )
+    one = score_alone(predictions, n_classes=n_classes, widening=WIDENING)
+    ends, n_clips = (one.low, one.high), len(predictions)
+    return Expectation(accuracy, *ends, one.confidence, n_clips, n_folds, one.chance, one.majority)

@@ -142,7 +142,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
             for note in X.notes:
                 warn(note)
         self.seed_ = seed_of(self.random_state)
-        spec, features_ = self._spec(), self._new_features().fit(X)
+        spec, features_ = self.spec(), self._new_features().fit(X)
         sounds = features_.sounds(X)
         labels = column_or_1d(labels_of(sounds, y), warn=True)
         check_consistent_length(sounds.durations_s(), labels)
@@ -168,32 +168,12 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return calibrated probabilities.
-
-        Parameters
-        ----------
-        X : as for `fit`
-
-        Returns
-        -------
-        np.ndarray [shape=(n_clips, n_classes)]
-            In the order of `classes_`; rows sum to 1.
-        """
+        """Return calibrated probabilities (n_clips, n_classes), columns as `classes_`; X as for `fit`."""
         _, shares = self.classify(self._features_of(X))
         return shares
 
     def classify(self, features: FeatureArray) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """Return labels and probabilities of features that `extractor_` has made.
-
-        Parameters
-        ----------
-        features : np.ndarray [shape=(n_clips, n_features)]
-
-        Returns
-        -------
-        tuple of np.ndarray
-            Labels [shape=(n_clips,)] and probabilities [shape=(n_clips, n_classes)].
-        """
+        """Return labels (n_clips,) and probabilities (n_clips, n_classes) of features of `extractor_`."""
         check_is_fitted(self)
         values = decision_values(self.estimator_, features)
         return self.classes_[values.argmax(axis=1)], probabilities(values, self.scale_)
@@ -213,12 +193,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         return seconds > RECORDING * self.clip_s
 
     def save(self, path: str | Path) -> None:
-        """Write the model to one file: see docs/predict.md.
-
-        Parameters
-        ----------
-        path : str or Path
-            Such as "model.elmarc"; written whole or not at all.
+        """Write the model to one file, whole or not at all: see docs/predict.md.
 
         Raises
         ------
@@ -258,7 +233,8 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         rows = [i for i, clip in enumerate(sounds.clips) if clip.id not in skipped]
         return extraction.matrix.X, np.asarray(rows, dtype=np.intp)
 
-    def _spec(self) -> ClassifierSpec:
+    def spec(self) -> ClassifierSpec:
+        """Return the classifier that `fit` fits, with its grid."""
         is_named = isinstance(self.classifier, str)
         if is_named and self.classifier == TRAINED:
             raise ConfigError(
@@ -296,22 +272,14 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
 
 
 def load(path: str | Path, *, network: Any = None) -> SoundClassifier:
-    """Read a model that `SoundClassifier.save` has written.
-
-    No code is imported or run that the file names, and no pickle is read.
+    """Read a model that `SoundClassifier.save` has written; no code is run that the file names.
 
     Parameters
     ----------
     path : str or Path
-        The file.
     network : module, factory, mapping or Network, or None
         The network, where the model has one of your own: the file says which, and holds its weights where
         they were kept, but never its code.
-
-    Returns
-    -------
-    SoundClassifier
-        Fitted.
 
     Raises
     ------
@@ -343,15 +311,11 @@ def trained_classifier(
     extractor : FeatureExtractor
         Its network has the trained weights.
     head : (np.ndarray, np.ndarray) [shape=(n_classes, n_features), (n_classes,)]
-        Pooled features to logits.
-    classes : sequence of str
-        In the order of the head.
+        Pooled features to logits, classes in the order of `classes`.
     labels : sequence of str
         Of the training clips.
-    best_params : mapping
-        Learning rate and epochs.
-    expected : Expectation
-        The score of the study that it comes from.
+    best_params, expected
+        Learning rate and epochs; the score of the study that it comes from.
     """
     model.classifier, model.standardise = TRAINED, None
     model.seed_, model.features_ = model.random_state, clone(model.features)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -87,16 +87,12 @@ def timeline(
     progress: Callable[[int], None] | None = None,
     issues: dict[str, str] | None = None,
 ) -> Timeline:
-    """Return labels and probabilities over time of a recording, which is read piecewise.
+    """Return labels and probabilities over time of a recording of any length, which is read piecewise.
 
     A window has the features of a clip that is cut out of the file at the same times, bit for bit.
 
     Parameters
     ----------
-    model : SoundClassifier
-        Fitted.
-    path : str or Path
-        A recording of any length.
     window_s, hop_s : float
         Length of a window, and from one to the next, in seconds; None: half a window.
     min_confidence : float
@@ -116,9 +112,10 @@ def timeline(
     times, labels, shares = [], [], []
     hop_s = hop_s if hop_s is not None else window_s / 2
     parts = windows(path, window_s=window_s, hop_s=hop_s, issues=issues)
-    for spans, features in _chunks(model, parts, str(path)):
-        predicted, probabilities = model.classify(features)
-        times += spans
+    rows = _rows(model, parts, str(path))
+    while chunk := list(islice(rows, CHUNK)):
+        predicted, probabilities = model.classify(np.stack([features for _, features in chunk]))
+        times += [(window.start_s, window.end_s) for window, _ in chunk]
         labels += named(predicted, probabilities, min_confidence)
         shares.append(probabilities)
         if progress:
@@ -133,22 +130,15 @@ def named(labels: NDArray[np.generic], shares: NDArray[np.float64], min_confiden
     return [str(label) if ok else UNKNOWN for label, ok in zip(labels, sure, strict=True)]
 
 
-def _chunks(
+def _rows(
     model: SoundClassifier, parts: Iterator[Window], name: str
-) -> Iterator[tuple[list[tuple[float, float]], FeatureArray]]:
-    """Yield the times and the features of some windows at once."""
+) -> Iterator[tuple[Window, FeatureArray]]:
+    """Yield windows with their features."""
     extractor = model.extractor_
-    times, rows = [], []
     for window, outcome in extractor.stream(parts, lambda window: window.load(sr=extractor.frontend.sr)):
         if isinstance(outcome, AudioError):
             raise AudioError(f"{name}: from {window.start_s:g} to {window.end_s:g} s: {outcome}")
-        times.append((window.start_s, window.end_s))
-        rows.append(outcome)
-        if len(rows) == CHUNK:
-            yield times, np.stack(rows)
-            times, rows = [], []
-    if rows:
-        yield times, np.stack(rows)
+        yield window, outcome
 
 
 def warn_of_cut_windows(model: SoundClassifier, window_s: float) -> None:
