@@ -31,13 +31,7 @@ SVM_GAMMA = [2.0**-3, 2.0**-5, 2.0**-7, 2.0**-9, 2.0**-11, 2.0**-13, "auto"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of `CLASSIFIERS`.
-
-    Attributes
-    ----------
-    make : makes the estimator, unfitted, from the seed of whatever it draws.
-    grid : the hyper-parameters to search, as scikit-learn's `ParameterGrid` takes them.
-    """
+    """How an estimator is made from a seed, and the hyper-parameters to search."""
 
     make: Callable[[int], Any]
     grid: Grid = field(default_factory=dict)
@@ -100,11 +94,6 @@ def make_classifier(
         bounds it then (`squash`), so that no single loud clip rules a feature. The study did neither.
     ridge : fit the extreme learning machine with a leave-one-out ridge and scaled weights; no other has it.
 
-    Returns
-    -------
-    ClassifierSpec
-        Name, unfitted estimator and grid; behind a scaler, the grid's keys begin with "classifier__".
-
     Raises
     ------
     ConfigError
@@ -136,7 +125,11 @@ def make_classifier(
     steps = [("standardise", StandardScaler()), ("classifier", estimator)]
     if standardise == "squashed":
         steps.insert(1, ("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
-    return ClassifierSpec(name, Pipeline(steps), _prefixed(grid))
+    parts = [
+        {f"classifier__{key}": values for key, values in part.items()}
+        for part in (grid if isinstance(grid, list) else [grid])
+    ]
+    return ClassifierSpec(name, Pipeline(steps), parts if isinstance(grid, list) else parts[0])
 
 
 def _clone(estimator: Any, seed: int) -> Any:
@@ -167,7 +160,8 @@ def fit(estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> Any:
 
     liblinear and libsvm seed one generator for the whole process: fits that draw from it take turns.
     """
-    with _liblinear if any(map(_draws_from_process, _estimators(estimator))) else nullcontext():
+    inside = estimator.get_params(deep=True).values()  # the steps of a pipeline, the base of an ensemble
+    with _liblinear if any(map(_draws_from_process, (estimator, *inside))) else nullcontext():
         return estimator.fit(X, y)
 
 
@@ -178,17 +172,6 @@ def _draws_from_process(estimator: Any) -> bool:
     return is_linear or bool(getattr(estimator, "probability", False))
 
 
-def _estimators(estimator: Any) -> list[Any]:
-    """Return an estimator and those inside it: the steps of a pipeline, the base of an ensemble."""
-    return [estimator, *estimator.get_params(deep=True).values()]
-
-
 def squash(X: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return tanh(X / 2): nearly linear within a deviation of the mean, and never beyond -1 and 1."""
     return np.tanh(X / 2)
-
-
-def _prefixed(grid: Grid) -> Grid:
-    if isinstance(grid, list):
-        return [{f"classifier__{name}": values for name, values in part.items()} for part in grid]
-    return {f"classifier__{name}": values for name, values in grid.items()}

@@ -186,13 +186,13 @@ class Streamed:
         for place, block in self._inputs.each():
             turned, outputs = (block - self.level) @ self._axes, self._targets.at(place)
             values[place] = outputs - (outputs - self.means - turned @ weights) / self._rest(turned, inverse)
-        for own in _clips_of_units(units):
-            if len(own) > 1:
-                turned = (self._inputs.at(own) - self.level) @ self._axes
-                outputs = self._targets.at(own)
-                rest = np.eye(len(own)) - (turned * inverse.T) @ turned.T - 1.0 / len(self._inputs)
+        for rows in _clips_of_units(units):
+            if len(rows) > 1:
+                turned = (self._inputs.at(rows) - self.level) @ self._axes
+                outputs = self._targets.at(rows)
+                rest = np.eye(len(rows)) - (turned * inverse.T) @ turned.T - 1.0 / len(self._inputs)
                 residuals = outputs - self.means - turned @ weights
-                values[own] = outputs - np.linalg.lstsq(rest, residuals, rcond=LEVERAGE)[0]
+                values[rows] = outputs - np.linalg.lstsq(rest, residuals, rcond=LEVERAGE)[0]
         return values
 
     def _rest(self, turned: FloatArray, inverse: FloatArray) -> FloatArray:
@@ -352,9 +352,9 @@ def left_out(X: FloatArray, y: FloatArray, *, penalty: float, units: Rows) -> Fl
     shrink = energies / (energies + penalty)
     residuals = outputs - basis @ (shrink[:, None] * (basis.T @ outputs))
     errors = np.empty_like(residuals)
-    for own in _clips_of_units(units):
-        rest = np.eye(len(own)) - (basis[own] * shrink) @ basis[own].T - 1.0 / len(X)
-        errors[own] = np.linalg.lstsq(rest, residuals[own], rcond=LEVERAGE)[0]
+    for rows in _clips_of_units(units):
+        rest = np.eye(len(rows)) - (basis[rows] * shrink) @ basis[rows].T - 1.0 / len(X)
+        errors[rows] = np.linalg.lstsq(rest, residuals[rows], rcond=LEVERAGE)[0]
     return np.asarray(y - errors)
 
 
@@ -372,7 +372,7 @@ def _factors(inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _clips_of_units(units: Rows) -> list[Rows]:
     """Return the clips of each unit.
 
-    >>> [own.tolist() for own in _clips_of_units(np.array([5, 1, 5]))]
+    >>> [rows.tolist() for rows in _clips_of_units(np.array([5, 1, 5]))]
     [[1], [0, 2]]
     """
     order = np.argsort(units, kind="stable")

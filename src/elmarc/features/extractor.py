@@ -372,11 +372,6 @@ class FeatureExtractor:
         rate : float or None
             Frames per second; None: those of the fastest layer, at most 50.
 
-        Returns
-        -------
-        FrameFeatures
-            `sequencer(rate).columns` names the columns.
-
         Raises
         ------
         AudioError

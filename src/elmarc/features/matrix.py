@@ -384,10 +384,10 @@ READERS: dict[str, Callable[[Path], Parts]] = {
 FORMATS = tuple(READERS)
 
 
-def _unclear(path: Path, found: str, parts: Parts) -> StoreError:
+def _unclear(path: Path, content: str, parts: Parts) -> StoreError:
     listed = ", ".join(f"{name} {np.shape(part)}" for name, part in list(parts.items())[:6])
     return StoreError(
-        f"{path}: found {found}{f' ({listed})' if listed else ''}: expected vectors of shape (clips, "
+        f"{path}: found {content}{f' ({listed})' if listed else ''}: expected vectors of shape (clips, "
         f"features) under one of {', '.join(VECTORS)}, and as many ids under one of {', '.join(IDS[:8])}; or "
         "one vector per clip, each under its id"
     )

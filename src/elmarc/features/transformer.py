@@ -18,10 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from elmarc import _defaults
 from elmarc._types import FeatureArray, FixLength, Precision, Size
-from elmarc.datasets.base import Clip
 from elmarc.features.assemble import FeatureOptions, FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.frames import FrameFeatures, Times
+from elmarc.features.frames import FrameFeatures
 from elmarc.features.recipes import BASELINE
 from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
 from elmarc.features.store import open_store
@@ -71,14 +70,6 @@ class _ClipTransformer(TransformerMixin, BaseEstimator):
         clips = self.sounds(X).at(self.extractor_.frontend.sr)
         sequences = self.extractor_.sequences(clips, rate=rate)  # strict: a bad clip raises
         return [sequence for sequence in sequences if not isinstance(sequence, Exception)]
-
-    def timestamps(self, X: Any, *, rate: float | None = None) -> list[Times]:
-        """Return the centres in seconds of the frames of `sequences`, without computing their features."""
-        sounds, sequencer = self.sounds(X), self.extractor_.sequencer(rate)
-        waveforms = (
-            clip.load(sr=sequencer.sr) if isinstance(clip, Clip) else clip for clip in sounds.at(sequencer.sr)
-        )
-        return [sequencer.times(len(y)) for y in waveforms]
 
     def sounds(self, X: Any) -> Sounds:
         """Return the clips of X, as for `transform`."""

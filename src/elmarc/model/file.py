@@ -440,10 +440,10 @@ def _check_features(extractor: FeatureExtractor, about: Description) -> None:
         return
     parts = sorted(key for key in {*definition, *wanted} if definition.get(key) != wanted.get(key))
     what = f"their {', '.join(parts)} differ" if parts else "they are computed in another way"
-    own = "give the network that it was fitted with, " if about["network"] else ""
+    way_out = "give the network that it was fitted with, " if about["network"] else ""
     raise ModelError(
         f"was fitted on features of elmarc {about['elmarc']}, and this is {__version__}, which computes "
-        f"others ({what}): {own}install that version, or fit the model again"
+        f"others ({what}): {way_out}install that version, or fit the model again"
     )
 
 

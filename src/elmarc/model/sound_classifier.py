@@ -126,7 +126,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
             also what `open_dataset` opens, as on the command line: a folder with one sub-folder per class, a
             CSV file, a name, a DataFrame, a data set of another package.
         y : sequence of labels, or None
-            One a clip; None: those of the data set or the `Clip`s.
+            One per clip; None: those of the data set or the `Clip`s.
         groups : sequence or None
             Clips of one group stay together; None or "" is a clip that stands alone.
 
