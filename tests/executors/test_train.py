@@ -173,16 +173,12 @@ class Elsewhere(Pool):
     """A worker that writes weights to a folder of its own machine."""
 
     n_slots = 1
-    described = "one on another machine"
 
     def start(self) -> Executor:
         return ThreadPoolExecutor(1)
 
     def submit(self, do: Callable[[Any], Any], task: Any) -> Future[Any]:
         return super().submit(do, replace(task, weights=task.weights.with_name("elsewhere")))
-
-    def give_up(self, problem: BaseException) -> ElmarcError:
-        raise AssertionError from problem
 
 
 def test_weights_that_do_not_come_are_missed(root: Path, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import os
 import signal
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -46,9 +46,8 @@ CONNECT_S = 30
 _setting_up = threading.Lock()
 
 
-@contextmanager
-def opened(run: Run, *, device: str = "auto") -> Iterator[Pool | None]:
-    """Give the workers that a run asks for, None for this process, and end them.
+def opened(run: Run, *, device: str = "auto") -> AbstractContextManager[Pool | None]:
+    """Return the workers that a run asks for, as a context that ends them; None is this process.
 
     Raises
     ------
@@ -66,13 +65,10 @@ def opened(run: Run, *, device: str = "auto") -> Iterator[Pool | None]:
         why = "a scheduler has workers of its own" if named else "serial starts none"
         raise ConfigError(f"--workers {run.workers}: {why}: leave it out, or use --executor processes")
     if run.executor == "serial":
-        yield None
-    elif run.executor == "processes":
-        with Processes(run.workers, device=device) as processes:
-            yield processes
-    else:
-        with Dask(run.scheduler, scheduler_file=run.scheduler_file, n_workers=run.workers) as dask:
-            yield dask
+        return nullcontext()
+    if run.executor == "processes":
+        return Processes(run.workers, device=device)
+    return Dask(run.scheduler, scheduler_file=run.scheduler_file, n_workers=run.workers)
 
 
 class Pool(ABC):
@@ -80,6 +76,8 @@ class Pool(ABC):
 
     most_restarts = 0  # in a row, without a finished task
     n_restarts = 0
+    described = ""  # what the workers are, in a sentence
+    lost = "a worker ended: {problem}"  # where workers die again and again
     _executor: Executor | None = None
 
     @property
@@ -87,24 +85,15 @@ class Pool(ABC):
     def n_slots(self) -> int:
         """How many tasks are at work at once, as of now."""
 
-    @property
-    def described(self) -> str:
-        """What the workers are, in a sentence."""
-        return f"{self.n_slots} threads of this process"
-
     @abstractmethod
     def start(self) -> Executor:
         """Start the workers."""
-
-    def give_up(self, problem: BaseException) -> ElmarcError:
-        """Return the error of a run whose workers die again and again."""
-        return ElmarcError(f"a worker ended: {problem}")
 
     def drop(self) -> None:  # noqa: B027  (threads are not killed, and Dask ends what is cancelled)
         """End what is at work at once; a task that comes later starts the workers anew."""
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, once they are idle."""
         if self._executor is not None:
             self._executor.__exit__(None, None, None)
             self._executor = None
@@ -175,7 +164,7 @@ class Pool(ABC):
         self.close()
         self.n_restarts += 1
         if self.n_restarts > self.most_restarts:
-            raise self.give_up(problem) from problem
+            raise ElmarcError(self.lost.format(problem=problem, n=self.n_restarts)) from problem
 
 
 def _broken(future: Future[Any]) -> BaseException | None:
@@ -190,17 +179,14 @@ def _broken(future: Future[Any]) -> BaseException | None:
 class Threads(Pool):
     """Threads of this process, which see what it holds; each computes on one core."""
 
-    def __init__(self, n_threads: int) -> None:
-        self._n = n_threads
+    n_slots = 1
 
-    @property
-    def n_slots(self) -> int:
-        """The number of threads."""
-        return self._n
+    def __init__(self, n_threads: int) -> None:
+        self.n_slots = n_threads
 
     def start(self) -> Executor:
         """Start the threads."""
-        return Workers(self._n, 1)
+        return Workers(self.n_slots, 1)
 
 
 class Processes(Pool):
@@ -217,23 +203,20 @@ class Processes(Pool):
         "auto", "cpu" or "cuda": that of the configurations.
     """
 
+    n_slots = 1
     most_restarts = MOST_RESTARTS
+    lost = (
+        "worker processes were killed {n} times, and finished nothing: is there too little memory? Use fewer "
+        "--workers; what is finished is kept"
+    )
 
     def __init__(self, n_workers: int | None = None, *, device: str = "auto") -> None:
         gpus = _gpus() if device in ("auto", "cuda") else []
-        self._n = n_workers or len(gpus) or n_fitting()
-        self._gpus = [gpus[i % len(gpus)] for i in range(self._n)] if gpus else []
+        self.n_slots = n = n_workers or len(gpus) or n_fitting()
+        self._gpus = [gpus[i % len(gpus)] for i in range(n)] if gpus else []
+        self._n_threads = max(1, n_cores() // n)
+        self.described = f"{n} worker processes, {self._n_threads} threads each"
         self._lifeline: Connection | None = None
-
-    @property
-    def n_slots(self) -> int:
-        """The number of workers."""
-        return self._n
-
-    @property
-    def described(self) -> str:
-        """How many processes there are, and how many threads each has."""
-        return f"{self._n} worker processes, {max(1, n_cores() // self._n)} threads each"
 
     def start(self) -> Executor:
         """Start the processes."""
@@ -242,8 +225,8 @@ class Processes(Pool):
         gpus: Any = context.SimpleQueue()
         for gpu in self._gpus:
             gpus.put(gpu)
-        set_up = partial(_set_up_process, theirs, max(1, n_cores() // self._n), gpus)
-        return ProcessPoolExecutor(self._n, mp_context=context, initializer=set_up)
+        set_up = partial(_set_up_process, theirs, self._n_threads, gpus)
+        return ProcessPoolExecutor(self.n_slots, mp_context=context, initializer=set_up)
 
     def drop(self) -> None:
         """End all workers at once."""
@@ -258,13 +241,6 @@ class Processes(Pool):
     def _cut_lifeline(self) -> None:
         if self._lifeline is not None:
             self._lifeline.close()
-
-    def give_up(self, problem: BaseException) -> ElmarcError:
-        """Return the error of workers that are killed again and again."""
-        return ElmarcError(
-            f"worker processes were killed {self.n_restarts} times, and finished nothing: is there too "
-            "little memory? Use fewer --workers; what is finished is kept"
-        )
 
 
 def n_fitting() -> int:
@@ -335,6 +311,11 @@ class Dask(Pool):
         Dask, or what makes keys, is missing, or no scheduler answers.
     """
 
+    lost = (  # the scheduler has tried again already
+        "the Dask cluster lost a task ({problem}): run the same command again to go on; for workers that are "
+        "often ended, set DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES higher"
+    )
+
     def __init__(
         self,
         address: str | None = None,
@@ -366,21 +347,15 @@ class Dask(Pool):
             stack.callback(self._client.close)
             self._ending = stack.pop_all()
 
+        client, threads = self._client, self._client.nthreads()
+        n = f"{len(threads)} workers, {sum(threads.values())} threads" if threads else "no workers yet"
+        self.described = f"Dask at {client.scheduler.address}: {n}; dashboard: {client.dashboard_link}"
+
     @property
     def n_slots(self) -> int:
         """The threads of the workers that are there now; at least 1, so that tasks wait for the first."""
-        return max(1, sum(self._threads().values()))
-
-    @property
-    def described(self) -> str:
-        """How many workers there are, and where they can be watched."""
-        threads = self._threads()
-        n = f"{len(threads)} workers, {sum(threads.values())} threads" if threads else "no workers yet"
-        return f"Dask at {self._client.scheduler.address}: {n}; dashboard: {self._client.dashboard_link}"
-
-    def _threads(self) -> dict[str, int]:
         threads: dict[str, int] = self._client.nthreads()
-        return threads
+        return max(1, sum(threads.values()))
 
     def start(self) -> Executor:
         """Return the client's executor, which gives each task the hash of what it computes as its key."""
@@ -396,13 +371,6 @@ class Dask(Pool):
         if self._executor is not None:
             self._executor.shutdown(wait=False)  # cancels what nobody waits for
         self._ending.close()
-
-    def give_up(self, problem: BaseException) -> ElmarcError:
-        """Return the error of a task whose workers died; the scheduler has tried again already."""
-        return ElmarcError(
-            f"the Dask cluster lost a task ({problem}): run the same command again to go on; "
-            "for workers that are often ended, set DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES higher"
-        )
 
 
 def on_one_core(do: Callable[[Spec], Out], task: Spec) -> Out:
