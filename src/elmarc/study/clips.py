@@ -19,7 +19,7 @@ from elmarc.errors import AudioError, DatasetError
 from elmarc.evaluation.splits import Folds, Lists, dataset_splits, make_splits
 from elmarc.features.contents import Contents, contents_of
 from elmarc.study import build
-from elmarc.study.spec import Experiment
+from elmarc.study.spec import Data, Experiment
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,10 @@ def open_material(config: Experiment, in_memory: Dataset | None = None, *, is_re
     """
     data = build.dataset(config.data, in_memory=in_memory)
     dataset_splits(data)  # before any file is read
-    together = config.data.keep_duplicates_together
-    if together:
-        check_can_group(data)
-    contents = contents_of(data.clips, n_workers=config.n_workers)
-    if together:
-        data = kept_together(data, contents)
-        dataset_splits(data)
+    data, contents = _hashed(data, config.data, config.n_workers)
+    dataset_splits(data)
     clips = tuple(clip for clip in data.clips if not is_read or _is_readable(clip, contents))
-    same = copies(clips, contents)
-    n_left_out = len(data.clips) - len(clips)
+    same, n_left_out = copies(clips, contents), len(data.clips) - len(clips)
     if not same and not n_left_out:
         return Material(data, contents)
     try:
@@ -90,6 +84,26 @@ def open_material(config: Experiment, in_memory: Dataset | None = None, *, is_re
         ) from None
     notes = (*data.notes, *class_notes(same), *fold_notes(same, clips, parts))
     return Material(replace(data, notes=notes), contents)
+
+
+def _hashed(data: Dataset, section: Data, n_workers: int | None) -> tuple[Dataset, Contents]:
+    """Return a data set, its copies grouped where the section says so, and the hashes of its files.
+
+    Raises
+    ------
+    DatasetError
+        Copies are to be grouped, and the data set has folds or lists, which say where each clip belongs.
+    """
+    if not section.keep_duplicates_together:
+        return data, contents_of(data.clips, n_workers=n_workers)
+    if data.split_kind == "lists" or (data.split_kind == "folds" and not data.shuffle):
+        what = "lists" if data.split_kind == "lists" else "official folds"
+        raise DatasetError(
+            f"{data.name}: its {what} say where each clip belongs, so copies cannot be kept together: drop "
+            "keep_duplicates_together, and leave copies out of the data set"
+        )
+    contents = contents_of(data.clips, n_workers=n_workers)
+    return kept_together(data, contents), contents
 
 
 def _is_readable(clip: Clip, contents: Contents) -> bool:
@@ -140,13 +154,9 @@ def fold_notes(same: Sequence[Sequence[Clip]], clips: Sequence[Clip], parts: Fol
     ]
 
 
-def with_copy_notes(data: Dataset, section: Any, *, n_workers: int | None) -> Dataset:
+def with_copy_notes(data: Dataset, section: Data, *, n_workers: int | None) -> Dataset:
     """Return a data set that is learned from whole, with notes on its copies, grouped where asked for."""
-    if section.keep_duplicates_together:
-        check_can_group(data)
-    contents = contents_of(data.clips, n_workers=n_workers)
-    if section.keep_duplicates_together:
-        data = kept_together(data, contents)
+    data, contents = _hashed(data, section, n_workers)
     same = copies(data.clips, contents)
     notes = class_notes(same)
     apart = [clips for clips in same if clips[0].group is None or len({clip.group for clip in clips}) > 1]
@@ -157,22 +167,6 @@ def with_copy_notes(data: Dataset, section: Any, *, n_workers: int | None) -> Da
             "expect may be too high; leave copies out, or keep them together (--keep-duplicates-together)"
         )
     return replace(data, notes=(*data.notes, *notes))
-
-
-def check_can_group(data: Dataset) -> None:
-    """Refuse to move copies between folds that come with a data set.
-
-    Raises
-    ------
-    DatasetError
-        It has folds or lists.
-    """
-    if data.split_kind == "lists" or (data.split_kind == "folds" and not data.shuffle):
-        what = "lists" if data.split_kind == "lists" else "official folds"
-        raise DatasetError(
-            f"{data.name}: its {what} say where each clip belongs, so copies cannot be kept together: drop "
-            "keep_duplicates_together, and leave copies out of the data set"
-        )
 
 
 def kept_together(data: Dataset, contents: Contents) -> Dataset:

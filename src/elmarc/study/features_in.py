@@ -54,35 +54,41 @@ def read_features(
     matrix = FeatureMatrix.load(path)
     key, rows = _join(path, matrix.ids, data)
     X, clips = matrix.X[rows], data.clips
-    _check_labels(path, [matrix.labels[row] for row in rows], clips)
+    ids, labels, folds, groups = (
+        tuple(getattr(clip, name) or "" for clip in clips) for name in ("id", "label", "fold", "group")
+    )
+    differ = [
+        f"{name} is {own!r} in the file and {label!r} in the data set"
+        for name, own, label in zip(ids, [matrix.labels[row] for row in rows], labels, strict=True)
+        if own not in ("", label)
+    ]
+    if differ:
+        raise ConfigError(
+            f"{path}: {len(differ)} labels differ ({_some(differ)}): use the data set's labels, or take the "
+            "labels out of the file"
+        )
     if definition is None:
         definition = {"file": content_key(path), "holds": matrix.definition}
     else:
         _check_definition(path, matrix.definition, definition)
         definition = matrix.definition
-    if bad := [clip.id for clip, fine in zip(clips, np.isfinite(X).all(axis=1), strict=True) if not fine]:
+    if bad := [name for name, fine in zip(ids, np.isfinite(X).all(axis=1), strict=True) if not fine]:
         raise ConfigError(
             f"{path}: the vectors of {len(bad)} clips hold NaN or infinite values ({_some(bad)}): expected "
             "finite numbers that fit float32; compute these again"
         )
-    labels, folds, groups = (
-        tuple(getattr(clip, name) or "" for clip in clips) for name in ("label", "fold", "group")
-    )
     notes = [f"features read from {path.name}, not extracted"]
     if key != "id":
         notes.append(f"{path.name}: vectors were found by the {key} of each clip")
     if len(matrix) > len(rows):
         notes.append(f"{path.name}: {len(matrix) - len(rows)} vectors belong to no clip of {data.name}")
-    of_file = [(matrix.folds[row], matrix.groups[row]) for row in rows]
     if any(
-        f not in ("", fold) or g not in ("", group)
-        for (f, g), fold, group in zip(of_file, folds, groups, strict=True)
+        matrix.folds[row] not in ("", fold) or matrix.groups[row] not in ("", group)
+        for row, fold, group in zip(rows, folds, groups, strict=True)
     ):
         notes.append(f"{path.name} has other folds or groups: those of {data.name} were used")
-    return replace(
-        matrix, X=X, ids=tuple(clip.id for clip in clips), labels=labels, folds=folds, groups=groups,
-        definition=definition,
-    ), notes  # fmt: skip
+    joined = replace(matrix, X=X, ids=ids, labels=labels, folds=folds, groups=groups, definition=definition)
+    return joined, notes
 
 
 def content_key(path: Path) -> str:
@@ -157,10 +163,9 @@ def _file_name(text: str) -> str:
 
 
 def _stem(text: str) -> str:
-    """Leave out the ending of an audio file, and no other: `blues.00000` has none."""
-    name = _file_name(text)
-    stem, ending = os.path.splitext(name)
-    return stem if ending.lower() in AUDIO_SUFFIXES else name
+    """Return a file's name without the ending of audio, and no other: `blues.00000` has none."""
+    stem, ending = os.path.splitext(_file_name(text))
+    return stem if ending.lower() in AUDIO_SUFFIXES else stem + ending
 
 
 KEYS: Mapping[str, tuple[Callable[[Clip], str], Callable[[str], str]]] = {
@@ -169,19 +174,6 @@ KEYS: Mapping[str, tuple[Callable[[Clip], str], Callable[[str], str]]] = {
     "file name": (lambda clip: clip.path.name, _file_name),
     "stem": (lambda clip: _stem(clip.path.name), _stem),
 }
-
-
-def _check_labels(path: Path, labels: Sequence[str], clips: Sequence[Clip]) -> None:
-    differ = [
-        f"{clip.id} is {label!r} in the file and {clip.label!r} in the data set"
-        for label, clip in zip(labels, clips, strict=True)
-        if label not in ("", clip.label)
-    ]
-    if differ:
-        raise ConfigError(
-            f"{path}: {len(differ)} labels differ ({_some(differ)}): use the data set's labels, or take the "
-            "labels out of the file"
-        )
 
 
 def _check_definition(path: Path, of_file: Definition, expected: Definition) -> None:

@@ -47,12 +47,26 @@ class UsedClips:
 
     @classmethod
     def of(cls, extraction: Extraction, *, classify_s: float) -> UsedClips:
-        """Return those of an extraction."""
-        matrix = extraction.matrix
+        """Return those of an extraction.
+
+        `s_per_clip` is what one clip costs on one worker, from file to features. It counts decoding and
+        front-end for every network alike, whichever of them had them made. Features that came from the store
+        cost nothing here, and have no such entries.
+        """
+        matrix, front, network = extraction.matrix, extraction.frontend_s, extraction.network_s
+        timings = {"extract_s": extraction.seconds, "classify_s": classify_s}
+        if front is not None and network is not None:
+            timings |= {"frontend_s_per_clip": front, "network_s_per_clip": network}
+            timings["s_per_clip"] = front + network
         return cls(
-            matrix.ids, matrix.labels, matrix.groups, matrix.X.shape[1], matrix.definition,
-            extraction.skipped, _timings(extraction, classify_s),
-        )  # fmt: skip
+            matrix.ids,
+            matrix.labels,
+            matrix.groups,
+            matrix.X.shape[1],
+            matrix.definition,
+            extraction.skipped,
+            timings,
+        )
 
 
 def make_result(
@@ -199,19 +213,3 @@ def _cost(extractor: FeatureExtractor | None) -> dict[str, float] | None:
         "n_parameters": sum(net.n_parameters for net, _ in known),
         "multiply_adds_per_clip": sum(net.multiply_adds(length) for net, length in known),
     }
-
-
-def _timings(extraction: Extraction, classify_s: float) -> dict[str, float]:
-    """Return seconds; `s_per_clip` is what one clip costs on one worker, from file to features.
-
-    It counts decoding and front-end for every network alike, whichever of them had them made. Features that
-    came from the store cost nothing here, and have no such entries.
-    """
-    timings = {"extract_s": extraction.seconds, "classify_s": classify_s}
-    if extraction.frontend_s is not None and extraction.network_s is not None:
-        timings |= {
-            "frontend_s_per_clip": extraction.frontend_s,
-            "network_s_per_clip": extraction.network_s,
-            "s_per_clip": extraction.frontend_s + extraction.network_s,
-        }
-    return timings

@@ -75,7 +75,7 @@ def run_cells(
     store : FeatureStore or None
         Features kept between runs; decoded clips lie in its folder while they are needed.
     observer : Observer or None
-        Told what happens.
+        Gets what happens.
     budget_s : float or None
         Seconds after which no more work is begun.
     n_jobs : int
@@ -164,22 +164,43 @@ class _Run:
         if not missing:
             return
         try:
-            features = self._features(missing[0], cache)
+            extraction, extractor, notes = self._features(missing[0], cache)
         except ElmarcError as problem:
             self.fail(missing, problem)
             return
-        workspace = SearchWorkspace(features.extraction.matrix.X)
+        matrix, workspace = extraction.matrix, SearchWorkspace(extraction.matrix.X)
         for cell in missing:
             self.check()
-            self.observer.on_classifier(cell.config.head_name)
+            config, data = cell.config, cell.material.dataset
+            self.observer.on_classifier(config.head_name)
+            start = time.perf_counter()
             try:
-                result = self._classified(cell, features, workspace)
+                evaluation = evaluate(
+                    build.classifier(config),
+                    matrix.X,
+                    matrix.y,
+                    cell.material.splits(matrix.labels, matrix.folds, matrix.groups),
+                    protocol=config.protocol,
+                    keep_together=keep_together(matrix.groups, matrix.folds, kind=data.split_kind),
+                    workspace=workspace,
+                    n_jobs=self.n_jobs,
+                )
+                clips = record.UsedClips.of(extraction, classify_s=time.perf_counter() - start)
+                of_classifier = [f"{config.head_name}: {note}" for note in evaluation.notes]
+                all_notes = [*notes, *config.notes, *data.notes, *of_classifier]
+                result = record.make_result(
+                    config, cell.material, clips, extractor, evaluation, notes=all_notes
+                )
             except ElmarcError as problem:
                 self.fail([cell], problem)
             else:
                 self.keep(cell, result)
 
-    def _features(self, cell: Cell, cache: FrontEndCache | None) -> _Features:
+    def _features(
+        self, cell: Cell, cache: FrontEndCache | None
+    ) -> tuple[Extraction, FeatureExtractor | None, list[str]]:
+        """Return the features of a cell, what computes them, and notes on them."""
+
         def progress(done: int, total: int) -> None:
             self.observer.on_clips(done, total)
             self.check()
@@ -194,57 +215,28 @@ class _Run:
         if config.features_file is not None:
             definition = None if extractor is None else extractor.definition
             matrix, notes = read_features(config.features_file, data, definition)
-            return _Features(Extraction(matrix, (), 0, 0.0), None, notes)
+            return Extraction(matrix, (), 0, 0.0), None, notes
         assert extractor is not None
         extraction = extractor.extract(
-            data.clips, contents=cell.material.contents, progress=progress,
+            data.clips,
+            contents=cell.material.contents,
+            progress=progress,
             compute=computing(config, extractor, self.executor),
-        )  # fmt: skip
-        return _Features(_with_times(extraction, cell), extractor, [*notes, *extraction.notes])
-
-    def _classified(self, cell: Cell, features: _Features, workspace: SearchWorkspace) -> Result:
-        start = time.perf_counter()
-        config, data, matrix = cell.config, cell.material.dataset, features.extraction.matrix
-        evaluation = evaluate(
-            build.classifier(config),
-            matrix.X,
-            matrix.y,
-            cell.material.splits(matrix.labels, matrix.folds, matrix.groups),
-            protocol=config.protocol,
-            keep_together=keep_together(matrix.groups, matrix.folds, kind=data.split_kind),
-            workspace=workspace,
-            n_jobs=self.n_jobs,
         )
-        of_classifier = [f"{config.head_name}: {note}" for note in evaluation.notes]
-        clips = record.UsedClips.of(features.extraction, classify_s=time.perf_counter() - start)
-        notes = [*features.notes, *config.notes, *data.notes, *of_classifier]
-        return record.make_result(config, cell.material, clips, features.extractor, evaluation, notes=notes)
+        return _with_times(extraction, cell), extractor, [*notes, *extraction.notes]
 
     def train(self, cells: Sequence[Cell], cache: FrontEndCache | None) -> None:
         """Train the networks of cells, in threads of this process where there is no executor."""
-        config = cells[0].config
-        with (
-            nullcontext(self.executor)
-            if self.executor
-            else Threads(n_threads_for(config.device, config.n_workers)) as pool
-        ):
-            trainings = Trainings(
-                list({cell.folder: cell for cell in cells}.values()), pool, cache, self.observer, self.check
-            )
+        cells, config = list({cell.folder: cell for cell in cells}.values()), cells[0].config
+        threads = None if self.executor else Threads(n_threads_for(config.device, config.n_workers))
+        with nullcontext(self.executor) if threads is None else threads as pool:
+            assert pool is not None
+            trainings = Trainings(cells, pool, cache, self.observer, self.check)
             trainings.run(keep=self.keep, fail=self.fail)
 
 
-@dataclass(frozen=True)
-class _Features:
-    """The features of a group of cells, and notes on them."""
-
-    extraction: Extraction
-    extractor: FeatureExtractor | None
-    notes: list[str]
-
-
 def _with_times(extraction: Extraction, cell: Cell) -> Extraction:
-    """Note in times.json what features took; take it from there where a run that was broken off made them."""
+    """Note in times.json what features took; take it from there where an interrupted run made them."""
     file, key = cell.folder.parents[1] / "times.json", f"{features_key(cell.config)}-{cell.material.key}"
     try:
         times = dict(json.loads(file.read_text(encoding="utf-8")))
