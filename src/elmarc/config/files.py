@@ -139,7 +139,7 @@ def _check_values(document: Any, source: str) -> None:
 
 def _count(value: Any, known: dict[int, int | None], source: str) -> int:
     """Count the values within a value; `known` holds None for one that is being counted."""
-    if isinstance(value, tuple | set):  # nothing else can be told from a list once it is written again
+    if isinstance(value, tuple | set):  # YAML that is written again has lists in their place
         raise ConfigError(f"{source}: holds a !!set, !!omap or !!pairs, expected a plain list ([a, b])")
     if not isinstance(value, Mapping | list):
         return 1

@@ -155,7 +155,7 @@ class Config2018(Section):
 
 
 def _stored_as(path: str) -> Literal["file", "store", "pickle"]:
-    """Tell a feature file of elmarc from the folder of a store, and from anything else, by name."""
+    """Return what a path names: a feature file of elmarc, the folder of a store, or anything else."""
     suffix = PurePath(path).suffix
     if suffix == FEATURE_FILE:
         return "file"

@@ -89,14 +89,14 @@ def problems(model: type[BaseModel], error: ValidationError) -> list[str]:
     return [_line(model, item) for item in details if not _explained_below(item["loc"], places)]
 
 
-def found(value: object) -> str:
-    """Say what a user wrote, and of which kind it is.
+def shown(value: object) -> str:
+    """Return what a user wrote, and of which kind it is.
 
-    >>> found("5")
+    >>> shown("5")
     "'5' (text)"
     """
-    shown = "null" if value is None else repr(value)
-    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({_kind_of(value)})"
+    text = "null" if value is None else repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({_kind_of(value)})"
 
 
 def _kind_of(value: object) -> str:
@@ -144,7 +144,7 @@ def _line(model: type[BaseModel], item: ErrorDetails) -> str:
         case "missing":
             return f"{key}: missing"
         case "union_tag_not_found":
-            return f"{key}.kind: missing; found {found(item['input'])}"
+            return f"{key}.kind: missing; found {shown(item['input'])}"
         case "union_tag_invalid":
             return f"{key}.kind: {_one_of(item['ctx']['tag'], item['ctx']['expected_tags'])}"
         case "literal_error":
@@ -155,12 +155,12 @@ def _line(model: type[BaseModel], item: ErrorDetails) -> str:
         case "refused_by_part":  # its text begins with the option
             return f"{key}.{item['ctx']['text']}"
         case _:
-            return f"{key}: found {found(item['input'])}, expected {_expected(model, item)}"
+            return f"{key}: found {shown(item['input'])}, expected {_expected(model, item)}"
 
 
 def _one_of(word: object, listing: str) -> str:
     known = [part.strip(" '") for part in listing.replace(" or ", ", ").split(",")]
-    return f"found {found(word)}, expected {listing}{did_you_mean(word, known)}"
+    return f"found {shown(word)}, expected {listing}{did_you_mean(word, known)}"
 
 
 def _expected(model: type[BaseModel], item: ErrorDetails) -> str:

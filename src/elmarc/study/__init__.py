@@ -1,1 +1,1 @@
-"""A study: what is asked (spec, request, plan), its cells, the tasks of each, and the loop that runs them."""
+"""A study: what is wanted (request, plan, spec), its cells, their tasks, and the loop that runs them."""

@@ -2,7 +2,7 @@
 
 A cell is one Experiment on the clips that its data set holds now. Its folder's name ends in a hash of the
 configuration, of the clips (labels, folds, groups and the bytes of each file) and of the versions that the
-numbers depend on: the same thing is found again, and anything else is not.
+numbers depend on: a cell finds its own result, and no other.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def make_cells(
     for config in configs:
         key = config.data.model_dump_json()
         if key not in opened:
-            held = (materials or {}).get(getattr(config.data, "name", ""))
-            opened[key] = open_material(config, held, is_read=key not in unread)
+            in_memory = (materials or {}).get(getattr(config.data, "name", ""))
+            opened[key] = open_material(config, in_memory, is_read=key not in unread)
         material = opened[key]
         _check_choice(config, material.dataset)
         if config.network is not None and config.network not in modules:
@@ -188,6 +188,6 @@ def _name(config: Experiment) -> str:
 
 def _identity(config: Experiment, material: Material, module: Definition | None) -> str:
     file = config.features_file
-    content = None if file is None or not file.is_file() else content_key(file)
+    content = content_key(file) if file and file.is_file() else None
     more = [] if module is None else [module]
     return digest([record.settings(config), material.key, VERSIONS, content, *more])

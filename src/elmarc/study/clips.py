@@ -1,7 +1,7 @@
 """The clips of a study: opened, hashed, checked that they can be split, and searched for copies.
 
 Copies (clips of equal bytes) that lie in several folds are both learned from and tested, and raise every
-score: they are noted, or kept together on request.
+score: a note says so, or they are grouped on request.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _hashed(data: Dataset, section: Data, n_workers: int | None) -> tuple[Datase
             "keep_duplicates_together, and leave copies out of the data set"
         )
     contents = contents_of(data.clips, n_workers=n_workers)
-    return kept_together(data, contents), contents
+    return grouped(data, contents), contents
 
 
 def _is_readable(clip: Clip, contents: Contents) -> bool:
@@ -155,7 +155,7 @@ def fold_notes(same: Sequence[Sequence[Clip]], clips: Sequence[Clip], parts: Fol
 
 
 def with_copy_notes(data: Dataset, section: Data, *, n_workers: int | None) -> Dataset:
-    """Return a data set that is learned from whole, with notes on its copies, grouped where asked for."""
+    """Return a data set that is learned from whole, with notes on its copies, grouped on request."""
     data, contents = _hashed(data, section, n_workers)
     same = copies(data.clips, contents)
     notes = class_notes(same)
@@ -169,7 +169,7 @@ def with_copy_notes(data: Dataset, section: Data, *, n_workers: int | None) -> D
     return replace(data, notes=(*data.notes, *notes))
 
 
-def kept_together(data: Dataset, contents: Contents) -> Dataset:
+def grouped(data: Dataset, contents: Contents) -> Dataset:
     """Return a data set whose groups hold all copies of their clips; groups that share a sound become one."""
     same = copies(data.clips, contents)
     names = _merged([[_group(clip) for clip in clips] for clips in same])

@@ -1,7 +1,7 @@
 """Estimate the run time of a study from a small timed sample.
 
 Features: a few of the clips that are missing go through each network's own extractor, in its worker threads
-(their rows are kept in the store). Classifiers: one fold is searched on noise of the run's size, or of a
+(their rows are stored). Classifiers: one fold is searched on noise of the run's size, or of a
 smaller size from which the time is extrapolated. Trainings: each network is trained on a few clips. Cells
 that are finished and features that are stored cost nothing.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -60,19 +60,6 @@ class Forecast:
         return sum(self.features.values()) + sum(self.classifiers.values())
 
 
-@dataclass(frozen=True)
-class _Work:
-    """Cells that share features and are to be run, and the clips that have none yet."""
-
-    cells: Sequence[Cell]
-    extractor: FeatureExtractor
-    missing: Sequence[Clip]
-
-    @property
-    def name(self) -> str:
-        return self.cells[0].config.label
-
-
 def forecast(
     cells: Sequence[Cell],
     *,
@@ -103,25 +90,17 @@ def forecast(
     left = [cell for cell in cells if cell.finished() is None]
     total = _Sum(pace or measured_pace, fold_time or measured_fold, n_jobs)
     for group in by_features([cell for cell in left if cell.config.training is None]):
-        if (work := _work(group, store)) is not None:
-            total.add_features(work)
-            total.add_classifiers(work)
-    trained = [cell for cell in left if cell.config.training is not None]
-    total.add_trainings(trained, executor)
+        config, material = group[0].config, group[0].material
+        try:
+            extractor, _ = build.extractor(config, material.dataset, store=store)
+        except ElmarcError:
+            continue  # the run will say why
+        stored = store.index(extractor.definition) if store else {}
+        first = {} if config.features_file else material.contents.to_read(material.dataset.clips)
+        total.add_features(group[0], extractor, [clip for key, clip in first.items() if key not in stored])
+        total.add_classifiers(group, group[0].n_read or len(extractor.columns))
+    total.add_trainings([cell for cell in left if cell.config.training is not None], executor)
     return Forecast(total.features, total.classifiers, n_done=len(cells) - len(left), n_cells=len(cells))
-
-
-def _work(cells: Sequence[Cell], store: FeatureStore | None) -> _Work | None:
-    """Return what cells that share features still need; None where they cannot be run."""
-    config, material = cells[0].config, cells[0].material
-    try:
-        extractor, _ = build.extractor(config, material.dataset, store=store)
-    except ElmarcError:
-        return None  # the run will say why
-    stored = store.index(extractor.definition) if store else {}
-    first = material.contents.to_read(material.dataset.clips)
-    missing = [clip for content, clip in first.items() if content not in stored]
-    return _Work(cells, extractor, [] if config.features_file else missing)
 
 
 @dataclass
@@ -131,39 +110,36 @@ class _Sum:
     pace: Pace
     fold_time: FoldTime
     n_jobs: int
-    features: dict[str, float] = field(default_factory=dict)
-    classifiers: dict[str, float] = field(default_factory=dict)
+    features: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    classifiers: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _paces: dict[str, tuple[float, float]] = field(default_factory=dict)
     _n_read: Counter[str] = field(default_factory=Counter)  # clips whose front-end is paid
     _folds: dict[tuple[object, ...], float] = field(default_factory=dict)
 
-    def add_features(self, work: _Work) -> None:
+    def add_features(self, cell: Cell, extractor: FeatureExtractor, missing: Sequence[Clip]) -> None:
         """Add one kind of features; a front-end is paid once, by the first who needs it."""
-        material = work.cells[0].material
-        if work.missing and work.name not in self._paces:
+        name, material = cell.config.label, cell.material
+        if missing and name not in self._paces:
             try:
-                self._paces[work.name] = self.pace(work.extractor, work.missing, material.contents)
+                self._paces[name] = self.pace(extractor, missing, material.contents)
             except ElmarcError:
                 return  # no clip of these can be used: the run will say so
-        front, network = self._paces.get(work.name, (0.0, 0.0))
-        key = definition_key(work.extractor.frontend.definition()) + material.key
-        n_new = max(0, len(work.missing) - self._n_read[key])
+        front, network = self._paces.get(name, (0.0, 0.0))
+        key = definition_key(extractor.frontend.definition()) + material.key
+        n_new = max(0, len(missing) - self._n_read[key])
         self._n_read[key] += n_new
-        seconds = n_new * front + len(work.missing) * network
-        self.features[work.name] = self.features.get(work.name, 0.0) + seconds
+        self.features[name] += n_new * front + len(missing) * network
 
-    def add_classifiers(self, work: _Work) -> None:
+    def add_classifiers(self, cells: Sequence[Cell], width: int) -> None:
         """Add a cell for each classifier; features of about one width are timed once."""
-        width = work.cells[0].n_read or len(work.extractor.columns)
         n_features = 2 ** round(math.log2(max(1, width)))
-        for cell in work.cells:
+        for cell in cells:
             config, data = cell.config, cell.material.dataset
             key = (config.classifier, config.protocol, n_features, cell.material.key)
             if key not in self._folds:
                 one = self.fold_time(config, len(data.clips), n_features, len(data.classes), self.n_jobs)
                 self._folds[key] = one * n_parts(data)
-            name = config.head_name
-            self.classifiers[name] = self.classifiers.get(name, 0.0) + self._folds[key]
+            self.classifiers[config.head_name] += self._folds[key]
 
     def add_trainings(self, cells: Sequence[Cell], executor: Pool | None) -> None:
         """Add cells that are trained; each network is timed once."""
@@ -176,13 +152,12 @@ class _Sum:
                     paces[network] = _training_pace(cell)
                 except ElmarcError:
                     continue  # the run will say why
-            name = cell.config.label
             seconds = paces[network] * _n_seen(cell) / min(n_splits, n_at_once(cell, executor))
-            self.features[name] = self.features.get(name, 0.0) + seconds
+            self.features[cell.config.label] += seconds
 
 
 def n_parts(data: Dataset) -> int:
-    """Return how many parts of a data set are held out in turn."""
+    """Return into how many parts a data set is split for testing."""
     if data.split_kind == "lists":
         return 1
     return len({clip.fold for clip in data.clips}) if data.split_kind == "folds" else data.folds_to_make

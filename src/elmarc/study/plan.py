@@ -1,4 +1,4 @@
-"""From what is asked for to experiments: networks by name, and systems x seeds x heads, cheapest first."""
+"""From a request to experiments: networks by name, and systems x seeds x heads, cheapest first."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def experiments(
 
 
 def experiment(document: Mapping[str, Any], overrides: Sequence[str] = ()) -> Experiment:
-    """Return one experiment, its network given as a section; that of kind mfcc is the baseline."""
+    """Return one experiment from a document whose network is a section; of kind mfcc, it is the baseline."""
     if document["network"]["kind"] == BASELINE:
         document = {**document, "network": BASELINE, "frontend": WHOLE_CLIPS}
     return parse_experiment(apply_overrides(document, overrides))
@@ -125,40 +125,38 @@ def choose_names(text: str, known: Sequence[str], *, what: str) -> list[str]:
     >>> choose_names("svm, elm", ["svm", "elm", "knn"], what="classifier")
     ['svm', 'elm']
     """
-    given = [name.strip().lower() for name in text.split(",") if name.strip()]
-    chosen = list(known) if given == ["all"] else given
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    chosen = known if names == ["all"] else names
     return list(dict.fromkeys(choose(what, name, known) for name in chosen))
 
 
-def choose_networks(given: str | Sequence[Any], *, size: str, precision: str) -> list[dict[str, Any]]:
+def choose_networks(networks: str | Sequence[Any], *, size: str, precision: str) -> list[dict[str, Any]]:
     """Return the sections of networks; "all" means the study's nine.
 
     Parameters
     ----------
-    given : str or sequence
-        Names, factories, files of networks, or sections; in a text with commas
-        between.
+    networks : str or sequence
+        Names, factories, files of networks, or sections; in a text with commas between.
     size, precision : str
-        Of those that do not say their own.
+        Of those that have none of their own.
 
     Raises
     ------
     ConfigError
         A name is unknown or there twice, or a network is given that no configuration can name.
     """
-    words = _words(given)
-    if words == ["all"]:
-        words = list(STUDY_NETWORKS)
+    words = networks.split(",") if isinstance(networks, str) else networks
+    words = [word for word in (w.strip() if isinstance(w, str) else w for w in words) if word != ""]
     known = [name for name, preset in NETWORKS.items() if not preset.required]
     sections = []
-    for word in words:
-        if not isinstance(word, str | Mapping):
+    for word in STUDY_NETWORKS if words == ["all"] else words:
+        if isinstance(word, Mapping):
+            sections.append(dict(word))
+        elif not isinstance(word, str):
             raise ConfigError(
                 f"networks: found a {type(word).__name__} object, expected a name, a section of a "
                 "configuration, 'package.module:Name' or 'path/to/file.py:Name'; rank takes modules too"
             )
-        if isinstance(word, Mapping):
-            sections.append(dict(word))
         elif is_network_file(word):
             sections += read_networks(word)
         elif is_factory(word):
@@ -175,40 +173,34 @@ def choose_networks(given: str | Sequence[Any], *, size: str, precision: str) ->
 
 
 def _check_names(sections: Sequence[Mapping[str, Any]]) -> None:
-    """Two networks that bear one name would be taken for draws of one; the study's are told by their size."""
-    names = [module_spec(section).label for section in sections if section.get("kind") == EXTERNAL]
-    given = [section["name"] for section in sections if section.get("kind") != EXTERNAL and "name" in section]
+    """Refuse two networks of one name: they would pass for draws of one. The study's differ by their size."""
+    own = [module_spec(section).label for section in sections if section.get("kind") == EXTERNAL]
+    own += [section["name"] for section in sections if section.get("kind") != EXTERNAL and "name" in section]
     others = {section["kind"] for section in sections if "kind" in section and "name" not in section}
-    for name in [*names, *given]:
-        if [*names, *given, *others].count(name) > 1:
+    for name in own:
+        if [*own, *others].count(name) > 1:
             raise ConfigError(
                 f"networks: several are called {name!r}: give each a name of its own (key: name)"
             )
 
 
-def _words(given: str | Sequence[Any]) -> list[Any]:
-    words = given.split(",") if isinstance(given, str) else given
-    return [word for word in (w.strip() if isinstance(w, str) else w for w in words) if word != ""]
-
-
 def _multiply_adds(config: Experiment) -> float:
     """Return the dense arithmetic of a cell's network for a clip of 29.2 s, the measure of its cost.
 
-    That of a network of one's own is not known: it comes last.
+    That of a user's module is not known: it comes last.
     """
     if config.network is None:
         return 0.0
     if config.network.kind == EXTERNAL:
         return math.inf
+    cost = 0
     section = build.network_section(config.network)
-    return sum(_cost_of(part, config.recipe) for part in parts_of(section) or [section])
-
-
-def _cost_of(section: Mapping[str, Any], recipe: str) -> float:
-    if section["kind"] == BASELINE:
-        return 0.0
-    front = make_frontend(FeatureOptions(section, recipe=recipe))
-    net = make_network(section, n_bands=front.n_bands)
-    assert isinstance(net, RandomCNN)
-    length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))
-    return float(net.multiply_adds(max(length, net.min_input_length)))
+    for part in parts_of(section) or [section]:
+        if part["kind"] == BASELINE:
+            continue
+        front = make_frontend(FeatureOptions(part, recipe=config.recipe))
+        net = make_network(part, n_bands=front.n_bands)
+        assert isinstance(net, RandomCNN)
+        length = front.n_positions(STUDY_LENGTH.seconds(net.input_unit))
+        cost += net.multiply_adds(max(length, net.min_input_length))
+    return float(cost)

@@ -1,4 +1,4 @@
-"""What can be asked of elmarc: a study to rank or train networks, or one system.
+"""The requests of users: a study that ranks or trains networks, or one system.
 
 Each field is an option of the command line, an argument in Python and a key of a file; its default and its
 help stand here alone. Importing this module loads nothing heavy.

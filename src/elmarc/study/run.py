@@ -73,7 +73,7 @@ def run_cells(
     cells : sequence of Cell
         From `cells.make_cells`.
     store : FeatureStore or None
-        Features kept between runs; decoded clips lie in its folder while they are needed.
+        Features of earlier runs; decoded clips lie in its folder while they are needed.
     observer : Observer or None
         Gets what happens.
     budget_s : float or None

@@ -63,7 +63,7 @@ class FrontEndSection(Section):
 
 
 class NetworkSection(Section):
-    """What every network takes: `size` (large where nothing is said) or `n_filters`, not both.
+    """What every network takes: `size` (large by default) or `n_filters`, not both.
 
     `narrower` divides the filters of `size`, so that more pooling statistics make no more features. `layers`
     picks feature maps by name; `compat: "2018"` repeats that program's frame-level defect. `name` is what
@@ -85,8 +85,8 @@ class NetworkSection(Section):
         return self.name or self.kind
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out name and shapes that are not said: a network of the study is written as it always was."""
+    def _without_none(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the name and shapes that have no value, as older results do."""
         optional = {"name", *_free_shapes(self.kind)}
         return {key: value for key, value in write(self).items() if value is not None or key not in optional}
 
@@ -200,7 +200,7 @@ def _strict(wanted: Any) -> Any:
 
 
 def _free_shapes(kind: str) -> tuple[str, ...]:
-    """Return the shapes of a network that may be said, and need not be."""
+    """Return the shapes of a network that are optional."""
     preset = NETWORKS[kind]
     return tuple(option for option in preset.choices if option not in preset.required)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +14,7 @@ from typing import TypeVar
 from elmarc._io import write_atomic
 from elmarc.comparison.answer import best_of_both
 from elmarc.comparison.compare import comparisons
-from elmarc.comparison.ranks import AverageRanks, rank_across
+from elmarc.comparison.ranks import rank_across
 from elmarc.comparison.records import Comparison, system_of
 from elmarc.errors import ElmarcError, StoreError
 from elmarc.reports import cost_figure, figures, tables
@@ -33,14 +35,19 @@ def comparable(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     newest: dict[tuple[str, str], Result] = {}
     for result in sorted(results, key=lambda result: result.created):
         newest[result.dataset, _place(result)] = result
-    kept = [r for r in results if _clips(r) == _clips(newest[r.dataset, _place(r)])]
-    notes = _older(results, kept)
-    kept, renamed = _renamed(kept)
-    latest = {(r.dataset, r.protocol, system_of(r), r.seed): r for r in sorted(kept, key=lambda r: r.created)}
-    if len(latest) < len(kept):
-        notes.append(f"{len(kept) - len(latest)} older results of other settings are left out")
+    is_old = [_clips(r) != _clips(newest[r.dataset, _place(r)]) for r in results]
+    n_old = Counter(result.dataset for result, old in zip(results, is_old, strict=True) if old)
+    notes = [
+        f"{n} older results for {name} are left out: its clips have changed since"
+        for name, n in n_old.items()
+    ]
+    current, renamed = _renamed([r for r, old in zip(results, is_old, strict=True) if not old])
+    by_date = sorted(current, key=lambda result: result.created)
+    latest = {(r.dataset, r.protocol, system_of(r), r.seed): r for r in by_date}
+    if len(latest) < len(current):
+        notes.append(f"{len(current) - len(latest)} older results of other settings are left out")
     chosen = {id(result) for result in latest.values()}
-    return [result for result in kept if id(result) in chosen], notes + renamed
+    return [result for result in current if id(result) in chosen], notes + renamed
 
 
 def _place(result: Result) -> str:
@@ -49,14 +56,6 @@ def _place(result: Result) -> str:
 
 def _clips(result: Result) -> str:
     return result.clips_key or _place(result)
-
-
-def _older(results: Sequence[Result], kept: Sequence[Result]) -> list[str]:
-    left_out = [r.dataset for r in results if not any(r is one for one in kept)]
-    return [
-        f"{left_out.count(name)} older results for {name} are left out: its clips have changed since"
-        for name in dict.fromkeys(left_out)
-    ]
 
 
 def _renamed(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
@@ -81,8 +80,8 @@ def _renamed(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
 
 def read_failures(folder: Path) -> list[Failure]:
     """Read below a folder why cells could not be run."""
-    found = (load_failure(path.parent) for path in sorted(Path(folder).rglob(FAILED)))
-    return [failure for failure in found if failure is not None]
+    each = (load_failure(path.parent) for path in sorted(Path(folder).rglob(FAILED)))
+    return [failure for failure in each if failure is not None]
 
 
 def still_failed(failed: Sequence[Failure], results: Sequence[Result]) -> list[Failure]:
@@ -138,26 +137,18 @@ def beside(results: Sequence[Result], folder: Path) -> str:
     keys, kinds = {r.clips_key for r in results}, {r.classifier == TRAINED for r in results}
     if len(keys) != 1 or len(kinds) != 1 or "" in keys:
         return ""
-    found: list[Result] = []
-    for first in _first_results(folder):
-        try:
-            result = load(first)
-            if result.clips_key in keys and (result.classifier == TRAINED) not in kinds:
-                found += collect(first.parents[2], notes=[])
-        except StoreError:
-            continue
-    if not found:
+    here, others = Path(folder).resolve(), list[Result]()
+    for other in sorted(path for path in here.parent.iterdir() if path != here and path.is_dir()):
+        for first in sorted(other.glob("cells/*/result.json"))[:1]:
+            with suppress(StoreError):
+                result = load(first)
+                if result.clips_key in keys and (result.classifier == TRAINED) not in kinds:
+                    others += collect(first.parents[2], notes=[])
+    if not others:
         return ""
-    both = [r for r in (*results, *found) if r.clips_key in keys and r.protocol == results[0].protocol]
+    both = [r for r in (*results, *others) if r.clips_key in keys and r.protocol == results[0].protocol]
     own, _ = comparable([replace(r, dataset=results[0].dataset) for r in both])
     return best_of_both(score for comparison in comparisons(own) for score in comparison.scores)
-
-
-def _first_results(folder: Path) -> Iterator[Path]:
-    """Yield a result of each folder of results beside one."""
-    here = Path(folder).resolve()
-    for other in sorted(path for path in here.parent.iterdir() if path != here and path.is_dir()):
-        yield from sorted(other.glob("cells/*/result.json"))[:1]
 
 
 def names_of(kinds: Collection[tuple[str, str]]) -> list[str]:
@@ -195,7 +186,8 @@ def write_summary(compared: Sequence[Comparison], folder: Path) -> list[str]:
         if (ranking := rank_across(of_sets)) is None:
             notes.append(f"no ranks over data sets ({protocol}): they have fewer than two systems in common")
         else:
-            notes += _tried(_write_ranks, ranking, folder / f"ranks-{protocol}")
+            stem = folder / f"ranks-{protocol}"
+            notes += _tried(lambda shown, path: figures.save(figures.rank_figure(shown), path), ranking, stem)
     return notes
 
 
@@ -209,11 +201,7 @@ def _write(comparison: Comparison, folder: Path) -> None:
         figures.save(cost_figure.cost_figure(comparison, MULTIPLY_ADDS), folder / "cost")
 
 
-def _write_ranks(ranking: AverageRanks, stem: Path) -> None:
-    figures.save(figures.rank_figure(ranking), stem)
-
-
-def _tried(work: Callable[[Shown, Path], None], shown: Shown, path: Path) -> list[str]:
+def _tried(work: Callable[[Shown, Path], object], shown: Shown, path: Path) -> list[str]:
     try:
         work(shown, path)
     except ElmarcError as problem:

@@ -6,7 +6,7 @@ the only thing that workers do: a function of the task alone, so a task may be d
 bytes anywhere. There are two kinds:
 
 - `Extraction`: the features of some clips. All heads, splits and seeds of a head share these rows, so that
-  a classifier is fitted where they come together, in the process that asked for them.
+  a classifier is fitted where they come together, in the process that runs the study.
 - `Training`: one split of one cell whose network is trained. Splits share nothing but the clips.
 """
 
@@ -52,7 +52,7 @@ TASK_S = 20.0  # of work; about as much as the store lets a killed run lose
 MOST_CLIPS = 512  # in a task: those of a shard
 FIRST_CLIPS = 4  # while it is not known how long a clip takes
 GROWTH = 8  # from one task to the next, at most: the first ones pay for set-up
-_making = threading.Lock()  # a factory of one's own may use torch's random state, which threads share
+_making = threading.Lock()  # a user's factory may use torch's random state, which threads share
 _last = threading.local()  # the extractor of a thread's last task
 
 
@@ -97,7 +97,7 @@ def run_task(task: Task[Out]) -> Out:
     Raises
     ------
     ConfigError
-        What this process would compute is something else than was asked for.
+        What this process would compute is something else than the task says.
     TransientError
         A clip cannot be read here.
     """
@@ -395,7 +395,7 @@ def make_extractor(config: Experiment, cache: FrontEndCache | None = None) -> Fe
 
 
 def check_definition(own: str, requested: str) -> None:
-    """Refuse to compute something else than was asked for.
+    """Refuse to compute something else than the task says.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class Trainings:
     cache : FrontEndCache or None
         In whose folder the inputs lie.
     observer : Observer
-        Told how far the first unfinished cell is.
+        Gets the progress of the first unfinished cell.
     check : callable
         Called now and then; what it raises ends all trainings.
     """
@@ -95,7 +95,7 @@ class Trainings:
             self._open.clear()  # which stops threads
 
     def _tasks(self, fail: Callable[[Sequence[Cell], ElmarcError], None]) -> Iterator[Training]:
-        """Open one cell after the other, as tasks are asked for."""
+        """Open one cell after the other, as tasks are taken."""
         for cell in self._cells:
             training = _Training(cell)
             if not self._open:
