@@ -69,11 +69,18 @@ def read_networks(path: str) -> list[dict[str, Any]]:
 def _text(path: Path) -> str:
     """Return the text of a file that may be one of a configuration: no pipe, no device, not too long."""
     try:
-        _check_file(path)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, a socket or a device"
+            raise ConfigError(f"{path}: is {what}, expected a file with a configuration")
+        if status.st_size > MAX_BYTES:
+            raise ConfigError(
+                f"{path}: holds {status.st_size} bytes, expected at most {MAX_BYTES} for a configuration"
+            )
         return path.read_text(encoding="utf-8-sig")
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
 
@@ -90,9 +97,9 @@ def yaml_value(text: str, source: str) -> Any:
         document = yaml.safe_load(text)
         _check_values(document, source)
         return document
+    except ConfigError:
+        raise
     except BAD_VALUE as error:
-        if isinstance(error, ConfigError):
-            raise
         raise ConfigError(f"{source}: a value cannot be read: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -114,18 +121,6 @@ def _json(text: str, source: str) -> Any:
         raise ConfigError(f"{source}, line {error.lineno}: not JSON: {error.msg}") from None
     except ValueError as error:
         raise ConfigError(f"{source}: a value cannot be read: {error}") from None
-
-
-def _check_file(path: Path) -> None:
-    """Refuse what is no regular file, or longer than any configuration."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, a socket or a device"
-        raise ConfigError(f"{path}: is {what}, expected a file with a configuration")
-    if status.st_size > MAX_BYTES:
-        raise ConfigError(
-            f"{path}: holds {status.st_size} bytes, expected at most {MAX_BYTES} for a configuration"
-        )
 
 
 def _check_values(document: Any, source: str) -> None:
