@@ -289,9 +289,8 @@ def _set_weights(network: Network | None, data: bytes) -> None:
 
             network.load_state_dict(tensors_from(data))
     except (SafetensorError, ConfigError, ValueError, RuntimeError) as problem:
-        raise ModelError(
-            f"its weights are not those of the network {network.name}: {problem}: fit it again"
-        ) from None
+        which = f"network {network.name}" if isinstance(network, RandomCNN) else "network given"
+        raise ModelError(f"its weights are not those of the {which}: {problem}: fit it again") from None
 
 
 def _set_layers(network: RandomCNN, data: bytes) -> None:
