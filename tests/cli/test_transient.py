@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 from tests.cli.conftest import Run, rank
-from tests.executors.conftest import timeless
+from tests.study.executors.conftest import timeless
 
 from elmarc.audio import content_hash, duration_s, load
 from elmarc.datasets import open_dataset
