@@ -6,11 +6,16 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from elmarc import _defaults
+from elmarc._io import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _defaults.SIZE, _defaults.SEEDS = "small", 2  # type: ignore[assignment]  # quick, before all else is imported
 
@@ -42,7 +47,6 @@ SLOW = (  # what `make test` leaves out: corpora, fuzzing, kills, clusters, whol
     "corpus/",
     "datasets/test_toy.py::test_the_long_term_spectrum",
     "evaluation/test_protocol.py::test_on_random_labels",
-    "executors/",
     "frontends/test_add_a_front_end.py",
     "fuzz/",
     "model/test_by_name.py",
@@ -54,6 +58,7 @@ SLOW = (  # what `make test` leaves out: corpora, fuzzing, kills, clusters, whol
     "reports/test_page_browser.py",
     "reports/test_page_private.py",
     "studies/",
+    "study/executors/",
     "study/test_legacy_runs.py",
     "study/test_objects.py::test_another_process",
     "study/test_one_table.py",
@@ -63,6 +68,17 @@ SLOW = (  # what `make test` leaves out: corpora, fuzzing, kills, clusters, whol
     "test_examples.py",
     "training/test_command.py",
 )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the files that `-m slow` or `-m "not slow"` leaves out whole."""
+    name = collection_path.relative_to(Path(__file__).parent).as_posix() + "/" * collection_path.is_dir()
+    if config.option.markexpr == "not slow":
+        return name.startswith(tuple(each for each in SLOW if "::" not in each)) or None
+    if config.option.markexpr == "slow":
+        files = [each.split("::")[0] for each in SLOW]
+        return not any(name.startswith(each) or each.startswith(name) for each in files) or None
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,6 +93,22 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELMARC_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the figures of a run, but write only their names: drawing takes most of the time of a small run.
+
+    A test marked `drawn` has them whole.
+    """
+    from elmarc.reports import figures
+
+    def save(figure: Figure, stem: str | Path) -> None:
+        for name in figures.names(str(stem)):
+            write_atomic(Path(name), name)
+
+    if not request.node.get_closest_marker("drawn"):
+        monkeypatch.setattr(figures, "save", save)
 
 
 @pytest.fixture

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.sounds import write_tones
 
+from elmarc.classifiers import CLASSIFIERS
 from elmarc.cli import app as cli
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def elmarc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def elmarc(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, undrawn: None
+) -> Run:
     """Run a command in this process; return (exit code, stdout, stderr)."""
     monkeypatch.setenv("ELMARC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
@@ -29,6 +33,14 @@ def elmarc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave two candidates where the study's grids have many."""
+    few = {"elm": {"n_hidden": [50, 100]}, "svm": {"gamma": ["auto"], "C": [1, 8]}}
+    for name, grid in few.items():
+        monkeypatch.setitem(CLASSIFIERS, name, replace(CLASSIFIERS[name], grid=grid))
 
 
 @pytest.fixture

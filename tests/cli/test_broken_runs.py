@@ -163,6 +163,7 @@ classifier: knn
 """
 
 
+@pytest.mark.drawn
 def test_a_sweep_over_two_data_sets_ends_well(elmarc: Run, folder: Path, rng: np.random.Generator) -> None:
     second = second_folder(rng, "more")
     Path("sweep.yaml").write_text(SWEEP.format(second=second, networks="temporal"))

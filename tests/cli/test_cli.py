@@ -15,6 +15,7 @@ from tests.sounds import SR, tone, write
 from elmarc.results import collect
 
 
+@pytest.mark.drawn
 def test_rank_writes_what_other_tools_read(elmarc: Run, folder: Path) -> None:
     code, out, err = rank(elmarc, folder)
     assert code == 0, err
@@ -51,6 +52,7 @@ def test_a_renamed_run_finds_its_features_in_the_store(elmarc: Run, folder: Path
     assert all("s_per_clip" not in result.timings for result in collect("elsewhere"))
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_equal_seeds_give_equal_bytes(elmarc: Run, folder: Path) -> None:
     texts = []
     for where in ("one", "two"):

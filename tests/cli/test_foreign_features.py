@@ -13,6 +13,8 @@ from tests.cli.conftest import Run, rank
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.results import collect
 
+pytestmark = pytest.mark.usefixtures("few_candidates")
+
 
 @pytest.fixture
 def openl3(folder: Path, tmp_path: Path) -> Path:
@@ -26,6 +28,7 @@ def openl3(folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "openl3.csv"
 
 
+@pytest.mark.drawn
 def test_one_table_with_the_same_folds(elmarc: Run, folder: Path, openl3: Path) -> None:
     files = ("--features", openl3, "--features", f"mine={openl3}")
     code, out, err = rank(elmarc, folder, *files, "--classifiers", "svm,ridge", "--seeds", 2)

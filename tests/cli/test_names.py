@@ -51,6 +51,7 @@ def files_below(folder: str) -> list[Path]:
     ]
 
 
+@pytest.mark.drawn
 def test_clips_of_any_name_are_read_and_shown_escaped(elmarc: Run, wild: Path) -> None:
     code, out, err = rank(elmarc, wild, "--json")
     assert code == 0, err

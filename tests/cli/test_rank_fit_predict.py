@@ -38,6 +38,7 @@ def folders(tmp_path: Path, data_dir: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.data
+@pytest.mark.drawn
 def test_a_ranking_becomes_a_model_that_keeps_what_it_promised(
     elmarc: Run, folders: tuple[Path, Path]
 ) -> None:

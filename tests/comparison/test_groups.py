@@ -99,6 +99,7 @@ FEW = {
 }
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("sizes", "reason"), FEW.values(), ids=FEW)
 def test_too_few_groups_give_no_interval_and_no_test_and_say_what_it_takes(sizes, reason, tmp_path):
     n = len(sizes)

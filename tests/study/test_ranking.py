@@ -36,6 +36,7 @@ def ranking(tmp_path_factory: pytest.TempPathFactory) -> Ranking:
     return elmarc.rank(folder, **QUICK)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_results_are_those_of_the_command(
     tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
