@@ -20,11 +20,11 @@ studies: .venv/installed-dev
 
 # what a contributor runs: every module, the comparison with 2018, every command once
 test: .venv/installed-dev
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 # corpora, fuzzing, kills, clusters, the browser
 test-slow: .venv/installed-dev
-	$(BIN)/pytest -n auto -m slow
+	$(BIN)/pytest -n auto --dist worksteal -m slow
 
 test-all: test test-slow
 
