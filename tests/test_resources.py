@@ -79,27 +79,28 @@ def in_a_thread():
     thread.start()
     thread.join()
 
-for _ in range(3):
-    {do}()
-before = getrusage(RUSAGE_SELF).ru_minflt
-{do}()
-print(getrusage(RUSAGE_SELF).ru_minflt - before)
+for do in ({do}):
+    for _ in range(3):
+        do()
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    do()
+    print(getrusage(RUSAGE_SELF).ru_minflt - before)
 """
 PAGES = 2**28 // 4096
 
 
-def new_pages(do: str, *, call: str = "") -> int:
-    """Return how many pages of 256 MiB the system gives a process that freed as much before."""
+def new_pages(do: str, *, call: str = "") -> list[int]:
+    """Return how many pages of 256 MiB the system gives a process that freed as much before, by each way."""
     command = [sys.executable, "-c", FAULTS.format(do=do, call=call)]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [int(n_pages) for n_pages in done.stdout.split()]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told")
 def test_freed_memory_is_kept_where_a_program_asks_for_it() -> None:
-    assert new_pages("in_a_thread") > PAGES / 2
-    for do in ("work", "in_a_thread"):
-        # one tensor of the sixteen may lie elsewhere
-        assert new_pages(do, call="assert keep_freed_memory()") < PAGES / 8
+    assert min(new_pages("in_a_thread,")) > PAGES / 2
+    # one tensor of the sixteen may lie elsewhere
+    assert max(new_pages("work, in_a_thread", call="assert keep_freed_memory()")) < PAGES / 8
 
 
 def test_other_systems_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

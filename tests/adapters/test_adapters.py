@@ -21,7 +21,9 @@ TENSORFLOW = "class Module: ...\nfloat32 = None\n"  # all that hearvalidator ask
 
 
 @pytest.mark.skipif(find_spec("hearvalidator") is None, reason="pip install --no-deps hearvalidator")
-@pytest.mark.parametrize("options", [None, {"network": "vgg", "seed": 3}, {"network": "mfcc"}])
+@pytest.mark.parametrize(
+    "options", [None, {"network": "7x96", "size": "small", "seed": 3}, {"network": "mfcc"}]
+)
 def test_hearvalidator_passes(tmp_path: Path, options: dict[str, object] | None) -> None:
     (tmp_path / "tensorflow.py").write_text(TENSORFLOW)
     (tmp_path / "options.json").write_text(json.dumps(options))

@@ -18,7 +18,7 @@ from elmarc.results import collect
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 QUICK = ("--set", "network.n_filters=4", "--set", "network.size=null", "--quiet")
-RANK = ("rank", "clips", "--networks", "temporal,timbral", "--classifiers", "ridge", *QUICK)
+RANK = ("rank", "clips", "--networks", "temporal,7x96", "--classifiers", "ridge", *QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -77,29 +77,38 @@ def test_a_run_that_is_ended_goes_on_to_the_same_end(
     assert left_behind(clips, name) == []
 
 
+def extract(folder: Path, name: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "ELMARC_CACHE": str(folder / "cache")}
+    words = ("extract", "clips", "--network", "7x96", "--n-filters", "4", "--quiet")
+    command = [sys.executable, "-m", "elmarc", *words, "--store", f"store-{name}", "-o", f"{name}.npz"]
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More clips than a shard holds, and `whole.npz`: their features, from a process that was left alone."""
+    folder, rng = tmp_path_factory.mktemp("extracted"), np.random.default_rng(0)
+    for i in range(530):
+        write(folder / "clips" / f"{i:03d}.wav", tone(300 + i, rng, 0.1))
+    process = extract(folder, "whole")
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    return folder
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_an_extraction_that_is_ended_goes_on_to_the_same_file(tmp_path: Path, number: signal.Signals) -> None:
-    rng = np.random.default_rng(0)
-    for i in range(530):  # more than a shard holds
-        write(tmp_path / "clips" / f"{i:03d}.wav", tone(300 + i, rng, 0.1))
-
-    def extract(name: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "ELMARC_CACHE": str(tmp_path / "cache")}
-        words = ("extract", "clips", "--network", "temporal", "--n-filters", "4", "--quiet")
-        command = [sys.executable, "-m", "elmarc", *words, "--store", f"store-{name}", "-o", f"{name}.npz"]
-        return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-
-    process, deadline = extract("ended"), time.monotonic() + 300
-    while not list(tmp_path.glob("store-ended/*/*.safetensors")) and process.poll() is None:
+def test_an_extraction_that_is_ended_goes_on_to_the_same_file(many: Path, number: signal.Signals) -> None:
+    name = f"ended-{number}"
+    process, deadline = extract(many, name), time.monotonic() + 300
+    while not list(many.glob(f"store-{name}/*/*.safetensors")) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.001)
     process.send_signal(number)
     process.communicate(timeout=300)
     if process.returncode != 0:  # it was not faster than we
         assert process.returncode == (-9 if number == signal.SIGKILL else 130)
-    for name in ("ended", "whole"):
-        process = extract(name)
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said
-    assert (tmp_path / "ended.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
-    assert not list(tmp_path.rglob(".*.part"))
+    process = extract(many, name)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert (many / f"{name}.npz").read_bytes() == (many / "whole.npz").read_bytes()
+    assert not list(many.rglob(".*.part"))

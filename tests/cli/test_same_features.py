@@ -12,9 +12,15 @@ from tests.cli.conftest import Run
 from tests.sounds import write_noise
 
 from elmarc import FeatureMatrix, MFCCFeatures, RandomCNNFeatures, SoundClassifier, load, open_dataset
-from elmarc.datasets import Clip, Dataset
+from elmarc.datasets import Clip, Dataset, toy
 
 NETWORKS = ("vgg", "temporal", "sample_level")  # clips are too short for vgg; log-mel; waveform
+
+
+@pytest.fixture(scope="session")
+def toy_folder(_cache: None) -> Path:
+    """The folder of toy in the cache of the tests, where it is made once."""
+    return toy.load().clips[0].path.parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +91,12 @@ def test_options_agree_by_either_way(
 
 
 @pytest.mark.parametrize("recipe", ["2018", "v2"])
-def test_a_named_data_set_agrees_when_it_is_passed_whole(elmarc: Run, recipe: str) -> None:
-    options = ("--target", "timbre", "--network", "temporal", "--recipe", recipe)
+def test_a_named_data_set_agrees_when_it_is_passed_whole(toy_folder: Path, elmarc: Run, recipe: str) -> None:
+    Path("cache").mkdir()
+    Path("cache/toy").symlink_to(toy_folder)
+    options = ("--target", "timbre", "--network", "7x96", "--recipe", recipe)
     found = extracted(elmarc, "toy", *options)
-    rows = RandomCNNFeatures("temporal", recipe=recipe, store=False).fit_transform(
+    rows = RandomCNNFeatures("7x96", recipe=recipe, store=False).fit_transform(
         open_dataset("toy", target="timbre")
     )
     assert np.array_equal(rows, found.X)

@@ -23,7 +23,7 @@ from elmarc.cli import app as cli
 from elmarc.errors import ConfigError, CutWarning, DatasetError
 from elmarc.features.extractor import FeatureExtractor
 
-SMALL: dict[str, Any] = {"network": "timbral", "n_filters": 4, "n_workers": 1}
+SMALL: dict[str, Any] = {"network": "7x96", "n_filters": 4, "n_workers": 1}
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def test_fit_takes_what_the_command_line_takes(
     table.to_csv(tmp_path / "list.csv", index=False)
     forms = {"folder": folder, "text": str(folder), "csv": str(tmp_path / "list.csv"), "frame": table}
     X = forms.get(form, data)
-    model = classifier("timbral", n_workers=1, store=False).fit(X)
+    model = classifier("7x96", n_workers=1, store=False).fit(X)
     new = [clip.path for clip in data.clips[::4]]
     typed = folder if form != "csv" else X
     words = [
         "fit",
         typed,
         "--network",
-        "timbral",
+        "7x96",
         "--size",
         "small",
         "-o",

@@ -433,7 +433,7 @@ def test_another_network_than_it_was_fitted_with_is_refused(of_own, fitted, tmp_
     with pytest.raises(ModelError, match="its weights are not those of the network given"):
         elmarc.load(tmp_path / "own.elmarc", network=other)
     fitted().save(tmp_path / "ours.elmarc")
-    with pytest.raises(ModelError, match="its network is elmarc's 'timbral': leave out network="):
+    with pytest.raises(ModelError, match="its network is elmarc's '7x96': leave out network="):
         elmarc.load(tmp_path / "ours.elmarc", network=other)
 
 

@@ -40,7 +40,7 @@ def few() -> tuple[np.ndarray, list[str]]:
 
 
 def classifier(own: Any, **options: Any) -> SoundClassifier:
-    features = RandomCNNFeatures("timbral", recipe="v2", n_filters=4, n_workers=1, input_sr=SR)
+    features = RandomCNNFeatures("7x96", recipe="v2", n_filters=4, n_workers=1, input_sr=SR)
     return SoundClassifier(features, own, **options)
 
 

@@ -10,7 +10,7 @@ from elmarc import RandomCNNFeatures, SoundClassifier
 SMALL = {"n_filters": 4, "duration": 0.1, "fix_length": "repeat-pad"}
 
 
-@parametrize_with_checks([SoundClassifier(RandomCNNFeatures("timbral", recipe="v2", **SMALL))])
+@parametrize_with_checks([SoundClassifier(RandomCNNFeatures("7x96", recipe="v2", **SMALL))])
 @pytest.mark.filterwarnings("ignore:no accuracy to expect")
 def test_scikit_learn_accepts_it(estimator, check) -> None:
     check(estimator)

@@ -81,7 +81,7 @@ def test_its_features_are_those_of_the_transformer_and_the_command_line(clips, r
     assert extractor.definition == model.extractor_.definition
 
 
-@pytest.mark.parametrize("network", ["timbral", "mfcc"])
+@pytest.mark.parametrize("network", ["7x96", "mfcc"])
 def test_a_name_stands_for_features(sounds, network: str) -> None:
     X, labels = sounds[0][:12], sounds[1][:12]
     named = SoundClassifier(network, random_state=3).fit(X, labels)

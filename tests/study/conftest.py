@@ -33,7 +33,7 @@ def sweep(tones: Path) -> list[Experiment]:
     """Two networks, two classifiers, two seeds on eight tones."""
     return cells(
         tones,
-        network={"kind": ["temporal", "timbral"], "n_filters": 4},
+        network={"kind": ["temporal", "7x96"], "n_filters": 4},
         classifier=["knn", "ridge"],
         seed=[0, 1],
     )

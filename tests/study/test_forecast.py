@@ -33,7 +33,7 @@ def fold(config: Experiment, n_clips: int, n_features: int, n_classes: int, n_jo
 
 def test_features_classifiers_and_seeds_add_up(sweep: list[Experiment], tmp_path: Path) -> None:
     found = forecast(make_cells(sweep, tmp_path), pace=pace, fold_time=fold)
-    assert found.features == pytest.approx({"temporal": 8 * 0.1 + 2 * 8, "timbral": 2 * 8})  # one front-end
+    assert found.features == pytest.approx({"temporal": 8 * 0.1 + 2 * 8, "7x96": 2 * 8})  # one front-end
     assert found.classifiers == {"knn": 4 * 4 * 2.0, "ridge": 4 * 4 * 2.0}  # 4 cells of 4 folds each
     assert found.seconds == pytest.approx(0.8 + 32 + 64)
     assert (found.n_done, found.n_cells) == (0, 8)
@@ -44,7 +44,7 @@ def test_what_is_done_costs_nothing(sweep: list[Experiment], tmp_path: Path) -> 
     made = make_cells(sweep, tmp_path / "run")
     run_cells([cell for cell in made if cell.config.network.kind == "temporal"], store=store)
     half = forecast(made, store=store, pace=pace, fold_time=fold)
-    assert half.features == pytest.approx({"timbral": 8 * 0.1 + 2 * 8})
+    assert half.features == pytest.approx({"7x96": 8 * 0.1 + 2 * 8})
     assert (half.n_done, half.n_cells) == (4, 8)
     elsewhere = forecast(make_cells(sweep, tmp_path / "other"), store=store, pace=pace, fold_time=fold)
     assert elsewhere.features["temporal"] == 0.0  # stored

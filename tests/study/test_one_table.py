@@ -41,11 +41,11 @@ NAMES = {"vgg", "timbral_temporal", "Tiny", "ASTModel", "elsewhere", "mfcc"}
 
 def test_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("transformers")
+    clips = toy.load(target="rhythm").clips[::4]  # each class, each fold
     monkeypatch.setenv("ELMARC_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     Path("models.py").write_text(TEN_LINES)
     Path("ast.json").write_text(json.dumps(AST))
-    clips = toy.load(target="rhythm").clips[::4]  # each class, each fold
     rows = [{"path": clip.path, "label": clip.label} for clip in clips]
     pd.DataFrame(rows).to_csv("clips.csv", index=False)
     spectra = np.array([np.abs(np.fft.rfft(clip.load(sr=12000)))[:4096] for clip in clips])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,16 +59,23 @@ SHAPE = {"recipe", "network", "frontend", "input", "pooling", "seed", "data", "d
 
 def typed(request: Request) -> Request:
     """Return what the command line makes of the words of a request."""
-    requests: list[Request] = []
+    parser, requests = parser_of(type(request))
+    parser.main(words(request), standalone_mode=False)
+    return requests.pop()
+
+
+@cache
+def parser_of(kind: type[Clips]) -> tuple[Any, list[Any]]:
+    """Return a command that takes a kind of request, and the list to which it appends each."""
+    requests: list[Any] = []
 
     def take(request: Any) -> None:
         requests.append(request)
 
-    take.__annotations__ = {"request": type(request), "return": None}
+    take.__annotations__ = {"request": kind, "return": None}
     app = typer.Typer()
     app.command()(command()(take))
-    app(words(request), standalone_mode=False)
-    return requests[0]
+    return typer.main.get_command(app), requests
 
 
 @settings(max_examples=40, deadline=None)

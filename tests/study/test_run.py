@@ -62,7 +62,7 @@ def test_a_killed_sweep_repeats_no_finished_cell(sweep: list[Experiment], tmp_pa
 def test_cells_of_the_same_features_share_one_extraction(sweep: list[Experiment], tmp_path: Path) -> None:
     seen = Recorder()
     run_cells(make_cells(sweep, tmp_path / "run"), observer=seen)
-    assert sorted(seen.extracted) == ["temporal"] * 2 + ["timbral"] * 2
+    assert sorted(seen.extracted) == ["7x96"] * 2 + ["temporal"] * 2
 
 
 def test_a_changed_data_set_is_run_anew(sweep: list[Experiment], tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
         with pytest.raises(ConfigError, match="too few clips for knn"):
             run_cells(make_cells(sweep, tmp_path / "strict"))
     assert [r.classifier for r in results] == ["ridge"] * 4
-    assert sorted(seen.extracted) == ["temporal"] * 2 + ["timbral"] * 2  # none again
+    assert sorted(seen.extracted) == ["7x96"] * 2 + ["temporal"] * 2  # none again
     found = failures(cells)
     assert {(f.classifier, f.reason) for f in found} == {("knn", "too few clips for knn")}
     assert len(found) == 4
@@ -128,7 +128,7 @@ def test_a_classifier_that_fails_is_a_failure_of_its_own_cells(
     assert own == results
     assert [(f.name, f.classifier, f.seeds) for f in compared.failed] == [
         ("temporal", "knn", (0, 1)),
-        ("timbral", "knn", (0, 1)),
+        ("7x96", "knn", (0, 1)),
     ]
     assert "temporal + knn (seeds 0, 1) could not be run: too few clips for knn." in details(compared)
     assert len(run_cells(cells)) == 8

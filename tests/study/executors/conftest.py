@@ -64,9 +64,9 @@ def workers(root: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with forty clips, one of them damaged, below `clips`."""
+    """A folder with 24 clips, one of them damaged, below `clips`."""
     folder = tmp_path_factory.mktemp("executors")
-    write_tones(folder / "clips", np.random.default_rng(0), n=40)
+    write_tones(folder / "clips", np.random.default_rng(0), n=24)
     (folder / "clips" / "low" / "bad.wav").write_bytes(b"rubbish")
     return folder
 
@@ -74,9 +74,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def configs(root: Path) -> list[Experiment]:
     """Two networks, the baseline, and joined features."""
-    kinds = ["temporal", "timbral"]
+    kinds = ["temporal", "7x96"]
     networks = [c for k in kinds for c in cells(root / "clips", network={"kind": k, "n_filters": 4})]
-    joined = {"kind": "joined", "parts": [{"kind": "mfcc"}, {"kind": "timbral", "n_filters": 8}]}
+    joined = {"kind": "joined", "parts": [{"kind": "mfcc"}, {"kind": "7x96", "n_filters": 8}]}
     return [*networks, *(c for network in (None, joined) for c in cells(root / "clips", network=network))]
 
 

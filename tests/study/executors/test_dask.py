@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.executors.conftest import PATIENCE_S, timeless, until
+from tests.study.executors.conftest import PATIENCE_S, timeless, until
 
 from elmarc.errors import ConfigError
 from elmarc.results import collect
@@ -25,7 +25,7 @@ from elmarc.study.spec import Experiment
 
 distributed = pytest.importorskip("distributed")
 RANK = (
-    "rank", "clips", "--networks", "temporal,timbral", "--classifiers", "knn", "--seeds", "1", "--quiet",
+    "rank", "clips", "--networks", "temporal,7x96", "--classifiers", "knn", "--seeds", "1", "--quiet",
     "--set", "network.n_filters=4", "--set", "network.size=null",
 )  # fmt: skip
 

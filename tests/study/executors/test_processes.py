@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.executors.conftest import timeless
+from tests.study.executors.conftest import timeless
 
 from elmarc.errors import ElmarcError
 from elmarc.features.store import FeatureStore

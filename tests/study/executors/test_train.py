@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.executors.conftest import PATIENCE_S, timeless, until
+from tests.study.executors.conftest import PATIENCE_S, timeless, until
 from torch import nn
 
 from elmarc.errors import ConfigError, ElmarcError
