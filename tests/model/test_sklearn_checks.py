@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from elmarc import RandomCNNFeatures, SoundClassifier
 
-SMALL = {"n_filters": 4, "duration": 0.1, "fix_length": "repeat-pad"}
+SMALL = {"n_filters": 4, "duration": 0.15, "fix_length": "repeat-pad"}
 
 
 @parametrize_with_checks([SoundClassifier(RandomCNNFeatures("7x96", recipe="v2", **SMALL))])

@@ -110,7 +110,13 @@ class ELMClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def draw(self, n_clips: int, n_features: int) -> Self:
-        """Draw the hidden units, for so many features; raises as `fit` does."""
+        """Draw the hidden units; raises as `fit` does.
+
+        Parameters
+        ----------
+        n_clips, n_features : int
+            Shape of the training data.
+        """
         if self.n_hidden < 1:
             raise ConfigError(f"n_hidden is {self.n_hidden}: at least one hidden unit is needed")
         needed = 16 * self.n_hidden * (n_features + n_clips)
@@ -139,7 +145,14 @@ class ELMClassifier(ClassifierMixin, BaseEstimator):
         return type(self.regressor) is LeaveOneOutRidge
 
     def fit_blocks(self, inputs: Blocks, y: ArrayLike) -> Self:
-        """Fit features (n_clips, n_features) to the labels y (n_clips,), in passes over blocks of clips."""
+        """Fit in passes over blocks of clips.
+
+        Parameters
+        ----------
+        inputs : Blocks
+            Features (n_clips, n_features).
+        y : labels (n_clips,).
+        """
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         self.n_features_in_ = inputs.n_columns
         self.draw(1, self.n_features_in_)

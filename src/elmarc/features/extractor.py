@@ -272,7 +272,12 @@ class FeatureExtractor:
     def outcomes(self, pairs: Sequence[Hashed], contents: Contents) -> Outcomes:
         """Yield clips with their features, or with what is wrong with them, in order; without the store.
 
-        `pairs` are clips with their content hashes; `contents` notices a clip that changes meanwhile.
+        Parameters
+        ----------
+        pairs : sequence of (Clip, str)
+            Clips with their content hashes.
+        contents : Contents
+            Notices a clip that changes meanwhile.
         """
         yield from self._outcomes(pairs, lambda pair: self.prepare(pair[0], contents))
 
@@ -298,7 +303,11 @@ class FeatureExtractor:
     ) -> Iterator[tuple[Item, FeatureArray | AudioError]]:
         """Yield items with their features as they are computed, a few at a time.
 
-        `load` returns an item's waveform [shape=(n_samples,)] at the front-end's rate; threads call it.
+        Parameters
+        ----------
+        items : iterable
+        load : callable
+            Returns an item's waveform [shape=(n_samples,)] at the front-end's rate; threads call it.
         """
         return self._outcomes(items, lambda item: self._fit(self.frontend(load(item)), "the clip"))
 
@@ -323,8 +332,16 @@ class FeatureExtractor:
     def prepare(self, clip: Clip, contents: Contents | None = None) -> Array:
         """Return the network's input for one clip [shape=(length, n_bands)], or the vector itself.
 
-        Without `contents`, the clip's hash, the cache is bypassed. Raises an AudioError where the clip cannot
-        be used, or its file has changed since it was hashed.
+        Parameters
+        ----------
+        clip : Clip
+        contents : Contents or None
+            The clip's hash; without it the cache is bypassed.
+
+        Raises
+        ------
+        AudioError
+            The clip cannot be used, or its file has changed since it was hashed.
         """
 
         def load(sr: int) -> Array:
@@ -393,7 +410,13 @@ class FeatureExtractor:
     def sequences(
         self, clips: Sequence[Clip | Array], *, rate: float | None = None
     ) -> Iterator[FrameFeatures | AudioError]:
-        """Yield the features over time of clips, in order, or what is wrong with a clip: see `sequence`."""
+        """Yield the features over time of clips, in order, or what is wrong with a clip: see `sequence`.
+
+        Parameters
+        ----------
+        clips : sequence of Clip or waveform
+        rate : float or None
+        """
         self.sequencer(rate)
         n_workers = min(self.n_workers, self.batch_size)
         with Workers(n_workers, self._threads(n_workers)) as workers:

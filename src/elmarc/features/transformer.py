@@ -205,7 +205,14 @@ class RandomCNNFeatures(_ClipTransformer):
         return self
 
     def restore(self, length: int | Sequence[int | None] | None, fix_length: FixLength) -> Self:
-        """Draw the weights for inputs of a known length, as `fit` did on its clips."""
+        """Draw the weights for inputs of a known length, as `fit` did on its clips.
+
+        Parameters
+        ----------
+        length : int or sequence of int
+            Positions of the input, of each network where several are joined; None for the MFCC's.
+        fix_length : {"crop", "zero-pad", "repeat-pad"}
+        """
         self.seed_ = seed_of(self.random_state)
         options = replace(self._options(), duration=None, input_length=length, fix_length=fix_length)
         self.extractor_ = assemble(options, **self._work())
@@ -258,7 +265,13 @@ class MFCCFeatures(_ClipTransformer):
         return self.restore(None, None)
 
     def restore(self, length: int | None, fix_length: FixLength | None) -> Self:
-        """Make the extractor, which reads clips of any length; parameters as for `RandomCNNFeatures`."""
+        """Make the extractor, which reads clips of any length.
+
+        Parameters
+        ----------
+        length, fix_length
+            As for `RandomCNNFeatures`; not used.
+        """
         options = {"n_mfcc": self.n_mfcc, "fixed_length": self.min_length}
         self.extractor_ = assemble(
             FeatureOptions(BASELINE, recipe=self.recipe, frontend=options, sr=self.sr), strict=True
