@@ -313,7 +313,7 @@ def test_a_table_can_be_copied(context, page, name):
     button = page.get_by_role("button", name=f"Copy as {name}")
     button.click()
     box = page.locator(f"textarea[aria-label={name}]")
-    page.locator(".said", has_text=f"{name} copied.").wait_for()
+    page.locator(".status", has_text=f"{name} copied.").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.replace("\r\n", "\n") == box.input_value()
     assert len(copied) > 100
@@ -322,7 +322,7 @@ def test_a_table_can_be_copied(context, page, name):
 def test_where_copying_is_refused_the_text_is_shown_and_selected(page):
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     page.get_by_role("button", name="Copy as CSV").click()
-    page.locator(".said", has_text="Ctrl+C").wait_for()
+    page.locator(".status", has_text="Ctrl+C").wait_for()
     box = page.locator("textarea[aria-label=CSV]")
     assert box.is_visible()
     assert page.evaluate("getSelection().toString()") == box.input_value()

@@ -125,6 +125,8 @@ class TrainingRecipe:
     def learning_rate(self, peak: float, step: int, n_steps: int) -> float:
         """Return the learning rate of a step, counted from 0, of `n_steps`; `peak` is the highest.
 
+        Examples
+        --------
         >>> [round(TrainingRecipe().learning_rate(1.0, step, 20), 2) for step in (0, 1, 2, 11, 19)]
         [0.5, 1.0, 1.0, 0.5, 0.01]
         """
