@@ -44,6 +44,7 @@ def test_the_defaults_are_v2_and_ridge(fitted, sounds) -> None:
     assert {column.rpartition("/")[2] for column in model.extractor_.columns} == {
         "mean",
         "std",
+        "max",
         "lag1",
         "lag8",
     }

@@ -15,7 +15,7 @@ from elmarc.frontends import LogMel, RawWaveform
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, RandomCNN, build_network, list_networks
 from elmarc.networks.blocks import BandConv
 
-ALL = [*STUDY_NETWORKS, "timbral_temporal_audio"]
+ALL = [*STUDY_NETWORKS, "mixed", "timbral_temporal_audio"]
 FRONTENDS = {"logmel": LogMel, "waveform": RawWaveform}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -101,12 +102,23 @@ def frame_level_many(x: Array, weights: Iterator[Array]) -> Iterator[Array]:
     yield from back_end(np.concatenate(fronts, axis=-1), weights)
 
 
+def mixed(x: Array, weights: Iterator[Array]) -> Iterator[Array]:
+    maps = []
+    for (height, step), frames in product({8: 2, 24: 3, 48: 4, 88: 2}.items(), (5, 11, 21)):
+        padded = np.pad(x, [same(len(x), frames, 1), (0, 0), (0, 0)])
+        places = relu(conv(padded, next(weights), next(weights)))[:, ::step]
+        zones = np.array_split(places, 1 if height == 88 else 3, axis=1)
+        maps += [zone.max(axis=1) for zone in zones]
+    yield np.concatenate(maps, axis=-1)
+
+
 CASES = [
     (vgg, "vgg", 1297, {}),
     (single_layer, "single_layer", 23, {"filter_shape": (5, 80), "pool_shape": (2, 3)}),
     (timbral_temporal, "timbral_temporal", 37, {}),
     (timbral_temporal, "timbral_temporal_audio", 9, {}),
     (sample_level, "sample_level", 2213, {}),
+    (mixed, "mixed", 37, {}),
     (frame_level, "frame_level", 801, {}),
     (frame_level_many, "frame_level_many", 801, {}),
 ]

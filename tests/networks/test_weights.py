@@ -40,6 +40,20 @@ GOLDEN = {
         (0.20595665, -0.017590094, -0.10004661),
         (-0.22525068, -0.16209751, 0.27981061),
     ],
+    "mixed": [
+        (-0.10961316, 0.23361856, -0.12896454),
+        (-0.15338133, 0.11519243, -0.059079394),
+        (-0.09648364, 0.098838061, 0.04382785),
+        (0.11018733, -0.041976333, -0.21232837),
+        (0.051595937, 0.11022243, -0.07925193),
+        (0.050019782, 0.0041465815, -0.033627354),
+        (0.040202729, -0.0067496728, -0.021634966),
+        (0.022441689, -0.051335998, 0.035634402),
+        (-0.037256949, -0.048001926, -0.013458831),
+        (-0.059383124, 0.07863424, -0.012322754),
+        (-0.012840096, 0.033685565, 0.03137758),
+        (0.0082553672, -0.012092538, 0.0051515815),
+    ],
     "sample_level": [
         (0.87403452, 0.10980579, -0.56076139),
         (3.1744254e-05, 0.22907525, 0.14893244),
@@ -268,3 +282,17 @@ def test_the_same_seed_gives_the_same_features_and_another_one_others() -> None:
     assert torch.equal(maps[0], maps[1])
     assert not torch.equal(maps[0], maps[2])
     assert maps[0].shape == (2, 6, 15)
+
+
+def test_kernels_of_mixed_are_smooth_and_half_of_them_have_mean_zero() -> None:
+    convs = build_network("mixed", n_filters=200).convs.values()
+    for conv in convs:
+        kernel = conv.get_kernel()[:, :, 0]
+        np.testing.assert_allclose(np.square(kernel).sum(axis=(0, 1)), 1.0, rtol=1e-5)
+        np.testing.assert_allclose(kernel[..., :100].mean(axis=(0, 1)), 0.0, atol=1e-7)
+        free = kernel[..., 100:]
+        assert np.abs(free.mean(axis=(0, 1))).max() > 0.001
+        for earlier, later in ((free[1:], free[:-1]), (free[:, 1:], free[:, :-1])):
+            assert 0.4 < np.corrcoef(earlier.ravel(), later.ravel())[0, 1] < 0.6
+    biases = np.concatenate([conv.bias.numpy() for conv in convs])
+    assert 0.4 < biases.std() < 0.48  # cut at two standard deviations of 0.5

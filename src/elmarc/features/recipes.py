@@ -16,6 +16,7 @@ from elmarc.networks import NETWORKS
 from elmarc.networks.section import EXTERNAL, JOINED
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
+PEAKS = ("mean", "std", "max", "lag1", "lag8")
 BASELINE = "mfcc"
 WHOLE_CLIPS = {"fixed_length": 2048, "fix_length": "repeat-pad"}  # of the baseline, tiny ones too
 
@@ -60,7 +61,10 @@ RECIPES: dict[str, Recipe] = {
             "mfcc": {"statistics": mfcc.V2},
         },
         pooling=STATISTICS,
-        pooling_of={"vgg": ("mean", "std")},  # its pools leave too few frames for a lag
+        pooling_of={
+            "vgg": ("mean", "std"),  # its pools leave too few frames for a lag
+            "mixed": PEAKS,
+        },
         ridge=True,
         standardise="squashed",
     ),

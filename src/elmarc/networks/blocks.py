@@ -74,6 +74,11 @@ class RandomConv(nn.Module):
         with torch.no_grad():
             self.weight.copy_(torch.from_numpy(hwio).permute(3, 2, 1, 0))
 
+    def set_bias(self, bias: NDArray[np.float32]) -> None:
+        """Set the biases (n_filters,)."""
+        with torch.no_grad():
+            self.bias.copy_(torch.from_numpy(bias))
+
     def n_bands_out(self, n_bands: int) -> int:
         """Return the bands of the output map."""
         return n_bands + 2 * self.pad_bands - self.taps[0] + 1

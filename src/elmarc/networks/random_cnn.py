@@ -87,8 +87,12 @@ class RandomCNN(Network):
         self._weights_hash: str | None = None
         for layer, conv in convs.items():
             self.add_module(layer, conv)
-            conv.set_kernel(draw_kernel(seed, self.family, layer, conv.kernel_shape))
+            self._draw(layer, conv)
         self.eval()
+
+    def _draw(self, layer: str, conv: RandomConv) -> None:
+        """Draw the kernel of a layer; its biases are 0."""
+        conv.set_kernel(draw_kernel(self.seed, self.family, layer, conv.kernel_shape))
 
     @classmethod
     def _bands(cls, name: str, n_bands: int | None) -> int:
@@ -190,8 +194,7 @@ class RandomCNN(Network):
             )
         for conv, kernel, bias in zip(self.convs.values(), arrays[::2], arrays[1::2], strict=True):
             conv.set_kernel(kernel)
-            with torch.no_grad():
-                conv.bias.copy_(torch.from_numpy(bias))
+            conv.set_bias(bias)
         digest = hashlib.sha256()
         for array in (*arrays, *levels):
             digest.update(array.data)

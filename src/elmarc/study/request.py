@@ -162,7 +162,7 @@ class Rank(Study):
     kind = "rank"
     networks: Any = option(
         _defaults.NETWORKS,
-        f"{NETWORKS_HELP} Default: the quick ones.",
+        NETWORKS_HELP,
         metavar="NAMES",
         complete=("networks", "all"),
         type=str,

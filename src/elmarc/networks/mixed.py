@@ -1,0 +1,126 @@
+"""One layer of random kernels of many shapes, read in zones of frequency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, ClassVar
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
+from elmarc.networks.blocks import EVERY, BandConv, RandomConv, same_padding
+from elmarc.networks.random_cnn import N_BANDS, RandomCNN, spectrogram
+from elmarc.networks.weights import draw_kernel, draw_normal
+
+LEAST_PLACES = 8  # of a kernel along frequency, for zones
+
+
+class ZoneConv(BandConv):
+    """Kernels that move over frames and, in steps, over the bands of a spectrogram.
+
+    Attributes
+    ----------
+    n_places : int
+        Along frequency.
+    n_zones : int
+        Equal parts of the places.
+    """
+
+    def __init__(
+        self, n_frames: int, height: int, n_filters: int, *, n_bands: int, step: int, n_zones: int
+    ) -> None:
+        super().__init__(n_frames, height, n_filters)
+        self.step = step
+        self.n_places = (n_bands - height) // step + 1
+        self.n_zones = n_zones if self.n_places >= LEAST_PLACES else 1
+
+    def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
+        """Convolve maps (clips, 1, bands, frames) at each place: (clips, filters, places, frames)."""
+        strips = maps[:, 0].unfold(1, self.taps[0], self.step).transpose(2, 3)  # clips, places, bands, frames
+        weight, bias = self.weight[filters, 0].to(maps.dtype), self.bias[filters].to(maps.dtype)
+        places = F.conv1d(strips.flatten(0, 1), weight, bias)
+        return places.reshape(*strips.shape[:2], *places.shape[1:]).transpose(1, 2)
+
+    def peaks(self, maps: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Convolve, rectify, and take the maximum over each zone.
+
+        Yields the first channel of a zone, and its maps (clips, filters, frames).
+        """
+        for i, zone in enumerate(self(maps).tensor_split(self.n_zones, dim=2)):
+            yield i * self.n_filters, zone.amax(dim=2).relu()
+
+
+class Mixed(RandomCNN):
+    """Kernels of four heights x three lengths, ReLU, maximum over three zones of frequency.
+
+    Adjacent weights of a kernel are correlated, half of the kernels of each shape have mean zero, and biases
+    are random. The places of kernels of up to 48 bands form a low, a middle and a high zone; the maximum over
+    a zone is a map. So `n_filters` of each shape give 30 n_filters maps of 96 bands.
+
+    docs/mixed.md shows what each part adds.
+    """
+
+    family = "mixed"
+    steps: ClassVar = {8: 2, 24: 3, 48: 4, 88: 2}  # bands of a kernel, of 96: bands between its places
+    frames: ClassVar = (5, 11, 21)
+    n_zones: ClassVar = 3
+    smoothness: ClassVar = 0.5  # correlation of adjacent weights
+    zero_mean: ClassVar = 0.5  # share of the kernels
+    bias: ClassVar = 0.5  # standard deviation; kernels have norm 1
+
+    def __init__(self, name: str, *, n_filters: int, n_bands: int | None = None, **settings: Any) -> None:
+        n_bands = self._bands(name, n_bands)
+        self.shapes = {
+            f"conv{bands}x{frames}": ZoneConv(
+                frames,
+                max(1, round(bands * n_bands / N_BANDS)),
+                n_filters,
+                n_bands=n_bands,
+                step=step,
+                n_zones=self.n_zones,
+            )
+            for (bands, step), frames in product(self.steps.items(), self.frames)
+        }
+        info = [LayerInfo("peaks", n_filters * sum(conv.n_zones for conv in self.shapes.values()), 1)]
+        super().__init__(name, self.shapes, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
+
+    @property
+    def min_input_length(self) -> int:
+        """One frame: the input is padded."""
+        return 1
+
+    def _draw(self, layer: str, conv: RandomConv) -> None:
+        kernel = draw_kernel(self.seed, self.family, layer, conv.kernel_shape).astype(np.float64)
+        for axis in (0, 1):
+            kernel = _smoothed(kernel, axis, self.smoothness)
+        n = int(conv.n_filters * self.zero_mean)
+        kernel[..., :n] -= kernel[..., :n].mean(axis=(0, 1))
+        kernel /= np.sqrt(np.square(kernel).sum(axis=(0, 1)))
+        conv.set_kernel(kernel.astype(np.float32))
+        conv.set_bias(draw_normal(self.seed, self.family, f"{layer}/bias", (conv.n_filters,), self.bias))
+
+    def _tiles(self, x: Input) -> Iterator[Tile]:
+        channel = 0
+        for conv in self.shapes.values():
+            padded = F.pad(spectrogram(x), same_padding(x.shape[1], conv.taps[1]))
+            for first, peaks in conv.peaks(padded):
+                yield Tile("peaks", peaks, channel=channel + first)
+            channel += conv.n_zones * conv.n_filters
+
+    def _costs(self, input_length: int) -> Iterator[LayerCost]:
+        for layer, conv in self.shapes.items():
+            yield self._conv_cost(layer, "conv, ReLU", (conv.n_places, input_length))
+        yield LayerCost("peaks", "max over zones of frequency, joined", (self.n_features, input_length))
+
+
+def _smoothed(kernel: NDArray[np.float64], axis: int, smoothness: float) -> NDArray[np.float64]:
+    """Correlate adjacent weights along an axis; variances stay."""
+    weights = np.moveaxis(kernel, axis, 0).copy()
+    for i in range(1, len(weights)):
+        weights[i] = smoothness * weights[i - 1] + math.sqrt(1 - smoothness**2) * weights[i]
+    return np.moveaxis(weights, 0, axis)
