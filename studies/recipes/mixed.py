@@ -1,4 +1,4 @@
-"""The first table of docs/lab/mixed.md: what each part of the network `mixed` adds.
+"""The table of docs/lab/mixed.md: what each part of the network `mixed` adds.
 
     python -m studies.recipes.mixed --data ../shared/data --seeds 3
 
