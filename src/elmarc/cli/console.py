@@ -257,9 +257,8 @@ def show_problems(
     for note in () if quiet else notes:
         err.print(Text(f"note: {note}"))
     for name, reason in skipped[:SHOWN]:
-        err.print(
-            f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}", highlight=False, soft_wrap=True
-        )
+        text = reason if reason.startswith(name) else f"{name}: {reason}"
+        err.print(f"[yellow]skipped[/yellow] {escape(text)}", highlight=False, soft_wrap=True)
     if len(skipped) > SHOWN:
         where = f"; {listed_in} lists them all" if listed_in else ""
         err.print(f"... and {len(skipped) - SHOWN} more{where}", highlight=False)

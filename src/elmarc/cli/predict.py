@@ -198,7 +198,8 @@ def _show(document: Mapping[str, Any], rows: Sequence[Row], out: Predictions) ->
             console.say(f"{times}{label:<20} {row['probability']:.2f}  {row['file']}")
     if out.output:
         kinds = " and ".join(kind for kind in ("clips", "windows") if document.get(kind))
-        console.say(f"written: {out.output}, {len(rows)} {kinds}")
+        skipped = f", {len(document['skipped'])} skipped" if document["skipped"] else ""
+        console.say(f"written: {out.output}, {len(rows)} {kinds}{skipped}")
     if out.plot:
         console.say(f"written: {out.plot}")
 

@@ -207,5 +207,9 @@ def is_data_set(data: Any) -> bool:
 
 
 def _unknown(data: str) -> DatasetError:
-    hint = did_you_mean(data, DATASETS) or f": expected {', '.join(DATASETS)}, a folder or a CSV file"
-    return DatasetError(f"{data}: no such data set, folder or CSV file{hint}")
+    beside = [str(path) for path in Path(data).parent.glob("*") if path.is_dir() or path.suffix == ".csv"]
+    hint = did_you_mean(data, [*DATASETS, *beside])
+    return DatasetError(
+        f"{data}: no such data set, folder or CSV file"
+        + (hint or f": expected {', '.join(DATASETS)}, a folder or a CSV file")
+    )

@@ -104,9 +104,11 @@ def default_length(sounds: Sounds) -> InputLength:
     """Return the data set's input length, or `length_for` the clips; a DatasetError if none can be read."""
     if sounds.input_length is not None:
         return sounds.input_length
-    durations = trusted_durations(sounds.clips)[0] if isinstance(sounds, Files) else sounds.durations_s()
+    durations, problem = (
+        trusted_durations(sounds.clips) if isinstance(sounds, Files) else (sounds.durations_s(), None)
+    )
     if not any(durations):
-        raise DatasetError("X: none of its clips can be read, or all are empty: check its paths")
+        raise DatasetError(f"X: none of its clips can be read: {problem or 'all are empty'}")
     return length_for([seconds for seconds in durations if seconds])
 
 
@@ -195,8 +197,8 @@ def _warn_of_rate(estimator: Any, sr: int, *, reset: bool) -> None:
     """Warn, once per fit, of the rate that is assumed where neither waveforms nor estimator have one."""
     if estimator.input_sr is None and (reset or not getattr(estimator, "_rate_assumed", False)):
         warn(
-            f"X holds waveforms without a rate, which are taken for {sr} Hz: say so with input_sr={sr}, or "
-            "give their own, as input_sr or in pairs (waveform, rate in Hz)",
+            f"X holds waveforms without a rate, which are taken for {sr} Hz: say so with "
+            f"RandomCNNFeatures(input_sr={sr}), or give their own there or in pairs (waveform, rate in Hz)",
             RateWarning,
         )
         if reset:

@@ -97,6 +97,6 @@ def result_line(result: Result) -> str:
     """Return a cell's result in a line, the number first: a narrow terminal cuts the end."""
     skipped = f", {len(result.skipped)} clips skipped" if result.skipped else ""
     return (
-        f"{100 * result.accuracy:5.1f} %  {result.label:<24} {result.classifier:<6} seed {result.seed}, "
+        f"{100 * result.accuracy:5.1f} %  {result.label:<28} {result.classifier:<6} seed {result.seed}, "
         f"{result.dataset}, {result.protocol}{skipped}"
     )
