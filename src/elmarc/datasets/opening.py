@@ -207,7 +207,9 @@ def is_data_set(data: Any) -> bool:
 
 
 def _unknown(data: str) -> DatasetError:
-    beside = [str(path) for path in Path(data).parent.glob("*") if path.is_dir() or path.suffix == ".csv"]
+    parent = Path(data).parent
+    nearby = parent.glob("*") if isdir(parent) else ()  # False for a name that is too long
+    beside = [str(path) for path in nearby if path.is_dir() or path.suffix == ".csv"]
     hint = did_you_mean(data, [*DATASETS, *beside])
     return DatasetError(
         f"{data}: no such data set, folder or CSV file"
