@@ -296,3 +296,22 @@ def test_kernels_of_mixed_are_smooth_and_half_of_them_have_mean_zero() -> None:
             assert 0.4 < np.corrcoef(earlier.ravel(), later.ravel())[0, 1] < 0.6
     biases = np.concatenate([conv.bias.numpy() for conv in convs])
     assert 0.4 < biases.std() < 0.48  # cut at two standard deviations of 0.5
+
+
+def test_a_variant_of_mixed_has_another_definition() -> None:
+    from elmarc.networks.mixed import Mixed
+
+    def definition(**choices: object) -> object:
+        return type("Variant", (Mixed,), choices)("mixed", n_filters=2, layers=None).definition()
+
+    others = [
+        {"steps": {8: 2}},
+        {"frames": (5,)},
+        {"n_zones": 2},
+        {"smoothness": 0.1},
+        {"zero_mean": 0.0},
+        {"bias": 0.1},
+    ]
+    definitions = [definition(), *(definition(**choices) for choices in others)]
+    assert definitions[0] == build_network("mixed", n_filters=2).definition()
+    assert all(definitions.count(each) == 1 for each in definitions)

@@ -30,7 +30,6 @@ from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
 from elmarc.results import Candidate, FoldScore
 
 Protocol = Literal["paper", "nested"]
-PROTOCOLS: tuple[Protocol, ...] = ("paper", "nested")
 NOTES = {
     ("paper", "folds"): "optimistic: selected on the reported folds",
     ("paper", "lists"): "selected on the validation list, fitted on the training list",

@@ -247,8 +247,8 @@ def _pair(item: Any, i: int, sr: int) -> tuple[Waveform, int]:
     """Return the samples and the rate of one item."""
     array, rate = item if _is_pair(item) else (item, sr)
     if not hasattr(array, "shape") or not isinstance(rate, Integral):
-        found = f"{type(item).__name__} {str(item)[:40]}"
-        raise ConfigError(f"X, row {i}: found {found}, expected {EXPECTED}")
+        text = f"{type(item).__name__} {str(item)[:40]}"
+        raise ConfigError(f"X, row {i}: found {text}, expected {EXPECTED}")
     y = _array(array)
     if y.ndim != 1:
         raise AudioError(

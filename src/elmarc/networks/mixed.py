@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elmarc._types import Definition
 from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
 from elmarc.networks.blocks import EVERY, BandConv, RandomConv, same_padding
 from elmarc.networks.random_cnn import N_BANDS, RandomCNN, spectrogram
@@ -93,6 +94,17 @@ class Mixed(RandomCNN):
     def min_input_length(self) -> int:
         """One frame: the input is padded."""
         return 1
+
+    def options(self) -> Definition:
+        """Return the choices above: a subclass with others has features of its own in a store."""
+        return {
+            "steps": {str(bands): step for bands, step in self.steps.items()},
+            "frames": list(self.frames),
+            "n_zones": self.n_zones,
+            "smoothness": self.smoothness,
+            "zero_mean": self.zero_mean,
+            "bias": self.bias,
+        }
 
     def _draw(self, layer: str, conv: RandomConv) -> None:
         kernel = draw_kernel(self.seed, self.family, layer, conv.kernel_shape).astype(np.float64)
