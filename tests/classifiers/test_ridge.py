@@ -131,6 +131,22 @@ def test_few_clips_are_fitted_by_scikit_learn_to_the_last_bit(clips: Any) -> Non
     assert ours.coef_.tobytes() == theirs.coef_.tobytes()
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_clips_that_features_outnumber_are_fitted_as_scikit_learn_does(n_classes: int, kind: Any) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(50) % n_classes
+    X = (9 * rng.normal(size=(50, 80)) + 3 * (y[:, None] == np.arange(80) // 4) + 100).astype(kind)
+    ours, theirs = LeaveOneOutRidgeClassifier(ALPHAS).fit(X, y), RidgeClassifierCV(ALPHAS).fit(X, y)
+    assert vars(ours).keys() == vars(theirs).keys()
+    assert ours.alpha_ == theirs.alpha_
+    for name in ("coef_", "intercept_", "classes_", "best_score_"):
+        one, other = getattr(ours, name), getattr(theirs, name)
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), name
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    assert (ours.predict(X) == theirs.predict(X)).all()
+
+
 def test_moments_lose_no_digits_far_from_zero() -> None:
     X = np.random.default_rng(0).normal(size=(3000, 3)) + np.array([0, 1e6, -1e8])
     found = Streamed(Blocks(X), ArrayTargets(X[:, :1]))

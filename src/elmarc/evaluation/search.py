@@ -204,6 +204,8 @@ class _Task:
         if any(not key.startswith(f"{name}__") for params in self.candidates for key in params):
             return None
         candidates = [{k.removeprefix(f"{name}__"): v for k, v in p.items()} for p in self.candidates]
+        if not isinstance(model, Pipeline) and not _can_share(model, candidates):
+            return None  # before the transformers are fitted for nothing
         columns = []
         for train, test in self.splits:
             fitted = clone(first).fit(workspace.X[train], self.y[train])
@@ -224,6 +226,10 @@ class _Task:
             and len(np.unique(np.concatenate([train, test]))) == len(train) + len(test)
             for train, test in self.splits
         )
+
+
+def _can_share(model: Any, candidates: Sequence[Params]) -> bool:
+    return kernel_svm.can_share(model, candidates) or elm_grid.can_share(model, candidates)
 
 
 def _notes(caught: Sequence[warnings.WarningMessage], n_fits: int) -> tuple[str, ...]:
