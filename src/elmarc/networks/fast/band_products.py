@@ -1,13 +1,12 @@
-"""Filters over frames and bands of a spectrogram, as matrix products at each place on the frequency axis.
+"""Filters over frames and bands of a spectrogram, as matrix products over the places on the frequency axis.
 
-The product's rows hold the frames under the filter band by band: one place's bands lie side by side in them,
-so nothing is copied for each place. Few filters take several places at once, to fill the product.
+The product's rows hold the frames under the filter band by band: one place's bands lie side by side in them.
+Few filters take several places at once, to fill the product.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -32,28 +31,34 @@ class BandProducts:
         n_filters, _, self.bands, self.frames = layer.weight.shape
         self.n_places = maps.shape[2] - self.bands + 1
         self.at_once = min(self.n_places, max(1, FULL_PRODUCT // n_filters))
+        last = self.n_places - self.at_once
+        self.firsts = [*range(0, last, self.at_once), last]  # of the places at once
 
     def maps(self, filters: slice) -> Tensor:
         """Return the maps (clips, filters, places, frames) of some filters."""
         n_clips, n_frames, _ = self.rows.shape
         n_filters = len(self.layer.bias[filters])
+        matrix, bias = self._matrix(filters), self._bias(filters)
         out = self.rows.new_empty(self.n_places, n_clips * n_frames, n_filters)
-        for first, values in self._products(self.rows.flatten(0, 1), filters):
-            out[first : first + values.shape[1]] = values.transpose(0, 1)
+        for first in self.firsts:
+            values = onednn.multiply(self._under(self.rows.flatten(0, 1), first), matrix, bias)
+            out[first : first + self.at_once] = values.view(-1, self.at_once, n_filters).transpose(0, 1)
         return out.view(self.n_places, n_clips, n_frames, n_filters).permute(1, 3, 0, 2)
 
     def peaks(self, filters: slice) -> Tensor:
         """Return the maxima over all places, rectified, (clips, filters, frames)."""
         n_clips, n_frames, _ = self.rows.shape
-        out = self.rows.new_zeros(n_clips * n_frames, len(self.layer.bias[filters]))
-        step = max(1, TILE_BYTES // (self.at_once * out[0].nbytes))
-        for some, best in zip(
+        matrix, bias = self._matrix(filters), self._bias(filters)
+        out = self.rows.new_empty(n_clips * n_frames, len(self.layer.bias[filters]))
+        n_tiles = math.ceil(len(self.firsts) * self.at_once * out.nbytes / TILE_BYTES)
+        step = math.ceil(len(out) / n_tiles)
+        for rows, best in zip(
             torch.split(self.rows.flatten(0, 1), step), torch.split(out, step), strict=True
         ):
-            for _, values in self._products(some, filters):
-                peak = _ordered(values).amax(dim=1) if values.shape[1] > 1 else _ordered(values[:, 0])
-                torch.maximum(_ordered(best), peak, out=_ordered(best))
-        return out.view(n_clips, n_frames, -1).transpose(1, 2)
+            values = onednn.multiply(self._under_all(rows), matrix, bias)
+            places = values.view(len(rows), -1, out.shape[1])
+            torch.amax(_ordered(places), dim=1, out=_ordered(best))
+        return out.relu_().view(n_clips, n_frames, -1).transpose(1, 2)
 
     def peaks_at_points(self, filters: slice) -> Tensor:
         """Return the same for one clip with fewer products: values at Toom-Cook's points serve all places."""
@@ -90,18 +95,22 @@ class BandProducts:
         tiles = [tile.flatten(0, 1).contiguous() for tile in torch.split(places, n_blocks, dim=1)]
         return _Points(tiles, n_blocks, n_frames)
 
-    def _products(self, rows: Tensor, filters: slice) -> Iterator[tuple[int, Tensor]]:
-        """Yield the first of some places, and their values (rows, places, filters), valid until the next."""
-        matrix = self._matrix(filters)
-        biases = self.layer.bias[filters].to(rows.dtype).repeat(self.at_once)
-        bias = biases if biases.any() else None
-        out = rows.new_empty(len(rows), len(matrix.plain))
-        n_inputs = self.frames * (self.bands + self.at_once - 1)
-        last = self.n_places - self.at_once
-        for first in [*range(0, last, self.at_once), last]:
-            under = rows[:, first * self.frames : first * self.frames + n_inputs]
-            values = onednn.multiply(under, matrix, bias, out=out)
-            yield first, values.view(len(rows), self.at_once, -1)
+    def _under(self, rows: Tensor, first: int) -> Tensor:
+        """Return what is under the filters at some places at once, (rows, inputs)."""
+        start = first * self.frames
+        return rows[:, start : start + self.frames * (self.bands + self.at_once - 1)]
+
+    def _under_all(self, rows: Tensor) -> Tensor:
+        """Return the same at all places, (rows x `firsts`, inputs)."""
+        step = self.at_once * self.frames
+        under = rows.unfold(1, self.frames * (self.bands + self.at_once - 1), step)
+        if self.firsts[-1] % self.at_once:
+            under = torch.cat([under, self._under(rows, self.firsts[-1]).unsqueeze(1)], dim=1)
+        return under.flatten(0, 1)
+
+    def _bias(self, filters: slice) -> Tensor | None:
+        biases = self.layer.bias[filters].to(self.input.dtype).repeat(self.at_once)
+        return biases if biases.any() else None
 
     def _matrix(self, filters: slice) -> Matrix:
         return self.layer.cache.get(
