@@ -71,6 +71,23 @@ def test_columns_are_named_in_their_order(rng: np.random.Generator) -> None:
         torch.testing.assert_close(column, values.amax(1) if statistic == "max" else values.mean(1))
 
 
+@pytest.mark.parametrize("name", ["mixed", "timbral_temporal"])
+def test_tiles_that_are_pooled_together_give_what_each_gives(name: str, rng: np.random.Generator) -> None:
+    network = build_network(name, n_filters=8)
+    x, statistics = clips(network, rng)[:1], tuple(STATISTICS)
+    each = {
+        (layer, channel + i, statistic): value
+        for layer, maps, _, channel in network.tiles(x)
+        for statistic in statistics
+        for i, value in enumerate(STATISTICS[statistic](Map(maps))[0].tolist())
+    }
+    for column, value in zip(
+        column_names(network, statistics), pool(network, x, statistics=statistics)[0], strict=True
+    ):
+        layer, channel, statistic = column.split("/")
+        assert value.item() == each[layer, int(channel), statistic], column
+
+
 def test_a_large_offset_does_not_spoil_the_deviation() -> None:
     maps = torch.full((1, 1, 100_000), 1000.0)
     maps[..., ::2] += 1

@@ -12,7 +12,7 @@ from torch import Tensor
 from elmarc._choices import choose
 from elmarc.errors import ConfigError
 from elmarc.features.statistics import BLOCK_VALUES, STATISTICS, Map
-from elmarc.networks.base import FeatureMap, Input, Network
+from elmarc.networks.base import Input, Network, Tile
 
 Features = Float32[Tensor, "clips features"]
 CACHE_LINE = 16  # channels that are adjacent in memory: reading fewer reads them all
@@ -49,13 +49,12 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     device = device_of(network, x)
     out = torch.empty(len(x), len(statistics), n_features, device=device)
     with rounding(network, device):
-        for layer, maps, clip, channel in network.tiles(x):
-            first = starts[layer] + channel
-            for block in _blocks(maps, statistics):
-                part, columns = Map(maps[:, block]), slice(first + block.start, first + block.stop)
-                for i, name in enumerate(statistics):
-                    out[clip : clip + len(maps), i, columns] = STATISTICS[name](part)
-            del maps, part  # freed before the next one is computed
+        for first, block in _blocks(network.tiles(x), statistics):
+            start, width = starts[first.layer] + first.channel, sum(part.shape[1] for part in block.parts)
+            for i, name in enumerate(statistics):
+                values = STATISTICS[name](block)
+                out[first.clip : first.clip + len(values), i, start : start + width] = values
+            del first, block  # freed before the next one is computed
     for layer in network.collapsed_layers:
         channels = out[..., starts[layer] : starts[layer] + network.n_channels(layer)]
         overall = channels.mean(dim=-1)
@@ -64,14 +63,42 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     return out.flatten(1)
 
 
-def _blocks(maps: FeatureMap, statistics: Sequence[str]) -> Iterator[slice]:
-    """Cut the channels into blocks whose deviations stay in a CPU's cache."""
-    n_channels = maps.shape[1]
-    step = n_channels
-    if maps.device.type == "cpu" and set(statistics) - {"mean", "max"}:
-        step = max(CACHE_LINE, BLOCK_VALUES * n_channels // maps.numel())
-    for start in range(0, n_channels, step):
-        yield slice(start, min(start + step, n_channels))
+def _blocks(tiles: Iterator[Tile], statistics: Sequence[str]) -> Iterator[tuple[Tile, Map]]:
+    """Cut and join tiles into blocks of channels whose deviations fill a CPU's cache.
+
+    Yields the first tile of a block, and its map. Numbers are those of each tile, to the last bit.
+    """
+    has_deviations = bool(set(statistics) - {"mean", "max"})
+    few: list[Tile] = []
+    for tile in tiles:
+        n_channels, n_values = tile.maps.shape[1], tile.maps.numel()
+        is_cached = has_deviations and tile.maps.device.type == "cpu"
+        if few and not (is_cached and _fits(few, tile)):
+            yield few[0], Map(*(one.maps for one in few))
+            few = []
+        if is_cached and n_values < BLOCK_VALUES:
+            few.append(tile)
+        else:
+            step = max(CACHE_LINE, BLOCK_VALUES * n_channels // n_values) if is_cached else n_channels
+            for start in range(0, n_channels, step):
+                part = tile._replace(maps=tile.maps[:, start : start + step], channel=tile.channel + start)
+                yield part, Map(part.maps)
+                del part
+        del tile  # freed before the next one is computed
+    if few:
+        yield few[0], Map(*(one.maps for one in few))
+
+
+def _fits(few: Sequence[Tile], tile: Tile) -> bool:
+    """Return whether a tile holds the next channels of a block, which stays in the cache.
+
+    A channel's values have to lie side by side, or its sums would round as the channels beside it have it.
+    """
+    first, n_channels = few[0], sum(one.maps.shape[1] for one in few)
+    n_values = sum(one.maps.numel() for one in (*few, tile))
+    follows = (first.layer, first.clip, first.channel + n_channels) == (tile.layer, tile.clip, tile.channel)
+    is_by_channel = all(one.maps.is_contiguous() for one in (*few, tile))
+    return follows and is_by_channel and n_values <= BLOCK_VALUES
 
 
 def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> list[str]:

@@ -5,7 +5,7 @@ Importing this module loads no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -22,39 +22,53 @@ BLOCK_VALUES = 2**17  # of float32 in a core's cache
 class Map:
     """A feature map, and what several statistics need of it, computed once.
 
-    Attributes
+    Parameters
     ----------
-    maps : Tensor [shape=(clips, channels, *positions)]
+    *parts : Tensor [shape=(clips, channels, *positions)]
+        The map in parts, which differ in channels alone.
     """
 
-    def __init__(self, maps: FeatureMap) -> None:
-        self.maps = maps
+    def __init__(self, *parts: FeatureMap) -> None:
+        self.parts = parts
 
     @cached_property
     def level(self) -> Tensor:
         """The mean over positions (clips, channels), summed in float32."""
-        import torch
-
-        axes = tuple(range(2, self.maps.ndim))
-        if self.maps.dtype == torch.float32:
-            return self.maps.mean(dim=axes)
-        frames = max(1, BLOCK_VALUES * self.maps.shape[2] // self.maps.numel())  # of a copy in float32
-        parts = torch.split(self.maps, frames, dim=2)
-        total = torch.stack([part.sum(dim=axes, dtype=torch.float32) for part in parts]).sum(dim=0)
-        return total * (self.maps.shape[0] * self.maps.shape[1] / self.maps.numel())
+        return _joined(map(_level, self.parts))
 
     @cached_property
     def deviations(self) -> Tensor:
         """The values less their mean (clips, channels, positions), frame by frame."""
         import torch
 
-        values = self.maps.flatten(2).to(torch.float32, memory_format=torch.contiguous_format)
+        flat = _joined(part.flatten(2) for part in self.parts)
+        values = flat.to(torch.float32, memory_format=torch.contiguous_format)
         return values - values.mean(dim=2, keepdim=True)
 
     @cached_property
     def energy(self) -> Tensor:
         """The sum of squared deviations (clips, channels)."""
         return self.deviations.square().sum(dim=2)
+
+
+def _level(maps: FeatureMap) -> Tensor:
+    import torch
+
+    axes = tuple(range(2, maps.ndim))
+    if maps.dtype == torch.float32:
+        return maps.mean(dim=axes)
+    frames = max(1, BLOCK_VALUES * maps.shape[2] // maps.numel())  # of a copy in float32
+    parts = torch.split(maps, frames, dim=2)
+    total = torch.stack([part.sum(dim=axes, dtype=torch.float32) for part in parts]).sum(dim=0)
+    return total * (maps.shape[0] * maps.shape[1] / maps.numel())
+
+
+def _joined(parts: Iterable[Tensor]) -> Tensor:
+    """Join along channels; one part stays as it is."""
+    import torch
+
+    first, *others = parts
+    return torch.cat([first, *others], dim=1) if others else first
 
 
 def mean(of: Map) -> Tensor:
@@ -69,12 +83,12 @@ def std(of: Map) -> Tensor:
 
 def maximum(of: Map) -> Tensor:
     """Return the maximum over positions."""
-    return of.maps.amax(dim=tuple(range(2, of.maps.ndim))).float()
+    return _joined(part.amax(dim=tuple(range(2, part.ndim))) for part in of.parts).float()
 
 
 def ppv(of: Map) -> Tensor:
     """Return the proportion of positive values (Dempster et al. 2020, ROCKET)."""
-    return type(of)(of.maps > 0).level
+    return type(of)(*(part > 0 for part in of.parts)).level
 
 
 def autocorrelation(of: Map, *, lag: int) -> Tensor:
@@ -83,7 +97,7 @@ def autocorrelation(of: Map, *, lag: int) -> Tensor:
     0 where a map is constant but for rounding, or no longer than the lag.
     """
     n = of.deviations.shape[2]
-    step = lag * (n // of.maps.shape[2])
+    step = lag * (n // of.parts[0].shape[2])
     later, earlier = of.deviations[..., step:], of.deviations[..., : max(n - step, 0)]
     rounding = of.level.square() * (CONSTANT**2 * n)
     return ((later * earlier).sum(dim=2) / of.energy).where(of.energy > rounding, 0.0)
