@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -115,7 +116,9 @@ class Result:
     def _pieces(self) -> Iterator[str]:
         """Yield the text piece by piece: whole, that of a million predictions takes a gigabyte."""
         encoder = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False, default=vars)
-        yield from encoder.iterencode(self)
+        tokens = encoder.iterencode(self)
+        while piece := "".join(islice(tokens, 4096)):
+            yield piece
         yield "\n"
 
     @classmethod

@@ -23,6 +23,7 @@ from elmarc.errors import ConfigError
 
 CUT = 2.0  # standard deviations, as in TensorFlow's truncated_normal
 BYTES = 40  # of memory for each weight while it is drawn
+PLENTY = 2**28  # bytes; any machine has as many, and asking takes longer than drawing a small kernel
 GAIN = 1.3  # the study's; 1.0 would be He's
 TABLE_SIGMA = 0.02  # of embeddings and tokens, as BERT and ViT have it
 OLD_NORMS = ("weight_g", "weight_orig")  # what torch.nn.utils.weight_norm and spectral_norm leave
@@ -55,7 +56,8 @@ def draw_normal(
 
 def check_fits(shape: tuple[int, ...], owner: str) -> None:
     """Raise a ConfigError where a kernel of this shape does not fit into memory, before it is allocated."""
-    if math.prod(shape) * BYTES > memory_bytes():
+    needed = math.prod(shape) * BYTES
+    if needed > PLENTY and needed > memory_bytes():
         raise ConfigError(
             f"{owner}: the kernel {shape} does not fit into memory: take fewer filters, or smaller ones"
         )
