@@ -56,8 +56,8 @@ class BandProducts:
             torch.split(self.rows.flatten(0, 1), step), torch.split(out, step), strict=True
         ):
             values = onednn.multiply(self._under_all(rows), matrix, bias)
-            places = values.view(len(rows), -1, out.shape[1])
-            torch.amax(_ordered(places), dim=1, out=_ordered(best))
+            peaks = _ordered(values).view(len(rows), len(self.firsts), -1).amax(dim=1)  # long rows first
+            torch.amax(peaks.view(len(rows), self.at_once, -1), dim=1, out=_ordered(best))
         return out.relu_().view(n_clips, n_frames, -1).transpose(1, 2)
 
     def peaks_at_points(self, filters: slice) -> Tensor:
