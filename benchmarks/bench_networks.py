@@ -40,6 +40,7 @@ from elmarc.frontends.logmel import LogMel  # noqa: E402
 from elmarc.frontends.waveform import RawWaveform  # noqa: E402
 from elmarc.networks import STUDY_NETWORKS, RandomCNN, build_network  # noqa: E402
 from elmarc.networks.blocks import BandConv, RandomConv  # noqa: E402
+from elmarc.networks.mixed import Mixed  # noqa: E402
 
 SR = 12000
 N_FRAMES, N_SAMPLES = 1368, 350_000
@@ -88,10 +89,11 @@ def plain_maps(network: RandomCNN, x: Tensor) -> Iterator[Tensor]:
     """Yield the same layers as torch computes them when asked plainly."""
     weights = iter(torch.from_numpy(array) for array in network.get_weights())
 
-    def conv(maps: Tensor, *, stride: int = 1, padding: str | tuple[int, int] = "valid") -> Tensor:
+    def conv(maps: Tensor, *, stride: Any = 1, padding: str | tuple[int, int] = "valid") -> Tensor:
         kernel, bias = next(weights), next(weights)
         if maps.ndim == 4:
-            return F.conv2d(maps, kernel.permute(3, 2, 0, 1).contiguous(), bias, padding=padding)
+            filters = kernel.permute(3, 2, 0, 1).contiguous()
+            return F.conv2d(maps, filters, bias, stride=stride, padding=padding)
         if kernel.ndim == 4:
             kernel = kernel.squeeze(2)
         return F.conv1d(maps, kernel.permute(2, 1, 0).contiguous(), bias, stride=stride, padding=padding)
@@ -117,6 +119,10 @@ def plain_maps(network: RandomCNN, x: Tensor) -> Iterator[Tensor]:
         if "temporal" in network.layers:
             envelope = maps.mean(dim=3)
             yield torch.cat([conv(envelope, padding="same").relu() for _ in range(4)], dim=1)
+    elif isinstance(network, Mixed):
+        for shape in network.shapes.values():
+            places = conv(maps, stride=(1, shape.step), padding=(shape.taps[1] // 2, 0)).relu()
+            yield from (zone.amax(dim=3) for zone in places.tensor_split(shape.n_zones, dim=3))
     elif family == "sample_level":
         maps = conv(maps, stride=3).relu()
         yield maps
@@ -236,7 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--networks", default=",".join(STUDY_NETWORKS))
+    parser.add_argument("--networks", default=",".join((*STUDY_NETWORKS, "mixed")))
     parser.add_argument("--size", default="large", choices=("large", "small"))
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--batch", type=int, default=5)

@@ -161,7 +161,7 @@ def permuted(y: Any, folds: Any, rng: np.random.Generator) -> Any:
     return shuffled
 
 
-@pytest.mark.parametrize("network", ["7x96", "sample_level"])
+@pytest.mark.parametrize("network", ["7x96", "sample_level", "mixed"])
 def test_on_permuted_labels_the_whole_of_v2_stays_at_chance(network: str, rng: np.random.Generator) -> None:
     config = parse(recipe="v2", network={"kind": network, "size": "small"})
     matrix = features(config, build.dataset(config.data))
