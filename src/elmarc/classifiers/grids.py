@@ -81,7 +81,12 @@ class ClassifierSpec:
 
 
 def make_classifier(
-    name: Any, *, random_state: int = 0, standardise: Scaling = False, ridge: bool = False
+    name: Any,
+    *,
+    random_state: int = 0,
+    standardise: Scaling = False,
+    ridge: bool = False,
+    behind: Any = None,
 ) -> ClassifierSpec:
     """Return a classifier with its grid.
 
@@ -93,6 +98,7 @@ def make_classifier(
     standardise : standardise each feature first, by mean and deviation of the training clips; "squashed"
         bounds it then (`squash`), so that no single loud clip rules a feature. The study did neither.
     ridge : fit the extreme learning machine with a leave-one-out ridge and scaled weights; no other has it.
+    behind : a transformer of scikit-learn's kind that is fitted with the classifier and stands before it.
 
     Raises
     ------
@@ -117,14 +123,17 @@ def make_classifier(
         estimator.set_params(scaled_weights=True, regressor=LeaveOneOutRidge())
     if standardise not in (True, False, "squashed"):
         raise ConfigError(f"standardise: found {standardise!r}, expected true, false or 'squashed'")
-    if not standardise:
+    if not standardise and behind is None:
         return ClassifierSpec(name, estimator, grid)
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-    steps = [("standardise", StandardScaler()), ("classifier", estimator)]
+    steps: list[tuple[str, Any]] = [] if behind is None else [("features", behind)]
+    if standardise:
+        steps.append(("standardise", StandardScaler()))
     if standardise == "squashed":
-        steps.insert(1, ("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
+        steps.append(("squash", FunctionTransformer(squash, feature_names_out="one-to-one")))
+    steps.append(("classifier", estimator))
     parts = [
         {f"classifier__{key}": values for key, values in part.items()}
         for part in (grid if isinstance(grid, list) else [grid])

@@ -31,6 +31,7 @@ from elmarc.comparison.compare import comparisons
 from elmarc.comparison.records import Comparison, system_of
 from elmarc.datasets.named import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
+from elmarc.features.fitted import FITTED
 from elmarc.networks.section import EXTERNAL
 from elmarc.reports import tables
 from elmarc.results import Result, collect, to_frame
@@ -214,7 +215,7 @@ def _show_ranking(
     _show(results, compared, out, next_step="" if out.quiet else "; ".join(steps))
     if out.quiet or out.as_json:
         return
-    if config and config.features_file is None and config.classifier:
+    if config and config.features_file is None and config.classifier and config.frontend.kind not in FITTED:
         console.say(f"features of the best: {extract_command(config)}")
     if sentence := beside(results, out.output):
         console.note(sentence)

@@ -20,7 +20,8 @@ from elmarc.errors import ConfigError
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.features.joined import JoinedExtractor
 from elmarc.features.recipes import BASELINE, WHOLE_CLIPS, default_frontend, settings
-from elmarc.frontends import FRONTENDS, FrontEnd, frontends_of
+from elmarc.frontends import FRONTENDS, FrontEnd, check_installed, frontends_of
+from elmarc.frontends.logmel_vectors import WholeLogMel
 from elmarc.networks import NETWORKS, make_network
 from elmarc.networks.base import Network
 from elmarc.networks.section import EXTERNAL, parts_of, section_of_text
@@ -80,7 +81,8 @@ def assemble(
     if section is None:
         of_networks = ("n_filters", "layers", "duration", "input_length", "statistics")
         _refuse(options, of_networks, "the baseline has no network: leave it out, or name a network")
-        return FeatureExtractor(front, **work)
+        check_installed(front.kind)
+        return FeatureExtractor(_with_length(front, default_length), **work)
     _check_unit(front, section)
     if isinstance(network, Network) and (options.n_filters, options.layers) != (None, None):
         raise ConfigError(f"{network.name} is built already: say n_filters and layers where it is built")
@@ -195,6 +197,14 @@ def _length(options: FeatureOptions, front: FrontEnd, default: InputLength | Non
     if default is None:
         raise ConfigError("how much of a clip is fed? Give duration (seconds) or input_length")
     return front.n_positions(default.seconds(front.unit or "frames"))
+
+
+def _with_length(front: FrontEnd, default: InputLength | None) -> FrontEnd:
+    """Return a front-end that reads as much of a clip as the networks do, where it does not say how much."""
+    if not isinstance(front, WholeLogMel) or default is None:
+        return front
+    seconds = default.seconds("frames") if front.seconds is None else front.seconds
+    return replace(front, seconds=seconds, fix_length=front.fix_length or default.fix_length)
 
 
 def _refuse(options: FeatureOptions, names: Sequence[str], because: str) -> None:

@@ -11,13 +11,15 @@ from typing import Any, get_args
 
 from elmarc._choices import choose
 from elmarc._types import Unit
-from elmarc.frontends import FRONTENDS, frontends_of, mfcc
+from elmarc.frontends import FRONTENDS, LogMel, frontends_of, mfcc
+from elmarc.frontends.logmel_vectors import LogMelVector
 from elmarc.networks import NETWORKS
 from elmarc.networks.section import EXTERNAL, JOINED
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
 PEAKS = ("mean", "std", "max", "lag1", "lag8")
 BASELINE = "mfcc"
+OF_LOGMELS = tuple(kind for kind, made in FRONTENDS.items() if issubclass(made, LogMel | LogMelVector))
 WHOLE_CLIPS = {"fixed_length": 2048, "fix_length": "repeat-pad"}  # of the baseline, tiny ones too
 
 
@@ -49,14 +51,14 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "2018": Recipe(
         frontends={
-            "logmel": {"shift_db": 0.0, "scale_db": 1.0, "levelling": 0.0},
+            **{kind: {"shift_db": 0.0, "scale_db": 1.0, "levelling": 0.0} for kind in OF_LOGMELS},
             "waveform": {"levelling": 0.0},
             "mfcc": {"statistics": mfcc.STUDY},
         }
     ),
     "v2": Recipe(
         frontends={
-            "logmel": {"shift_db": 25.0, "scale_db": 20.0, "levelling": 0.5},
+            **{kind: {"shift_db": 25.0, "scale_db": 20.0, "levelling": 0.5} for kind in OF_LOGMELS},
             "waveform": {"levelling": 0.5},
             "mfcc": {"statistics": mfcc.V2},
         },

@@ -20,6 +20,7 @@ from elmarc import _defaults
 from elmarc._types import FeatureArray, FixLength, Precision, Size
 from elmarc.features.assemble import FeatureOptions, FrontEndLike, NetworkLike, assemble, make_frontend
 from elmarc.features.extractor import FeatureExtractor
+from elmarc.features.fitted import check_unfitted
 from elmarc.features.frames import FrameFeatures
 from elmarc.features.recipes import BASELINE
 from elmarc.features.sounds import Sounds, default_length, extract, read_sounds
@@ -220,7 +221,9 @@ class RandomCNNFeatures(_ClipTransformer):
 
     def _options(self) -> FeatureOptions:
         names = [field.name for field in fields(FeatureOptions) if field.name != "seed"]
-        return FeatureOptions(**{name: getattr(self, name) for name in names}, seed=self.seed_)
+        options = FeatureOptions(**{name: getattr(self, name) for name in names}, seed=self.seed_)
+        check_unfitted(make_frontend(options).kind)
+        return options
 
     def _work(self) -> dict[str, Any]:
         work = {name: getattr(self, name) for name in ("batch_size", "n_workers", "device")}

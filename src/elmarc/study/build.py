@@ -14,7 +14,8 @@ from elmarc.errors import DatasetError
 from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
-from elmarc.features.recipes import BASELINE, RECIPES, unit_read
+from elmarc.features.fitted import FITTED, FittedFeatures
+from elmarc.features.recipes import RECIPES, unit_read
 from elmarc.features.store import FeatureStore
 from elmarc.features.transformer import RandomCNNFeatures
 from elmarc.model import SoundClassifier
@@ -80,13 +81,28 @@ def network_section(section: cfg.Network) -> dict[str, Any]:
     return {key: value for key, value in section.model_dump(mode="json").items() if value is not None}
 
 
-def classifier(system: cfg.System) -> ClassifierSpec:
-    """Return the classifier of a system with its grid, in front of it a scaler where one is wanted."""
+def classifier(system: cfg.System, behind: FittedFeatures | None = None) -> ClassifierSpec:
+    """Return the classifier of a system with its grid, behind a scaler where one is wanted.
+
+    In front of both stands `behind`, the `fitted_features` of the system.
+    """
     section = system.classifier
     assert section is not None  # no grid belongs to a training
     return make_classifier(
-        section.name, random_state=system.seed, standardise=section.standardise, ridge=section.ridge
+        section.name,
+        random_state=system.seed,
+        standardise=section.standardise,
+        ridge=section.ridge,
+        behind=behind,
     )
+
+
+def fitted_features(system: cfg.System) -> FittedFeatures | None:
+    """Return what makes features of a system's log-mels that are fitted to clips, where it has such."""
+    if system.features_file is not None or system.frontend.kind not in FITTED:
+        return None
+    n_bands = system.frontend.options()["n_mels"]
+    return FITTED[system.frontend.kind](n_bands=n_bands, random_state=system.seed)
 
 
 def feature_options(system: cfg.System) -> FeatureOptions:
@@ -97,7 +113,7 @@ def feature_options(system: cfg.System) -> FeatureOptions:
         own |= {"statistics": system.pooling} if net.kind != JOINED else {"frontend": None}
         own |= {"duration": fed.seconds, "fix_length": fed.fix_length}
         own["input_length"] = fed.n_frames if unit_read(net) == "frames" else fed.n_samples
-    network = BASELINE if net is None else network_section(net)
+    network = system.frontend.kind if net is None else network_section(net)
     return FeatureOptions(network, recipe=system.recipe, seed=system.seed, **own)
 
 

@@ -22,6 +22,7 @@ from elmarc.evaluation.protocol import EVALUATION_VERSION
 from elmarc.features import store
 from elmarc.features.extractor import resolve_device
 from elmarc.features.store import definition_key
+from elmarc.frontends import check_installed
 from elmarc.networks.make import identity
 from elmarc.networks.section import EXTERNAL
 from elmarc.study import build, record
@@ -112,6 +113,8 @@ def make_cells(
     """
     for device in dict.fromkeys(config.device for config in configs):
         resolve_device(device)
+    for config in configs:
+        check_installed(config.frontend.kind)
     unread = {c.data.model_dump_json() for c in configs if c.features_file is not None}
     opened: dict[str, Material] = {}
     modules: dict[Any, Definition | None] = {}
@@ -189,5 +192,6 @@ def _name(config: Experiment) -> str:
 def _identity(config: Experiment, material: Material, module: Definition | None) -> str:
     file = config.features_file
     content = content_key(file) if file and file.is_file() else None
-    more = [] if module is None else [module]
+    fitted = build.fitted_features(config)
+    more = [part for part in (module, fitted and fitted.definition()) if part is not None]
     return digest([record.settings(config), material.key, VERSIONS, content, *more])

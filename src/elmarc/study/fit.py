@@ -13,6 +13,7 @@ from elmarc.errors import ConfigError
 from elmarc.evaluation.splits import keep_together
 from elmarc.features.cache import front_ends
 from elmarc.features.contents import contents_of
+from elmarc.features.fitted import FITTED
 from elmarc.features.store import FeatureStore, definition_key
 from elmarc.model import SoundClassifier
 from elmarc.model.learning import expectation
@@ -108,21 +109,23 @@ def winner(results: Sequence[Result], *, clips_key: str | None = None) -> Winner
             return Winner(first, score, len(comparison.scores), tied, tuple(passed))
         passed.append(score.label)
     raise ConfigError(
-        f"none of {', '.join(passed)} can be fitted: their features were read from a file, or they are "
-        "modules of your own that were trained (a model file keeps neither their code nor their norms), or "
-        "an older elmarc ranked them: train a network of elmarc, run rank again, or name --network and "
-        "--classifier"
+        f"none of {', '.join(passed)} can be fitted: their features were read from a file or are themselves "
+        "fitted, or they are modules of your own that were trained (a model file keeps neither their code "
+        "nor their norms), or an older elmarc ranked them: train a network of elmarc, run rank again, or "
+        "name --network and --classifier"
     )
 
 
 def can_be_fitted(result: Result) -> bool:
     """Return whether the system of a result can be fitted for new clips.
 
-    Features that were read from a file cannot be computed for them, and a model file cannot hold a user's
-    module that was trained.
+    Features that were read from a file cannot be computed for them, and a model file cannot hold features
+    that are fitted, nor a user's module that was trained.
     """
     config, network = result.config, result.config.get("network")
     is_own = isinstance(network, Mapping) and network.get("kind") == EXTERNAL
+    if (config.get("frontend") or {}).get("kind") in FITTED:
+        return False
     return bool(config) and not config.get("features_file") and not (is_own and "training" in config)
 
 

@@ -132,10 +132,11 @@ class _Sum:
 
     def add_classifiers(self, cells: Sequence[Cell], width: int) -> None:
         """Add a cell for each classifier; features of about one width are timed once."""
-        n_features = 2 ** round(math.log2(max(1, width)))
         for cell in cells:
             config, data = cell.config, cell.material.dataset
-            key = (config.classifier, config.protocol, n_features, cell.material.key)
+            fitted = build.fitted_features(config)
+            n_features = width if fitted else 2 ** round(math.log2(max(1, width)))
+            key = (config.classifier, config.protocol, n_features, type(fitted), cell.material.key)
             if key not in self._folds:
                 one = self.fold_time(config, len(data.clips), n_features, len(data.classes), self.n_jobs)
                 self._folds[key] = one * n_parts(data)
@@ -185,8 +186,13 @@ def measured_pace(
 
 
 def measured_fold(config: Experiment, n_clips: int, n_features: int, n_classes: int, n_jobs: int) -> float:
-    """Return the seconds of one fold of a classifier, its grid searched on noise."""
+    """Return the seconds of one fold of a classifier, its grid searched on noise.
+
+    Features that are fitted beside it are timed once: their time is proportional to the clips, at most.
+    """
     n = min(n_clips, max(START_CLIPS, PER_CLASS * n_classes))
+    if build.fitted_features(config):
+        return _fold_s(config, n, n_features, n_classes, n_jobs) * n_clips / n
     _fold_s(config, n, n_features, n_classes, n_jobs)  # its first call sets up threads and imports
     seconds, exponent = _fold_s(config, n, n_features, n_classes, n_jobs), None
     while n < n_clips and (exponent is None or seconds < FOLD_S):
@@ -206,7 +212,7 @@ def _fold_s(config: Experiment, n_clips: int, n_features: int, n_classes: int, n
     y = np.array([f"{label}" for label in number])
     rows = np.arange(n)
     one = Folds(("1",), ((rows[n // 5 :], rows[: n // 5]),))
-    spec = build.classifier(config)
+    spec = build.classifier(config, build.fitted_features(config))
     start = time.perf_counter()
     evaluate(spec, X.astype(np.float32), y, one, protocol=config.protocol, n_jobs=n_jobs)
     return time.perf_counter() - start

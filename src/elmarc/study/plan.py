@@ -11,7 +11,9 @@ from elmarc.audio.length import STUDY_LENGTH
 from elmarc.config.files import is_network_file, read_networks
 from elmarc.errors import ConfigError
 from elmarc.features.assemble import FeatureOptions, make_frontend
+from elmarc.features.fitted import check_unfitted
 from elmarc.features.recipes import BASELINE, WHOLE_CLIPS
+from elmarc.frontends import frontends_of
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, make_network
 from elmarc.networks.random_cnn import RandomCNN
 from elmarc.networks.section import (
@@ -69,8 +71,11 @@ def experiments(
 
 def experiment(document: Mapping[str, Any], overrides: Sequence[str] = ()) -> Experiment:
     """Return one experiment from a document whose network is a section; of kind mfcc, it is the baseline."""
-    if document["network"]["kind"] == BASELINE:
-        document = {**document, "network": BASELINE, "frontend": WHOLE_CLIPS}
+    kind = document["network"]["kind"]
+    check_unfitted(kind)
+    if kind in frontends_of(None):
+        front = {"frontend": WHOLE_CLIPS} if kind == BASELINE else {}
+        document = {**document, "network": kind, **front}
     return parse_experiment(apply_overrides(document, overrides))
 
 
@@ -148,6 +153,7 @@ def choose_networks(networks: str | Sequence[Any], *, size: str, precision: str)
     words = networks.split(",") if isinstance(networks, str) else networks
     words = [word for word in (w.strip() if isinstance(w, str) else w for w in words) if word != ""]
     known = [name for name, preset in NETWORKS.items() if not preset.required]
+    alone = [name for name in frontends_of(None) if name != BASELINE]
     sections = []
     for word in STUDY_NETWORKS if words == ["all"] else words:
         if isinstance(word, Mapping):
@@ -163,10 +169,11 @@ def choose_networks(networks: str | Sequence[Any], *, size: str, precision: str)
             sections.append({**section_of_text(word), "precision": precision})
         else:
             names = [name.strip().lower() for name in word.split("+")]
-            more = [BASELINE] if len(names) > 1 else []
+            more = [BASELINE] if len(names) > 1 else alone
             names = [choose("network", name, [*known, *more]) for name in names]
             section = section_of_text("+".join(names))
-            sections.append(with_options(section, size=size, precision=precision))
+            options = {} if section["kind"] in alone else {"size": size, "precision": precision}
+            sections.append(with_options(section, **options))
     chosen = [section for k, section in enumerate(sections) if section not in sections[:k]]
     _check_names(chosen)
     return chosen

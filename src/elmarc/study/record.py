@@ -18,6 +18,7 @@ from elmarc._types import Definition
 from elmarc.errors import ConfigError
 from elmarc.evaluation.protocol import Evaluation
 from elmarc.features.extractor import Extraction, FeatureExtractor
+from elmarc.features.fitted import FittedFeatures
 from elmarc.features.store import definition_key
 from elmarc.networks.make import is_object
 from elmarc.networks.random_cnn import RandomCNN
@@ -46,14 +47,20 @@ class UsedClips:
     timings: dict[str, float]
 
     @classmethod
-    def of(cls, extraction: Extraction, *, classify_s: float) -> UsedClips:
+    def of(
+        cls, extraction: Extraction, *, classify_s: float, fitted: FittedFeatures | None = None
+    ) -> UsedClips:
         """Return those of an extraction.
 
         `s_per_clip` is what one clip costs on one worker, from file to features. It counts decoding and
         front-end for every network alike, whichever of them had them made. Features that came from the store
-        cost nothing here, and have no such entries.
+        cost nothing here, and have no such entries. Those of `fitted` were computed beside the classifier.
         """
         matrix, front, network = extraction.matrix, extraction.frontend_s, extraction.network_s
+        n_features, definition = matrix.X.shape[1], matrix.definition
+        if fitted is not None:
+            network, n_features = fitted.fits.seconds, fitted.fits.n_features or n_features
+            definition = {**definition, "fitted": fitted.definition()}
         timings = {"extract_s": extraction.seconds, "classify_s": classify_s}
         if front is not None and network is not None:
             timings |= {"frontend_s_per_clip": front, "network_s_per_clip": network}
@@ -62,8 +69,8 @@ class UsedClips:
             matrix.ids,
             matrix.labels,
             matrix.groups,
-            matrix.X.shape[1],
-            matrix.definition,
+            n_features,
+            definition,
             extraction.skipped,
             timings,
         )

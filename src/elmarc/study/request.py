@@ -281,15 +281,13 @@ class Extract(Work, Clips):
     @classmethod
     def of(cls, config: Experiment) -> Self:
         """Return what gives the features of an experiment: `experiment` gives them back."""
-        from elmarc.features.recipes import BASELINE
-
         net = config.network
         data = config.data.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         for key in ("kind", "n_folds", "shuffle", "keep_duplicates_together"):  # they change no features
             data.pop(key, None)
         options: dict[str, Any] = {
             "data": data.pop("source", ""),
-            "network": BASELINE if net is None else _spelled(net),
+            "network": config.frontend.kind if net is None else _spelled(net),
             "seed": config.seed,
             "recipe": config.recipe,
             "device": config.device,

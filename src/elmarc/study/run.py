@@ -173,10 +173,10 @@ class _Run:
             self.check()
             config, data = cell.config, cell.material.dataset
             self.observer.on_classifier(config.head_name)
-            start = time.perf_counter()
+            start, first = time.perf_counter(), build.fitted_features(config)
             try:
                 evaluation = evaluate(
-                    build.classifier(config),
+                    build.classifier(config, first),
                     matrix.X,
                     matrix.y,
                     cell.material.splits(matrix.labels, matrix.folds, matrix.groups),
@@ -185,7 +185,8 @@ class _Run:
                     workspace=workspace,
                     n_jobs=self.n_jobs,
                 )
-                clips = record.UsedClips.of(extraction, classify_s=time.perf_counter() - start)
+                classify_s = time.perf_counter() - start
+                clips = record.UsedClips.of(extraction, classify_s=classify_s, fitted=first)
                 of_classifier = [f"{config.head_name}: {note}" for note in evaluation.notes]
                 all_notes = [*notes, *config.notes, *data.notes, *of_classifier]
                 result = record.make_result(

@@ -380,6 +380,9 @@ def in_full(config: Experiment, extractor: FeatureExtractor) -> Experiment:
         length = {"seconds": None, "n_frames": None, "n_samples": None, positions: extractor.length}
         length["fix_length"] = extractor.fix_length  # type: ignore[assignment]
         changes["input"] = config.input.model_copy(update=length)
+    if extractor.network is None:
+        front: Any = extractor.frontend
+        changes["frontend"] = FRONTEND_SECTIONS[front.kind](kind=front.kind, **asdict(front))
     factory = getattr(network, "factory", None)
     if network is not None and isinstance(factory, str):
         source, _, name = factory.rpartition(":")
