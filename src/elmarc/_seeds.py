@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 # taken while the process's random states are seeded and restored: one thread at a time
 global_states = threading.RLock()
+BLOCK = 2**15  # numbers
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
@@ -31,5 +33,12 @@ def uniform(seed: int, *names: str, size: int) -> NDArray[np.float64]:
 
     Built on the raw bits, which NumPy keeps stable; its distributions may change between versions (NEP 19).
     """
-    raw = np.asarray(generator(seed, *names).bit_generator.random_raw(size), dtype=np.uint64)
-    return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return np.concatenate([np.empty(0), *uniform_blocks(seed, *names, size=size)])
+
+
+def uniform_blocks(seed: int, *names: str, size: int) -> Iterator[NDArray[np.float64]]:
+    """Yield the same numbers in blocks that stay in the processor's cache."""
+    bits = generator(seed, *names).bit_generator
+    for start in range(0, size, BLOCK):
+        raw = np.asarray(bits.random_raw(min(BLOCK, size - start)), dtype=np.uint64)
+        yield ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53

@@ -50,8 +50,9 @@ class RandomConv(nn.Module):
         self.kernel_shape, self.taps, self.pad_bands = kernel_shape, taps, pad_bands
         self.n_filters = kernel_shape[-1]
         self.n_channels = math.prod(kernel_shape[:-1]) // math.prod(taps)
-        weight = torch.zeros(self.n_filters, self.n_channels, *taps)
-        self.weight = nn.Parameter(weight.to(memory_format=torch.channels_last), requires_grad=False)
+        shape = self.n_filters, self.n_channels, *taps
+        weight = torch.empty(shape, memory_format=torch.channels_last).zero_()
+        self.weight = nn.Parameter(weight, requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(self.n_filters), requires_grad=False)
         self.cache = fast.WeightCache()
 

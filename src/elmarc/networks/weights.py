@@ -50,8 +50,12 @@ def draw_normal(
     """Draw normal(0, sigma) cut at 2 sigma: see `draw_kernel`."""
     check_fits(shape, f"{family}, layer {layer!r}")
     low, high = ndtr(-CUT), ndtr(CUT)
-    u = _seeds.uniform(seed, "weights", family, layer, size=math.prod(shape))
-    return (sigma * ndtri(low + (high - low) * u)).astype(np.float32).reshape(shape)
+    values = np.empty(math.prod(shape), np.float32)
+    start = 0
+    for u in _seeds.uniform_blocks(seed, "weights", family, layer, size=len(values)):
+        values[start : start + len(u)] = sigma * ndtri(low + (high - low) * u)
+        start += len(u)
+    return values.reshape(shape)
 
 
 def check_fits(shape: tuple[int, ...], owner: str) -> None:
