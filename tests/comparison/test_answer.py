@@ -197,6 +197,23 @@ def test_files_of_features_are_not_counted_as_networks():
     assert "all networks and files against the baseline" in family.method
 
 
+def test_rivals_are_not_counted_as_networks_and_fitted_ones_are_not_untrained():
+    systems = [("vgg", "svm", 0.9, {}), ("mfcc", "svm", 0.6, {}), ("vgg", "trained", 0.5, {})]
+    systems += [("minirocket", "svm", 0.97, {"features": {"fitted": {}}}), ("scattering", "svm", 0.3, {})]
+    both = compare(
+        [
+            simulated_result(name, head, skill=skill, seed=seed, n_clips=300, definition=definition)
+            for name, head, skill, definition in systems
+            for seed in range(3)
+        ]
+    )
+    text = " ".join(details(both))
+    assert "%), 1 of 1 networks is significantly better (vgg), 1 of 2 rivals is significantly better" in text
+    assert "Best without training: vgg + svm" in text
+    family = next(family for family in both.families if family.kind == "baseline")
+    assert family.name == "networks and rivals against mfcc, with svm"
+
+
 def test_chance_and_the_largest_class():
     assert answer(compared(("vgg", 0.9, None)))[-1] == "Chance: 25.0 %"
     uneven = ["dog", "dog", "dog", "rain", "sea"]

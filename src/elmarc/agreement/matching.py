@@ -20,12 +20,12 @@ from elmarc.agreement.rankings import FEWEST, FIRST, LEAST, Estimate, Floats, Lo
 from elmarc.comparison.records import by_system
 from elmarc.comparison.variance import hit_table
 from elmarc.errors import ConfigError
+from elmarc.frontends import frontends_of
 from elmarc.results import Result
 
 Architecture: TypeAlias = tuple[str, str, str]  # features, size, filters
 Scored: TypeAlias = dict[Architecture, list[Result]]
 
-BASELINE = "mfcc"
 VERSION = 3  # of agreement.json
 
 
@@ -141,7 +141,7 @@ def _scored(results: Sequence[Result]) -> dict[str, dict[str, Scored]]:
     scored: dict[str, dict[str, Scored]] = defaultdict(dict)
     for (dataset, protocol), part in sorted(parts.items()):
         for system, cells in by_system(part).items():
-            if system.is_foreign or system.features == BASELINE:
+            if system.is_foreign or system.features in frontends_of(None):
                 continue
             name = ", ".join(
                 [system.classifier, system.recipe, *([protocol] if protocol != "nested" else [])]

@@ -30,6 +30,8 @@ def details(comparison: Comparison) -> tuple[str, ...]:
 def best_of_both(scores: Iterable[SystemScore]) -> str:
     """Name the best system without training and the best trained one; "" where one of the two is missing.
 
+    Features that are fitted to the training clips count as neither.
+
     Parameters
     ----------
     scores : iterable of SystemScore
@@ -37,7 +39,7 @@ def best_of_both(scores: Iterable[SystemScore]) -> str:
     """
     ranked = sorted(scores, key=lambda score: -score.accuracy)
     trained = next((score for score in ranked if score.is_trained), None)
-    untrained = next((score for score in ranked if not score.is_trained), None)
+    untrained = next((s for s in ranked if not s.is_trained and not s.system.is_fitted), None)
     if trained is None or untrained is None:
         return ""
     return (
@@ -119,7 +121,7 @@ def _against_mfcc(comparison: Comparison) -> Iterator[str]:
 
 
 def _each_against_mfcc(comparison: Comparison) -> Iterator[str]:
-    """Yield how many networks and feature files are significantly better and worse than MFCC."""
+    """Yield how many networks, rivals and feature files are significantly better and worse than MFCC."""
     family = _baseline_family(comparison)
     if family is None or family.contrasts[0].low is None or family.contrasts[0].b == 0:
         return
@@ -130,8 +132,8 @@ def _each_against_mfcc(comparison: Comparison) -> Iterator[str]:
 
 def _counts(comparison: Comparison, family: Family) -> Iterator[str]:
     scores = comparison.scores
-    for noun, is_foreign in (("network", False), ("feature file", True)):
-        own = [c for c in family.contrasts if scores[c.a].is_foreign is is_foreign]
+    for noun in ("network", "rival", "feature file"):
+        own = [c for c in family.contrasts if scores[c.a].noun == noun]
         better = [c for c in own if c.differs and c.difference > 0]
         if better:
             names = _listed(scores[c.a].name for c in better)

@@ -70,7 +70,9 @@ def compare(results: Sequence[Result], *, confidence: float = 0.95) -> Compariso
         baseline = next((i for i, k in enumerate(members) if scores[k].is_baseline), None)
         inference = infer(table.of(members), baseline)
         inferences.append(inference)
-        who = "networks and files" if any(scores[k].is_foreign for k in members) else "networks"
+        nouns = {scores[k].noun for k in members}
+        more = {"rival": " and rivals", "feature file": " and files"}
+        who = "networks" + "".join(word for noun, word in more.items() if noun in nouns)
         own = _families(classifier, members, inference, confidence, who)
         _fill(scores, members, inference, own, confidence)
         families += own

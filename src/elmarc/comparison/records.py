@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from elmarc.errors import ConfigError
+from elmarc.frontends import frontends_of
 from elmarc.results import Result
 
 TEST = "t-test on paired differences, variance over clips and seeds, degrees of freedom by Satterthwaite"
@@ -30,6 +31,7 @@ class System:
     recipe: str = ""
     definition: str = ""  # canonical JSON without seeds
     is_foreign: bool = False  # features read from a file
+    is_fitted: bool = False  # features fitted to the training clips
 
 
 def system_of(result: Result) -> System:
@@ -44,6 +46,7 @@ def system_of(result: Result) -> System:
         result.recipe,
         definition,
         is_foreign="file" in result.definition.get("features", ()),
+        is_fitted="fitted" in result.definition.get("features", ()),
     )
 
 
@@ -133,6 +136,13 @@ class SystemScore:
     def is_foreign(self) -> bool:
         """Whether these features were read from a file."""
         return self.system.is_foreign and not self.is_baseline
+
+    @property
+    def noun(self) -> str:
+        """What sentences call it: "network", "rival" (other features of elmarc's) or "feature file"."""
+        if self.is_foreign:
+            return "feature file"
+        return "rival" if self.system.features in frontends_of(None) and not self.is_baseline else "network"
 
 
 @dataclass(frozen=True)

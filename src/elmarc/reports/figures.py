@@ -161,8 +161,10 @@ def study_figure(comparison: Comparison) -> Figure:
 
 def study_caption(comparison: Comparison) -> str:
     """Return the caption of `study_figure`."""
-    files = " and each file of features" if any(score.is_foreign for score in comparison.scores) else ""
-    parts = [f"Accuracy of each network{files} with each classifier."]
+    nouns = {score.noun for score in comparison.scores}
+    more = {"rival": " and rival", "feature file": " and each file of features"}
+    others = "".join(words for noun, words in more.items() if noun in nouns)
+    parts = [f"Accuracy of each network{others} with each classifier."]
     if several_seeds(comparison):
         parts.append("Bars: mean over seeds; dots: single seeds.")
     if any(score.low is not None for score in comparison.scores):

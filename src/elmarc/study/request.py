@@ -24,8 +24,8 @@ Protocol: TypeAlias = Literal["nested", "paper"]
 SHAPING = ("network", "frontend", "input", "pooling")  # the keys that features follow from
 LEARNING_RATES = (0.001, 0.004)
 NETWORKS_HELP = (
-    "Names of `elmarc networks` with commas between, or all (the study's nine); modules of your own, "
-    "package.module:Name or file.py:Name; or a FILE.yaml of networks."
+    "Names of `elmarc networks` with commas between, or all (the study's nine); rivals, as minirocket; "
+    "your modules, package.module:Name or file.py:Name; or a FILE.yaml of networks."
 )
 
 
