@@ -187,6 +187,19 @@ def test_a_length_of_its_own_is_kept(rng: np.random.Generator) -> None:
         WhitenedInput()(y)
 
 
+def test_more_log_mels_than_fit_into_memory_are_refused(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config,) = rank(write_tones(tmp_path / "clips", rng, n=8), "whitened", baseline=False)
+    data = build.dataset(config.data)
+    row = build.extractor(config, data)[0].frontend.n_bands
+    monkeypatch.setattr(build, "memory_bytes", lambda: 3 * 4 * 8 * row - 1)
+    with pytest.raises(
+        ConfigError, match=r"^whitened: the log-mels of 8 clips take .* GiB .* frontend\.seconds"
+    ):
+        build.extractor(config, data)
+
+
 def test_rank_alone_has_what_is_fitted(tmp_path: Path, rng: np.random.Generator) -> None:
     clips = write_tones(tmp_path / "clips", rng, n=8)
     for request in (Extract, Fit):

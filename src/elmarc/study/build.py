@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from elmarc import datasets
+from elmarc._resources import memory_bytes
 from elmarc.classifiers.grids import ClassifierSpec, make_classifier
 from elmarc.datasets.base import Dataset, OnMissing, Unlabelled, nearly_whole
-from elmarc.errors import DatasetError
+from elmarc.errors import ConfigError, DatasetError
 from elmarc.features.assemble import FeatureOptions, assemble
 from elmarc.features.cache import FrontEndCache
 from elmarc.features.extractor import FeatureExtractor
@@ -18,6 +19,7 @@ from elmarc.features.fitted import FITTED, FittedFeatures
 from elmarc.features.recipes import RECIPES, unit_read
 from elmarc.features.store import FeatureStore
 from elmarc.features.transformer import RandomCNNFeatures
+from elmarc.frontends import FrontEnd
 from elmarc.model import SoundClassifier
 from elmarc.networks.section import JOINED
 from elmarc.results import Result
@@ -144,6 +146,8 @@ def extractor(
     )
     net, front = made.network, made.frontend
     if net is None:
+        if data is not None and fitted_features(config):
+            _check_memory(front, len(data.clips))
         return made, []
     notes = [] if net.is_storable else [f"{net.name} states no key: its features are not stored"]
     if default is not None and not options.duration and not options.input_length:
@@ -154,6 +158,17 @@ def extractor(
                 f"{made.length} by {made.fix_length}"
             )
     return made, notes
+
+
+def _check_memory(front: FrontEnd, n_clips: int) -> None:
+    """Refuse more log-mels than fit into memory: all, those of a training part, and a copy in other order."""
+    needed = 3 * 4 * n_clips * front.n_bands
+    if needed > memory_bytes():
+        raise ConfigError(
+            f"{front.kind}: the log-mels of {n_clips} clips take {needed / 2**30:.1f} GiB while it is fitted, and "
+            f"there are {memory_bytes() / 2**30:.1f}: read less of each clip (--set frontend.seconds=2), or leave "
+            "it out"
+        )
 
 
 def sound_classifier(config: cfg.Experiment, made: FeatureExtractor) -> SoundClassifier:
