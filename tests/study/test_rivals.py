@@ -148,20 +148,23 @@ def test_rivals_are_cells_as_any_other(
 ) -> None:
     monkeypatch.setitem(FITTED, "whitened", small)
     clips = write_tones(tmp_path / "clips", rng, n=12)
-    cells = make_cells(rank(clips, "logmel_statistics,whitened", seeds=2), tmp_path / "run")
+    narrow = {"overrides": (f"frontend.n_mels={BANDS}",)}
+    cells = make_cells(rank(clips, "logmel_statistics,whitened", seeds=2, **narrow), tmp_path / "run")
     results = run_cells(cells)
     assert [(r.features, r.seed) for r in results] == [
         (name, seed) for name in ("mfcc", "logmel_statistics", "whitened") for seed in (0, 1)
     ]
     width = {r.features: r.n_features for r in results}
-    assert width == {"mfcc": 120, "logmel_statistics": 768, "whitened": 2 * 30 * 5}
+    row = rng.standard_normal((2, 30 * BANDS)).astype(np.float32)
+    n_whitened = made("whitened").fit(row).transform(row).shape[1]
+    assert width == {"mfcc": 120, "logmel_statistics": 8 * BANDS, "whitened": n_whitened}
     assert all(r.timings["s_per_clip"] > 0 for r in results)
     assert {r.accuracy for r in results} == {1.0}
     assert results[-1].definition["features"]["fitted"]["n_patches"] == 200
     assert not fit.can_be_fitted(results[-1])
     assert fit.can_be_fitted(results[2])
     monkeypatch.setitem(FITTED, "whitened", partial(small, n_patches=100))
-    again = make_cells(rank(clips, "whitened"), tmp_path / "run")[-1]
+    again = make_cells(rank(clips, "whitened", **narrow), tmp_path / "run")[-1]
     assert again.finished() is None  # another fit is another cell
 
 

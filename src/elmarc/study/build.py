@@ -165,9 +165,9 @@ def _check_memory(front: FrontEnd, n_clips: int) -> None:
     needed = 3 * 4 * n_clips * front.n_bands
     if needed > memory_bytes():
         raise ConfigError(
-            f"{front.kind}: the log-mels of {n_clips} clips take {needed / 2**30:.1f} GiB while it is fitted, and "
-            f"there are {memory_bytes() / 2**30:.1f}: read less of each clip (--set frontend.seconds=2), or leave "
-            "it out"
+            f"{front.kind}: the log-mels of {n_clips} clips take {needed / 2**30:.1f} GiB while fitting, "
+            f"and there are {memory_bytes() / 2**30:.1f}: read less of each clip (--set frontend.seconds=2), "
+            "or leave it out"
         )
 
 
