@@ -20,7 +20,7 @@ from elmarc.networks.fast.toom_cook import grid
 
 BLOCKS_AT_ONCE = 192  # of Toom-Cook's, at all places together
 FULL_PRODUCT = 128  # columns; one of fewer costs hardly less
-TILE_BYTES = 2**21  # of a product, reduced while still in the cache
+TILE_BYTES = 2**20  # of a product, reduced while still in the cache
 
 
 class BandProducts:
