@@ -19,7 +19,7 @@ CACHE_LINE = 16  # channels that are adjacent in memory: reading fewer reads the
 
 
 def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -> Features:
-    """Return one row per clip: for each statistic and layer, one number per channel.
+    """Return one row per clip: for each statistic and each layer that takes it, one number per channel.
 
     Parameters
     ----------
@@ -42,25 +42,32 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
         raise ConfigError(
             f"compat='2018' has the mean alone, not {list(statistics)}: drop compat or the others"
         )
-    starts, n_features = dict[str, int](), 0
-    for layer in network.layers:
-        starts[layer] = n_features
+    starts, n_features = dict[tuple[str, str], int](), 0
+    for name, layer in taken(network, statistics):
+        starts[name, layer] = n_features
         n_features += network.n_channels(layer)
     device = device_of(network, x)
-    out = torch.empty(len(x), len(statistics), n_features, device=device)
+    out = torch.empty(len(x), n_features, device=device)
     with rounding(network, device):
         for first, block in _blocks(network.tiles(x), statistics):
-            start, width = starts[first.layer] + first.channel, sum(part.shape[1] for part in block.parts)
-            for i, name in enumerate(statistics):
-                values = STATISTICS[name](block)
-                out[first.clip : first.clip + len(values), i, start : start + width] = values
+            for name in statistics:
+                if (name, first.layer) in starts:
+                    values = STATISTICS[name](block)
+                    start = starts[name, first.layer] + first.channel
+                    out[first.clip : first.clip + len(values), start : start + values.shape[1]] = values
             del first, block  # freed before the next one is computed
     for layer in network.collapsed_layers:
-        channels = out[..., starts[layer] : starts[layer] + network.n_channels(layer)]
+        start = starts["mean", layer]
+        channels = out[:, start : start + network.n_channels(layer)]
         overall = channels.mean(dim=-1)
         channels.zero_()
-        channels[..., 0] = overall
-    return out.flatten(1)
+        channels[:, 0] = overall
+    return out
+
+
+def taken(network: Network, statistics: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the statistics and layers whose numbers are the features, in their order."""
+    return [(name, layer) for name in statistics for layer in network.layers if network.takes(layer, name)]
 
 
 def _blocks(tiles: Iterator[Tile], statistics: Sequence[str]) -> Iterator[tuple[Tile, Map]]:
@@ -112,8 +119,7 @@ def column_names(network: Network, statistics: Sequence[str] = ("mean",)) -> lis
     """
     return [
         f"{layer}/{channel}/{name}"
-        for name in statistics
-        for layer in network.layers
+        for name, layer in taken(network, statistics)
         for channel in range(network.n_channels(layer))
     ]
 

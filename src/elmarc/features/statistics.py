@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from elmarc.networks.base import FeatureMap
 
 LAGS = (1, 2, 4, 8, 16)  # positions of a map
+PERIODS = (16, 64)  # shortest and longest, in positions: 0.34 and 1.4 s of v2's log-mels, 176 to 44 a minute
+PARTS = (1, 2, 4)  # of a period
+SHARPNESS = 30.0  # of the softmax over periods
 CONSTANT = 1e-5  # deviations below this share of the mean are rounding
 BLOCK_VALUES = 2**17  # of float32 in a core's cache
 
@@ -49,6 +52,20 @@ class Map:
     def energy(self) -> Tensor:
         """The sum of squared deviations (clips, channels)."""
         return self.deviations.square().sum(dim=2)
+
+    @cached_property
+    def beats(self) -> dict[int, Tensor]:
+        """The autocorrelation at each of `PARTS` of the period (clips, channels)."""
+        import torch
+
+        shortest, longest = PERIODS
+        longest = min(longest, self.parts[0].shape[2] // 2)
+        if longest < shortest:
+            return dict.fromkeys(PARTS, torch.zeros_like(self.energy))
+        periods, first = torch.arange(shortest, longest + 1), shortest // max(PARTS)
+        curve = torch.stack([autocorrelation(self, lag=lag) for lag in range(first, longest + 1)], dim=2)
+        weights = torch.softmax(SHARPNESS * curve[..., shortest - first :], dim=2)
+        return {part: (weights * curve[..., periods // part - first]).sum(dim=2) for part in PARTS}
 
 
 def _level(maps: FeatureMap) -> Tensor:
@@ -103,10 +120,23 @@ def autocorrelation(of: Map, *, lag: int) -> Tensor:
     return ((later * earlier).sum(dim=2) / of.energy).where(of.energy > rounding, 0.0)
 
 
+def beat(of: Map, *, part: int) -> Tensor:
+    """Return the autocorrelation at the period of a map, or at a part of the period, from -1 to 1.
+
+    The period is the lag of the largest autocorrelation among lags of 16 to 64 positions, at most half of the
+    clip. So the numbers follow from the rhythm, whatever the tempo. Lags that are about as good share the
+    weight (a softmax), so that rounding does not choose between them. 0 where half of the clip is shorter.
+    """
+    return of.beats[part]
+
+
 STATISTICS: dict[str, Callable[[Map], Tensor]] = {
     "mean": mean,
     "std": std,
     "max": maximum,
     "ppv": ppv,
     **{f"lag{lag}": partial(autocorrelation, lag=lag) for lag in LAGS},
+    "beat": partial(beat, part=1),
+    "half_beat": partial(beat, part=2),
+    "quarter_beat": partial(beat, part=4),
 }

@@ -144,13 +144,17 @@ class Network(nn.Module, abc.ABC):
 
     @property
     def n_features(self) -> int:
-        """The channels of all selected layers: features per pooling statistic."""
+        """The channels of all selected layers: features per pooling statistic, where each takes all."""
         return sum(self.n_channels(layer) for layer in self.layers)
 
     @property
     def collapsed_layers(self) -> tuple[str, ...]:
         """Layers whose 2018 average was one number; empty but for `compat="2018"`."""
         return ()
+
+    def takes(self, layer: str, statistic: str) -> bool:
+        """Return whether a pooling statistic is taken of a layer."""
+        return True
 
     def n_channels(self, layer: str) -> int:
         """Return the channels of a layer."""

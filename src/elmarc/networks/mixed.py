@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
@@ -87,13 +88,18 @@ class Mixed(RandomCNN):
             )
             for (bands, step), frames in product(self.steps.items(), self.frames)
         }
-        info = [LayerInfo("peaks", n_filters * sum(conv.n_zones for conv in self.shapes.values()), 1)]
+        n_maps = n_filters * sum(conv.n_zones for conv in self.shapes.values())
+        info = [LayerInfo("peaks", n_maps, 1), LayerInfo("whole", n_filters * len(self.shapes), 1)]
         super().__init__(name, self.shapes, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
 
     @property
     def min_input_length(self) -> int:
         """One frame: the input is padded."""
         return 1
+
+    def takes(self, layer: str, statistic: str) -> bool:
+        """Return whether it is a beat, of the maximum over all zones, or another, of the maxima over zones."""
+        return (layer == "whole") == statistic.endswith("beat")
 
     def options(self) -> Definition:
         """Return the choices above: a subclass with others has features of its own in a store."""
@@ -117,17 +123,25 @@ class Mixed(RandomCNN):
         conv.set_bias(draw_normal(self.seed, self.family, f"{layer}/bias", (conv.n_filters,), self.bias))
 
     def _tiles(self, x: Input) -> Iterator[Tile]:
-        channel = 0
+        channel, whole = 0, list[Tensor]()
         for conv in self.shapes.values():
             padded = F.pad(spectrogram(x), same_padding(x.shape[1], conv.taps[1]))
+            highest: Tensor | None = None
             for first, peaks in conv.peaks(padded):
-                yield Tile("peaks", peaks, channel=channel + first)
+                if "peaks" in self.layers:
+                    yield Tile("peaks", peaks, channel=channel + first)
+                highest = peaks if highest is None else torch.maximum(highest, peaks)
+            assert highest is not None
+            whole.append(highest)
             channel += conv.n_zones * conv.n_filters
+        if "whole" in self.layers:
+            yield Tile("whole", torch.cat(whole, dim=1))
 
     def _costs(self, input_length: int) -> Iterator[LayerCost]:
         for layer, conv in self.shapes.items():
             yield self._conv_cost(layer, "conv, ReLU", (conv.n_places, input_length))
-        yield LayerCost("peaks", "max over zones of frequency, joined", (self.n_features, input_length))
+        for layer, zones in (("peaks", "three zones of frequency"), ("whole", "all frequencies")):
+            yield LayerCost(layer, f"max over {zones}, joined", (self.n_channels(layer), input_length))
 
 
 def _smoothed(kernel: NDArray[np.float64], axis: int, smoothness: float) -> NDArray[np.float64]:

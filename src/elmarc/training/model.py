@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elmarc.features.pooling import taken
 from elmarc.features.statistics import STATISTICS, Map
 from elmarc.networks.base import Input, Network
 from elmarc.networks.blocks import EVERY, RandomConv
@@ -45,7 +46,7 @@ class Trainable(nn.Module):
         self.register_buffer("level", torch.zeros(network.n_bands))
         self.register_buffer("spread", torch.ones(network.n_bands))
         self.norms = nn.ModuleList(_normalised(m) for m in network.modules() if isinstance(m, RandomConv))
-        n_features = network.n_features * len(self.statistics)
+        n_features = sum(network.n_channels(layer) for _, layer in taken(network, self.statistics))
         self.scale = nn.BatchNorm1d(n_features)
         with torch.device("meta"):  # nothing is drawn
             head = nn.Linear(n_features, n_classes)
@@ -91,12 +92,13 @@ def pooled(network: Network, x: Input, statistics: Sequence[str]) -> Tensor:
     parts: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     for layer, maps, _, _ in network.tiles_with_gradients(x):
         for name in statistics:
-            parts[name, layer].append(STATISTICS[name](Map(_guarded(maps))))
+            if network.takes(layer, name):
+                parts[name, layer].append(STATISTICS[name](Map(_guarded(maps))))
     blocks = {key: torch.cat(tiles, dim=1) for key, tiles in parts.items()}
     for layer in network.collapsed_layers:
         overall = blocks["mean", layer].mean(dim=1, keepdim=True)
         blocks["mean", layer] = F.pad(overall, (0, network.n_channels(layer) - 1))
-    return torch.cat([blocks[name, layer] for name in statistics for layer in network.layers], dim=1)
+    return torch.cat([blocks[key] for key in taken(network, statistics)], dim=1)
 
 
 def _guarded(maps: Tensor) -> Tensor:
