@@ -24,12 +24,24 @@ def lagged(a: np.ndarray, lag: int) -> np.ndarray:
     return np.divide(products, energy, out=np.zeros_like(energy), where=energy > 1e-9)
 
 
+def beat(a: np.ndarray, part: int) -> np.ndarray:
+    """Mean of the autocorrelation at a part of each period, weighted by exp(30 r) of the period."""
+    periods = range(16, min(64, a.shape[2] // 2) + 1)
+    if not periods:
+        return np.zeros(a.shape[:2])
+    weights = np.exp(30 * np.stack([lagged(a, period) for period in periods]))
+    return np.average([lagged(a, period // part) for period in periods], axis=0, weights=weights)
+
+
 IN_NUMPY = {
     "mean": lambda a: a.mean(axis=(2, 3)),
     "std": lambda a: a.std(axis=(2, 3)),
     "max": lambda a: a.max(axis=(2, 3)),
     "ppv": lambda a: (a > 0).mean(axis=(2, 3)),
     **{f"lag{lag}": partial(lagged, lag=lag) for lag in (1, 2, 4, 8, 16)},
+    "beat": partial(beat, part=1),
+    "half_beat": partial(beat, part=2),
+    "quarter_beat": partial(beat, part=4),
 }
 
 
@@ -171,3 +183,32 @@ def test_compat_refuses_statistics_that_2018_had_not() -> None:
     network = build_network("frame_level", n_filters=1, compat="2018")
     with pytest.raises(ConfigError, match="has the mean alone"):
         pool(network, torch.zeros(1, 2000, 1), statistics=("mean", "std"))
+
+
+@pytest.mark.parametrize("period", [16, 23, 40, 64])
+def test_the_beat_is_the_same_at_each_tempo(period: int) -> None:
+    clip = torch.zeros(1, 1, 320)
+    clip[..., ::period] = 1.0  # of 5 to 20 beats
+    clip[..., period // 2 :: period] = 0.5
+    beat, half, quarter = (
+        STATISTICS[name](Map(clip)).item() for name in ("beat", "half_beat", "quarter_beat")
+    )
+    assert beat > 0.7
+    assert beat > half > 0.4
+    assert quarter < 0.1
+
+
+def test_a_clip_shorter_than_two_beats_has_none() -> None:
+    short = Map(torch.rand(2, 3, 31, generator=torch.Generator().manual_seed(0)))
+    assert not STATISTICS["beat"](short).any()
+
+
+def test_mixed_has_beats_of_whole_kernels_alone(rng: np.random.Generator) -> None:
+    network = build_network("mixed", n_filters=2)
+    names = column_names(network, ("mean", "beat"))
+    assert names == [f"peaks/{i}/mean" for i in range(54)] + [f"whole/{i}/beat" for i in range(24)]
+    x = clips(network, rng)
+    expected = torch.cat(
+        [STATISTICS["mean"](Map(network(x)["peaks"])), STATISTICS["beat"](Map(network(x)["whole"]))], 1
+    )
+    torch.testing.assert_close(pool(network, x, statistics=("mean", "beat")), expected)

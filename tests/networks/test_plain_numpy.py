@@ -103,13 +103,15 @@ def frame_level_many(x: Array, weights: Iterator[Array]) -> Iterator[Array]:
 
 
 def mixed(x: Array, weights: Iterator[Array]) -> Iterator[Array]:
-    maps = []
+    peaks, whole = [], []
     for (height, step), frames in product({8: 2, 24: 3, 48: 4, 88: 2}.items(), (5, 11, 21)):
         padded = np.pad(x, [same(len(x), frames, 1), (0, 0), (0, 0)])
         places = relu(conv(padded, next(weights), next(weights)))[:, ::step]
-        zones = np.array_split(places, 1 if height == 88 else 3, axis=1)
-        maps += [zone.max(axis=1) for zone in zones]
-    yield np.concatenate(maps, axis=-1)
+        zones = np.array_split(places, {88: 1, 48: 2}.get(height, 3), axis=1)
+        peaks += [zone.max(axis=1) for zone in zones]
+        whole.append(places.max(axis=1))
+    yield np.concatenate(peaks, axis=-1)
+    yield np.concatenate(whole, axis=-1)
 
 
 CASES = [

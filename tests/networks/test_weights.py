@@ -305,9 +305,9 @@ def test_a_variant_of_mixed_has_another_definition() -> None:
         return type("Variant", (Mixed,), choices)("mixed", n_filters=2, layers=None).definition()
 
     others = [
-        {"steps": {8: 2}},
+        {"steps": {8: 2, 24: 3, 48: 4, 88: 1}},
         {"frames": (5,)},
-        {"n_zones": 2},
+        {"zones": dict.fromkeys((8, 24, 48, 88), 1)},
         {"smoothness": 0.1},
         {"zero_mean": 0.0},
         {"bias": 0.1},

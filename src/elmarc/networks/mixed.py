@@ -19,8 +19,6 @@ from elmarc.networks.blocks import EVERY, BandConv, RandomConv, same_padding
 from elmarc.networks.random_cnn import N_BANDS, RandomCNN, spectrogram
 from elmarc.networks.weights import draw_kernel, draw_normal
 
-LEAST_PLACES = 8  # of a kernel along frequency, for zones
-
 
 class ZoneConv(BandConv):
     """Kernels that move over frames and, in steps, over the bands of a spectrogram.
@@ -39,7 +37,7 @@ class ZoneConv(BandConv):
         super().__init__(n_frames, height, n_filters)
         self.step = step
         self.n_places = (n_bands - height) // step + 1
-        self.n_zones = n_zones if self.n_places >= LEAST_PLACES else 1
+        self.n_zones = min(n_zones, self.n_places)
 
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
         """Convolve maps (clips, 1, bands, frames) at each place: (clips, filters, places, frames)."""
@@ -58,11 +56,12 @@ class ZoneConv(BandConv):
 
 
 class Mixed(RandomCNN):
-    """Kernels of four heights x three lengths, ReLU, maximum over three zones of frequency.
+    """Kernels of four heights x three lengths, ReLU, maximum over zones of frequency and over all of it.
 
     Adjacent weights of a kernel are correlated, half of the kernels of each shape have mean zero, and biases
-    are random. The places of kernels of up to 48 bands form a low, a middle and a high zone; the maximum over
-    a zone is a map. So `n_filters` of each shape give 30 n_filters maps of 96 bands.
+    are random. Layer "peaks" has the maximum of each kernel over the places of each zone: three zones for 8
+    and 24 of 96 bands, two for 48, one for 88. So `n_filters` of each shape give 27 n_filters maps. Layer
+    "whole" has the maximum over all places, 12 n_filters maps, of which beats alone are taken.
 
     docs/mixed.md shows what each part adds.
     """
@@ -70,7 +69,7 @@ class Mixed(RandomCNN):
     family = "mixed"
     steps: ClassVar = {8: 2, 24: 3, 48: 4, 88: 2}  # bands of a kernel, of 96: bands between its places
     frames: ClassVar = (5, 11, 21)
-    n_zones: ClassVar = 3
+    zones: ClassVar = {8: 3, 24: 3, 48: 2, 88: 1}  # equal parts of the places
     smoothness: ClassVar = 0.5  # correlation of adjacent weights
     zero_mean: ClassVar = 0.5  # share of the kernels
     bias: ClassVar = 0.5  # standard deviation; kernels have norm 1
@@ -84,7 +83,7 @@ class Mixed(RandomCNN):
                 n_filters,
                 n_bands=n_bands,
                 step=step,
-                n_zones=self.n_zones,
+                n_zones=self.zones[bands],
             )
             for (bands, step), frames in product(self.steps.items(), self.frames)
         }
@@ -106,7 +105,7 @@ class Mixed(RandomCNN):
         return {
             "steps": {str(bands): step for bands, step in self.steps.items()},
             "frames": list(self.frames),
-            "n_zones": self.n_zones,
+            "zones": {str(bands): zones for bands, zones in self.zones.items()},
             "smoothness": self.smoothness,
             "zero_mean": self.zero_mean,
             "bias": self.bias,
@@ -140,7 +139,7 @@ class Mixed(RandomCNN):
     def _costs(self, input_length: int) -> Iterator[LayerCost]:
         for layer, conv in self.shapes.items():
             yield self._conv_cost(layer, "conv, ReLU", (conv.n_places, input_length))
-        for layer, zones in (("peaks", "three zones of frequency"), ("whole", "all frequencies")):
+        for layer, zones in (("peaks", "zones of frequency"), ("whole", "all frequencies")):
             yield LayerCost(layer, f"max over {zones}, joined", (self.n_channels(layer), input_length))
 
 
