@@ -97,7 +97,7 @@ class Mixed(RandomCNN):
         return 1
 
     def takes(self, layer: str, statistic: str) -> bool:
-        """Return whether it is a beat, of the maximum over all zones, or another, of the maxima over zones."""
+        """Return whether the layer is "whole" for a beat, or "peaks" for another statistic."""
         return (layer == "whole") == statistic.endswith("beat")
 
     def options(self) -> Definition:
