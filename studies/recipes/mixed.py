@@ -38,8 +38,9 @@ PARTS: dict[str, dict[str, Any]] = {
     "short kernels": {"frames": (3, 7, 15)},
     "places at every second band": {"steps": dict.fromkeys((8, 24, 48, 88), 2)},
     "none of these": {
-        "zones": dict.fromkeys((16, 40, 64, 88), 1), "n_filters": 75,
-        "smoothness": 0.0, "zero_mean": 0.0, "bias": 0.0, "statistics": STATISTICS, "frames": (3, 7, 15), "steps": dict.fromkeys((16, 40, 64, 88), 2),
+        "zones": dict.fromkeys((16, 40, 64, 88), 1), "n_filters": 75, "smoothness": 0.0, "zero_mean": 0.0,
+        "bias": 0.0, "statistics": STATISTICS, "frames": (3, 7, 15),
+        "steps": dict.fromkeys((16, 40, 64, 88), 2),
     },
 }  # fmt: skip
 
