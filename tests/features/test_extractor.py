@@ -42,7 +42,7 @@ def extractor(name: str = "temporal", *, seed: int = 0, **options) -> FeatureExt
     return FeatureExtractor(frontend, net, **{"length": length, "fix_length": "repeat-pad", **options})
 
 
-@pytest.mark.parametrize("name", ["timbral", "temporal", "7x86", "sample_level"])
+@pytest.mark.parametrize("name", ["timbral", "temporal", "7x86", "sample_level", "mixed"])
 def test_batch_size_and_workers_do_not_change_features(clips: list[Clip], name: str) -> None:
     first = extractor(name, batch_size=1, n_workers=1).extract(clips).matrix.X
     for batch_size, n_workers in [(2, 1), (5, 3)]:

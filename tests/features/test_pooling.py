@@ -198,6 +198,15 @@ def test_the_beat_is_the_same_at_each_tempo(period: int) -> None:
     assert quarter < 0.1
 
 
+@pytest.mark.parametrize("n_beside", [1, 2, 5])
+def test_the_beat_has_the_same_bytes_whatever_stands_beside_it(
+    n_beside: int, rng: np.random.Generator
+) -> None:
+    maps = torch.from_numpy(rng.random((2, 10, 235)).astype(np.float32))
+    parts = [STATISTICS["beat"](Map(part.contiguous())) for part in maps.split(n_beside, dim=1)]
+    assert torch.equal(torch.cat(parts, dim=1), STATISTICS["beat"](Map(maps)))
+
+
 def test_a_clip_shorter_than_two_beats_has_none() -> None:
     short = Map(torch.rand(2, 3, 31, generator=torch.Generator().manual_seed(0)))
     assert not STATISTICS["beat"](short).any()

@@ -268,7 +268,7 @@ class WhitenedFeatures(FittedFeatures):
 
     def _patches(self, images: Array, layer: str, conv: ZoneConv) -> Array:
         """Return patches (n_patches + n_filters, frames * bands) of random clips, frames and places."""
-        bands, frames = conv.taps
+        bands, frames = conv.height, conv.taps[1]
         if images.shape[1] < frames:
             images = np.pad(images, ((0, 0), (0, frames - images.shape[1]), (0, 0)))
         windows = sliding_window_view(images, (frames, bands), axis=(1, 2))

@@ -5,6 +5,7 @@ Importing this module loads no torch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ PERIODS = (16, 64)  # shortest and longest, in positions: 0.34 and 1.4 s of v2's
 PARTS = (1, 2, 4)  # of a period
 SHARPNESS = 30.0  # of the softmax over periods
 CONSTANT = 1e-5  # deviations below this share of the mean are rounding
+BLOCK_FRAMES = 16  # of the matrix product of all lags
 BLOCK_VALUES = 2**17  # of float32 in a core's cache
 
 
@@ -62,10 +64,36 @@ class Map:
         longest = min(longest, self.parts[0].shape[2] // 2)
         if longest < shortest:
             return dict.fromkeys(PARTS, torch.zeros_like(self.energy))
-        periods, first = torch.arange(shortest, longest + 1), shortest // max(PARTS)
-        curve = torch.stack([autocorrelation(self, lag=lag) for lag in range(first, longest + 1)], dim=2)
-        weights = torch.softmax(SHARPNESS * curve[..., shortest - first :], dim=2)
-        return {part: (weights * curve[..., periods // part - first]).sum(dim=2) for part in PARTS}
+        curve = (self._lagged(longest) / self.energy.unsqueeze(2)).where(self.varies.unsqueeze(2), 0.0)
+        weights = torch.softmax(SHARPNESS * curve[..., shortest:], dim=2)
+        periods = torch.arange(shortest, longest + 1)
+        return {part: (weights * curve[..., periods // part]).sum(dim=2) for part in PARTS}
+
+    @cached_property
+    def varies(self) -> Tensor:
+        """Whether the values differ by more than rounding (clips, channels)."""
+        rounding = self.level.square() * (CONSTANT**2 * self.deviations.shape[2])
+        return self.energy > rounding
+
+    def _lagged(self, longest: int) -> Tensor:
+        """Return the sums of products of deviations, by lags in time from 0 on (clips, channels, lags).
+
+        One matrix product of blocks of the time axis with themselves and the frames after them gives the
+        products of all pairs of frames; those of one lag lie on a diagonal.
+        """
+        import torch
+        import torch.nn.functional as F
+
+        n_clips, n_channels, n = self.deviations.shape
+        frames = self.parts[0].shape[2]
+        n_blocks = math.ceil(frames / BLOCK_FRAMES)
+        rows = self.deviations.view(n_clips * n_channels, frames, n // frames)
+        rows = F.pad(rows, (0, 0, 0, n_blocks * BLOCK_FRAMES + longest - frames))
+        longer = BLOCK_FRAMES + longest
+        after = rows.unfold(1, longer, BLOCK_FRAMES).flatten(1, 2)  # rows, blocks x other positions, frames
+        pairs = torch.bmm(after[..., :BLOCK_FRAMES].transpose(1, 2), after)
+        diagonals = pairs.as_strided((len(rows), BLOCK_FRAMES, longest + 1), (pairs.stride(0), longer + 1, 1))
+        return diagonals.sum(dim=1).view(n_clips, n_channels, longest + 1)
 
 
 def _level(maps: FeatureMap) -> Tensor:
@@ -116,8 +144,7 @@ def autocorrelation(of: Map, *, lag: int) -> Tensor:
     n = of.deviations.shape[2]
     step = lag * (n // of.parts[0].shape[2])
     later, earlier = of.deviations[..., step:], of.deviations[..., : max(n - step, 0)]
-    rounding = of.level.square() * (CONSTANT**2 * n)
-    return ((later * earlier).sum(dim=2) / of.energy).where(of.energy > rounding, 0.0)
+    return ((later * earlier).sum(dim=2) / of.energy).where(of.varies, 0.0)
 
 
 def beat(of: Map, *, part: int) -> Tensor:

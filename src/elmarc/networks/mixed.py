@@ -15,16 +15,20 @@ from torch import Tensor
 
 from elmarc._types import Definition
 from elmarc.networks.base import Input, LayerCost, LayerInfo, Tile
-from elmarc.networks.blocks import EVERY, BandConv, RandomConv, same_padding
+from elmarc.networks.blocks import EVERY, RandomConv, same_padding
 from elmarc.networks.random_cnn import N_BANDS, RandomCNN, spectrogram
 from elmarc.networks.weights import draw_kernel, draw_normal
 
 
-class ZoneConv(BandConv):
+class ZoneConv(RandomConv):
     """Kernels that move over frames and, in steps, over the bands of a spectrogram.
+
+    The bands under a kernel are the channels of the convolution, and each place is a map of its own.
 
     Attributes
     ----------
+    height : int
+        Bands of a kernel.
     n_places : int
         Along frequency.
     n_zones : int
@@ -34,17 +38,16 @@ class ZoneConv(BandConv):
     def __init__(
         self, n_frames: int, height: int, n_filters: int, *, n_bands: int, step: int, n_zones: int
     ) -> None:
-        super().__init__(n_frames, height, n_filters)
-        self.step = step
+        super().__init__((n_frames, height, 1, n_filters), taps=(1, n_frames))
+        self.height, self.step = height, step
         self.n_places = (n_bands - height) // step + 1
         self.n_zones = min(n_zones, self.n_places)
 
     def forward(self, maps: Tensor, *, filters: slice = EVERY) -> Tensor:
         """Convolve maps (clips, 1, bands, frames) at each place: (clips, filters, places, frames)."""
-        strips = maps[:, 0].unfold(1, self.taps[0], self.step).transpose(2, 3)  # clips, places, bands, frames
-        weight, bias = self.weight[filters, 0].to(maps.dtype), self.bias[filters].to(maps.dtype)
-        places = F.conv1d(strips.flatten(0, 1), weight, bias)
-        return places.reshape(*strips.shape[:2], *places.shape[1:]).transpose(1, 2)
+        strips = maps[:, 0].unfold(1, self.height, self.step).contiguous()  # clips, places, frames, bands
+        places = super().forward(strips.flatten(0, 1).unsqueeze(1).permute(0, 3, 1, 2), filters=filters)
+        return places.reshape(*strips.shape[:2], *places.shape[1::2]).transpose(1, 2)
 
     def peaks(self, maps: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Convolve, rectify, and take the maximum over each zone.
@@ -52,7 +55,7 @@ class ZoneConv(BandConv):
         Yields the first channel of a zone, and its maps (clips, filters, frames).
         """
         for i, zone in enumerate(self(maps).tensor_split(self.n_zones, dim=2)):
-            yield i * self.n_filters, zone.amax(dim=2).relu()
+            yield i * self.n_filters, zone.amax(dim=2).relu().contiguous()
 
 
 class Mixed(RandomCNN):
@@ -124,9 +127,9 @@ class Mixed(RandomCNN):
     def _tiles(self, x: Input) -> Iterator[Tile]:
         channel, whole = 0, list[Tensor]()
         for conv in self.shapes.values():
-            padded = F.pad(spectrogram(x), same_padding(x.shape[1], conv.taps[1]))
+            padded = F.pad(x, (0, 0, *same_padding(x.shape[1], conv.taps[1])))
             highest: Tensor | None = None
-            for first, peaks in conv.peaks(padded):
+            for first, peaks in conv.peaks(spectrogram(padded)):
                 if "peaks" in self.layers:
                     yield Tile("peaks", peaks, channel=channel + first)
                 highest = peaks if highest is None else torch.maximum(highest, peaks)
