@@ -54,8 +54,9 @@ class ZoneConv(RandomConv):
 
         Yields the first channel of a zone, and its maps (clips, filters, frames).
         """
-        for i, zone in enumerate(self(maps).tensor_split(self.n_zones, dim=2)):
-            yield i * self.n_filters, zone.amax(dim=2).relu().contiguous()
+        places = self(maps).permute(0, 2, 3, 1)  # as they lie in memory
+        for i, zone in enumerate(places.tensor_split(self.n_zones, dim=1)):
+            yield i * self.n_filters, zone.amax(dim=1).relu().transpose(1, 2).contiguous()
 
 
 class Mixed(RandomCNN):
