@@ -12,6 +12,7 @@ from torch import nn
 from elmarc._types import Precision
 from elmarc.audio.length import STUDY_LENGTH
 from elmarc.features.assemble import FeatureOptions, assemble
+from elmarc.features.device_logmel import DeviceLogMel, on_device
 from elmarc.features.extractor import FeatureExtractor
 from elmarc.networks import STUDY_NETWORKS, make_network
 
@@ -74,6 +75,15 @@ def test_a_module_of_the_users(recipe: str) -> None:
     expected, found = (features(device, module, duration=2.0, recipe=recipe) for device in ("cpu", "cuda"))
     assert expected.std() > 0
     assert deviation(found, expected) < 1e-5
+
+
+@pytest.mark.parametrize("recipe", ["2018", "v2"])
+def test_log_mels_are_computed_there_and_are_those_of_a_cpu(recipe: str) -> None:
+    logmel = extractor("cpu", "vgg", recipe=recipe).frontend
+    there = on_device(logmel, torch.device("cuda"))
+    assert isinstance(there, DeviceLogMel)
+    clips = np.stack([*waveforms(), np.zeros(2 * SR, np.float32)])
+    np.testing.assert_allclose(there(clips), logmel(clips), atol=1e-4, rtol=0)
 
 
 def test_rounding_modes_of_the_caller_are_left_alone_and_do_not_reach_the_features() -> None:

@@ -21,6 +21,7 @@ from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, ConfigError, DatasetError
 from elmarc.features.cache import FrontEndCache, Stopwatch
 from elmarc.features.contents import Contents, contents_of
+from elmarc.features.device_logmel import on_device
 from elmarc.features.frames import FrameFeatures, Sequencer
 from elmarc.features.matrix import FeatureMatrix
 from elmarc.features.parallel import Hashed, Outcomes, Workers, ahead, in_batches, named, one_by_one
@@ -114,6 +115,7 @@ class FeatureExtractor:
         self.batch_size = batch_size
         self.n_workers = n_workers or n_cores()
         self.device = resolve_device(device)
+        self._frontend = on_device(frontend, self.device)
         self.store = store if network is None or network.is_storable else None
         self.cache = cache
         self.strict = strict
@@ -291,7 +293,7 @@ class FeatureExtractor:
         """
         rows = []
         for i, outcome in self._outcomes(
-            range(len(waveforms)), lambda i: self._fit(self.frontend(waveforms[i]), f"row {i}")
+            range(len(waveforms)), lambda i: self._fit(self._frontend(waveforms[i]), f"row {i}")
         ):
             if isinstance(outcome, AudioError):
                 raise named(outcome, f"row {i}", f"row {i}")
@@ -309,7 +311,7 @@ class FeatureExtractor:
         load : callable
             Returns an item's waveform [shape=(n_samples,)] at the front-end's rate; threads call it.
         """
-        return self._outcomes(items, lambda item: self._fit(self.frontend(load(item)), "the clip"))
+        return self._outcomes(items, lambda item: self._fit(self._frontend(load(item)), "the clip"))
 
     def _outcomes(
         self, items: Iterable[Item], prepare: Callable[[Item], Array]
@@ -354,8 +356,8 @@ class FeatureExtractor:
 
         if self.cache is None or contents is None:
             with self.watch.lap("frontend"):
-                return self._fit(self.frontend(load(self.frontend.sr)), str(clip))
-        return self._fit(self.cache.output(self.frontend, contents.of(clip), load), str(clip))
+                return self._fit(self._frontend(load(self.frontend.sr)), str(clip))
+        return self._fit(self.cache.output(self._frontend, contents.of(clip), load), str(clip))
 
     def _fit(self, whole: Array, name: str) -> Array:
         if self.network is None or self.length is None:

@@ -159,7 +159,7 @@ class LogMel:
             out[i] = self._clip_db(y[i])
         return out
 
-    def _clip_db(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _clip_db(self, y: NDArray[np.float32]) -> NDArray[np.floating]:
         """Return scaled dB [shape=(n_frames, n_mels)] of one clip."""
         frames = self._frames(y)
         step = max(1, BLOCK_SAMPLES // self.n_fft)
@@ -176,9 +176,11 @@ class LogMel:
 
     def _frames(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return overlapping views [shape=(n_frames, n_fft)] of one padded clip."""
-        padded = np.pad(y, self.n_fft // 2, mode=self.pad_mode)
-        windows: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)
+        windows: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(self._padded(y), self.n_fft)
         return windows[:: self.hop_length]
+
+    def _padded(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.pad(y, self.n_fft // 2, mode=self.pad_mode)
 
     def _spectrum(self, frames: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return magnitude to `power` [shape=(n_frames, 1 + n_fft // 2)]."""
