@@ -28,16 +28,17 @@ SETS = ("toy", "esc10", "words20/words20.csv", "drum_styles/drum_styles.csv")
 ONE = dict.fromkeys((8, 24, 48, 88), 1)
 PARTS: dict[str, dict[str, Any]] = {
     "mixed": {},
-    "one zone": {"zones": ONE, "n_filters": 37},
+    "one zone": {"zones": ONE, "n_filters": 43},
     "white kernels": {"smoothness": 0.0},
     "no kernel with mean zero": {"zero_mean": 0.0},
     "no biases": {"bias": 0.0},
-    "no maximum": {"statistics": tuple(name for name in PEAKS if name != "max"), "n_filters": 25},
-    "no lag 8": {"statistics": tuple(name for name in PEAKS if name != "lag8"), "n_filters": 25},
-    "no beats": {"statistics": PEAKS[:5], "n_filters": 26},
+    "no maximum": {"statistics": tuple(name for name in PEAKS if name != "max"), "n_filters": 30},
+    "lag 8 as well": {"statistics": (*PEAKS, "lag8"), "n_filters": 21},
+    "no beats": {"statistics": PEAKS[:4], "n_filters": 33},
+    "lag 8 in place of beats": {"statistics": (*PEAKS[:4], "lag8"), "n_filters": 26},
     "short kernels": {"frames": (3, 7, 15)},
     "places at every second band": {"steps": dict.fromkeys((8, 24, 48, 88), 2)},
-    "none of these": {
+    "none of these, lag 8": {
         "zones": dict.fromkeys((16, 40, 64, 88), 1), "n_filters": 75, "smoothness": 0.0, "zero_mean": 0.0,
         "bias": 0.0, "statistics": STATISTICS, "frames": (3, 7, 15),
         "steps": dict.fromkeys((16, 40, 64, 88), 2),
@@ -84,7 +85,7 @@ def main() -> None:
         data = opened(name, args.data)
         x = inputs(data)
         for variant, parts in PARTS.items():
-            settings = {"statistics": PEAKS, "n_filters": 21, **parts}
+            settings = {"statistics": PEAKS, "n_filters": 25, **parts}
             each = [accuracy(data, x, seed, **settings) for seed in range(args.seeds)]
             scores[variant].append(float(np.mean(each)))
             print(f"{name}: {variant}: {scores[variant][-1]:.1f}", flush=True)

@@ -207,7 +207,7 @@ class WhitenedFeatures(FittedFeatures):
     n_bands, random_state
         As of all.
     n_filters : int
-        Kernels of each shape: 21 give the 3,591 features that `mixed` has in recipe v2.
+        Kernels of each shape: 25 give the 3,600 features that `mixed` has in recipe v2.
     n_patches : int
         By which W is fitted, for each shape.
     regulariser : float
@@ -228,7 +228,7 @@ class WhitenedFeatures(FittedFeatures):
         n_bands: int = 96,
         random_state: int = 0,
         *,
-        n_filters: int = 21,
+        n_filters: int = 25,
         n_patches: int = 4000,
         regulariser: float = 10.0,
         contrast: float = 0.1,

@@ -17,7 +17,7 @@ from elmarc.networks import NETWORKS
 from elmarc.networks.section import EXTERNAL, JOINED
 
 STATISTICS = ("mean", "std", "lag1", "lag8")
-PEAKS = ("mean", "std", "max", "lag1", "lag8", "beat", "half_beat", "quarter_beat")
+PEAKS = ("mean", "std", "max", "lag1", "beat", "half_beat", "quarter_beat")
 BASELINE = "mfcc"
 OF_LOGMELS = tuple(kind for kind, made in FRONTENDS.items() if issubclass(made, LogMel | LogMelVector))
 WHOLE_CLIPS = {"fixed_length": 2048, "fix_length": "repeat-pad"}  # of the baseline, tiny ones too
