@@ -37,7 +37,6 @@ PARTS: dict[str, dict[str, Any]] = {
     "no beats": {"statistics": PEAKS[:4], "n_filters": 33},
     "lag 8 in place of beats": {"statistics": (*PEAKS[:4], "lag8"), "n_filters": 26},
     "short kernels": {"frames": (3, 7, 15)},
-    "places at every second band": {"steps": dict.fromkeys((8, 24, 48, 88), 2)},
     "none of these, lag 8": {
         "zones": dict.fromkeys((16, 40, 64, 88), 1), "n_filters": 75, "smoothness": 0.0, "zero_mean": 0.0,
         "bias": 0.0, "statistics": STATISTICS, "frames": (3, 7, 15),
