@@ -221,3 +221,9 @@ def test_mixed_has_beats_of_whole_kernels_alone(rng: np.random.Generator) -> Non
         [STATISTICS["mean"](Map(network(x)["peaks"])), STATISTICS["beat"](Map(network(x)["whole"]))], 1
     )
     torch.testing.assert_close(pool(network, x, statistics=("mean", "beat")), expected)
+
+
+def test_statistics_that_no_layer_takes_are_refused() -> None:
+    network = build_network("mixed", n_filters=1, layers=["whole"])
+    with pytest.raises(ConfigError, match=r"mixed: found pooling \['mean'\].*\['whole'\]"):
+        pool(network, torch.zeros(1, 40, 96), statistics=("mean",))

@@ -32,7 +32,8 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
     Raises
     ------
     ConfigError
-        For an unknown statistic, or one that 2018 did not have where `compat="2018"` changes the average.
+        For an unknown statistic, statistics that no selected layer takes, or one that 2018 did not have where
+        `compat="2018"` changes the average.
     """
     for name in statistics:
         choose("pooling statistic", name, tuple(STATISTICS))
@@ -66,8 +67,17 @@ def pool(network: Network, x: Input, *, statistics: Sequence[str] = ("mean",)) -
 
 
 def taken(network: Network, statistics: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the statistics and layers whose numbers are the features, in their order."""
-    return [(name, layer) for name in statistics for layer in network.layers if network.takes(layer, name)]
+    """Return the statistics and layers whose numbers are the features, in their order.
+
+    Raises a ConfigError where no layer takes any of the statistics.
+    """
+    pairs = [(name, layer) for name in statistics for layer in network.layers if network.takes(layer, name)]
+    if not pairs:
+        raise ConfigError(
+            f"{network.name}: found pooling {list(statistics)}, which layers {list(network.layers)} do not "
+            "take: select other statistics or other layers"
+        )
+    return pairs
 
 
 def _blocks(tiles: Iterator[Tile], statistics: Sequence[str]) -> Iterator[tuple[Tile, Map]]:
