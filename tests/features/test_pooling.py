@@ -212,10 +212,10 @@ def test_a_clip_shorter_than_two_beats_has_none() -> None:
     assert not STATISTICS["beat"](short).any()
 
 
-def test_mixed_has_beats_of_whole_kernels_alone(rng: np.random.Generator) -> None:
+def test_mixed_has_beats_of_changes_alone(rng: np.random.Generator) -> None:
     network = build_network("mixed", n_filters=2)
     names = column_names(network, ("mean", "beat"))
-    assert names == [f"peaks/{i}/mean" for i in range(54)] + [f"whole/{i}/beat" for i in range(24)]
+    assert names == [f"peaks/{i}/mean" for i in range(54)] + [f"whole/{i}/beat" for i in range(12)]
     x = clips(network, rng)
     expected = torch.cat(
         [STATISTICS["mean"](Map(network(x)["peaks"])), STATISTICS["beat"](Map(network(x)["whole"]))], 1

@@ -200,14 +200,14 @@ class WhitenedFeatures(FittedFeatures):
 
     For each shape of kernel, patches are drawn at random, their mean is removed and their contrast
     normalised, and a ZCA transform W is fitted to them. A kernel is W applied to a whitened patch: its
-    response is the inner product of two whitened patches.
+    response is the inner product of two whitened patches. Then the mean is taken out as `mixed` does.
 
     Parameters
     ----------
     n_bands, random_state
         As of all.
     n_filters : int
-        Kernels of each shape: 25 give the 3,600 features that `mixed` has in recipe v2.
+        Kernels of each shape: 28 give the 3,528 features that `mixed` has in recipe v2.
     n_patches : int
         By which W is fitted, for each shape.
     regulariser : float
@@ -228,7 +228,7 @@ class WhitenedFeatures(FittedFeatures):
         n_bands: int = 96,
         random_state: int = 0,
         *,
-        n_filters: int = 25,
+        n_filters: int = 28,
         n_patches: int = 4000,
         regulariser: float = 10.0,
         contrast: float = 0.1,
@@ -254,16 +254,16 @@ class WhitenedFeatures(FittedFeatures):
         """Return the kernel of one shape, in the layout (frames, bands, 1, filters)."""
         patches = self._patches(images, layer, conv)
         n = self.n_patches
-        centred = patches - patches.mean(axis=1, keepdims=True)
-        variance = np.square(centred).mean(axis=1, keepdims=True)
-        normal = centred / np.sqrt(variance + self.contrast * variance.mean() + 1e-12)
+        levelled = patches - patches.mean(axis=1, keepdims=True)
+        variance = np.square(levelled).mean(axis=1, keepdims=True)
+        normal = levelled / np.sqrt(variance + self.contrast * variance.mean() + 1e-12)
         learnt = normal[:n] - normal[:n].mean(axis=0)
         energies, axes = np.linalg.eigh((learnt.T @ learnt).astype(np.float64) / n)
         gains = 1 / np.sqrt(np.maximum(energies, 0) + self.regulariser * energies.mean() + 1e-12)
         kernels = (normal[n:] @ axes) * np.square(gains) @ axes.T
-        kernels -= kernels.mean(axis=1, keepdims=True)
-        kernels /= (centred[:n] @ kernels.T).std(axis=0)[:, None] + 1e-12
-        kernel: Array = kernels.T.reshape(conv.kernel_shape).astype(np.float32)
+        flat = Mixed.centred(kernels.T.reshape(conv.kernel_shape)).reshape(-1, self.n_filters)
+        flat /= (patches[:n] @ flat).std(axis=0) + 1e-12
+        kernel: Array = flat.reshape(conv.kernel_shape).astype(np.float32)
         return kernel
 
     def _patches(self, images: Array, layer: str, conv: ZoneConv) -> Array:

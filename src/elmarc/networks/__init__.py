@@ -163,7 +163,7 @@ NETWORKS: dict[str, Preset] = {
     "frame_level_many": Preset(
         ".frame_level:FrameLevelMany", 448, 20, maps=8, shortest=225, study=True, frontend="waveform"
     ),
-    "mixed": Preset(".mixed:Mixed", 175, 8, maps=39, shortest=1),
+    "mixed": Preset(".mixed:Mixed", 196, 8, maps=33, shortest=1),
     "single_layer": Preset(_SINGLE, 3585, 160, maps=2, shortest=7, shapes=_OPEN),
     "timbral_temporal_audio": Preset(_BRANCHES, 128, 4, maps=28, shortest=1, fixed=_SOUNDS),
 }

@@ -62,10 +62,13 @@ class ZoneConv(RandomConv):
 class Mixed(RandomCNN):
     """Kernels of four heights x three lengths, ReLU, maximum over zones of frequency and over all of it.
 
-    Adjacent weights of a kernel are correlated, half of the kernels of each shape have mean zero, and biases
-    are random. Layer "peaks" has the maximum of each kernel over the places of each zone: three zones for 8
-    and 24 of 96 bands, two for 48, one for 88. So `n_filters` of each shape give 27 n_filters maps. Layer
-    "whole" has the maximum over all places, 12 n_filters maps, of which beats alone are taken.
+    The first half of the kernels of each shape have mean zero over the frames of each band: they see changes,
+    whatever sounds all the time. The others have mean zero over the bands of each frame: they see the shape
+    of the spectrum, whatever its level. Adjacent weights are correlated, and biases are random.
+
+    Layer "peaks" has the maximum of each kernel over the places of each zone: three zones for 8 and 24 of 96
+    bands, two for 48, one for 88. So `n_filters` of each shape give 27 n_filters maps. Layer "whole" has the
+    maximum of the first half over all places, 6 n_filters maps, of which beats alone are taken.
 
     docs/mixed.md shows what each part adds.
     """
@@ -75,7 +78,6 @@ class Mixed(RandomCNN):
     frames: ClassVar = (5, 11, 21)
     zones: ClassVar = {8: 3, 24: 3, 48: 2, 88: 1}  # equal parts of the places
     smoothness: ClassVar = 0.5  # correlation of adjacent weights
-    zero_mean: ClassVar = 0.5  # share of the kernels
     bias: ClassVar = 0.5  # standard deviation; kernels have norm 1
 
     def __init__(self, name: str, *, n_filters: int, n_bands: int | None = None, **settings: Any) -> None:
@@ -92,7 +94,8 @@ class Mixed(RandomCNN):
             for (bands, step), frames in product(self.steps.items(), self.frames)
         }
         n_maps = n_filters * sum(conv.n_zones for conv in self.shapes.values())
-        info = [LayerInfo("peaks", n_maps, 1), LayerInfo("whole", n_filters * len(self.shapes), 1)]
+        n_whole = n_of_changes(n_filters) * len(self.shapes)
+        info = [LayerInfo("peaks", n_maps, 1), LayerInfo("whole", n_whole, 1)]
         super().__init__(name, self.shapes, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
 
     @property
@@ -111,16 +114,26 @@ class Mixed(RandomCNN):
             "frames": list(self.frames),
             "zones": {str(bands): zones for bands, zones in self.zones.items()},
             "smoothness": self.smoothness,
-            "zero_mean": self.zero_mean,
             "bias": self.bias,
         }
+
+    @staticmethod
+    def centred(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return kernels (frames, bands, 1, filters) of mean zero: half over frames, half over bands.
+
+        A kernel of one band has mean zero over frames.
+        """
+        n = n_of_changes(kernel.shape[-1])
+        changes, spectra = kernel[..., :n], kernel[..., n:]
+        axis = 1 if kernel.shape[1] > 1 else 0
+        parts = [changes - changes.mean(axis=0), spectra - spectra.mean(axis=axis, keepdims=True)]
+        return np.concatenate(parts, axis=-1)
 
     def _draw(self, layer: str, conv: RandomConv) -> None:
         kernel = draw_kernel(self.seed, self.family, layer, conv.kernel_shape).astype(np.float64)
         for axis in (0, 1):
             kernel = _smoothed(kernel, axis, self.smoothness)
-        n = int(conv.n_filters * self.zero_mean)
-        kernel[..., :n] -= kernel[..., :n].mean(axis=(0, 1))
+        kernel = self.centred(kernel)
         kernel /= np.sqrt(np.square(kernel).sum(axis=(0, 1)))
         conv.set_kernel(kernel.astype(np.float32))
         conv.set_bias(draw_normal(self.seed, self.family, f"{layer}/bias", (conv.n_filters,), self.bias))
@@ -129,11 +142,13 @@ class Mixed(RandomCNN):
         channel, whole = 0, list[Tensor]()
         for conv in self.shapes.values():
             padded = F.pad(x, (0, 0, *same_padding(x.shape[1], conv.taps[1])))
+            n = n_of_changes(conv.n_filters)
             highest: Tensor | None = None
             for first, peaks in conv.peaks(spectrogram(padded)):
                 if "peaks" in self.layers:
                     yield Tile("peaks", peaks, channel=channel + first)
-                highest = peaks if highest is None else torch.maximum(highest, peaks)
+                changes = peaks[:, :n]
+                highest = changes if highest is None else torch.maximum(highest, changes)
             assert highest is not None
             whole.append(highest)
             channel += conv.n_zones * conv.n_filters
@@ -145,6 +160,11 @@ class Mixed(RandomCNN):
             yield self._conv_cost(layer, "conv, ReLU", (conv.n_places, input_length))
         for layer, zones in (("peaks", "zones of frequency"), ("whole", "all frequencies")):
             yield LayerCost(layer, f"max over {zones}, joined", (self.n_channels(layer), input_length))
+
+
+def n_of_changes(n_filters: int) -> int:
+    """Return how many of the kernels of a shape have mean zero over time: half, or one more."""
+    return n_filters - n_filters // 2
 
 
 def _smoothed(kernel: NDArray[np.float64], axis: int, smoothness: float) -> NDArray[np.float64]:
