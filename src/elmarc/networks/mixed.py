@@ -64,7 +64,8 @@ class Mixed(RandomCNN):
 
     The first half of the kernels of each shape have mean zero over the frames of each band: they see changes,
     whatever sounds all the time. The others have mean zero over the bands of each frame: they see the shape
-    of the spectrum, whatever its level. Adjacent weights are correlated, and biases are random.
+    of the spectrum, whatever its level. Half of those have both. Adjacent weights are correlated, and biases
+    are random.
 
     Layer "peaks" has the maximum of each kernel over the places of each zone: three zones for 8 and 24 of 96
     bands, two for 48, one for 88. So `n_filters` of each shape give 27 n_filters maps. Layer "whole" has the
@@ -119,15 +120,17 @@ class Mixed(RandomCNN):
 
     @staticmethod
     def centred(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return kernels (frames, bands, 1, filters) of mean zero: half over frames, half over bands.
+        """Take means out of kernels (frames, bands, 1, filters): over frames, over bands, or over both.
 
-        A kernel of one band has mean zero over frames.
+        Half of them have mean zero over frames, a quarter over bands, a quarter over each; where there is one
+        band, all have it over frames.
         """
-        n = n_of_changes(kernel.shape[-1])
-        changes, spectra = kernel[..., :n], kernel[..., n:]
-        axis = 1 if kernel.shape[1] > 1 else 0
-        parts = [changes - changes.mean(axis=0), spectra - spectra.mean(axis=axis, keepdims=True)]
-        return np.concatenate(parts, axis=-1)
+        n_filters, over = kernel.shape[-1], 1 if kernel.shape[1] > 1 else 0
+        kernel, n = kernel.copy(), n_of_changes(n_filters)
+        kernel[..., n:] -= kernel[..., n:].mean(axis=over, keepdims=True)
+        for some in (slice(n), slice(n + n // 2, None)):
+            kernel[..., some] -= kernel[..., some].mean(axis=0)
+        return kernel
 
     def _draw(self, layer: str, conv: RandomConv) -> None:
         kernel = draw_kernel(self.seed, self.family, layer, conv.kernel_shape).astype(np.float64)
