@@ -58,14 +58,14 @@ from elmarc.study.summary import (
 
 
 def demo(out: Output) -> None:
-    """Rank the nine networks on toy, by rhythm and by timbre."""
+    """Rank networks on toy, by rhythm and by timbre."""
     store = out.open_store()
     check_writable(out.output, option="--output")
     check_store(store)
     results: list[Result] = []
     compared: list[Comparison] = []
     for target in ("rhythm", "timbre"):
-        request = Rank(data="toy", target=target, networks="all", size="small")
+        request = Rank(data="toy", target=target)
         part = replace(out, output=out.output / target)
         cells = make_cells(request.experiments(), part.output)
         more = _run(cells, part, work=partial(run_cells, store=store, n_jobs=2))
