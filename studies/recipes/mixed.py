@@ -33,7 +33,7 @@ BASE: dict[str, Any] = {"statistics": PEAKS, "n_filters": 28}
 
 def less_its_mean(*axes: int) -> Any:
     """Return what takes the mean over axes (0: frames, 1: bands) out of kernels."""
-    return staticmethod(lambda kernel: kernel - kernel.mean(axis=axes, keepdims=True))
+    return staticmethod(lambda kernel, n: kernel - kernel.mean(axis=axes, keepdims=True))
 
 
 PARTS: dict[str, dict[str, Any]] = {
@@ -41,7 +41,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "all of mean zero over time": {"centred": less_its_mean(0)},
     "all of mean zero over bands": {"centred": less_its_mean(1)},
     "all of mean zero over both at once": {"centred": less_its_mean(0, 1)},
-    "none of mean zero": {"centred": staticmethod(lambda kernel: kernel)},
+    "none of mean zero": {"centred": staticmethod(lambda kernel, n: kernel)},
     "no beats": {"statistics": PEAKS[:4], "n_filters": 33},
     "lag 8 as well": {"statistics": (*PEAKS[:4], "lag8", *PEAKS[4:]), "n_filters": 23},
     "one zone": {"zones": ONE, "n_filters": 54},
@@ -50,7 +50,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "no maximum": {"statistics": ("mean", "std", *PEAKS[3:]), "n_filters": 36},
     "kernels of 3, 7 and 15 frames": {"frames": (3, 7, 15)},
     "none of these, 16, 40, 64 and 88 bands": {
-        "zones": OPEN, "n_filters": 75, "smoothness": 0.0, "centred": staticmethod(lambda kernel: kernel),
+        "zones": OPEN, "n_filters": 75, "smoothness": 0.0, "centred": staticmethod(lambda kernel, n: kernel),
         "bias": 0.0, "statistics": STATISTICS, "frames": (3, 7, 15), "steps": dict.fromkeys(OPEN, 2),
     },
 }  # fmt: skip

@@ -109,7 +109,7 @@ def mixed(x: Array, weights: Iterator[Array]) -> Iterator[Array]:
         places = relu(conv(padded, next(weights), next(weights)))[:, ::step]
         zones = np.array_split(places, {88: 1, 48: 2}.get(height, 3), axis=1)
         peaks += [zone.max(axis=1) for zone in zones]
-        whole.append(places.max(axis=1)[:, : (places.shape[-1] + 1) // 2])
+        whole.append(places.max(axis=1)[:, : places.shape[-1] // 2])
     yield np.concatenate(peaks, axis=-1)
     yield np.concatenate(whole, axis=-1)
 

@@ -299,6 +299,13 @@ def test_kernels_of_mixed_are_smooth_and_have_mean_zero_over_time_bands_or_both(
     assert 0.4 < biases.std() < 0.48  # cut at two standard deviations of 0.5
 
 
+def test_mixed_of_one_kernel_a_shape_has_both_kinds() -> None:
+    network = build_network("mixed", n_filters=1)
+    kernels = [conv.get_kernel()[:, :, 0, 0] for conv in network.convs.values()]
+    assert [bool(np.abs(kernel.mean(axis=0)).max() < 1e-6) for kernel in kernels] == [False, True] * 6
+    assert network.n_channels("whole") == 6
+
+
 def test_kernels_of_mixed_are_finite_where_they_have_one_band() -> None:
     for n_bands in (1, 8):
         convs = build_network("mixed", n_filters=2, n_bands=n_bands).convs.values()

@@ -261,7 +261,7 @@ class WhitenedFeatures(FittedFeatures):
         energies, axes = np.linalg.eigh((learnt.T @ learnt).astype(np.float64) / n)
         gains = 1 / np.sqrt(np.maximum(energies, 0) + self.regulariser * energies.mean() + 1e-12)
         kernels = (normal[n:] @ axes) * np.square(gains) @ axes.T
-        flat = Mixed.centred(kernels.T.reshape(conv.kernel_shape)).reshape(-1, self.n_filters)
+        flat = Mixed.centred(kernels.T.reshape(conv.kernel_shape), conv.n_changes).reshape(-1, self.n_filters)
         flat /= (patches[:n] @ flat).std(axis=0) + 1e-12
         kernel: Array = flat.reshape(conv.kernel_shape).astype(np.float32)
         return kernel

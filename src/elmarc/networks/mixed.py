@@ -33,13 +33,23 @@ class ZoneConv(RandomConv):
         Along frequency.
     n_zones : int
         Equal parts of the places.
+    n_changes : int
+        How many kernels, the first, have mean zero over time.
     """
 
     def __init__(
-        self, n_frames: int, height: int, n_filters: int, *, n_bands: int, step: int, n_zones: int
+        self,
+        n_frames: int,
+        height: int,
+        n_filters: int,
+        *,
+        n_bands: int,
+        step: int,
+        n_zones: int,
+        n_changes: int,
     ) -> None:
         super().__init__((n_frames, height, 1, n_filters), taps=(1, n_frames))
-        self.height, self.step = height, step
+        self.height, self.step, self.n_changes = height, step, n_changes
         self.n_places = (n_bands - height) // step + 1
         self.n_zones = min(n_zones, self.n_places)
 
@@ -62,10 +72,10 @@ class ZoneConv(RandomConv):
 class Mixed(RandomCNN):
     """Kernels of four heights x three lengths, ReLU, maximum over zones of frequency and over all of it.
 
-    The first half of the kernels of each shape have mean zero over the frames of each band: they see changes,
-    whatever sounds all the time. The others have mean zero over the bands of each frame: they see the shape
-    of the spectrum, whatever its level. Half of those have both. Adjacent weights are correlated, and biases
-    are random.
+    Half of the kernels, the first of each shape, have mean zero over the frames of each band: they see
+    changes, whatever sounds all the time. The others have mean zero over the bands of each frame: they see
+    the shape of the spectrum, whatever its level. Half of those have both. Adjacent weights are correlated,
+    and biases are random.
 
     Layer "peaks" has the maximum of each kernel over the places of each zone: three zones for 8 and 24 of 96
     bands, two for 48, one for 88. So `n_filters` of each shape give 27 n_filters maps. Layer "whole" has the
@@ -91,11 +101,12 @@ class Mixed(RandomCNN):
                 n_bands=n_bands,
                 step=step,
                 n_zones=self.zones[bands],
+                n_changes=(n_filters + i % 2) // 2,
             )
-            for (bands, step), frames in product(self.steps.items(), self.frames)
+            for i, ((bands, step), frames) in enumerate(product(self.steps.items(), self.frames))
         }
         n_maps = n_filters * sum(conv.n_zones for conv in self.shapes.values())
-        n_whole = n_of_changes(n_filters) * len(self.shapes)
+        n_whole = sum(conv.n_changes for conv in self.shapes.values())
         info = [LayerInfo("peaks", n_maps, 1), LayerInfo("whole", n_whole, 1)]
         super().__init__(name, self.shapes, n_filters=n_filters, n_bands=n_bands, layer_info=info, **settings)
 
@@ -119,24 +130,25 @@ class Mixed(RandomCNN):
         }
 
     @staticmethod
-    def centred(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take means out of kernels (frames, bands, 1, filters): over frames, over bands, or over both.
+    def centred(kernel: NDArray[np.float64], n_changes: int) -> NDArray[np.float64]:
+        """Take means out of kernels (frames, bands, 1, filters).
 
-        Half of them have mean zero over frames, a quarter over bands, a quarter over each; where there is one
-        band, all have it over frames.
+        The first `n_changes` have mean zero over frames, the others over bands, the last quarter over both.
+        Where there is one band, all have it over frames.
         """
         n_filters, over = kernel.shape[-1], 1 if kernel.shape[1] > 1 else 0
-        kernel, n = kernel.copy(), n_of_changes(n_filters)
-        kernel[..., n:] -= kernel[..., n:].mean(axis=over, keepdims=True)
-        for some in (slice(n), slice(n + n // 2, None)):
+        kernel = kernel.copy()
+        kernel[..., n_changes:] -= kernel[..., n_changes:].mean(axis=over, keepdims=True)
+        for some in (slice(n_changes), slice(n_filters - n_filters // 4, None)):
             kernel[..., some] -= kernel[..., some].mean(axis=0)
         return kernel
 
     def _draw(self, layer: str, conv: RandomConv) -> None:
+        assert isinstance(conv, ZoneConv)
         kernel = draw_kernel(self.seed, self.family, layer, conv.kernel_shape).astype(np.float64)
         for axis in (0, 1):
             kernel = _smoothed(kernel, axis, self.smoothness)
-        kernel = self.centred(kernel)
+        kernel = self.centred(kernel, conv.n_changes)
         kernel /= np.sqrt(np.square(kernel).sum(axis=(0, 1)))
         conv.set_kernel(kernel.astype(np.float32))
         conv.set_bias(draw_normal(self.seed, self.family, f"{layer}/bias", (conv.n_filters,), self.bias))
@@ -145,12 +157,11 @@ class Mixed(RandomCNN):
         channel, whole = 0, list[Tensor]()
         for conv in self.shapes.values():
             padded = F.pad(x, (0, 0, *same_padding(x.shape[1], conv.taps[1])))
-            n = n_of_changes(conv.n_filters)
             highest: Tensor | None = None
             for first, peaks in conv.peaks(spectrogram(padded)):
                 if "peaks" in self.layers:
                     yield Tile("peaks", peaks, channel=channel + first)
-                changes = peaks[:, :n]
+                changes = peaks[:, : conv.n_changes]
                 highest = changes if highest is None else torch.maximum(highest, changes)
             assert highest is not None
             whole.append(highest)
@@ -163,11 +174,6 @@ class Mixed(RandomCNN):
             yield self._conv_cost(layer, "conv, ReLU", (conv.n_places, input_length))
         for layer, zones in (("peaks", "zones of frequency"), ("whole", "all frequencies")):
             yield LayerCost(layer, f"max over {zones}, joined", (self.n_channels(layer), input_length))
-
-
-def n_of_changes(n_filters: int) -> int:
-    """Return how many of the kernels of a shape have mean zero over time: half, or one more."""
-    return n_filters - n_filters // 2
 
 
 def _smoothed(kernel: NDArray[np.float64], axis: int, smoothness: float) -> NDArray[np.float64]:
