@@ -33,7 +33,7 @@ SMALL = {
     "frame_level_many": 7,
 }  # filters of the nine of 2018, so that they cost no more; timbral_temporal's least costs twice as much
 QUICK_SECONDS, QUICK_VARIATIONS = 3.0, 4
-DIGITS_STEP = 10  # of 3,000 recordings of digits, every tenth
+DIGITS, DIGITS_STEP = "digits", 10  # of 3,000 recordings of fsdd, every tenth
 
 
 @dataclass(frozen=True)
@@ -155,24 +155,25 @@ def _sets(audio: Path | None, output: Path) -> list[Excerpts]:
     if audio is None:
         raise DatasetError("name the folder of esc10/ and fsdd/ with --audio DIR")
     digits = audio / "fsdd"
+    some = some_rows(digits / "fsdd.csv", DIGITS_STEP, output)
     return [
         Excerpts(Clips(data="esc10", audio=audio / "esc10").data_section(), 5.0),
         Excerpts(Clips(data="toy", target="rhythm").data_section(), 8.0),
-        Excerpts(Clips(data=str(_some_digits(digits, output)), audio=digits).data_section(), 0.7),
+        Excerpts(Clips(data=str(some), audio=digits).data_section(), 0.7),
     ]
 
 
-def _some_digits(folder: Path, output: Path) -> Path:
-    """Write a list of every tenth recording of fsdd.csv: path, label and fold, which is the speaker."""
+def some_rows(csv: Path, step: int, output: Path) -> Path:
+    """Write a list of every so many-th recording of a CSV file, with all its columns; return its file."""
     try:
-        heading, *rows = (folder / "fsdd.csv").read_text(encoding="utf-8").splitlines()
+        heading, *rows = csv.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
         raise DatasetError(
-            f"{folder / 'fsdd.csv'}: {problem.strerror}: expected a CSV of the digits with the columns "
-            "path, label and fold, see studies/foretell/README.md"
+            f"{csv}: {problem.strerror}: expected a CSV file of clips with the columns path, label and fold, "
+            "see studies/foretell/README.md"
         ) from None
-    file = output / f"digits-{len(rows[::DIGITS_STEP])}.csv"
-    _write(file, "\n".join([heading, *rows[::DIGITS_STEP]]) + "\n")
+    file = output / f"{DIGITS if csv.stem == 'fsdd' else csv.stem}-{len(rows[::step])}.csv"
+    _write(file, "\n".join([heading, *rows[::step]]) + "\n")
     return file
 
 
