@@ -2,9 +2,9 @@
 
     python -m studies.foretell.curves --data ../shared/data -o runs/curves
 
-What a race over these architectures would have chosen, and at what cost, follows from the curves
-(`studies.foretell.race`). Each row of `curves/*.csv` is an epoch: loss of the training, loss and accuracy on
-the held-out fold, and processor seconds. Run again, it goes on where it stopped.
+What a race over these architectures would have chosen, and at what cost, follows from the curves. Each row
+of `curves/*.csv` is an epoch: loss of the training, loss and accuracy on the held-out fold, and processor
+seconds. Run again, it goes on where it stopped.
 """
 
 from __future__ import annotations
