@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from elmarc._io import csv_text, write_atomic
+from elmarc.evaluation.splits import Folds
 from elmarc.features.cache import FrontEndCache
 from elmarc.study import build
 from elmarc.study.cells import make_cells
@@ -67,6 +68,7 @@ def train(config: Experiment, output: Path) -> str:
         extractor.network, inputs, data.classes, recipe=recipe, statistics=config.pooling, seed=config.seed,
         on_epoch=on_epoch,
     )  # fmt: skip
+    assert isinstance(splits, Folds)
     rows: list[dict[str, Any]] = []
     for name, (learnt, held_out) in zip(splits.names, splits.splits, strict=True):
         run = Run(name, recipe.learning_rates[0], recipe.epochs, learnt, held_out)
