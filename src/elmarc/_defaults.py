@@ -9,9 +9,8 @@ from typing import Literal
 
 RECIPE: Literal["v2"] = "v2"
 NETWORK = "mixed"
-# of a ranking: three kinds that read log-mels of any length. vgg needs clips of 27 s, and networks on the
-# waveform cost most
-NETWORKS = "mixed,7x96,timbral_temporal"
+# of a ranking: the strongest and the cheapest. Others cost two to ten times as much, and come with "all"
+NETWORKS = "mixed,7x96"
 SIZE: Literal["large"] = "large"
 TRAINED_SIZE: Literal["small"] = "small"  # nine large networks take nine times the arithmetic of the small
 CLASSIFIER: Literal["ridge"] = "ridge"

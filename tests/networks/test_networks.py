@@ -14,6 +14,7 @@ from elmarc.errors import ConfigError
 from elmarc.frontends import LogMel, RawWaveform
 from elmarc.networks import NETWORKS, STUDY_NETWORKS, RandomCNN, build_network, list_networks
 from elmarc.networks.blocks import BandConv
+from elmarc.networks.mixed import Mixed
 
 ALL = [*STUDY_NETWORKS, "mixed", "timbral_temporal_audio"]
 FRONTENDS = {"logmel": LogMel, "waveform": RawWaveform}
@@ -253,3 +254,11 @@ def test_half_precision_stays_near(name: str, rng: np.random.Generator) -> None:
         error = (half(x)[layer].float() - expected).abs().mean() / expected.abs().mean()
         assert error < 0.02
     assert all(np.array_equal(a, b) for a, b in zip(full.get_weights(), half.get_weights(), strict=True))
+
+
+def test_features_of_a_subclass_made_elsewhere_are_not_stored() -> None:
+    class Own(Mixed):
+        """Its `_draw` or `_tiles` may differ, and the definition does not say so."""
+
+    assert build_network("mixed").is_storable
+    assert not Own("mixed", n_filters=4, n_bands=96).is_storable

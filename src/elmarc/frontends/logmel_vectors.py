@@ -6,6 +6,7 @@ vector has `n_mels` values for each frame, 90 kB for 5 s, and those of all clips
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, get_args
@@ -25,7 +26,7 @@ MIN_FRAMES = 2  # for one difference
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogMelVector:
+class LogMelVector(ABC):
     """What the front-ends of this module have in common: the log-mels of a clip.
 
     Parameters
@@ -59,9 +60,9 @@ class LogMelVector:
         )
 
     @property
+    @abstractmethod
     def columns(self) -> tuple[str, ...]:
         """Name of each number of the vector."""
-        raise NotImplementedError
 
     @property
     def n_bands(self) -> int:
@@ -87,9 +88,9 @@ class LogMelVector:
             out[i] = self._vector(self.logmel(y[i]))
         return out
 
+    @abstractmethod
     def _vector(self, frames: NDArray[np.float32]) -> NDArray[np.floating]:
         """Return the vector of log-mels [shape=(n_frames, n_mels)]."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

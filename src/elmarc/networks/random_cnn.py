@@ -152,6 +152,11 @@ class RandomCNN(Network):
         return {**definition, "weights_sha256": self._weights_hash}
 
     @property
+    def is_storable(self) -> bool:
+        """Whether the class is elmarc's: another one may compute something else under the same definition."""
+        return type(self).__module__.startswith("elmarc.")
+
+    @property
     def is_drawn(self) -> bool:
         """Whether the weights are those of the seed, not some that were set."""
         return self._weights_hash is None
