@@ -261,4 +261,4 @@ def test_features_of_a_subclass_made_elsewhere_are_not_stored() -> None:
         """Its `_draw` or `_tiles` may differ, and the definition does not say so."""
 
     assert build_network("mixed").is_storable
-    assert not Own("mixed", n_filters=4, n_bands=96).is_storable
+    assert not Own("mixed", n_filters=4, layers=["peaks"]).is_storable
