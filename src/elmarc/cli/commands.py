@@ -76,11 +76,19 @@ def train(study: Train, where: Run, out: Output) -> None:
     """Train networks end to end, to compare with the untrained.
 
     The classifier is called "trained". Stopped or killed, the same command goes on where it was.
+
+    With --budget 30m, say, networks race: which one to train, and whether to train at all? All are scored
+    untrained and trained for a few epochs on one fold; the better ones go on, and one is trained whole on all
+    folds. One draw of the weights and the highest learning rate are taken. The time is about that of the
+    budget.
     """
     keep_freed_memory()  # before anything heavy is imported
     from elmarc.cli import studies
 
-    studies.run(study.experiments(), where, out, keep_going=not study.strict)
+    if where.budget is not None:
+        studies.race(study, where, out)
+    else:
+        studies.run(study.experiments(), where, out, keep_going=not study.strict)
 
 
 @command(output=None)

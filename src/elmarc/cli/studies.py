@@ -33,7 +33,7 @@ from elmarc.datasets.named import RECORDED
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.fitted import FITTED
 from elmarc.networks.section import EXTERNAL
-from elmarc.reports import tables
+from elmarc.reports import figures, tables
 from elmarc.results import Result, collect, to_frame
 from elmarc.study import build, plan
 from elmarc.study.cells import Cell, failures, finished, make_cells
@@ -41,7 +41,9 @@ from elmarc.study.executors import opened
 from elmarc.study.fit import can_be_fitted
 from elmarc.study.forecast import Forecast, forecast
 from elmarc.study.load import load_config
-from elmarc.study.request import Clips, Extract, Rank, Run
+from elmarc.study.observer import Observer
+from elmarc.study.race import FIGURE, FOUND, PLAN, Found, run_race
+from elmarc.study.request import Clips, Extract, Rank, Run, Train
 from elmarc.study.run import run_cells, seconds
 from elmarc.study.spec import Experiment
 from elmarc.study.summary import (
@@ -135,6 +137,34 @@ def run(
         raise typer.Exit(1)
 
 
+def race(study: Train, where: Run, out: Output) -> None:
+    """Race networks, and print which to use, trained or untrained."""
+    budget_s = seconds(where.budget)
+    assert budget_s is not None
+    store = out.open_store()
+    check_writable(out.output, option="--output")
+    check_store(store)
+    cells = make_cells(study.race(), out.output)
+    found: list[Found] = []
+    with opened(where, device=study.device) as executor:
+        if executor is not None and not out.quiet:
+            console.log(executor.described)
+
+        def work(cells: Sequence[Cell], *, observer: Observer, command: str, **_: Any) -> list[Result]:
+            found.append(
+                run_race(
+                    cells, budget_s=budget_s, store=store, observer=observer, n_jobs=where.n_jobs,
+                    executor=executor, keep_going=not study.strict, command=command,
+                )
+            )  # fmt: skip
+            return list(found[0].results)
+
+        results, compared = _run(cells, out, work=work, also=[PLAN, FOUND, *figures.names(FIGURE)])
+    _show_ranking(cells, results, compared, out, first=found[0].answer())
+    if failures(cells):
+        raise typer.Exit(1)
+
+
 def _run(
     cells: list[Cell],
     out: Output,
@@ -198,9 +228,19 @@ def _summarise_unfinished(cells: Sequence[Cell], folder: Path) -> None:
 
 
 def _show_ranking(
-    cells: Sequence[Cell], results: list[Result], compared: list[Comparison], out: Output
+    cells: Sequence[Cell],
+    results: list[Result],
+    compared: list[Comparison],
+    out: Output,
+    *,
+    first: Sequence[str] = (),
 ) -> None:
-    """Print the answer of a run with what to do next, and how to extract the features of the best."""
+    """Print the answer of a run with what to do next, and how to extract the features of the best.
+
+    The lines `first` come before the answer, unless it is JSON.
+    """
+    for line in () if out.as_json else first:
+        console.say(line)
     best = compared[0].scores[0].system
     of_best = [(c, r) for c in cells if (r := c.finished()) is not None and system_of(r) == best]
     config, result = None, None

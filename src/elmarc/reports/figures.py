@@ -438,6 +438,34 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
     return figure
 
 
+def race_figure(standings: pd.DataFrame, untrained: dict[str, float]) -> Figure:
+    """Return a race as a figure: accuracy on the held-out fold at each rung, lines that end where one is out.
+
+    Parameters
+    ----------
+    standings : DataFrame
+        network, epochs, accuracy in [0, 1], passes.
+    untrained : dict
+        Name and accuracy of a system that needs no training: a line.
+    """
+    figure = new_figure(width=6.5, height=3.8)
+    ax = figure.subplots()
+    last = standings[standings["epochs"] == standings["epochs"].max()].iloc[0]["network"]
+    for name, line in standings.groupby("network", sort=False):
+        won = name == last
+        ax.plot(
+            line["epochs"], 100 * line["accuracy"], marker="o", ms=4 if won else 3, lw=2.2 if won else 1.0,
+            color=BLUE if won else MUTED, alpha=1.0 if won else 0.6, zorder=3 if won else 2,
+            label=plain(f"{name}, the winner") if won else None,
+        )  # fmt: skip
+    for name, accuracy in untrained.items():
+        ax.axhline(100 * accuracy, color=RED, lw=1.4, ls="--", label=plain(f"{name}, untrained"))
+    style(ax, xlabel="epochs", ylabel="accuracy on the fold that chooses, %")
+    ax.set_xticks(sorted(standings["epochs"].unique()))
+    head(ax, "")
+    return figure
+
+
 def _draw(ax: Axes, curves: pd.DataFrame, column: str, colours: dict[float, str]) -> None:
     for rate, of_rate in curves.groupby("learning_rate"):
         colour = colours[float(str(rate))]

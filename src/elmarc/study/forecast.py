@@ -150,7 +150,7 @@ class _Sum:
             network = cell.config.network
             if network not in paces:
                 try:
-                    paces[network] = _training_pace(cell)
+                    paces[network] = training_pace(cell)
                 except ElmarcError:
                     continue  # the run will say why
             seconds = paces[network] * _n_seen(cell) / min(n_splits, n_at_once(cell, executor))
@@ -237,8 +237,14 @@ def _n_seen(cell: Cell) -> float:
     return parts * recipe.epochs * n_train * (inner + 1)
 
 
-def _training_pace(cell: Cell) -> float:
-    """Return the seconds of an epoch over the number of its clips, evaluation on an inner fold included."""
+def training_pace(cell: Cell) -> float:
+    """Return the seconds of an epoch over the number of its clips, evaluation on an inner fold included.
+
+    Raises
+    ------
+    ElmarcError
+        The network cannot be trained on these clips.
+    """
     assert cell.config.training is not None
     data, recipe = cell.material.dataset, replace(cell.config.training, epochs=N_EPOCHS)
     with temporary_folder("elmarc-train") as folder:

@@ -231,6 +231,21 @@ class Train(Study):
 
         return [{"training": TrainingRecipe(epochs=self.epochs, learning_rates=self._rates())}]
 
+    def race(self) -> list[Experiment]:
+        """Return the experiments of a race: untrained systems, and the networks to train by one rate.
+
+        The untrained ones are these networks, the default network, large, and MFCC, each with the default
+        classifier. The rate is the highest; of the weights there is one draw.
+        """
+        shared = {each.name: getattr(self, each.name) for each in fields(Study) if each.name != "keys"}
+        untrained = Rank(**{**shared, "seeds": 1}, keys=self.keys).experiments()
+        best = Rank(
+            **{**shared, "networks": _defaults.NETWORK, "size": _defaults.SIZE, "seeds": 1}, baseline=False,
+            keys=self.keys,
+        ).experiments()  # fmt: skip
+        trained = replace(self, seeds=1, learning_rates=(max(self._rates()),)).experiments()
+        return [*untrained, *(config for config in best if config not in untrained), *trained]
+
     def _rates(self) -> tuple[float, ...]:
         rates = self.learning_rates
         try:

@@ -44,7 +44,7 @@ from elmarc.study.sections import FRONTEND_SECTIONS, JoinedBase
 from elmarc.study.spec import Experiment
 from elmarc.training.inputs import Inputs, open_inputs
 from elmarc.training.loop import EpochReport, Trainer
-from elmarc.training.nested import Part, SplitScore, evaluate_part
+from elmarc.training.nested import Part, Rung, SplitScore, evaluate_part, train_until
 from elmarc.training.recipe import TrainingRecipe
 
 Out = TypeVar("Out")
@@ -255,8 +255,8 @@ class TaskSizes:
 
 
 @dataclass(frozen=True)
-class Training(Task[SplitScore]):
-    """The training of a network for one split, and its evaluation there.
+class Training(Task[SplitScore | Rung]):
+    """The training of a network for one split, or its first epochs, and the evaluation there.
 
     Parameters
     ----------
@@ -268,6 +268,8 @@ class Training(Task[SplitScore]):
         The folder of the trainings of a cell, which all workers see: any of them goes on from there.
     cache : Path or None
         The folder of front-end outputs, which a worker uses if it sees it.
+    until : int or None
+        Stop after so many epochs.
     """
 
     recipe: TrainingRecipe
@@ -275,6 +277,7 @@ class Training(Task[SplitScore]):
     part: Part
     weights: Path
     cache: Path | None
+    until: int | None = None
 
     @classmethod
     def of_splits(
@@ -286,6 +289,7 @@ class Training(Task[SplitScore]):
         *,
         classes: tuple[str, ...],
         weights: Path,
+        until: int | None = None,
     ) -> list[Training]:
         """Return the tasks of a cell, one for each split."""
         extractor, contents = inputs.extractor, inputs.contents
@@ -293,16 +297,19 @@ class Training(Task[SplitScore]):
         common = in_full(config, extractor), _training_key(extractor, recipe)
         sent = with_absolute_paths(pairs, contents)
         cache = None if extractor.cache is None else extractor.cache.root.absolute()
-        return [cls(*common, *sent, recipe, classes, part, weights.absolute(), cache) for part in parts]
+        return [
+            cls(*common, *sent, recipe, classes, part, weights.absolute(), cache, until) for part in parts
+        ]
 
     @property
     def key(self) -> str:
         """The hash of what is computed, and of where it is kept."""
         clips = [(clip.label, content) for clip, content in self.pairs]
-        parts = [self.definition, self.config.seed, self.classes, clips, asdict(self.part), str(self.weights)]
+        where = asdict(self.part), str(self.weights), self.until
+        parts = [self.definition, self.config.seed, self.classes, clips, *where]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def run(self) -> SplitScore:
+    def run(self) -> SplitScore | Rung:
         """Read the clips, train and evaluate."""
         with self._front_ends() as cache:
             extractor = make_extractor(self.config, cache)
@@ -319,7 +326,7 @@ class Training(Task[SplitScore]):
         *,
         on_epoch: EpochReport | None = None,
         check: Callable[[], None] | None = None,
-    ) -> SplitScore:
+    ) -> SplitScore | Rung:
         """Train and evaluate on clips that were read already; for `on_epoch` and `check` see `Trainer`."""
         extractor = make_extractor(self.config)
         check_definition(_training_key(extractor, self.recipe), self.definition)
@@ -328,6 +335,8 @@ class Training(Task[SplitScore]):
             extractor.network, inputs, self.classes, recipe=self.recipe, statistics=self.config.pooling,
             seed=self.config.seed, on_epoch=on_epoch, check=check,
         )  # fmt: skip
+        if self.until is not None:
+            return train_until(trainer, self.part, self.weights, self.until)
         return evaluate_part(trainer, self.part, self.weights)
 
     @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,17 @@ from elmarc.study.observer import Observer
 from elmarc.study.tasks import Training, check_can_be_sent, run_task
 from elmarc.training.inputs import open_inputs
 from elmarc.training.loop import Row, Run
-from elmarc.training.nested import SplitScore, parts_of, put_together, weights_file
+from elmarc.training.nested import (
+    Rung,
+    SplitScore,
+    checkpoint_file,
+    parts_of,
+    put_together,
+    race_part,
+    weights_file,
+)
+
+WEIGHTS, RACED = "weights", "race"  # folders of a cell: of its trainings, and of those that were raced
 
 
 class _StoppedError(ElmarcError):
@@ -45,6 +56,9 @@ class Trainings:
         Gets the progress of the first unfinished cell.
     check : callable
         Called now and then; what it raises ends all trainings.
+    until : int or None
+        Train the part by which a race chooses, `nested.race_part`, and that for so many epochs alone: cells
+        have a `Rung` then, and no result.
     """
 
     def __init__(
@@ -54,8 +68,10 @@ class Trainings:
         cache: FrontEndCache | None,
         observer: Observer,
         check: Callable[[], None],
+        *,
+        until: int | None = None,
     ) -> None:
-        self._cells, self._pool, self._cache = cells, pool, cache
+        self._cells, self._pool, self._cache, self._until = cells, pool, cache, until
         self._observer, self._check = observer, check
         self._is_here = isinstance(pool, Threads)
         self._open: dict[Path, _Training] = {}  # by folder of weights
@@ -65,18 +81,18 @@ class Trainings:
     def run(
         self,
         *,
-        keep: Callable[[Cell, Result], None],
+        keep: Callable[[Cell, Any], None],
         fail: Callable[[Sequence[Cell], ElmarcError], None],
     ) -> None:
-        """Train; hand on the result of each cell, or what is wrong with it."""
-        do: Callable[[Training], SplitScore] = self._do_here if self._is_here else run_task
+        """Train; hand on the `Result` of each cell, or its `Rung`, or what is wrong with it."""
+        do: Callable[[Training], SplitScore | Rung] = self._do_here if self._is_here else run_task
         try:
             with closing(self._pool.finished(do, self._tasks(fail), check=self._check)) as finished:
                 for task, future in finished:
                     if (training := self._open.get(task.weights)) is None:
                         continue  # another split of it has failed
                     try:
-                        self._take(training, future.result())
+                        self._take(training, task, future.result())
                         result = training.result(self._pool.n_slots) if training.is_over else None
                     except ElmarcError as problem:
                         with self._lock:
@@ -97,7 +113,7 @@ class Trainings:
     def _tasks(self, fail: Callable[[Sequence[Cell], ElmarcError], None]) -> Iterator[Training]:
         """Open one cell after the other, as tasks are taken."""
         for cell in self._cells:
-            training = _Training(cell)
+            training = _Training(cell, self._until)
             if not self._open:
                 with self._lock:
                     self._show(training)
@@ -114,14 +130,15 @@ class Trainings:
                 if training.weights in self._open:
                     yield task
 
-    def _take(self, training: _Training, score: SplitScore) -> None:
-        training.take(score)
+    def _take(self, training: _Training, task: Training, score: SplitScore | Rung) -> None:
+        training.take(task, score)
         if not self._is_here and training is self._shown:
             done = training.most_epochs * len(training.scores) // len(training.tasks)
-            text = f"fold {score.fold.name}: {100 * score.fold.accuracy:.1f} %"
+            accuracy = score.accuracy if isinstance(score, Rung) else score.fold.accuracy
+            text = f"fold {task.part.name}: {100 * accuracy:.1f} %"
             self._observer.on_epoch(done, training.most_epochs, text)
 
-    def _do_here(self, task: Training) -> SplitScore:
+    def _do_here(self, task: Training) -> SplitScore | Rung:
         """Do a task in a thread of this process."""
 
         def check() -> None:
@@ -154,11 +171,11 @@ class Trainings:
 class _Training:
     """A cell whose network is trained for every split; `scores` are those of finished splits, by name."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, until: int | None) -> None:
         assert cell.config.training is not None
-        self.cell, self.recipe = cell, cell.config.training
-        self.weights = cell.folder.absolute() / "weights"
-        self.scores: dict[str, SplitScore] = {}
+        self.cell, self.recipe, self.until = cell, cell.config.training, until
+        self.weights = cell.folder.absolute() / (WEIGHTS if until is None else RACED)
+        self.scores: dict[str, SplitScore | Rung] = {}
         self.epochs: dict[str, int] = {}  # done, by run
 
     def open(self, cache: FrontEndCache | None, progress: Callable[[int, int], None]) -> None:
@@ -175,11 +192,15 @@ class _Training:
         )
         self._splits = cell.material.splits(labels, folds, self._groups)
         together = keep_together(self._groups, folds, kind=data.split_kind)
-        parts = parts_of(self._splits, labels, self.recipe, keep_together=together)
+        if self.until is None:
+            parts = parts_of(self._splits, labels, self.recipe, keep_together=together)
+        else:
+            parts = [race_part(self._splits, labels, keep_together=together)]
         self.tasks = Training.of_splits(
-            config, self.recipe, self.inputs, parts, classes=data.classes, weights=self.weights
-        )
-        self.most_epochs = len(parts) * self.recipe.n_runs * self.recipe.epochs
+            config, self.recipe, self.inputs, parts, classes=data.classes, weights=self.weights,
+            until=self.until,
+        )  # fmt: skip
+        self.most_epochs = self.until or len(parts) * self.recipe.n_runs * self.recipe.epochs
         self._read_s = time.perf_counter() - start
 
     @property
@@ -187,7 +208,7 @@ class _Training:
         """Whether all splits are finished."""
         return len(self.scores) == len(self.tasks)
 
-    def take(self, score: SplitScore) -> None:
+    def take(self, task: Training, score: SplitScore | Rung) -> None:
         """Take the score of a split, whose weights must be there.
 
         Raises
@@ -195,16 +216,23 @@ class _Training:
         ElmarcError
             They are not.
         """
-        if not (file := weights_file(self.weights, score.fold)).is_file():
+        if isinstance(score, Rung):
+            file = checkpoint_file(self.weights, task.part, self.recipe)
+        else:
+            file = weights_file(self.weights, score.fold)
+        if not file.is_file():
             raise ElmarcError(
                 f"{file}: a worker has trained and written it, and it is not here: all workers must see the "
                 "folder of the results under the same path"
             )
-        self.scores[score.fold.name] = score
+        self.scores[task.part.name] = score
 
-    def result(self, n_at_once: int) -> Result:
+    def result(self, n_at_once: int) -> Result | Rung:
         """Write the learning curves, and return the record; `train_s` is the share of so many slots."""
-        scores = [self.scores[task.part.name] for task in self.tasks]
+        found = [self.scores[task.part.name] for task in self.tasks]
+        if isinstance(found[0], Rung):
+            return found[0]
+        scores = [score for score in found if isinstance(score, SplitScore)]
         evaluation, curves = put_together(scores, self._splits, self.recipe)
         write_curves(pd.DataFrame(curves), self.cell.folder)
         inputs, config = self.inputs, self.cell.config

@@ -145,8 +145,10 @@ class Trainer:
         self._first = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     @same_rounding()
-    def train(self, run: Run, checkpoint: Path | None = None) -> Curve:
+    def train(self, run: Run, checkpoint: Path | None = None, *, until: int | None = None) -> Curve:
         """Train, or resume from a checkpoint, where one is named; the model has the weights then.
+
+        With `until` it stops after so many epochs, and another call goes on from the checkpoint.
 
         Raises
         ------
@@ -162,15 +164,14 @@ class Trainer:
         classes = list(self.classes)
         state = read_checkpoint(checkpoint, self.model, optimizer, classes) if checkpoint else None
         curve, is_over = Curve(state["rows"] if state else []), bool(state and state["is_over"])
-        if is_over:
-            return curve
+        last = run.n_epochs if until is None else min(until, run.n_epochs)
         saved = time.monotonic()
-        while not is_over:
+        while not is_over and len(curve.rows) < last:
             epoch = len(curve.rows) + 1
             curve.rows.append(self._epoch(optimizer, run, epoch))
             stops = run.validation is not None and curve.is_over(self.recipe.n_patient)
             is_over = stops or epoch == run.n_epochs or not math.isfinite(curve.rows[-1]["loss"])
-            is_due = is_over or time.monotonic() - saved >= self.save_s
+            is_due = is_over or epoch == last or time.monotonic() - saved >= self.save_s
             try:
                 if self.on_epoch is not None:
                     self.on_epoch(run, epoch, curve.rows[-1])
@@ -189,6 +190,13 @@ class Trainer:
         """Return the class numbers of whole clips."""
         numbers: NDArray[np.intp] = self._scores(rows).argmax(dim=1).cpu().numpy()
         return numbers
+
+    @same_rounding()
+    def test(self, rows: Index) -> tuple[float, float]:
+        """Return the mean cross-entropy and the accuracy on whole clips."""
+        scores, targets = self._scores(rows).cpu(), torch.from_numpy(self.targets[rows])
+        accuracy = (scores.argmax(dim=1) == targets).float().mean()
+        return float(F.cross_entropy(scores, targets)), float(accuracy)
 
     def _epoch(self, optimizer: torch.optim.Optimizer, run: Run, epoch: int) -> Row:
         """Learn from every clip once; return a row of the curve."""
@@ -243,10 +251,8 @@ class Trainer:
         """Return loss and accuracy on the inner fold, where the run has one."""
         if run.validation is None:
             return {}
-        scores, targets = self._scores(run.validation), torch.from_numpy(self.targets[run.validation])
-        loss = F.cross_entropy(scores.cpu(), targets)
-        accuracy = float((scores.cpu().argmax(dim=1) == targets).float().mean())
-        return {"validation_loss": float(loss), "validation_accuracy": accuracy}
+        loss, accuracy = self.test(run.validation)
+        return {"validation_loss": loss, "validation_accuracy": accuracy}
 
     @torch.no_grad()
     def _scores(self, rows: Index) -> Tensor:

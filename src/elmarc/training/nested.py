@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from urllib.parse import quote
 import numpy as np
 
 from elmarc._io import write_atomic
+from elmarc.errors import DatasetError
 from elmarc.evaluation.protocol import INNER_SEED, Evaluation
 from elmarc.evaluation.splits import Folds, Lists, Split, inner_splits
 from elmarc.results import FoldScore
@@ -51,6 +52,27 @@ class SplitScore:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Rung:
+    """How far a training has come: what a race between networks goes by.
+
+    Parameters
+    ----------
+    epochs : int
+        Trained.
+    loss, accuracy : float
+        On the part that is held out.
+    train_loss : float
+        The training's losses summed over the epochs (TSE; Ru et al., "Speedy performance estimation for
+        neural architecture search", NeurIPS 2021).
+    """
+
+    epochs: int
+    loss: float
+    accuracy: float
+    train_loss: float
+
+
 def parts_of(
     splits: Folds | Lists,
     labels: Sequence[str],
@@ -70,6 +92,31 @@ def parts_of(
     return [_part(name, *split, None, labels, recipe, keep_together) for name, split in pairs]
 
 
+def race_part(splits: Folds | Lists, labels: Sequence[str], *, keep_together: Sequence[str] = ()) -> Part:
+    """Return the part that a race trains and chooses by: the first fold, or the validation list.
+
+    Lists without validation clips give an inner fold of the training list: the test list chooses nothing.
+
+    Raises
+    ------
+    DatasetError
+        A class of the training list has too few clips for an inner fold.
+    """
+    if isinstance(splits, Folds):
+        train, test = splits.splits[0]
+        return Part(splits.names[0], _rows(train), _rows(test), None)
+    train, test = splits.train, splits.validation
+    if not len(test):
+        inner = _inner(train, labels, keep_together)
+        if inner is None:
+            raise DatasetError(
+                "the lists have no validation clips to choose a network by, and a class has too few clips "
+                "for an inner fold: add a validation list"
+            )
+        train, test = inner
+    return Part("validation", _rows(train), _rows(test), None)
+
+
 def evaluate_part(trainer: Trainer, part: Part, folder: Path | None = None) -> SplitScore:
     """Train for one split and test on the rest; `folder` has the training's checkpoints, if any."""
     start = time.perf_counter()
@@ -80,6 +127,27 @@ def evaluate_part(trainer: Trainer, part: Part, folder: Path | None = None) -> S
     score = FoldScore(part.name, len(test), accuracy, {"learning_rate": rate, "epochs": n_epochs})
     held_out = [(int(i), trainer.classes[k], part.name) for i, k in zip(test, predicted, strict=True)]
     return SplitScore(score, held_out, curves, time.perf_counter() - start)
+
+
+def train_until(trainer: Trainer, part: Part, folder: Path, n_epochs: int) -> Rung:
+    """Train the first epochs for a part, from where `folder` has its checkpoint, and test on the rest.
+
+    The training is that of `evaluate_part` with one learning rate, broken off. What was found is stored.
+    """
+    file = folder / f"{_safe(part.name)}-rung-{n_epochs}.json"
+    try:
+        return Rung(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        pass  # there is none, or a damaged one
+    run = Run(part.name, trainer.recipe.learning_rates[0], trainer.recipe.epochs, _array(part.train))
+    checkpoint = checkpoint_file(folder, part, trainer.recipe)
+    curve = trainer.train(run, checkpoint, until=n_epochs)
+    if len(curve.rows) != n_epochs:  # the checkpoint is of a later rung, whose weights are no use here
+        checkpoint.unlink()
+        curve = trainer.train(run, checkpoint, until=n_epochs)
+    rung = Rung(n_epochs, *trainer.test(_array(part.test)), sum(float(row["loss"]) for row in curve.rows))
+    write_atomic(file, json.dumps(asdict(rung)) + "\n")
+    return rung
 
 
 def put_together(
@@ -114,6 +182,11 @@ def weights_file(folder: Path, fold: FoldScore) -> Path:
     return _file(folder, Run(fold.name, rate, n_epochs, _array(())))
 
 
+def checkpoint_file(folder: Path, part: Part, recipe: TrainingRecipe) -> Path:
+    """Return the file of the weights of a part that is trained with one learning rate."""
+    return _file(folder, Run(part.name, recipe.learning_rates[0], recipe.epochs, _array(())))
+
+
 def _part(
     name: str,
     train: Index,
@@ -125,11 +198,16 @@ def _part(
 ) -> Part:
     """Return a split with its inner fold: the first of five; none where a class has too few clips for one."""
     if recipe.is_chosen and inner is None:
-        groups = np.asarray(keep_together)[train].tolist() if len(keep_together) else []
-        splits = inner_splits(np.asarray(labels)[train], groups, n_folds=INNER_FOLDS, seed=INNER_SEED)
-        inner = (train[splits[0][0]], train[splits[0][1]]) if splits else None
+        inner = _inner(train, labels, keep_together)
     rows = (_rows(inner[0]), _rows(inner[1])) if recipe.is_chosen and inner is not None else None
     return Part(name, _rows(train), _rows(test), rows)
+
+
+def _inner(train: Index, labels: Sequence[str], keep_together: Sequence[str]) -> Split | None:
+    """Return the first of five inner folds of some rows; None where a class has too few clips for one."""
+    groups = np.asarray(keep_together)[train].tolist() if len(keep_together) else []
+    splits = inner_splits(np.asarray(labels)[train], groups, n_folds=INNER_FOLDS, seed=INNER_SEED)
+    return (train[splits[0][0]], train[splits[0][1]]) if splits else None
 
 
 def _trained(trainer: Trainer, part: Part, folder: Path | None) -> tuple[float, int, list[Row]]:
