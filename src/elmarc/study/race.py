@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -38,6 +39,7 @@ from elmarc.training.nested import Rung
 
 KEPT = 3  # one of so many goes on
 N_RUNGS = 3
+DEAR = 2  # times the median cost: such networks are the first that a small budget leaves out
 # more is better: docs/lab/race.md has what each is worth
 MEASURES: dict[str, Callable[[float, Rung], float]] = {
     "untrained": lambda untrained, _: untrained,
@@ -146,7 +148,7 @@ class Found:
         n = [len(standings) for standings in self.rungs]
         best = self.trained.accuracy > self.untrained.accuracy
         lines = [
-            f"Race: {n[0]} networks trained for {self.plan.epochs[0]} epochs on one fold, "
+            f"Race: {n[0]} networks trained for {_epochs(self.plan.epochs[0])} on one fold, "
             + ", ".join(f"{k} for {e}" for k, e in zip(n[1:], self.plan.epochs[1:], strict=True))
             + f"; about {100 * self.cost:.0f} % of the time of training all",
             f"Best network to train: {self.winner}; accuracy to expect {_percent(self.trained)}",
@@ -221,7 +223,7 @@ def run_race(
         found = _rung(racing, epochs, store, observer, executor, keep_going)
         if not found:
             raise ElmarcError("no network could be trained: see what was left out, and why")
-        n_passing = 1 if number == N_RUNGS else math.ceil(len(plan.entering) / KEPT**number)
+        n_passing = 1 if number == len(plan.epochs) else math.ceil(len(plan.entering) / KEPT**number)
         rungs.append(tuple(ordered(found, scores, n_passing)))
         passing = [standing.network for standing in rungs[-1] if standing.passes]
         racing = [cell for cell in racing if cell.config.label in passing]
@@ -229,15 +231,16 @@ def run_race(
     (result,) = run_cells(racing, **how)
     best = max(untrained, key=lambda each: each.accuracy)
     chosen_by = None if racing[0].material.dataset.split_kind == "lists" else result.folds[0].name
-    expected, without = (
-        score_alone([p for p in each.predictions if p.fold != chosen_by], n_classes=len(each.classes))
-        for each in (result, best)
-    )
+    expected, without = (unchosen(each, chosen_by) for each in (result, best))
     name = f"{best.label} + {best.classifier}"
     answer = Found(plan, tuple(rungs), (*untrained, result), expected, without, name)
     write_atomic(folder / FOUND, json.dumps(answer.document(), indent=1) + "\n")
     figures.save(figures.race_figure(answer.to_frame(), {name: without.accuracy}), folder / FIGURE)
     return answer
+
+
+def _epochs(n: int) -> str:
+    return f"{n} epoch" + "s" * (n > 1)
 
 
 def _percent(score: Score) -> str:
@@ -252,8 +255,7 @@ def make_plan(
 ) -> Plan:
     """Decide which networks enter: as many as the budget is enough for.
 
-    A network whose training would take more than half of the budget stays out; of the others, those with the
-    lowest untrained score.
+    The dearest stays out first, while it costs more than twice the median, then the lowest untrained score.
 
     Raises
     ------
@@ -278,7 +280,7 @@ def make_plan(
     entering = sorted(seconds, key=lambda name: (-scores[name], name))
     while entering and race_s([seconds[n] for n in entering], epochs, n_folds) > budget_s:
         dearest = max(entering, key=seconds.__getitem__)
-        is_dear = seconds[dearest] > budget_s / 2
+        is_dear = seconds[dearest] > DEAR * median(seconds[name] for name in entering)
         out = dearest if is_dear else entering[-1]
         left_out[out] = (
             f"its training alone takes about {seconds[out]:.0f} s"
@@ -302,7 +304,7 @@ def rung_epochs(n_epochs: int) -> tuple[int, ...]:
     >>> rung_epochs(40)
     (5, 14, 40)
     """
-    return tuple(math.ceil(n_epochs / KEPT**k) for k in reversed(range(N_RUNGS)))
+    return tuple(sorted({math.ceil(n_epochs / KEPT**k) for k in range(N_RUNGS)}))
 
 
 def race_s(seconds: Sequence[float], epochs: Sequence[int], n_folds: int) -> float:
@@ -336,6 +338,12 @@ def ordered(found: Mapping[str, Rung], untrained: Mapping[str, float], n_passing
         Standing(names[i], untrained[names[i]], found[names[i]], float(ranks[i]), place < n_passing)
         for place, i in enumerate(order)
     ]
+
+
+def unchosen(result: Result, chosen_by: str | None) -> Score:
+    """Return the accuracy without the fold that the network was chosen by, which flatters the best."""
+    rest = [each for each in result.predictions if each.fold != chosen_by]
+    return score_alone(rest, n_classes=len(result.classes))
 
 
 def _rung(

@@ -26,6 +26,7 @@ from elmarc.study import build
 from elmarc.study.cells import failures, make_cells
 from elmarc.study.fit import fit_trained, winner
 from elmarc.study.observer import Lines
+from elmarc.study.race import run_race
 from elmarc.study.record import config_of
 from elmarc.study.request import Rank, Run, Study, Train
 from elmarc.study.run import run_cells, seconds
@@ -191,8 +192,11 @@ def train(
 
     Parameters
     ----------
-    data, output, budget, progress
+    data, output, progress
         As for `rank`.
+    budget : float, str or None
+        Seconds, or a time as "30m": networks race for about so long, and the first `notes` have the answer.
+        None trains all.
     **options
         The options of `elmarc train`: `networks`, `epochs`, `learning_rates`, `recipe`, `size`, `seeds`, ...;
         and further keys of the configuration. Modules are copied, and stay as they are.
@@ -255,16 +259,23 @@ def _ranked(
     kept = FeatureStore(store) if store else None
     observer = Lines(quiet=not progress)
     with results_folder(output) as folder:
-        cells = make_cells(request.experiments(), folder, materials=opened)
-        results = run_cells(
-            cells, store=kept, observer=observer, budget_s=seconds(work.budget), n_jobs=work.n_jobs,
-            keep_going=not request.strict, command=f"elmarc.{study.kind}",
-        )  # fmt: skip
+        budget_s, said = seconds(work.budget), list[str]()
+        how: Any = {
+            "store": kept, "observer": observer, "n_jobs": work.n_jobs, "keep_going": not request.strict,
+            "command": f"elmarc.{study.kind}",
+        }  # fmt: skip
+        if isinstance(request, Train) and budget_s is not None:
+            cells = make_cells(request.race(), folder, materials=opened)
+            found = run_race(cells, budget_s=budget_s, **how)
+            results, said = list(found.results), found.answer()
+        else:
+            cells = make_cells(request.experiments(), folder, materials=opened)
+            results = run_cells(cells, budget_s=budget_s, **how)
         failed = failures(cells)
         own, compared, notes = summarise(results, folder if output else None, failed)
     if output and (both := beside(own, folder)):
         notes.append(both)
-    notes += [*observer.problems, *(note for result in own for note in result.notes)]
+    notes = [*said, *notes, *observer.problems, *(note for result in own for note in result.notes)]
     how = {key: known[key] for key in HOW if key in known}
     return Ranking(
         own, compared, cells[0].material.dataset, tuple(dict.fromkeys(notes)), kept, how, modules, failed

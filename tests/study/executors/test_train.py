@@ -256,10 +256,10 @@ def test_a_cell_that_cannot_be_trained_costs_no_other(
 ) -> None:
     take = Trainings._take
 
-    def failing(self: Trainings, training: _Training, score: SplitScore) -> None:
+    def failing(self: Trainings, training: _Training, task: Training, score: SplitScore) -> None:
         if training.cell.config.seed == 0 and score.fold.name == "2":
             raise ConfigError("no luck")
-        take(self, training, score)
+        take(self, training, task, score)
 
     monkeypatch.setattr(Trainings, "_take", failing)
     failed: list[str] = []
