@@ -73,14 +73,10 @@ def rank(study: Rank, where: Run, out: Output) -> None:
 
 @command(output=Path("runs/trained"))
 def train(study: Train, where: Run, out: Output) -> None:
-    """Train networks end to end, to compare with the untrained.
+    """Train networks end to end; with --budget, find out which to train.
 
-    The classifier is called "trained". Stopped or killed, the same command goes on where it was.
-
-    With --budget 30m, say, networks race: which one to train, and whether to train at all? All are scored
-    untrained and trained for a few epochs on one fold; the better ones go on, and one is trained whole on all
-    folds. One draw of the weights and the highest learning rate are taken. The time is about that of the
-    budget.
+    With --budget 30m they race: all for a few epochs on one fold, the better ones longer, the winner on all
+    folds, by the highest learning rate and with one seed.
     """
     keep_freed_memory()  # before anything heavy is imported
     from elmarc.cli import studies

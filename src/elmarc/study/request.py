@@ -90,9 +90,7 @@ class Work:
 class Run:
     """How long a study may run, and where."""
 
-    budget: str | float | None = option(
-        None, "Stop after 120s, 10m or 2h, say; train: race within it.", metavar="TIME"
-    )
+    budget: str | float | None = option(None, "Stop after 120s, 10m or 2h; train: race.", metavar="TIME")
     n_jobs: int = rare(2, "Threads for the classifiers' grids.", metavar="N", min=1)
     executor: Literal["serial", "processes", "dask"] = rare(
         "serial", "Where the work is done: this process, others, or Dask."
