@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from elmarc.cli.folders import MODEL, check_output, check_store, files_read
 from elmarc.cli.options import FileOutput
 from elmarc.datasets.base import Dataset
 from elmarc.features.store import FeatureStore
+from elmarc.model.unknown import LEVEL
 from elmarc.results import Result, collect
 from elmarc.study import build
 from elmarc.study.clips import open_material, with_copy_notes
@@ -57,6 +58,7 @@ def fit(chosen: Chosen, out: FileOutput) -> None:
                 "system": system,
                 "classes": [str(label) for label in model.classes_],
                 "expected": expected and {key: getattr(expected, key) for key in EXPECTED},
+                "unknown": model.check_ and asdict(model.check_),
                 "skipped": console.skipped_rows(fitted.skipped),
             }
         )
@@ -65,6 +67,11 @@ def fit(chosen: Chosen, out: FileOutput) -> None:
     unknown = "not known, there are too few clips to hold some out"
     console.say(f"{system}, fitted on {n_clips} clips of {len(model.classes_)} classes")
     console.say(f"accuracy to expect: {expected or unknown}")
+    if model.check_ is not None:
+        console.say(
+            f"unknown sounds: {100 * LEVEL:.0f} % of clips like these will be called so; each class left out in "
+            f"turn: AUROC {model.check_.auroc:.2f}, {100 * model.check_.false_alarms:.0f} % false alarms"
+        )
     console.say(f"written: {output} ({output.stat().st_size / 1e3:.0f} kB)")
     console.say(f"to classify new clips: elmarc predict {output} FOLDER")
 

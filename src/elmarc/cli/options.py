@@ -108,7 +108,8 @@ class Predictions:
         metavar="SECONDS",
         parser=positive,
     )
-    min_confidence: float = option(0.0, 'Below this probability the label is "": unknown.', min=0, max=1)
+    min_confidence: float = option(0.0, "Below this probability the label is (unknown).", min=0, max=1)
+    unknown: bool = option(True, "Label sounds of no class (unknown).", switch=True)
     plot: Path | None = option(None, "With --window: a picture of the time line, FILE.png or FILE.svg.")
     strict: bool = option(False, "Let a clip that cannot be read end the run.")
     quiet: bool = option(False, QUIET, names=("--quiet", "-q"))

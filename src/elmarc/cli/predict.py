@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from elmarc._io import csv_text, write_atomic
 from elmarc._names import expanded
@@ -59,7 +61,7 @@ def predict(model_file: Path, sources: Sequence[str], out: Predictions) -> None:
         document["clips"] = rows
     if recordings:
         timelines, bad, more = _timelines(model, recordings, out)
-        windows = [row for name, each in timelines.items() for row in _window_rows(name, each)]
+        windows = [row for name, each in timelines.items() for row in _window_rows(name, each, out.unknown)]
         events = [
             {"file": name, "start": event.start_s, "end": event.end_s, "label": event.label,
              "probability": event.probability}
@@ -126,11 +128,14 @@ def _classify(
             console.note(f"{cut}; --window reads recordings whole, such as --window 4")
         extraction = model.extractor_.extract(clips, progress=live.on_clips)
     labels, shares = model.classify(extraction.matrix.X)
-    names = named(labels, shares, out.min_confidence)
+    p = model.familiarity(extraction.matrix.X) if out.unknown else None
+    names = named(labels, shares, out.min_confidence, p)
     classes = list(map(str, model.classes_))
     rows = [
-        {"file": clip, **_prediction(label, row, classes)}
-        for clip, label, row in zip(extraction.matrix.ids, names, shares.tolist(), strict=True)
+        {"file": clip, **_prediction(label, row, classes, p_of_clip)}
+        for clip, label, row, p_of_clip in zip(
+            extraction.matrix.ids, names, shares.tolist(), _each(p, len(names)), strict=True
+        )
     ]
     return rows, list(extraction.skipped), extraction.notes
 
@@ -155,6 +160,7 @@ def _timelines(
                     window_s=window_s,
                     hop_s=hop_s,
                     min_confidence=out.min_confidence,
+                    unknown=out.unknown,
                     progress=partial(live.on_clips, total=n_all),
                     issues=issues[clip.id],
                 )
@@ -168,18 +174,29 @@ def _timelines(
     return timelines, skipped, notes_on(known, len(timelines))
 
 
-def _window_rows(name: str, of: Timeline) -> list[Row]:
-    windows = zip(of.start_s, of.end_s, of.labels, of.probabilities.tolist(), strict=True)
+def _window_rows(name: str, of: Timeline, unknown: bool) -> list[Row]:
+    p = _each(of.unknown if unknown else None, len(of.labels))
+    windows = zip(of.start_s, of.end_s, of.labels, of.probabilities.tolist(), p, strict=True)
     return [
-        {"file": name, "start": float(start), "end": float(end), **_prediction(label, shares, of.classes)}
-        for start, end, label, shares in windows
+        {
+            "file": name,
+            "start": float(start),
+            "end": float(end),
+            **_prediction(label, shares, of.classes, alike),
+        }
+        for start, end, label, shares, alike in windows
     ]
 
 
-def _prediction(label: str, shares: Sequence[float], classes: Sequence[str]) -> Row:
-    """Return label, its probability (of the best class where there is no label), and those of all classes."""
+def _each(p: NDArray[np.float64] | None, n: int) -> list[float | None]:
+    return [None] * n if p is None else p.tolist()
+
+
+def _prediction(label: str, shares: Sequence[float], classes: Sequence[str], unknown: float | None) -> Row:
+    """Return label, probability of the best class, the p-value `unknown` if any, and all probabilities."""
     by_class = dict(zip(classes, shares, strict=True))
-    return {"label": label, "probability": max(shares), "probabilities": by_class}
+    alike = {} if unknown is None else {"unknown": unknown}
+    return {"label": label, "probability": max(shares), **alike, "probabilities": by_class}
 
 
 def _show(document: Mapping[str, Any], rows: Sequence[Row], out: Predictions) -> None:
@@ -194,8 +211,7 @@ def _show(document: Mapping[str, Any], rows: Sequence[Row], out: Predictions) ->
     if "events" in document or not out.output:
         for row in [*document.get("clips", ()), *document.get("events", ())]:
             times = f"{clock(row['start'])} - {clock(row['end'])}  " if "start" in row else ""
-            label = row["label"] or "(unknown)"
-            console.say(f"{times}{label:<20} {row['probability']:.2f}  {row['file']}")
+            console.say(f"{times}{row['label']:<20} {row['probability']:.2f}  {row['file']}")
     if out.output:
         kinds = " and ".join(kind for kind in ("clips", "windows") if document.get(kind))
         skipped = f", {len(document['skipped'])} skipped" if document["skipped"] else ""
@@ -211,7 +227,7 @@ def _csv(rows: Sequence[Row]) -> str:
         ({"file": row["file"], "start": None, "end": None} if has_times else {})
         | {key: value for key, value in row.items() if key != "probabilities"}
         | {f"p_{name}": round(share, 6) for name, share in row["probabilities"].items()}
-        | {"probability": round(row["probability"], 6)}
+        | {key: round(row[key], 6) for key in ("probability", "unknown") if key in row}
         for row in rows
     ]
     return csv_text(pd.DataFrame(flat))

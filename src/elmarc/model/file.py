@@ -14,7 +14,7 @@ import json
 import math
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
@@ -40,6 +40,7 @@ from elmarc.features.transformer import MFCCFeatures, RandomCNNFeatures
 from elmarc.frontends import frontends_of
 from elmarc.model import estimators
 from elmarc.model.learning import TRAINED, Expectation
+from elmarc.model.unknown import Check, Unknown, restored
 from elmarc.networks import NETWORKS
 from elmarc.networks.base import Network
 from elmarc.networks.random_cnn import RandomCNN
@@ -55,6 +56,7 @@ N_DIGITS = 64  # of sha256, hexadecimal
 DATE = (1980, 1, 1, 0, 0, 0)  # of the parts of a zip: the same parts give the same bytes
 N_SHOWN = 400  # characters of a message, which may repeat what is in the file
 DESCRIPTION, CLASSIFIER, WEIGHTS = "model.json", "classifier.npz", "weights.safetensors"
+UNKNOWN = "unknown.safetensors"
 
 KINDS = {kind.__name__: kind for kind in (RandomCNNFeatures, MFCCFeatures)}  # features that a file can hold
 OF_THIS_MACHINE = ("batch_size", "n_workers", "device", "store")  # parameters that are not written
@@ -74,6 +76,8 @@ def save(model: SoundClassifier, path: str | Path) -> None:
     weights = _weights(model.features_)
     if weights is not None:
         parts[WEIGHTS] = weights
+    if model.unknown_ is not None:
+        parts[UNKNOWN] = bytes_of({key: np.atleast_1d(x) for key, x in asdict(model.unknown_).items()})
     text = json.dumps(_description(model), indent=1, sort_keys=True, default=_plain, allow_nan=False)
     write_atomic(path, pack(parts | {DESCRIPTION: text.encode()}))
 
@@ -83,7 +87,7 @@ def restore(model: SoundClassifier, path: str | Path, *, network: Any = None) ->
     try:
         if kind := special(path):
             raise ModelError(f"is {kind}, expected a model file that elmarc wrote")
-        parts = unpack(Path(path).read_bytes(), known=(DESCRIPTION, CLASSIFIER, WEIGHTS))
+        parts = unpack(Path(path).read_bytes(), known=(DESCRIPTION, CLASSIFIER, WEIGHTS, UNKNOWN))
         _restore(model, json.loads(parts[DESCRIPTION]), parts, network)
     except OSError as problem:
         raise ModelError(f"{path}: cannot be read: {problem.strerror or problem}") from None
@@ -200,6 +204,7 @@ def _description(model: SoundClassifier) -> dict[str, Any]:
         "best_params": model.best_params_,
         "expected": None if model.expected_ is None else asdict(model.expected_),
         "n_clips": model.n_clips_,
+        "unknown": None if model.check_ is None else asdict(model.check_),
         "versions": {package: version(package) for package in PACKAGES},
     }
 
@@ -333,6 +338,12 @@ def _restore(model: SoundClassifier, about: Description, parts: Mapping[str, byt
     sizes = {"n_classes": len(model.classes_), "n_features": len(model.extractor_.columns)}
     estimators.restore(model.estimator_, unzip(parts[CLASSIFIER]), **sizes)
     _check_probabilities(model, sizes["n_features"])
+    model.unknown_ = model.check_ = None
+    if UNKNOWN in parts:
+        arrays = arrays_from(parts[UNKNOWN])
+        model.unknown_ = restored([arrays[each.name] for each in fields(Unknown)], sizes["n_features"])
+    if (told := about.get("unknown")) is not None:
+        model.check_ = Check(**{key: _number(key, told[key], 0.0, 1.0) for key in ("auroc", "false_alarms")})
 
 
 def _parameters(model: SoundClassifier, about: Description, network: Any) -> dict[str, Any]:

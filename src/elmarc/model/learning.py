@@ -113,12 +113,17 @@ def labels_of(sounds: Sounds, y: Any) -> Any:
 class Calibrated:
     """A classifier of class numbers, fitted on all clips, and the factor of its values for probabilities.
 
-    `best_params` were chosen by cross-validation; empty where there is nothing to choose.
+    `best_params` were chosen by cross-validation; empty where there is nothing to choose. `held_out` has the
+    decision values of clips that were left out, and their rows; `units` says which are left out together,
+    `splits` are inner folds.
     """
 
     estimator: Any
     scale: float
     best_params: dict[str, Any]
+    held_out: tuple[NDArray[np.float64], NDArray[np.intp]]
+    units: NDArray[np.intp]
+    splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
 def learn(
@@ -159,7 +164,7 @@ def learn(
     estimator = fit(clone(spec.estimator).set_params(**params), X, codes)
     apart = units(clips.together or ("",) * len(X))
     values, rows = held_out_values(estimator, X, codes, units=apart, splits=splits)
-    return Calibrated(estimator, fit_scale(values, codes[rows]), params)
+    return Calibrated(estimator, fit_scale(values, codes[rows]), params, (values, rows), apart, splits)
 
 
 @dataclass(frozen=True)

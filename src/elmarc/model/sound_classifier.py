@@ -29,8 +29,10 @@ from elmarc.features.recipes import settings
 from elmarc.features.sounds import Files, Sounds, extract, warn_of_cuts, warn_of_issues
 from elmarc.features.transformer import RandomCNNFeatures, seed_of
 from elmarc.model import file
-from elmarc.model.learning import TRAINED, Expectation, expect, labels_of, learn, units_of
+from elmarc.model.learning import TRAINED, Calibrated, Expectation, expect, labels_of, learn, units_of
+from elmarc.model.unknown import Check, Unknown, check, fit_unknown, made_up_sounds
 
+MADE_UP_S = 10.0  # of the sounds by which a model learns what belongs to no class, at most
 RECORDING = 4  # times the length that a model uses of a clip: longer files are read by windows
 
 
@@ -68,6 +70,10 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         Features to class numbers.
     scale_ : float
         Of decision values, for probabilities.
+    unknown_ : Unknown or None
+        By which `unknown` tells sounds of no class; trained networks have none.
+    check_ : Check or None
+        How well it does, each class left out in turn.
 
     Examples
     --------
@@ -159,6 +165,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         best = learn(spec, features, codes, units, workspace=work, n_jobs=n_jobs)
         self.estimator_, self.scale_, self.best_params_ = best.estimator, best.scale, best.best_params
         self.expected_ = expect(spec, features, units, workspace=work, n_jobs=n_jobs)
+        self.unknown_, self.check_ = self._unknown(best, features, codes)
         self.n_clips_ = dict(zip(map(str, self.classes_.tolist()), np.bincount(codes).tolist(), strict=True))
         return self
 
@@ -177,6 +184,42 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         values = decision_values(self.estimator_, features)
         return self.classes_[values.argmax(axis=1)], probabilities(values, self.scale_)
+
+    def unknown(self, X: Any) -> NDArray[np.float64]:
+        """Return a p-value for each clip (n_clips,): is it like those that were fitted on? X as for `fit`.
+
+        At 0.05 and below it is called unknown: so are 5 % of new clips of the same kind.
+
+        Raises
+        ------
+        ModelError
+            The model is a trained network, or of an older elmarc.
+        """
+        p = self.familiarity(self._features_of(X))
+        if p is None:
+            raise ModelError("the model tells no unknown sounds: fit it again with a classifier")
+        return p
+
+    def familiarity(self, features: FeatureArray) -> NDArray[np.float64] | None:
+        """Return the p-values of `unknown` of features of `extractor_`; None where the model has none."""
+        if self.unknown_ is None:
+            return None
+        return self.unknown_.p(self.estimator_, features, decision_values(self.estimator_, features))
+
+    def _unknown(
+        self, best: Calibrated, features: FeatureArray, codes: NDArray[np.intp]
+    ) -> tuple[Unknown | None, Check | None]:
+        """Return what tells sounds of no class, and how well; None where no clip could be left out."""
+        if not len(best.held_out[1]):
+            return None, None
+        seconds = min(self.clip_s, MADE_UP_S)
+        made_up = self.extractor_.extract_waveforms(made_up_sounds(self.extractor_.frontend.sr, seconds))
+        found = fit_unknown(best.estimator, features, made_up, held_out=best.held_out, units=best.units)
+        if not best.splits:
+            return found, None
+        test = best.splits[0][1]
+        others = np.setdiff1d(np.arange(len(codes)), test)
+        return found, check(best.estimator, features, codes, made_up, units=best.units, split=(others, test))
 
     @property
     def clip_s(self) -> float:
@@ -325,6 +368,7 @@ def trained_classifier(
     model.n_clips_ = {name: counts[name] for name in classes}
     model.best_params_, model.expected_ = dict(best_params), expected
     model.estimator_, model.scale_ = logistic(*head), 1.0
+    model.unknown_ = model.check_ = None
     return model
 
 

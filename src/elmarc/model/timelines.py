@@ -15,9 +15,9 @@ from elmarc._types import FeatureArray
 from elmarc.audio.recordings import Window, windows
 from elmarc.errors import AudioError, CutWarning
 from elmarc.model.sound_classifier import SoundClassifier
+from elmarc.model.unknown import LEVEL, UNKNOWN
 
 CHUNK = 64  # rows of features that are classified at once
-UNKNOWN = ""  # the label of windows below the minimum of confidence
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,12 @@ class Timeline:
     start_s, end_s : np.ndarray [shape=(n_windows,)]
         Seconds from the beginning.
     labels : tuple of str
-        "" where no class reaches the minimum of confidence.
+        "(unknown)" where no class reaches the minimum of confidence, or the sound is of no class.
     probabilities : np.ndarray [shape=(n_windows, n_classes)]
     classes : tuple of str
         Of the columns.
+    unknown : np.ndarray [shape=(n_windows,)] or None
+        P-values: see `SoundClassifier.unknown`; None where the model has none.
     """
 
     start_s: NDArray[np.float64]
@@ -50,6 +52,7 @@ class Timeline:
     labels: tuple[str, ...]
     probabilities: NDArray[np.float64]
     classes: tuple[str, ...]
+    unknown: NDArray[np.float64] | None = None
 
     @property
     def borders_s(self) -> NDArray[np.float64]:
@@ -84,6 +87,7 @@ def timeline(
     window_s: float,
     hop_s: float | None = None,
     min_confidence: float = 0.0,
+    unknown: bool = True,
     progress: Callable[[int], None] | None = None,
     issues: dict[str, str] | None = None,
 ) -> Timeline:
@@ -96,7 +100,9 @@ def timeline(
     window_s, hop_s : float
         Length of a window, and from one to the next, in seconds; None: half a window.
     min_confidence : float
-        In [0, 1]; the label of a window whose best class is less probable is "".
+        In [0, 1]; the label of a window whose best class is less probable is "(unknown)".
+    unknown : bool
+        Whether windows with sounds of no class are labelled so too.
     progress : callable or None
         Called with the number of windows done.
     issues : dict or None
@@ -110,23 +116,40 @@ def timeline(
         `window_s` or `hop_s` is not positive.
     """
     times, labels, shares = [], [], []
+    alike: list[NDArray[np.float64] | None] = []
     hop_s = hop_s if hop_s is not None else window_s / 2
     parts = windows(path, window_s=window_s, hop_s=hop_s, issues=issues)
     rows = _rows(model, parts, str(path))
     while chunk := list(islice(rows, CHUNK)):
-        predicted, probabilities = model.classify(np.stack([features for _, features in chunk]))
+        features = np.stack([row for _, row in chunk])
+        predicted, probabilities = model.classify(features)
+        alike.append(model.familiarity(features))
         times += [(window.start_s, window.end_s) for window, _ in chunk]
-        labels += named(predicted, probabilities, min_confidence)
+        labels += named(predicted, probabilities, min_confidence, alike[-1] if unknown else None)
         shares.append(probabilities)
         if progress:
             progress(len(times))
     start_s, end_s = np.asarray(times).T
-    return Timeline(start_s, end_s, tuple(labels), np.concatenate(shares), tuple(map(str, model.classes_)))
+    p = [part for part in alike if part is not None]
+    return Timeline(
+        start_s, end_s, tuple(labels), np.concatenate(shares), tuple(map(str, model.classes_)),
+        np.concatenate(p) if p else None,
+    )  # fmt: skip
 
 
-def named(labels: NDArray[np.generic], shares: NDArray[np.float64], min_confidence: float) -> list[str]:
-    """Return labels as text, `UNKNOWN` where the best class is less probable than `min_confidence`."""
+def named(
+    labels: NDArray[np.generic],
+    shares: NDArray[np.float64],
+    min_confidence: float,
+    unknown: NDArray[np.float64] | None = None,
+) -> list[str]:
+    """Return labels as text, `UNKNOWN` where the best class is less probable than `min_confidence`.
+
+    So it is where the p-value `unknown` is at most `LEVEL`.
+    """
     sure = shares.max(axis=1) >= min_confidence
+    if unknown is not None:
+        sure &= unknown > LEVEL
     return [str(label) if ok else UNKNOWN for label, ok in zip(labels, sure, strict=True)]
 
 

@@ -1,0 +1,257 @@
+"""Sounds of no class: how probable is it that a clip is like those that a model was fitted on?
+
+Two scores say so, and both are low for other sounds: the largest decision value of the classifier, and the
+value of a ridge regression that tells the clips from made-up sounds: noises, tones, voices and near silence
+(outlier exposure, Hendrycks, Mazeika & Dietterich, ICLR 2019). The share of clips that score no higher, each
+left out of the fit with all of its group, is a p-value (conformal prediction; Bates et al., "Testing for
+outliers with conformal p-values", Annals of Statistics 51, 2023). Both are combined as Fisher does, by the
+sum of their logarithms, which is held against the sums of the same clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.signal import iirpeak, lfilter, sawtooth
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
+
+from elmarc import _seeds
+from elmarc._types import FeatureArray
+from elmarc.classifiers.calibration import decision_values, held_out_values
+from elmarc.classifiers.grids import fit
+from elmarc.classifiers.ridge import PENALTIES, LeaveOneOutRidgeClassifier
+from elmarc.errors import ModelError
+
+LEVEL = 0.05  # the share of the model's own kind of clips that is called unknown
+UNKNOWN = "(unknown)"  # in place of a label
+N_SOUNDS = 64  # made up
+MOST_CLIPS = 2000  # that the scores are held against, and that the ridge regression is fitted on
+MOST_CLASSES, FEW_CLIPS = 10, 500  # of a look at how well it works
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What is needed for the p-value of a clip.
+
+    Parameters
+    ----------
+    coef : np.ndarray [shape=(n_features,)]
+    intercept : float
+        Of the ridge regression on what the classifier's last step gets.
+    values, familiar, sums : np.ndarray [shape=(n_clips,)]
+        Of clips that were left out, ascending: the largest decision value, that of the ridge regression, and
+        the sum of the logarithms of the two p-values.
+    """
+
+    coef: Floats
+    intercept: float
+    values: Floats
+    familiar: Floats
+    sums: Floats
+
+    def p(self, estimator: Any, X: FeatureArray, values: Floats) -> Floats:
+        """Return the p-value of each clip (n_clips,).
+
+        Parameters
+        ----------
+        estimator : classifier
+            The one that was fitted beside.
+        X : np.ndarray [shape=(n_clips, n_features)]
+        values : np.ndarray [shape=(n_clips, n_classes)]
+            Its decision values.
+        """
+        familiar = _inputs(estimator, X) @ self.coef + self.intercept
+        return p_values(self.sums, self._sum(values.max(axis=1), familiar))
+
+    def _sum(self, values: Floats, familiar: Floats) -> Floats:
+        return np.log(p_values(self.values, values)) + np.log(p_values(self.familiar, familiar))
+
+
+def p_values(reference: Floats, scores: Floats) -> Floats:
+    """Return how probable scores as low are, by the ascending scores of other clips.
+
+    >>> p_values(np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 9.0])).tolist()
+    [0.25, 0.75, 1.0]
+    """
+    n_lower = np.searchsorted(reference, scores, side="right")
+    return np.asarray((1.0 + n_lower) / (1.0 + len(reference)), np.float64)
+
+
+def fit_unknown(
+    estimator: Any,
+    X: FeatureArray,
+    made_up: FeatureArray,
+    *,
+    held_out: tuple[Floats, NDArray[np.intp]],
+    units: NDArray[np.intp],
+) -> Unknown:
+    """Return what tells clips of no class.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted on X.
+    X, made_up : np.ndarray [shape=(n_clips, n_features)]
+        Features of the clips, and of made-up sounds.
+    held_out : (np.ndarray [shape=(n, n_classes)], np.ndarray [shape=(n,)])
+        Decision values of clips that were left out, and their rows.
+    units : np.ndarray [shape=(n_clips,)]
+        Clips of one number are left out together.
+    """
+    values, rows = held_out
+    if len(rows) > MOST_CLIPS:
+        some = np.sort(_seeds.generator(0, "unknown", "clips").choice(len(rows), MOST_CLIPS, replace=False))
+        values, rows = values[some], rows[some]
+    Z = _inputs(estimator, np.concatenate([X[rows], made_up]))
+    y = np.repeat([1, 0], [len(rows), len(made_up)])
+    ridge = fit(LeaveOneOutRidgeClassifier(alphas=PENALTIES), Z, y)
+    alone = units.max(initial=0) + 1 + np.arange(len(made_up))
+    familiar, _ = held_out_values(ridge, Z, y, units=np.concatenate([units[rows], alone]), splits=())
+    left_out = np.sort(values.max(axis=1)), np.sort(familiar[: len(rows), 1])
+    coef, intercept = np.ravel(ridge.coef_).astype(np.float64), float(np.ravel(ridge.intercept_)[0])
+    first = Unknown(coef, intercept, *left_out, np.empty(0))
+    sums = first._sum(values.max(axis=1), familiar[: len(rows), 1])
+    return Unknown(coef, intercept, *left_out, np.sort(sums))
+
+
+@dataclass(frozen=True)
+class Check:
+    """How well sounds of other classes are told, each class left out in turn.
+
+    `auroc` is the mean area under the ROC curve between the clips of a class that was left out and held-out
+    clips of the others; `false_alarms` the share of the latter that is called unknown.
+    """
+
+    auroc: float
+    false_alarms: float
+
+
+def check(
+    estimator: Any,
+    X: FeatureArray,
+    codes: NDArray[np.intp],
+    made_up: FeatureArray,
+    *,
+    units: NDArray[np.intp],
+    split: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> Check | None:
+    """Leave out each class in turn, of many some; None of fewer than three classes.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Copies of it are fitted.
+    codes : np.ndarray [shape=(n_clips,)]
+        Class numbers.
+    split : (np.ndarray, np.ndarray)
+        Rows to fit, and to look at.
+    """
+    train, test = (rows[:: -(-len(rows) // FEW_CLIPS)] for rows in split)
+    classes = np.unique(codes)
+    areas, alarms = [], []
+    for number in classes[:: -(-len(classes) // MOST_CLASSES)]:
+        rows, is_other = train[codes[train] != number], codes[test] == number
+        known = np.unique(codes[rows], return_inverse=True)[1]
+        if known.max(initial=0) < 1 or not is_other.any() or is_other.all():
+            continue
+        model = fit(clone(estimator), X[rows], known)
+        halves = (rows % 2 == 0).nonzero()[0], (rows % 2 == 1).nonzero()[0]
+        left_out = held_out_values(model, X[rows], known, units=units[rows], splits=(halves, halves[::-1]))
+        if not len(left_out[1]):
+            continue
+        unknown = fit_unknown(model, X[rows], made_up, held_out=left_out, units=units[rows])
+        p = unknown.p(model, X[test], decision_values(model, X[test]))
+        areas.append(roc_auc_score(is_other, -p))
+        alarms.append(np.mean(p[~is_other] <= LEVEL))
+    return Check(float(np.mean(areas)), float(np.mean(alarms))) if areas else None
+
+
+def made_up_sounds(sr: int, seconds: float, n: int = N_SOUNDS) -> list[NDArray[np.float32]]:
+    """Return sounds of no class: in turn noises, voices, tones, and even noises down to near silence.
+
+    The same on every call. Levels lie between -80 and -14 dB of full scale.
+    """
+    rng = _seeds.generator(0, "unknown", "sounds")
+    n_samples = max(1, round(sr * seconds))
+    makers = (_changing_noise, _voice, _tone, _noise)
+    sounds = []
+    for i in range(n):
+        y = makers[i % len(makers)](rng, sr, n_samples)
+        level = 10 ** rng.uniform(-4.0 if makers[i % len(makers)] is _noise else -3.0, -0.7)
+        sounds.append(np.clip(level * y / (y.std() + 1e-9), -1.0, 1.0).astype(np.float32))
+    return sounds
+
+
+def _noise(rng: np.random.Generator, sr: int, n: int) -> Floats:
+    """Return noise whose spectrum falls by up to 7 dB an octave."""
+    spectrum = np.fft.rfft(rng.standard_normal(n))
+    frequency = np.maximum(np.fft.rfftfreq(n, 1 / sr), 20.0)
+    noise: Floats = np.fft.irfft(spectrum / frequency ** rng.uniform(0.0, 1.2), n)
+    return noise
+
+
+def _changing_noise(rng: np.random.Generator, sr: int, n: int) -> Floats:
+    return _noise(rng, sr, n) * _envelope(rng, sr, n)
+
+
+def _tone(rng: np.random.Generator, sr: int, n: int) -> Floats:
+    """Return up to eleven partials of a fundamental, whose loudness changes."""
+    time, f0 = np.arange(n) / sr, rng.uniform(60.0, sr / 4)
+    partials = [
+        rng.random() * np.sin(2 * np.pi * f0 * k * time + rng.uniform(0.0, 2 * np.pi))
+        for k in range(1, int(rng.integers(2, 13)))
+        if f0 * k < sr / 2
+    ]
+    return np.asarray(np.sum(partials, axis=0) * _envelope(rng, sr, n))
+
+
+def _voice(rng: np.random.Generator, sr: int, n: int) -> Floats:
+    """Return a buzz of drifting pitch in syllables of two resonances, some of them hissed or left out."""
+    drift = np.interp(np.arange(n), np.linspace(0, n, 16), rng.normal(0.0, 0.15, 16))
+    buzz = sawtooth(2 * np.pi * np.cumsum(rng.uniform(80.0, 300.0) * np.exp(drift)) / sr)
+    buzz += 0.1 * rng.standard_normal(n)
+    out, step = np.zeros(n), max(1, int(sr * rng.uniform(0.1, 0.3)))
+    for start in range(0, n, step):
+        syllable = buzz[start : start + step]
+        kind = rng.random()
+        if kind < 0.25:
+            continue
+        if kind > 0.75:
+            syllable = 0.5 * rng.standard_normal(len(syllable))
+        for low, high in ((250.0, 900.0), (800.0, 2500.0)):
+            b, a = iirpeak(min(rng.uniform(low, high), 0.45 * sr), rng.uniform(2.0, 8.0), fs=sr)
+            out[start : start + step] += lfilter(b, a, syllable * np.hanning(len(syllable)))
+    return out
+
+
+def _envelope(rng: np.random.Generator, sr: int, n: int) -> Floats:
+    """Return a loudness that is even, or changes one to eight times a second."""
+    if rng.random() < 0.4:
+        return np.ones(n)
+    knots = np.append(np.arange(0, n, max(1, int(sr / rng.uniform(1.0, 8.0)))), n)
+    return np.interp(np.arange(n), knots, np.abs(rng.standard_normal(len(knots))))
+
+
+def restored(arrays: Sequence[ArrayLike], n_features: int) -> Unknown:
+    """Return what was stored. Raises ModelError where it cannot be what `fit_unknown` gives."""
+    coef, intercept, *references = (np.asarray(array, np.float64) for array in arrays)
+    if coef.shape != (n_features,) or intercept.shape != (1,) or len(references) != 3:
+        raise ModelError(f"unknown: found coef {coef.shape}, expected {(n_features,)}: fit the model again")
+    for each in (coef, intercept, *references):
+        if not each.ndim == 1 or not len(each) or not np.isfinite(each).all():
+            raise ModelError("unknown: some numbers are missing or not finite: fit the model again")
+    if len({len(each) for each in references}) > 1 or any((np.diff(each) < 0).any() for each in references):
+        raise ModelError("unknown: the scores of clips are not in order: fit the model again")
+    return Unknown(coef, float(intercept[0]), *references)
+
+
+def _inputs(estimator: Any, X: FeatureArray) -> FeatureArray:
+    """Return what the last step of a classifier gets."""
+    return np.asarray(estimator[:-1].transform(X)) if isinstance(estimator, Pipeline) else X
