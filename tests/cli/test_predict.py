@@ -103,9 +103,9 @@ def test_what_is_less_sure_than_asked_for_has_no_label(elmarc: Run, model: Path,
     border = sorted(row["probability"] for row in rows)[5]
     found = json.loads(elmarc("predict", model, "clips", "--json", "--min-confidence", border)[1])["clips"]
     assert [row["label"] for row in found] == [
-        row["label"] if row["probability"] >= border else "" for row in rows
+        row["label"] if row["probability"] >= border else "(unknown)" for row in rows
     ]
-    assert sum(row["label"] == "" for row in found) == 5
+    assert sum(row["label"] == "(unknown)" for row in found) == 5
     assert elmarc("predict", model, "clips", "--min-confidence", border)[1].count("(unknown)") == 5
 
 
@@ -115,7 +115,17 @@ def test_a_minute_with_three_events_gets_a_timeline_that_shows_them(
     code, out, err = elmarc("predict", model, minute, *WINDOW, "-o", "w.csv", "--plot", "t.svg")
     assert code == 0, err
     rows = table("w.csv")
-    assert list(rows[0]) == ["file", "start", "end", "label", "probability", "p_high", "p_low", "p_noise"]
+    assert list(rows[0]) == [
+        "file",
+        "start",
+        "end",
+        "label",
+        "probability",
+        "unknown",
+        "p_high",
+        "p_low",
+        "p_noise",
+    ]
     assert len(rows) == 239
     assert [line.split()[3] for line in out.splitlines() if " - " in line][:2] == ["noise", "low"]
     assert Path("t.svg").read_text().startswith("<?xml")

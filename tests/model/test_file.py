@@ -27,7 +27,7 @@ from elmarc.model import file as model_file
 from elmarc.model.file import FORMAT, MAGIC, pack, unpack, unzip, zip_of
 from elmarc.networks import ExternalNetwork
 
-KNOWN = (model_file.DESCRIPTION, model_file.CLASSIFIER, model_file.WEIGHTS)
+KNOWN = (model_file.DESCRIPTION, model_file.CLASSIFIER, model_file.WEIGHTS, model_file.UNKNOWN)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_a_new_process_says_the_same(fitted, new, tmp_path: Path) -> None:
 def test_the_file_says_what_is_in_it_and_nothing_of_this_machine(fitted, tmp_path: Path) -> None:
     fitted().save(tmp_path / "m.elmarc")
     parts = parts_of(tmp_path / "m.elmarc")
-    assert set(parts) == {model_file.DESCRIPTION, model_file.CLASSIFIER}  # weights follow from the seed
+    assert set(parts) == {*KNOWN} - {model_file.WEIGHTS}  # which follow from the seed
     about = json.loads(parts[model_file.DESCRIPTION])
     assert about["elmarc"] == elmarc.__version__
     assert about["expected"]["n_clips"] == 45

@@ -14,13 +14,14 @@ from elmarc.datasets.base import Clip
 from elmarc.errors import AudioError, CutWarning
 from elmarc.model import Event, Timeline, timeline
 from elmarc.model.timelines import warn_of_cut_windows
+from elmarc.model.unknown import UNKNOWN
 
 
 def line(labels: str, *, hop_s: float = 2.0, window_s: float = 4.0) -> Timeline:
     starts = hop_s * np.arange(len(labels))
     classes = ("a", "b")
     shares = np.array([[0.9, 0.1] if name == "a" else [0.2, 0.8] for name in labels])
-    said = tuple(name.strip() for name in labels)
+    said = tuple(name.strip() or UNKNOWN for name in labels)
     return Timeline(starts, starts + window_s, said, shares, classes)
 
 
@@ -70,9 +71,9 @@ def test_what_is_not_sure_has_no_label(fitted, tmp_path: Path) -> None:
     best = loose.probabilities.max(axis=1)
     border = float(np.median(best))
     strict = timeline(model, path, window_s=0.5, min_confidence=border)
-    expected = tuple(label if p >= border else "" for label, p in zip(loose.labels, best, strict=True))
+    expected = tuple(label if p >= border else UNKNOWN for label, p in zip(loose.labels, best, strict=True))
     assert strict.labels == expected
-    assert "" in expected
+    assert UNKNOWN in expected
 
 
 def test_a_recording_that_breaks_off_is_named(fitted, tmp_path: Path) -> None:

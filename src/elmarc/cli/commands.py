@@ -75,8 +75,8 @@ def rank(study: Rank, where: Run, out: Output) -> None:
 def train(study: Train, where: Run, out: Output) -> None:
     """Train networks end to end, or say which to train.
 
-    With --budget 30m, say, they race: all for a few epochs on one fold, the better ones longer, the winner on all
-    folds, by the highest learning rate and with one seed.
+    With --budget 30m, say, they race: all for a few epochs on one fold, the better ones longer, the winner
+    on all folds, by the highest learning rate and with one seed.
     """
     keep_freed_memory()  # before anything heavy is imported
     from elmarc.cli import studies

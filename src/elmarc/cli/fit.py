@@ -69,8 +69,8 @@ def fit(chosen: Chosen, out: FileOutput) -> None:
     console.say(f"accuracy to expect: {expected or unknown}")
     if model.check_ is not None:
         console.say(
-            f"unknown sounds: {100 * LEVEL:.0f} % of clips like these will be called so; each class left out in "
-            f"turn: AUROC {model.check_.auroc:.2f}, {100 * model.check_.false_alarms:.0f} % false alarms"
+            f"unknown sounds: {100 * LEVEL:.0f} % of clips like these will be called so; each class left out "
+            f"in turn: AUROC {model.check_.auroc:.2f}, {100 * model.check_.false_alarms:.0f} % false alarms"
         )
     console.say(f"written: {output} ({output.stat().st_size / 1e3:.0f} kB)")
     console.say(f"to classify new clips: elmarc predict {output} FOLDER")

@@ -2,21 +2,24 @@
 
 Two scores say so, and both are low for other sounds: the largest decision value of the classifier, and the
 value of a ridge regression that tells the clips from made-up sounds: noises, tones, voices and near silence
-(outlier exposure, Hendrycks, Mazeika & Dietterich, ICLR 2019). The share of clips that score no higher, each
-left out of the fit with all of its group, is a p-value (conformal prediction; Bates et al., "Testing for
-outliers with conformal p-values", Annals of Statistics 51, 2023). Both are combined as Fisher does, by the
-sum of their logarithms, which is held against the sums of the same clips.
+(outlier exposure, Hendrycks, Mazeika & Dietterich, ICLR 2019). Each becomes the logarithm of a probability of
+so low a score among the model's own clips, and they are added, as Fisher does. The second, by a normal
+distribution, counts where it is below 0.1 alone: above, it says which clips are more like noise than others,
+and not which are of another class. The share of clips with no higher a sum, each left out of the fit with all
+of its group, is the p-value (conformal prediction; Bates et al., "Testing for outliers with conformal
+p-values", Annals of Statistics 51, 2023).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import iirpeak, lfilter, sawtooth
+from scipy.special import log_ndtr
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
@@ -30,6 +33,8 @@ from elmarc.errors import ModelError
 
 LEVEL = 0.05  # the share of the model's own kind of clips that is called unknown
 UNKNOWN = "(unknown)"  # in place of a label
+STRANGE = 0.1  # probability below which a clip's likeness to made-up sounds counts
+LOWEST = -50.0  # logarithm of a probability
 N_SOUNDS = 64  # made up
 MOST_CLIPS = 2000  # that the scores are held against, and that the ridge regression is fitted on
 MOST_CLASSES, FEW_CLIPS = 10, 500  # of a look at how well it works
@@ -45,15 +50,17 @@ class Unknown:
     coef : np.ndarray [shape=(n_features,)]
     intercept : float
         Of the ridge regression on what the classifier's last step gets.
-    values, familiar, sums : np.ndarray [shape=(n_clips,)]
-        Of clips that were left out, ascending: the largest decision value, that of the ridge regression, and
-        the sum of the logarithms of the two p-values.
+    mean, deviation : float
+        Of its values for clips that were left out.
+    values, sums : np.ndarray [shape=(n_clips,)]
+        Of the same clips, ascending: the largest decision value, and the sum of the two logarithms.
     """
 
     coef: Floats
     intercept: float
+    mean: float
+    deviation: float
     values: Floats
-    familiar: Floats
     sums: Floats
 
     def p(self, estimator: Any, X: FeatureArray, values: Floats) -> Floats:
@@ -71,7 +78,8 @@ class Unknown:
         return p_values(self.sums, self._sum(values.max(axis=1), familiar))
 
     def _sum(self, values: Floats, familiar: Floats) -> Floats:
-        return np.log(p_values(self.values, values)) + np.log(p_values(self.familiar, familiar))
+        strange = log_ndtr((familiar - self.mean) / self.deviation) - np.log(STRANGE)
+        return np.asarray(np.log(p_values(self.values, values)) + np.clip(strange, LOWEST, 0.0))
 
 
 def p_values(reference: Floats, scores: Floats) -> Floats:
@@ -114,11 +122,11 @@ def fit_unknown(
     ridge = fit(LeaveOneOutRidgeClassifier(alphas=PENALTIES), Z, y)
     alone = units.max(initial=0) + 1 + np.arange(len(made_up))
     familiar, _ = held_out_values(ridge, Z, y, units=np.concatenate([units[rows], alone]), splits=())
-    left_out = np.sort(values.max(axis=1)), np.sort(familiar[: len(rows), 1])
+    own, largest = familiar[: len(rows), 1], values.max(axis=1)
     coef, intercept = np.ravel(ridge.coef_).astype(np.float64), float(np.ravel(ridge.intercept_)[0])
-    first = Unknown(coef, intercept, *left_out, np.empty(0))
-    sums = first._sum(values.max(axis=1), familiar[: len(rows), 1])
-    return Unknown(coef, intercept, *left_out, np.sort(sums))
+    numbers = intercept, float(own.mean()), float(own.std()) + 1e-9
+    found = Unknown(coef, *numbers, np.sort(largest), np.empty(0))
+    return replace(found, sums=np.sort(found._sum(largest, own)))
 
 
 @dataclass(frozen=True)
@@ -241,15 +249,17 @@ def _envelope(rng: np.random.Generator, sr: int, n: int) -> Floats:
 
 def restored(arrays: Sequence[ArrayLike], n_features: int) -> Unknown:
     """Return what was stored. Raises ModelError where it cannot be what `fit_unknown` gives."""
-    coef, intercept, *references = (np.asarray(array, np.float64) for array in arrays)
-    if coef.shape != (n_features,) or intercept.shape != (1,) or len(references) != 3:
+    coef, intercept, mean, deviation, values, sums = (np.asarray(array, np.float64) for array in arrays)
+    if coef.shape != (n_features,) or not intercept.shape == mean.shape == deviation.shape == (1,):
         raise ModelError(f"unknown: found coef {coef.shape}, expected {(n_features,)}: fit the model again")
-    for each in (coef, intercept, *references):
+    for each in (coef, intercept, mean, deviation, values, sums):
         if not each.ndim == 1 or not len(each) or not np.isfinite(each).all():
             raise ModelError("unknown: some numbers are missing or not finite: fit the model again")
-    if len({len(each) for each in references}) > 1 or any((np.diff(each) < 0).any() for each in references):
+    if len(values) != len(sums) or any((np.diff(each) < 0).any() for each in (values, sums)):
         raise ModelError("unknown: the scores of clips are not in order: fit the model again")
-    return Unknown(coef, float(intercept[0]), *references)
+    if not deviation[0] > 0:
+        raise ModelError("unknown: the deviation is not positive: fit the model again")
+    return Unknown(coef, float(intercept[0]), float(mean[0]), float(deviation[0]), values, sums)
 
 
 def _inputs(estimator: Any, X: FeatureArray) -> FeatureArray:
