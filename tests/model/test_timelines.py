@@ -47,7 +47,7 @@ def test_windows_that_do_not_touch_are_events_of_their_own() -> None:
 def test_a_window_has_the_numbers_of_the_clip_cut_out_and_predicted_alone(fitted, tmp_path: Path) -> None:
     model, path = fitted(), tmp_path / "long.wav"
     sf.write(path, np.concatenate(list(noises(9, seed=5)[0])), 44100)
-    found = timeline(model, path, window_s=0.2, hop_s=0.15)
+    found = timeline(model, path, window_s=0.2, hop_s=0.15, unknown=False)
     assert len(found.labels) > 5
     for i, (start, end) in enumerate(zip(found.start_s, found.end_s, strict=True)):
         clip = Clip("alone", path, "", start=float(start), end=float(end))
