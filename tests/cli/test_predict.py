@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 from tests.cli.conftest import Run
 from tests.sounds import SR, tone, write
 
@@ -236,3 +237,65 @@ def test_a_model_in_python_names_the_way_to_read_recordings(model: Path, minute:
     paths = sorted(folder.glob("*/*.wav"))
     whole = library.SoundClassifier("mfcc").fit(paths, [path.parent.name for path in paths])
     assert not whole.is_recording(1e9)  # it uses all of a clip
+
+
+def test_predictions_replace_earlier_ones(elmarc: Run, model: Path, folder: Path) -> None:
+    for ending in ("csv", "json"):
+        for _ in range(2):
+            code, _, err = elmarc("predict", model, "clips", "-o", f"out.{ending}")
+            assert code == 0, err
+
+
+def test_raven_gets_a_selection_table_of_several_files(elmarc: Run, model: Path, minute: Path) -> None:
+    again = write(minute.parent / "other.wav", *sf.read(minute))
+    for _ in range(2):  # the second replaces the first
+        code, _, err = elmarc(
+            "predict", model, minute, again, *WINDOW, "--no-unknown", "--format", "raven", "-o", "e.txt"
+        )
+        assert code == 0, err
+    rows = list(csv.DictReader(io.StringIO(Path("e.txt").read_text()), delimiter="\t"))
+    found = json.loads(elmarc("predict", model, minute, again, *WINDOW, "--no-unknown", "--json")[1])[
+        "events"
+    ]
+    assert [row["Selection"] for row in rows] == [str(i + 1) for i in range(len(found))]
+    for row, event in zip(rows, found, strict=True):
+        shift = 60.0 * (event["file"] == str(again))
+        assert float(row["Begin Time (s)"]) == pytest.approx(event["start"] + shift, abs=1e-6)
+        assert float(row["End Time (s)"]) == pytest.approx(event["end"] + shift, abs=1e-6)
+        assert float(row["File Offset (s)"]) == pytest.approx(event["start"], abs=1e-6)
+        assert (row["Annotation"], row["Begin File"]) == (event["label"], Path(event["file"]).name)
+        assert (row["View"], row["Channel"], row["High Freq (Hz)"]) == ("Spectrogram 1", "1", "6000.0")
+
+
+def test_audacity_gets_the_labels_of_one_file(elmarc: Run, model: Path, minute: Path, folder: Path) -> None:
+    options = ("--no-unknown", "--format", "audacity", "-o", "e.txt")
+    code, _, err = elmarc("predict", model, minute, *WINDOW, *options)
+    assert code == 0, err
+    found = json.loads(elmarc("predict", model, minute, *WINDOW, "--no-unknown", "--json")[1])["events"]
+    rows = [line.split("\t") for line in Path("e.txt").read_text().splitlines()]
+    assert [row[2] for row in rows] == [event["label"] for event in found]
+    times = [[float(row[0]), float(row[1])] for row in rows]
+    np.testing.assert_allclose(times, [[event["start"], event["end"]] for event in found], atol=1e-6)
+    code, _, err = elmarc("predict", model, "clips", *options)
+    assert (code, "a label track is of one file" in err) == (2, True)
+    code, _, err = elmarc("predict", model, minute, "--format", "audacity")
+    assert (code, "name the file to write" in err) == (2, True)
+    code, _, err = elmarc("predict", model, minute, "--format", "praat", "-o", "e.txt")
+    assert (code, "audacity" in err) == (2, True)
+
+
+def test_a_whole_clip_is_an_event_and_one_of_no_class_is_none(
+    elmarc: Run, model: Path, folder: Path, rng: np.random.Generator
+) -> None:
+    Path("new").mkdir()
+    next(folder.glob("low/*.wav")).rename("new/low.wav")
+    write("new/silence.wav", 1e-5 * rng.standard_normal(6000), 12000)
+    code, _, err = elmarc("predict", model, "new", "--format", "raven", "-o", "e.txt", "--json")
+    assert code == 0, err
+    rows = list(csv.DictReader(io.StringIO(Path("e.txt").read_text()), delimiter="\t"))
+    labels = {
+        c["file"]: c["label"] for c in json.loads(elmarc("predict", model, "new", "--json")[1])["clips"]
+    }
+    known = [name for name, label in labels.items() if label != "(unknown)"]
+    assert [row["Begin File"] for row in rows] == [Path(name).name for name in known]
+    assert all(float(row["End Time (s)"]) - float(row["Begin Time (s)"]) == 0.5 for row in rows)

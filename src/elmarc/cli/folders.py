@@ -198,12 +198,15 @@ def _is_model(path: Path) -> bool:
 
 
 def _is_predictions(path: Path) -> bool:
+    if path.suffix.lower() == ".txt":
+        return re.match(rb"(Selection\tView\t|\d+\.\d{6}\t\d+\.\d{6}\t)", _head(path)) is not None
     if path.suffix.lower() == ".json":
         return re.match(rb'\{\n "(clips|windows)": \[\n  \{\n   "file": "', _head(path)) is not None
     names = _columns(path)
     own = [name for name in names if not name.startswith("p_")]
     known = (["file", "label", "probability"], ["file", "start", "end", "label", "probability"])
-    return len(own) < len(names) and names[: len(own)] == own and own in known
+    is_ours = own in known or (own[-1:] == ["unknown"] and own[:-1] in known)
+    return len(own) < len(names) and names[: len(own)] == own and is_ours
 
 
 def _is_picture(path: Path) -> bool:

@@ -92,7 +92,12 @@ class FileOutput(Output):
 class Predictions:
     """How to predict, and where to write it; without a window only recordings are read by windows."""
 
-    output: Path | None = option(None, "FILE.csv or FILE.json.", names=("--output", "-o"))
+    output: Path | None = option(
+        None, "FILE.csv or FILE.json; FILE.txt with --format.", names=("--output", "-o")
+    )
+    format: str | None = option(
+        None, "Write events as a table for Raven, or as labels for Audacity.", metavar="NAME"
+    )
     force: bool = rare(False, FORCE)
     window_s: float | None = option(
         None,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from elmarc._choices import choose
 from elmarc._io import csv_text, write_atomic
 from elmarc._names import expanded
 from elmarc.audio.issues import notes as notes_on
@@ -28,15 +29,25 @@ from elmarc.features.sounds import Files, cuts
 from elmarc.model import SoundClassifier, load
 from elmarc.model.sound_classifier import RECORDING
 from elmarc.model.timelines import Timeline, named, timeline, warn_of_cut_windows
+from elmarc.model.unknown import UNKNOWN
+from elmarc.reports.annotations import Marked, audacity, raven
 from elmarc.reports.wording import clock
 
+FORMATS = ("raven", "audacity")
 Row = dict[str, Any]
 Skipped = list[tuple[str, str]]
 
 
 def predict(model_file: Path, sources: Sequence[str], out: Predictions) -> None:
     """Predict the labels of clips and recordings, and print or write them."""
-    for path, endings in ((out.output, (".csv", ".json")), (out.plot, (".png", ".svg"))):
+    if out.format is not None:
+        choose("format", out.format, FORMATS)
+        if out.output is None:
+            raise ConfigError(f"--format {out.format}: name the file to write with -o, such as -o events.txt")
+    for path, endings in (
+        (out.output, (".txt",) if out.format else (".csv", ".json")),
+        (out.plot, (".png", ".svg")),
+    ):
         if path is not None:
             check_ending(path, endings)
     if out.window_s is None and (out.plot or out.hop_s is not None):
@@ -73,6 +84,8 @@ def predict(model_file: Path, sources: Sequence[str], out: Predictions) -> None:
         if out.plot:
             _draw(timelines, out.plot)
     console.show_problems(skipped, notes, quiet=out.quiet)
+    if out.format and out.output:
+        write_atomic(out.output, _marked(document, out.format, high_hz=model.extractor_.frontend.sr / 2))
     _show(document | {"skipped": console.skipped_rows(skipped)}, rows, out)
 
 
@@ -201,7 +214,7 @@ def _prediction(label: str, shares: Sequence[float], classes: Sequence[str], unk
 
 def _show(document: Mapping[str, Any], rows: Sequence[Row], out: Predictions) -> None:
     """Write the file, and print JSON, events, or the clips where no file is written."""
-    if out.output:
+    if out.output and not out.format:
         is_json = out.output.suffix.lower() == ".json"
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n" if is_json else _csv(rows)
         write_atomic(out.output, text)
@@ -218,6 +231,25 @@ def _show(document: Mapping[str, Any], rows: Sequence[Row], out: Predictions) ->
         console.say(f"written: {out.output}, {len(rows)} {kinds}{skipped}")
     if out.plot:
         console.say(f"written: {out.plot}")
+
+
+def _marked(document: Mapping[str, Any], format: str, *, high_hz: float) -> str:
+    """Return the events of recordings, and whole clips, as another program reads them; no unknown sounds."""
+    rows = [*document.get("clips", ()), *document.get("events", ())]
+    names = list(dict.fromkeys(row["file"] for row in [*rows, *document.get("windows", ())]))
+    if format == "audacity" and len(names) > 1:
+        raise ConfigError(
+            f"--format audacity: a label track is of one file, found {len(names)}: name one, or take raven"
+        )
+    paths = [Clip(id=name, path=Path(name), label="") for name in names]
+    seconds = dict(zip(names, Files(tuple(paths)).durations_s(), strict=True))
+    events = [
+        Marked(name, row.get("start", 0.0), row.get("end", seconds[name]), row["label"], row["probability"])
+        for row in rows
+        if row["label"] != UNKNOWN
+        for name in [row["file"]]
+    ]
+    return raven(events, seconds, high_hz=high_hz) if format == "raven" else audacity(events)
 
 
 def _csv(rows: Sequence[Row]) -> str:
