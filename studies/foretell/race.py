@@ -120,6 +120,9 @@ WAYS: dict[str, tuple[str, ...]] = {
     "accuracy, loss": ("accuracy", "loss"),
     "accuracy": ("accuracy",),
     "TSE": ("train_loss",),
+    "untrained, TSE": ("ridge v2", "train_loss"),
+    "svm 2018, TSE": ("svm 2018", "train_loss"),
+    "accuracy, TSE": ("accuracy", "train_loss"),
 }
 
 

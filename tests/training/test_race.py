@@ -134,17 +134,17 @@ def test_processes_give_the_same(sounds: Path, tmp_path: Path, whole: Found) -> 
     assert timeless(found) == timeless(whole)
 
 
-def test_networks_are_ordered_by_the_mean_of_four_ranks() -> None:
+def test_networks_are_ordered_by_the_sum_of_their_training_losses() -> None:
     found = {
         "a": Rung(3, loss=0.5, accuracy=0.9, train_loss=3.0),
         "b": Rung(3, loss=0.6, accuracy=0.8, train_loss=2.0),
-        "c": Rung(3, loss=0.7, accuracy=0.8, train_loss=4.0),
+        "c": Rung(3, loss=0.4, accuracy=0.8, train_loss=3.0),
     }
     standings = ordered(found, {"a": 0.5, "b": 0.7, "c": 0.6}, 1)
-    assert [(s.network, s.rank, s.passes) for s in standings] == [
-        ("b", (1 + 2.5 + 2 + 1) / 4, True),
-        ("a", (3 + 1 + 1 + 2) / 4, False),
-        ("c", (2 + 2.5 + 3 + 3) / 4, False),
+    assert [(s.network, s.untrained, s.passes) for s in standings] == [
+        ("b", 0.7, True),
+        ("c", 0.6, False),
+        ("a", 0.5, False),
     ]
 
 

@@ -35,9 +35,9 @@ LEVEL = 0.05  # the share of the model's own kind of clips that is called unknow
 UNKNOWN = "(unknown)"  # in place of a label
 STRANGE = 0.1  # probability below which a clip's likeness to made-up sounds counts
 LOWEST = -50.0  # logarithm of a probability
-N_SOUNDS = 64  # made up
+N_SOUNDS = 48  # made up
 MOST_CLIPS = 2000  # that the scores are held against, and that the ridge regression is fitted on
-MOST_CLASSES, FEW_CLIPS = 10, 500  # of a look at how well it works
+MOST_CLASSES, FEW_CLIPS = 5, 240  # of a look at how well it works
 Floats = NDArray[np.float64]
 
 
@@ -182,26 +182,26 @@ def check(
 
 
 def made_up_sounds(sr: int, seconds: float, n: int = N_SOUNDS) -> list[NDArray[np.float32]]:
-    """Return sounds of no class: in turn noises, voices, tones, and even noises down to near silence.
+    """Return sounds of no class: noises, most of them even, voices and tones.
 
-    The same on every call. Levels lie between -80 and -14 dB of full scale.
+    The same on every call. Half are loud, -30 to -14 dB of full scale, the others go down to -80 dB.
     """
     rng = _seeds.generator(0, "unknown", "sounds")
     n_samples = max(1, round(sr * seconds))
-    makers = (_changing_noise, _voice, _tone, _noise)
+    makers = (_noise, _voice, _changing_noise, _noise, _tone, _noise)
     sounds = []
     for i in range(n):
         y = makers[i % len(makers)](rng, sr, n_samples)
-        level = 10 ** rng.uniform(-4.0 if makers[i % len(makers)] is _noise else -3.0, -0.7)
+        level = 10 ** (rng.uniform(-1.5, -0.7) if i // len(makers) % 2 else rng.uniform(-4.0, -1.5))
         sounds.append(np.clip(level * y / (y.std() + 1e-9), -1.0, 1.0).astype(np.float32))
     return sounds
 
 
 def _noise(rng: np.random.Generator, sr: int, n: int) -> Floats:
-    """Return noise whose spectrum falls by up to 7 dB an octave."""
+    """Return noise that is white, or whose spectrum falls by up to 7 dB an octave."""
     spectrum = np.fft.rfft(rng.standard_normal(n))
     frequency = np.maximum(np.fft.rfftfreq(n, 1 / sr), 20.0)
-    noise: Floats = np.fft.irfft(spectrum / frequency ** rng.uniform(0.0, 1.2), n)
+    noise: Floats = np.fft.irfft(spectrum / frequency ** max(0.0, rng.uniform(-0.6, 1.2)), n)
     return noise
 
 

@@ -1,9 +1,11 @@
 """A race: which network to train, found in a part of the time that training all of them takes.
 
-All networks are scored untrained. Then they are trained for a few epochs on one fold; the better third goes
-on from its checkpoints, and the better third of these is trained whole (successive halving: Jamieson &
-Talwalkar, AISTATS 2016). Networks are ordered by means of ranks: see `MEASURES`. The winner is trained on the
-other folds too, and their mean is the accuracy to expect: they took no part in the choice.
+Networks are trained for a few epochs on one fold; the better third goes on from its checkpoints, and the
+better third of these is trained whole (successive halving: Jamieson & Talwalkar, AISTATS 2016). Better is a
+smaller sum of the training losses so far (TSE: see `nested.Rung`), which foretold more than losses
+and accuracies on the held-out fold, or untrained scores: docs/lab/race.md. The winner is trained on the other
+folds too, and their mean is the accuracy to expect: they took no part in the choice. Untrained scores say who
+enters where the budget is small, and whether training gains anything.
 
 What decides the race is written as it is found: a race that was broken off goes on to the same end.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +25,6 @@ import pandas as pd
 
 from elmarc._io import write_atomic
 from elmarc.comparison.compare import Score, score_alone
-from elmarc.comparison.ranks import average_ranks
 from elmarc.errors import ConfigError, ElmarcError
 from elmarc.features.cache import front_ends
 from elmarc.features.store import FeatureStore
@@ -40,13 +41,6 @@ from elmarc.training.nested import Rung
 KEPT = 3  # one of so many goes on
 N_RUNGS = 3
 DEAR = 2  # times the median cost: such networks are the first that a small budget leaves out
-# more is better: docs/lab/race.md has what each is worth
-MEASURES: dict[str, Callable[[float, Rung], float]] = {
-    "untrained": lambda untrained, _: untrained,
-    "accuracy": lambda _, rung: rung.accuracy,
-    "loss": lambda _, rung: -rung.loss,
-    "train_loss": lambda _, rung: -rung.train_loss,
-}
 PLAN, FOUND, FIGURE = "race-plan.json", "race.json", "race"
 SCHEMA = 1
 
@@ -93,12 +87,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Standing:
-    """A network at a rung: what it is ordered by, the mean of its ranks, and whether it goes on."""
+    """A network at a rung: its untrained accuracy, how far its training has come, and whether it goes on."""
 
     network: str
     untrained: float
     rung: Rung
-    rank: float
     passes: bool
 
 
@@ -321,22 +314,19 @@ def race_s(seconds: Sequence[float], epochs: Sequence[int], n_folds: int) -> flo
 
 
 def ordered(found: Mapping[str, Rung], untrained: Mapping[str, float], n_passing: int) -> list[Standing]:
-    """Return networks in the order of the means of their ranks, the first `n_passing` of which go on.
+    """Return networks by the sums of their training losses, the first `n_passing` of which go on.
 
     Parameters
     ----------
     found : mapping of str to Rung
         By network.
     untrained : mapping of str to float
-        Accuracy of each, untrained.
+        Accuracy of each, untrained: for the record.
     n_passing : int
     """
-    names = sorted(found)
-    ranks = average_ranks([[measure(untrained[n], found[n]) for n in names] for measure in MEASURES.values()])
-    order = sorted(range(len(names)), key=lambda i: (ranks[i], found[names[i]].loss, names[i]))
+    order = sorted(found, key=lambda name: (found[name].train_loss, found[name].loss, name))
     return [
-        Standing(names[i], untrained[names[i]], found[names[i]], float(ranks[i]), place < n_passing)
-        for place, i in enumerate(order)
+        Standing(name, untrained[name], found[name], place < n_passing) for place, name in enumerate(order)
     ]
 
 
