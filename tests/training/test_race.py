@@ -107,7 +107,9 @@ def test_broken_off_anywhere_it_goes_on_to_the_same_bytes(
     sounds: Path, tmp_path: Path, whole: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = cells_of(sounds, tmp_path / "broken")
-    monkeypatch.setattr(race, "make_plan", lambda *_: replace(whole.plan))  # times differ between two plans
+    monkeypatch.setattr(
+        race, "make_plan", lambda *_, **__: replace(whole.plan)
+    )  # times differ between two plans
     for n_epochs in (1, 3, 2, 4):
         with pytest.raises(KeyboardInterrupt):
             raced(cells, observer=Stopping(n_epochs))
@@ -168,7 +170,9 @@ def test_the_budget_decides_who_enters(sounds: Path, tmp_path: Path, monkeypatch
     plan = make_plan(cells, scores, enough_for_two, None)
     assert plan.entering == ("flat", "long")
     assert "untrained score is low" in plan.left_out["tall"]
-    with pytest.raises(ConfigError, match=r"budget 1 s: no network can be trained in it, the cheapest takes"):
+    with pytest.raises(
+        ConfigError, match=r"budget 1 s: no network can be trained in it, 0 s are spent, the cheapest takes"
+    ):
         make_plan(cells, scores, 1.0, None)
 
 

@@ -35,7 +35,7 @@ LEVEL = 0.05  # the share of the model's own kind of clips that is called unknow
 UNKNOWN = "(unknown)"  # in place of a label
 STRANGE = 0.1  # probability below which a clip's likeness to made-up sounds counts
 LOWEST = -50.0  # logarithm of a probability
-N_SOUNDS = 48  # made up
+N_SOUNDS = 64  # made up
 MOST_CLIPS = 2000  # that the scores are held against, and that the ridge regression is fitted on
 MOST_CLASSES, FEW_CLIPS = 5, 240  # of a look at how well it works
 Floats = NDArray[np.float64]
@@ -188,7 +188,7 @@ def made_up_sounds(sr: int, seconds: float, n: int = N_SOUNDS) -> list[NDArray[n
     """
     rng = _seeds.generator(0, "unknown", "sounds")
     n_samples = max(1, round(sr * seconds))
-    makers = (_noise, _voice, _changing_noise, _noise, _tone, _noise)
+    makers = (_noise, _voice, _tone, _noise, _changing_noise, _tone)
     sounds = []
     for i in range(n):
         y = makers[i % len(makers)](rng, sr, n_samples)
@@ -210,14 +210,15 @@ def _changing_noise(rng: np.random.Generator, sr: int, n: int) -> Floats:
 
 
 def _tone(rng: np.random.Generator, sr: int, n: int) -> Floats:
-    """Return up to eleven partials of a fundamental, whose loudness changes."""
+    """Return up to twelve partials of a fundamental, whose loudness changes, in faint noise."""
     time, f0 = np.arange(n) / sr, rng.uniform(60.0, sr / 4)
     partials = [
         rng.random() * np.sin(2 * np.pi * f0 * k * time + rng.uniform(0.0, 2 * np.pi))
-        for k in range(1, int(rng.integers(2, 13)))
+        for k in range(1, int(rng.integers(2, 14)) if rng.random() < 0.5 else 2)
         if f0 * k < sr / 2
     ]
-    return np.asarray(np.sum(partials, axis=0) * _envelope(rng, sr, n))
+    tone = np.sum(partials, axis=0) * _envelope(rng, sr, n)
+    return np.asarray(tone + 10 ** rng.uniform(-3.0, -1.0) * rng.standard_normal(n))
 
 
 def _voice(rng: np.random.Generator, sr: int, n: int) -> Floats:

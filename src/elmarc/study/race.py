@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -186,7 +187,7 @@ def run_race(
     cells : sequence of Cell
         From `Train.race`, of one data set: untrained systems, and the networks to train.
     budget_s : float
-        Seconds for the trainings. They decide how many networks enter; nothing is broken off.
+        Seconds. What the untrained scores leave of them decides how many networks enter; nothing is stopped.
     store, observer, n_jobs, executor, keep_going, command
         As for `run_cells`.
 
@@ -195,7 +196,7 @@ def run_race(
     ElmarcError
         No network can be trained, or none within the budget.
     """
-    observer = observer or Observer()
+    start, observer = time.monotonic(), observer or Observer()
     trained = [cell for cell in cells if cell.config.training is not None]
     classified = [cell for cell in cells if cell.config.training is None]
     how: dict[str, Any] = {
@@ -208,7 +209,7 @@ def run_race(
     folder = trained[0].folder.parents[1]
     plan = Plan.read(folder / PLAN, trained, budget_s)
     if plan is None:
-        plan = make_plan(trained, scores, budget_s, executor)
+        plan = make_plan(trained, scores, budget_s, executor, spent_s=time.monotonic() - start)
         write_atomic(folder / PLAN, json.dumps(asdict(plan), indent=1) + "\n")
     racing = [cell for cell in trained if cell.config.label in plan.entering]
     rungs: list[tuple[Standing, ...]] = []
@@ -244,9 +245,14 @@ def _percent(score: Score) -> str:
 
 
 def make_plan(
-    cells: Sequence[Cell], scores: Mapping[str, float], budget_s: float, executor: Pool | None
+    cells: Sequence[Cell],
+    scores: Mapping[str, float],
+    budget_s: float,
+    executor: Pool | None,
+    *,
+    spent_s: float = 0.0,
 ) -> Plan:
-    """Decide which networks enter: as many as the budget is enough for.
+    """Decide which networks enter: as many as the budget, less what is spent, is enough for.
 
     The dearest stays out first, while it costs more than twice the median, then the lowest untrained score.
 
@@ -271,7 +277,7 @@ def make_plan(
     epochs = rung_epochs(recipe.epochs)
     n_folds = max(2, n_parts(cells[0].material.dataset))
     entering = sorted(seconds, key=lambda name: (-scores[name], name))
-    while entering and race_s([seconds[n] for n in entering], epochs, n_folds) > budget_s:
+    while entering and race_s([seconds[n] for n in entering], epochs, n_folds) > budget_s - spent_s:
         dearest = max(entering, key=seconds.__getitem__)
         is_dear = seconds[dearest] > DEAR * median(seconds[name] for name in entering)
         out = dearest if is_dear else entering[-1]
@@ -284,7 +290,7 @@ def make_plan(
     if not entering:
         least = min((race_s([s], epochs, n_folds) for s in seconds.values()), default=None)
         raise ConfigError(
-            f"budget {budget_s:g} s: no network can be trained in it"
+            f"budget {budget_s:g} s: no network can be trained in it, {spent_s:.0f} s are spent"
             + (f", the cheapest takes about {least:.0f} s: give more time, fewer --epochs or smaller networks"
                if least else f": {'; '.join(f'{name}: {why}' for name, why in left_out.items())}")
         )  # fmt: skip
