@@ -24,9 +24,9 @@ import elmarc
 from elmarc import RandomCNNFeatures, SoundClassifier
 from elmarc.classifiers import CLASSIFIERS
 from elmarc.errors import ElmarcError
-from elmarc.model.file import CLASSIFIER, DESCRIPTION, WEIGHTS, pack, unpack, unzip, zip_of
+from elmarc.model.file import CLASSIFIER, DESCRIPTION, UNKNOWN, WEIGHTS, pack, unpack, unzip, zip_of
 
-KNOWN = (DESCRIPTION, CLASSIFIER, WEIGHTS)
+KNOWN = (DESCRIPTION, CLASSIFIER, WEIGHTS, UNKNOWN)
 WORDS = (
     CANARY, "os", "system", "vgg", "ridge", "svm", "linear_svm", "elm", "knn", "mlp", "linear", "trained",
     "precomputed", "auto", "float64", "float32", "int32", "<U3", "O", "S1", [3], 2, 100, 12000, 10**6,

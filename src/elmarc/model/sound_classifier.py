@@ -215,7 +215,7 @@ class SoundClassifier(ClassifierMixin, BaseEstimator):
         seconds = min(self.clip_s, MADE_UP_S)
         made_up = self.extractor_.extract_waveforms(made_up_sounds(self.extractor_.frontend.sr, seconds))
         found = fit_unknown(best.estimator, features, made_up, held_out=best.held_out, units=best.units)
-        if not best.splits:
+        if not best.splits or not isinstance(self.classifier, str):  # one of the user's may want more clips
             return found, None
         test = best.splits[0][1]
         others = np.setdiff1d(np.arange(len(codes)), test)

@@ -171,7 +171,7 @@ class Trainings:
 class _Training:
     """A cell whose network is trained for every split; `scores` are those of finished splits, by name."""
 
-    def __init__(self, cell: Cell, until: int | None) -> None:
+    def __init__(self, cell: Cell, until: int | None = None) -> None:
         assert cell.config.training is not None
         self.cell, self.recipe, self.until = cell, cell.config.training, until
         self.weights = cell.folder.absolute() / (WEIGHTS if until is None else RACED)
